@@ -1,0 +1,1 @@
+"""TerraFusion Market Analysis."""

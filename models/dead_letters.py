@@ -1,0 +1,38 @@
+"""A message that could not be used, kept whole, with where it came from and why it was refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from models.records import Headers
+
+
+
+
+class Stage(StrEnum):
+    """The step that refused the message."""
+
+    DECODE = "decode"
+    VALIDATE = "validate"
+    ACCEPT = "accept"
+    ANALYSE = "analyse"
+    PUBLISH = "publish"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """Original key, value and headers, the coordinates, and the error."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: datetime
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    stage: Stage
+    error_class: str
+    error_message: str
+    attempts: int = 1

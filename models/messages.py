@@ -1,0 +1,67 @@
+"""The messages on the topics, version 1. Requests forbid unknown fields; readers of events ignore them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from models.jobs import FailureReason, JobStatus
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+"""A county or an analysis type. Both become parts of paths and labels, hence the narrow alphabet."""
+Note = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class AnalysisRequest(BaseModel):
+    """A request for one analysis of one county: what upstream puts on the requests topic."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    job_id: UUID | None = Field(None, description="the job's identity; derived from the event's where absent")
+    analysis_type: Name = Field(description="a type of the catalogue")
+    county_id: Name = Field(description="a county that has been loaded")
+    parameters: dict[str, Any] = Field(default_factory=dict, description="what the type takes; see the catalogue")
+    priority: int = Field(5, ge=0, le=9, strict=True, description="0 low to 9 high")
+    deadline: AwareDatetime | None = Field(None, description="after it the answer is of no use")
+    correlation_id: Note | None = Field(None, description="carried to every event the request causes")
+    requested_by: Note | None = Field(None, description="a person or a system, for the record")
+
+
+class JobEvent(BaseModel):
+    """What status and completed events share. ``sequence`` counts a job's status events from 1 without a gap."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    job_id: UUID
+    sequence: int
+    status: JobStatus
+    analysis_type: str
+    county_id: str
+    failure_reason: FailureReason | None = None
+    data_version: str | None = None
+    correlation_id: str | None = None
+
+
+class JobStatusChanged(JobEvent):
+    """A job's state after a move or a step of progress; the last one a compacted topic keeps is the job's state."""
+
+    attempt: int
+    progress: float = Field(ge=0, le=1)
+    message: str
+    priority: int
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+
+
+class JobCompleted(JobEvent):
+    """A job reached a terminal state, whichever: headline numbers here, rows and trends at the location."""
+
+    result_summary: dict[str, Any] | None = None
+    result_data_location: str | None = None
+    result_sha256: str | None = None
+    completed_at: datetime

@@ -1,0 +1,43 @@
+"""The frames that analyses read: one fixed schema, however a county's file looked."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+SALES_SCHEMA: Final[dict[str, pl.DataType]] = {
+    "sale_id": pl.String(),
+    "parcel_number": pl.String(),
+    "sale_date": pl.Date(),
+    "sale_price": pl.Float64(),
+    "assessed_value": pl.Float64(),
+    "property_type": pl.String(),
+    "property_class": pl.String(),
+    "zip_code": pl.String(),
+    "neighborhood": pl.String(),
+    "latitude": pl.Float64(),
+    "longitude": pl.Float64(),
+    "building_size_sqft": pl.Float64(),
+    "lot_size_sqft": pl.Float64(),
+    "year_built": pl.Int32(),
+    "bedrooms": pl.Float64(),
+    "bathrooms": pl.Float64(),
+    "stories": pl.Float64(),
+    "condition": pl.Float64(),
+    "grade": pl.Float64(),
+    "waterfront": pl.Boolean(),
+    "deed_type": pl.String(),
+    "validity_code": pl.String(),
+    "parcels_in_deed": pl.Int32(),
+    "buyer": pl.String(),
+    "seller": pl.String(),
+    "year_only": pl.Boolean(),
+}
+"""A recorded sale: every column present, null where the county does not say.
+
+Sorted by ``sale_date, parcel_number, sale_id``. ``year_only`` marks a sale of which only the year is
+known; its ``sale_date`` is then 1 July of that year.
+"""
+
+SALES_ORDER: Final = ("sale_date", "parcel_number", "sale_id")
