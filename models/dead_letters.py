@@ -9,8 +9,6 @@ from enum import StrEnum
 from models.records import Headers
 
 
-
-
 class Stage(StrEnum):
     """The step that refused the message."""
 

@@ -24,7 +24,9 @@ class TerraFusionError(Exception):
 class Rejected(TerraFusionError):
     """A request that cannot be accepted, and which field of it is to blame."""
 
-    def __init__(self, message: str, *, field: str | None = None, value: Any = None, allowed: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, field: str | None = None, value: Any = None, allowed: str | None = None
+    ) -> None:
         super().__init__(message)
         self.field = field
         self.value = value

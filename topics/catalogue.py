@@ -30,24 +30,38 @@ APP_ID: Final = "terrafusion-market-analysis"
 PARTITIONS: Final = 8
 
 REQUESTS: Final = TopicSpec(
-    "market-analysis.requests.v1", AnalysisRequest, PARTITIONS, "analysis requests; key: job_id",
+    "market-analysis.requests.v1",
+    AnalysisRequest,
+    PARTITIONS,
+    "analysis requests; key: job_id",
     {"retention.ms": str(7 * DAY_MS), "max.message.bytes": str(2 * MAX_REQUEST_BYTES)},
 )
 STATUS: Final = TopicSpec(
-    "market-analysis.status.v1", JobStatusChanged, PARTITIONS, "every state and progress of every job; key: job_id",
+    "market-analysis.status.v1",
+    JobStatusChanged,
+    PARTITIONS,
+    "every state and progress of every job; key: job_id",
     {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.1", "delete.retention.ms": str(DAY_MS)},
 )
 COMPLETED: Final = TopicSpec(
-    "market-analysis.completed.v1", JobCompleted, PARTITIONS, "every terminal state, with the summary; key: job_id",
+    "market-analysis.completed.v1",
+    JobCompleted,
+    PARTITIONS,
+    "every terminal state, with the summary; key: job_id",
     {"retention.ms": str(30 * DAY_MS)},
 )
 DEAD_LETTER: Final = TopicSpec(
-    "market-analysis.dead-letter.v1", None, PARTITIONS, "what could not be used, as it came, with the reason",
+    "market-analysis.dead-letter.v1",
+    None,
+    PARTITIONS,
+    "what could not be used, as it came, with the reason",
     {"retention.ms": str(30 * DAY_MS), "max.message.bytes": str(4 * MAX_REQUEST_BYTES)},
 )
 JOBS_TABLE: Final = "jobs"
 CHANGELOG: Final = TopicSpec(
-    f"{APP_ID}-{JOBS_TABLE}-changelog", None, PARTITIONS,
+    f"{APP_ID}-{JOBS_TABLE}-changelog",
+    None,
+    PARTITIONS,
     "Faust assigns the jobs table by it; it stays empty, the record is Postgres",
     {"cleanup.policy": "compact"},
 )

@@ -38,7 +38,7 @@ class Records:
 
 
 @dataclass(frozen=True, slots=True)
-class Warning:
+class Caution:
     """Something a reader of the answer must know: a stable code and one sentence."""
 
     code: str
@@ -51,7 +51,7 @@ class Answer:
 
     summary: Mapping[str, Any]
     data_quality: Mapping[str, Any] = field(default_factory=dict)
-    warnings: Sequence[Warning] = ()
+    warnings: Sequence[Caution] = ()
     trends: pl.DataFrame | None = None
     rows: pl.DataFrame | None = None
     table: pl.DataFrame | None = None
