@@ -1,0 +1,196 @@
+"""The tables. Column names are read by other systems and stay; CHECKs come from the transition table."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from models.jobs import TERMINAL, FailureReason, JobStatus
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    }
+)
+
+Timestamp: Final = DateTime(timezone=True)
+
+
+def _one_of(column: str, values: type[JobStatus] | type[FailureReason] | frozenset[JobStatus]) -> str:
+    names = ", ".join(f"'{value}'" for value in sorted(values))
+    return f"{column} IN ({names})"
+
+
+jobs: Final = Table(
+    "market_analysis_jobs",
+    metadata,
+    Column("job_id", Uuid, primary_key=True),
+    Column("analysis_type", Text, nullable=False, index=True),
+    Column("county_id", Text, nullable=False, index=True),
+    Column("status", Text, nullable=False, index=True),
+    Column("message", Text, nullable=False),
+    Column("parameters_json", JSONB, nullable=False),
+    Column("created_at", Timestamp, nullable=False, server_default=func.now()),
+    Column("updated_at", Timestamp, nullable=False, server_default=func.now()),
+    Column("started_at", Timestamp),
+    Column("completed_at", Timestamp),
+    Column("result_summary_json", JSONB),
+    Column("result_data_location", Text),
+    Column("result_sha256", Text),
+    Column("priority", SmallInteger, nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("crashes", Integer, nullable=False, server_default="0"),
+    Column("run_after", Timestamp),
+    Column("deadline", Timestamp),
+    Column("owner", Text),
+    Column("lease_until", Timestamp),
+    Column("failure_reason", Text),
+    Column("sequence", Integer, nullable=False, server_default="1"),
+    Column("progress", Double, nullable=False, server_default="0"),
+    Column("data_version", Text),
+    Column("retry_of", Uuid),
+    Column("digest", Text, nullable=False),
+    Column("correlation_id", Text),
+    Column("requested_by", Text),
+    Column("traceparent", Text),
+    Column("origin_topic", Text),
+    Column("origin_partition", Integer),
+    Column("origin_offset", BigInteger),
+    CheckConstraint(_one_of("status", JobStatus), name="status"),
+    CheckConstraint(_one_of("failure_reason", FailureReason), name="failure_reason"),
+    CheckConstraint(f"(completed_at IS NOT NULL) = ({_one_of('status', TERMINAL)})", name="terminal_has_end"),
+    CheckConstraint(f"(failure_reason IS NOT NULL) = (status = '{JobStatus.FAILED}')", name="failed_has_reason"),
+    CheckConstraint(f"(lease_until IS NOT NULL) = (status = '{JobStatus.RUNNING}')", name="running_has_lease"),
+    CheckConstraint(f"(owner IS NOT NULL) = (status = '{JobStatus.RUNNING}')", name="running_has_owner"),
+)
+"""One row a job, for ever the truth about it."""
+
+Index("ix_jobs_newest", jobs.c.created_at.desc(), jobs.c.job_id.desc())
+Index(
+    "ix_jobs_waiting",
+    jobs.c.priority.desc(),
+    jobs.c.created_at,
+    postgresql_where=jobs.c.status == text(f"'{JobStatus.PENDING}'"),
+)
+Index(
+    "ix_jobs_leases",
+    jobs.c.lease_until,
+    postgresql_where=jobs.c.status == text(f"'{JobStatus.RUNNING}'"),
+)
+
+outbox: Final = Table(
+    "outbox",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("records", LargeBinary, nullable=False),
+    Column("created_at", Timestamp, nullable=False, server_default=func.now()),
+)
+"""What one transaction has to tell, in order; gone once the broker has acknowledged all of it."""
+
+dead_letters: Final = Table(
+    "dead_letters",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("timestamp", Timestamp, nullable=False),
+    Column("key", LargeBinary),
+    Column("value", LargeBinary),
+    Column("headers", LargeBinary, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("error_class", Text, nullable=False),
+    Column("error_message", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", Timestamp, nullable=False, server_default=func.now()),
+    Index("uq_dead_letters_coordinates", "topic", "partition", "offset", "stage", unique=True),
+)
+"""Messages that could not be used, whole."""
+
+property_sales: Final = Table(
+    "property_sales",
+    metadata,
+    Column("county_id", Text, nullable=False),
+    Column("sale_id", Text, nullable=False),
+    Column("parcel_number", Text, nullable=False),
+    Column("sale_date", Date, nullable=False),
+    Column("sale_price", Double, nullable=False),
+    Column("assessed_value", Double),
+    Column("property_type", Text),
+    Column("property_class", Text),
+    Column("zip_code", Text),
+    Column("neighborhood", Text),
+    Column("latitude", Double),
+    Column("longitude", Double),
+    Column("building_size_sqft", Double),
+    Column("lot_size_sqft", Double),
+    Column("year_built", Integer),
+    Column("bedrooms", Double),
+    Column("bathrooms", Double),
+    Column("stories", Double),
+    Column("condition", Double),
+    Column("grade", Double),
+    Column("waterfront", Boolean),
+    Column("deed_type", Text),
+    Column("validity_code", Text),
+    Column("parcels_in_deed", Integer),
+    Column("buyer", Text),
+    Column("seller", Text),
+    Column("year_only", Boolean, nullable=False, server_default=text("false")),
+    Column("attributes", JSONB),
+    PrimaryKeyConstraint("county_id", "sale_id"),
+)
+"""One row a recorded sale, with the characteristics at the time of sale."""
+
+county_profiles: Final = Table(
+    "county_profiles",
+    metadata,
+    Column("county_id", Text, primary_key=True),
+    Column("profile", JSONB, nullable=False),
+    Column("updated_at", Timestamp, nullable=False, server_default=func.now()),
+)
+"""How a county writes its records: code maps, assessment level, roll year."""
+
+data_versions: Final = Table(
+    "data_versions",
+    metadata,
+    Column("county_id", Text, ForeignKey(county_profiles.c.county_id), nullable=False),
+    Column("data_version", Text, nullable=False),
+    Column("snapshot_uri", Text, nullable=False),
+    Column("profile", JSONB, nullable=False),
+    Column("sales", BigInteger, nullable=False),
+    Column("first_sale", Date),
+    Column("last_sale", Date),
+    Column("created_at", Timestamp, nullable=False, server_default=func.now()),
+    Column("current", Boolean, nullable=False),
+    PrimaryKeyConstraint("county_id", "data_version"),
+)
+"""Every state of a county's records that a job may have been answered from."""
+
+Index("uq_data_versions_current", data_versions.c.county_id, unique=True, postgresql_where=data_versions.c.current)
