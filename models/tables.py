@@ -42,7 +42,7 @@ metadata: Final = MetaData(
 Timestamp: Final = DateTime(timezone=True)
 
 
-def _one_of(column: str, values: type[JobStatus] | type[FailureReason] | frozenset[JobStatus]) -> str:
+def _one_of(column: str, values: type[JobStatus | FailureReason] | frozenset[JobStatus]) -> str:
     names = ", ".join(f"'{value}'" for value in sorted(values))
     return f"{column} IN ({names})"
 
@@ -193,4 +193,4 @@ data_versions: Final = Table(
 )
 """Every state of a county's records that a job may have been answered from."""
 
-Index("uq_data_versions_current", data_versions.c.county_id, unique=True, postgresql_where=data_versions.c.current)
+Index("uq_data_versions_current", data_versions.c.county_id, unique=True, postgresql_where=text("current"))
