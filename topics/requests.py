@@ -59,7 +59,6 @@ def read_request(data: Any) -> AnalysisRequest:
     if not isinstance(data, dict):
         msg = f"a request is a JSON object, not {_kind(data)}"
         raise MalformedMessage(msg)
-    _refuse_null_characters(data)
     try:
         return AnalysisRequest.model_validate(data)
     except ValidationError as error:
@@ -93,7 +92,7 @@ def _derived_id(record: IncomingRecord, attributes: Mapping[str, str]) -> UUID:
 
 def _event(record: IncomingRecord) -> _Event:
     headers = _headers(record)
-    data = _json(record.value)
+    data = read_json(record.value)
     if headers.get("content-type", "").split(";")[0].strip().lower() == STRUCTURED:
         return _structured(data, headers)
     carried = {name: headers[name] for name in ("correlation_id", "traceparent") if name in headers}
@@ -110,7 +109,7 @@ def _structured(event: Any, headers: Mapping[str, str]) -> _Event:
     return _Event(carried | _checked(attributes), event["data"])
 
 
-def _checked(attributes: Mapping[str, str]) -> Mapping[str, str]:
+def _checked(attributes: dict[str, str]) -> dict[str, str]:
     if attributes.get("specversion") != "1.0":
         given = attributes.get("specversion", "absent")
         msg = f"CloudEvents specversion is {given}; it must be 1.0"
@@ -130,7 +129,8 @@ def _headers(record: IncomingRecord) -> Mapping[str, str]:
         raise MalformedMessage(msg) from error
 
 
-def _json(value: bytes | None) -> Any:
+def read_json(value: bytes | None) -> Any:
+    """Read bytes as JSON that can be stored; raises MalformedMessage where they are not."""
     if value is None:
         msg = "the value is null; a request has one"
         raise MalformedMessage(msg)
@@ -138,17 +138,15 @@ def _json(value: bytes | None) -> Any:
         msg = f"the value has {len(value)} bytes; at most {MAX_REQUEST_BYTES} are allowed"
         raise MalformedMessage(msg, field="value", value=len(value), allowed=f"at most {MAX_REQUEST_BYTES} bytes")
     try:
-        return orjson.loads(value)
-    except orjson.JSONDecodeError as error:
-        msg = f"the value is not JSON: {error}"
+        data = orjson.loads(value)
+        orjson.dumps(data)  # refuses what nests too deeply to be written again
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError) as error:
+        msg = f"the value is not usable JSON: {error}"
         raise MalformedMessage(msg) from error
-
-
-def _refuse_null_characters(data: Any) -> None:
-    """PostgreSQL stores no U+0000 in text, so a request may not hold one anywhere."""
-    if "\\u0000" in orjson.dumps(data).decode() and _holds_null(data):
+    if b"\\u0000" in value and _holds_null(data):
         msg = "a string holds the character U+0000, which cannot be stored"
         raise InvalidRequest(msg, allowed="text without U+0000")
+    return data
 
 
 def _holds_null(data: Any) -> bool:
