@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 from models.records import Headers
 
@@ -24,9 +25,11 @@ class DeadLetter:
     """Original key, value and headers, the coordinates, and the error."""
 
     topic: str
-    partition: int
-    offset: int
+    partition: int | None
+    """None, as the offset, where no record carried it: a job asked for over HTTP."""
+    offset: int | None
     timestamp: datetime
+    job_id: UUID | None = None
     key: bytes | None
     value: bytes | None
     headers: Headers

@@ -27,7 +27,6 @@ class AnalysisRequest(BaseModel):
     priority: int = Field(5, ge=0, le=9, strict=True, description="0 low to 9 high")
     deadline: AwareDatetime | None = Field(None, description="after it the answer is of no use")
     correlation_id: Note | None = Field(None, description="carried to every event the request causes")
-    requested_by: Note | None = Field(None, description="a person or a system, for the record")
 
 
 class JobEvent(BaseModel):

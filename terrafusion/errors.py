@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
+
 
 class TerraFusionError(Exception):
     """Something went wrong in TerraFusion."""
@@ -51,6 +53,19 @@ class UnknownCounty(InvalidRequest):
 
 class InvalidParameters(InvalidRequest):
     """The analysis does not take these parameters."""
+
+
+def rejection(error: ValidationError, kind: type[InvalidRequest], model: type[BaseModel]) -> InvalidRequest:
+    """Put a model's first complaint into one sentence: the field, what was given, what is allowed."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "missing":
+        return kind(f"{field} is missing", field=field, allowed="it is required")
+    if first["type"] == "extra_forbidden":
+        allowed = ", ".join(model.model_fields)
+        return kind(f"{field} is not known; known are {allowed}", field=field, allowed=allowed)
+    given = repr(first["input"])[:100]
+    return kind(f"{field or 'value'} is {given}: {first['msg']}", field=field, value=given, allowed=first["msg"])
 
 
 class Conflict(Rejected):

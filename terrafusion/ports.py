@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
 from models.dead_letters import DeadLetter
 from models.jobs import Claim, Finish, Heartbeat, Job, JobStatus, NewJob
+from models.messages import JobStatusChanged
 from models.records import OutgoingRecord
 
 
@@ -51,7 +52,7 @@ class Page:
     next_after: tuple[datetime, UUID] | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataVersion:
     """One state of a county's records: where its snapshot lies and how the county writes its records."""
 
@@ -59,47 +60,94 @@ class DataVersion:
     data_version: str
     snapshot_uri: str
     profile: Mapping[str, Any]
+    sales: int
+    first_sale: date | None
+    last_sale: date | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """How many jobs went back to the queue because their lease ran out, and how many were given up."""
+
+    returned: int
+    given_up: int
 
 
 class JobStore(Protocol):
     """Jobs, their moves and the events that tell of them: row and events always in one transaction."""
 
     async def accept(self, offers: Sequence[Offer], letters: Sequence[DeadLetter] = ()) -> Accepted:
-        """Write jobs and dead letters. A job that stands already is left as it is."""
+        """Write jobs and dead letters. A job that stands already is left as it is.
 
-    async def claim(self, owner: str, *, limit: int, lease: timedelta) -> Sequence[Claim]:
-        """Give up to ``limit`` waiting jobs to ``owner``, highest priority first, then oldest."""
+        A PENDING job is pinned to its county's current data version. Raises UnstorableData where one of the
+        values cannot be stored (nothing is written then), Unavailable where the store cannot be reached.
+        """
+
+    async def claim(
+        self, owner: str, *, slots: float, weights: Mapping[str, float], lease: timedelta
+    ) -> Sequence[Claim]:
+        """Give waiting jobs to ``owner``, highest priority first, then oldest.
+
+        ``weights`` says what part of a slot a job of a type takes (1 where it is silent); the sum of the
+        weights given out never exceeds ``slots``.
+        """
 
     async def finish(self, finishes: Sequence[Finish]) -> frozenset[UUID]:
         """End attempts. What is missing from the answer was fenced off: another attempt owns the job."""
 
     async def heartbeat(self, owner: str, beats: Sequence[Heartbeat], *, lease: timedelta) -> frozenset[UUID]:
-        """Renew leases and tell progress. Answers the ids that are no longer the owner's."""
+        """Renew leases and tell progress where it rose. Answers the ids that are no longer the owner's."""
 
-    async def release(self, owner: str, attempts: Mapping[UUID, int], *, crashed: bool = False) -> frozenset[UUID]:
-        """Hand jobs back to the queue; ``crashed`` counts it against the job."""
+    async def release(
+        self, attempts: Mapping[UUID, int], *, message: str, delay: timedelta = timedelta(0)
+    ) -> frozenset[UUID]:
+        """Hand jobs back to the queue, to be claimed after ``delay``; answers the ids that moved."""
 
-    async def take_over(self, *, lease: timedelta, max_crashes: int) -> tuple[int, int]:
-        """Return jobs with expired leases to the queue; answers how many, and how many were given up."""
+    async def crashed(self, attempts: Mapping[UUID, int], *, message: str, max_crashes: int) -> TakenOver:
+        """Count a child's death against its jobs: back to the queue, or FAILED with a dead letter above the limit."""
+
+    async def take_over(self, *, max_crashes: int) -> TakenOver:
+        """Do the same for jobs whose lease has run out."""
 
     async def get(self, job_id: UUID) -> Job | None:
-        """Return one job."""
+        """Return one job, parameters and result included."""
 
     async def page(self, wanted: JobFilter, *, after: tuple[datetime, UUID] | None, limit: int) -> Page:
         """Return jobs newest first."""
 
+    async def live(self, limit: int) -> Sequence[JobStatusChanged]:
+        """Return the last event of up to ``limit`` jobs that are not terminal, newest first."""
+
     async def counts(self) -> Mapping[JobStatus, int]:
-        """Return how many jobs stand where."""
+        """Return how many jobs stand where; every state is there."""
 
 
 class Counties(Protocol):
     """Which counties are loaded."""
 
-    async def current(self) -> Mapping[str, str]:
-        """Return each known county's current data version."""
+    async def current(self) -> Sequence[DataVersion]:
+        """Return each known county's current data version, by county_id."""
 
-    async def version(self, county_id: str, data_version: str) -> DataVersion:
-        """Return one data version; raises UnknownCounty."""
+    async def version(self, county_id: str, data_version: str) -> DataVersion | None:
+        """Return one data version."""
+
+
+class LiveJobs(Protocol):
+    """The live read model: jobs as the status topic tells of them."""
+
+    def get(self, job_id: UUID) -> JobStatusChanged | None:
+        """Return a job's last event where this process holds it."""
+
+    def follow(self, job_id: UUID | None = None) -> AbstractAsyncContextManager[AsyncIterator[JobStatusChanged]]:
+        """Subscribe to one job's events, or to all; a reader that falls far behind loses the oldest."""
+
+
+class Documents(Protocol):
+    """The result documents of finished jobs."""
+
+    async def read(self, location: str) -> Mapping[str, Any] | None:
+        """Return the document that lies beside the result file at ``location``; raises Unavailable."""
 
 
 class Outbox(Protocol):
@@ -118,15 +166,15 @@ class OutboxLeader(Protocol):
     async def delete(self, ids: Sequence[int]) -> None:
         """Forget entries that were published."""
 
-    async def park(self, entry: int, records: Sequence[OutgoingRecord], reason: str) -> None:
-        """Keep what the broker refuses as dead letters and forget the entry."""
+    async def park(self, refused: Sequence[OutgoingRecord], reason: str) -> None:
+        """Keep as dead letters what the broker refuses."""
 
 
 class Publisher(Protocol):
     """The way to the broker."""
 
-    async def publish(self, records: Sequence[OutgoingRecord]) -> None:
-        """Publish all of them or none, in order per key; returns once the broker has them."""
+    async def publish(self, records: Sequence[OutgoingRecord]) -> Sequence[OutgoingRecord]:
+        """Publish in order per key; returns, once the broker has the rest, those that it refuses for size."""
 
 
 class Bell(Protocol):

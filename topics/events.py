@@ -49,8 +49,8 @@ def dead_letter_record(letter: DeadLetter, *, failed_at: datetime) -> OutgoingRe
     """Make the record of a dead letter: key, value and headers untouched, the reason in headers of its own."""
     reason: Headers = (
         ("dlq.original.topic", letter.topic.encode()),
-        ("dlq.original.partition", str(letter.partition).encode()),
-        ("dlq.original.offset", str(letter.offset).encode()),
+        ("dlq.original.partition", _number(letter.partition)),
+        ("dlq.original.offset", _number(letter.offset)),
         ("dlq.original.timestamp", letter.timestamp.isoformat().encode()),
         ("dlq.error.stage", letter.stage.encode()),
         ("dlq.error.class", letter.error_class.encode()),
@@ -59,6 +59,10 @@ def dead_letter_record(letter: DeadLetter, *, failed_at: datetime) -> OutgoingRe
         ("dlq.failed-at", failed_at.isoformat().encode()),
     )
     return OutgoingRecord(DEAD_LETTER.name, letter.key, letter.value, letter.headers + reason)
+
+
+def _number(value: int | None) -> bytes:
+    return b"" if value is None else str(value).encode()
 
 
 def pack(records: Sequence[OutgoingRecord]) -> bytes:

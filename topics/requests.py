@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from models.messages import AnalysisRequest
 from models.records import IncomingRecord
-from terrafusion.errors import InvalidRequest, MalformedMessage
+from terrafusion.errors import InvalidRequest, MalformedMessage, rejection
 from topics.catalogue import MAX_REQUEST_BYTES
 
 STRUCTURED: Final = "application/cloudevents+json"
@@ -29,6 +29,8 @@ class Envelope:
     request: AnalysisRequest
     correlation_id: str | None
     traceparent: str | None
+    source: str | None
+    """Who sent it: the CloudEvents source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ def decode(record: IncomingRecord) -> Envelope:
         request=request,
         correlation_id=request.correlation_id or event.attributes.get("correlation_id"),
         traceparent=_traceparent(event.attributes.get("traceparent")),
+        source=event.attributes.get("source"),
     )
 
 
@@ -62,20 +65,7 @@ def read_request(data: Any) -> AnalysisRequest:
     try:
         return AnalysisRequest.model_validate(data)
     except ValidationError as error:
-        raise invalid(error) from error
-
-
-def invalid(error: ValidationError) -> InvalidRequest:
-    """Put the first complaint of a model into one sentence: the field, what was given, what is allowed."""
-    first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "missing":
-        return InvalidRequest(f"{field} is missing", field=field, allowed="it is required")
-    if first["type"] == "extra_forbidden":
-        fields = ", ".join(AnalysisRequest.model_fields)
-        return InvalidRequest(f"{field} is not a field of a request", field=field, allowed=fields)
-    given = repr(first["input"])[:100]
-    return InvalidRequest(f"{field} is {given}: {first['msg']}", field=field, value=given, allowed=first["msg"])
+        raise rejection(error, InvalidRequest, AnalysisRequest) from error
 
 
 def derived_id(*parts: str) -> UUID:

@@ -1,0 +1,5 @@
+"""`python -m terrafusion`."""
+
+from terrafusion.cli import main
+
+main()

@@ -1,0 +1,21 @@
+"""Many rows in one statement: an array a column, unnested by the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ARRAY, TableValuedAlias, bindparam, column, func
+from sqlalchemy.types import TypeEngine
+
+
+def batch(**columns: TypeEngine[Any]) -> TableValuedAlias:
+    """Make a table named ``d`` of array parameters, one a column, each named as its column."""
+    arrays = (bindparam(f"d_{name}", type_=ARRAY(kind)) for name, kind in columns.items())
+    return func.unnest(*arrays).table_valued(*(column(name, kind) for name, kind in columns.items()), name="d")
+
+
+def arrays(table: TableValuedAlias, rows: Iterable[Mapping[str, Any]]) -> dict[str, Sequence[Any]]:
+    """Turn rows into the parameters of such a table."""
+    kept = list(rows)
+    return {f"d_{name}": [row[name] for row in kept] for name in table.c.keys()}  # noqa: SIM118

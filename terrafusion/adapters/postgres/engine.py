@@ -1,0 +1,69 @@
+"""Connections to Postgres, and its errors in our words."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import asyncpg
+import orjson
+from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from terrafusion.errors import TerraFusionError, Unavailable
+
+RETRYABLE: Final = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300"})
+"""SQLSTATEs that say: the same again, later."""
+DATA_ERRORS: Final = ("22", "23")
+"""Classes of SQLSTATE that say: these very rows cannot be stored."""
+
+
+class UnstorableData(TerraFusionError):
+    """Postgres refuses a value of the batch."""
+
+
+def make_engine(url: URL, *, connections: int) -> AsyncEngine:
+    """Make an engine that never waits for ever: 5 s to connect, 30 s a statement."""
+    return create_async_engine(
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=30,
+        json_serializer=lambda value: orjson.dumps(value).decode(),
+        json_deserializer=orjson.loads,
+        connect_args={
+            "timeout": 5,
+            "command_timeout": 30,
+            "server_settings": {"application_name": "terrafusion", "jit": "off"},
+        },
+    )
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """One transaction; raises Unavailable where trying again may help, UnstorableData for a bad value."""
+    try:
+        async with engine.begin() as connection:
+            yield connection
+    except DBAPIError as error:
+        raise translated(error) from error
+    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
+        msg = f"Postgres cannot be reached: {error or type(error).__name__}"
+        raise Unavailable(msg) from error
+
+
+def translated(error: DBAPIError) -> Exception:
+    """Say what a driver's error means to us; what means nothing stays as it is."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    if (
+        error.connection_invalidated
+        or state in RETRYABLE
+        or state.startswith("08")
+        or isinstance(error, InterfaceError)
+    ):
+        return Unavailable(f"Postgres cannot do this now: {error.orig}")
+    if state.startswith(DATA_ERRORS) or isinstance(error.orig, asyncpg.DataError):
+        return UnstorableData(str(error.orig))
+    return error

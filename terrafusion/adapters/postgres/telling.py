@@ -1,0 +1,58 @@
+"""Every move is told in the transaction that makes it: rows in, one outbox entry out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Row, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.jobs import TERMINAL, JobStatus
+from models.messages import JobCompleted, JobStatusChanged
+from models.records import OutgoingRecord
+from models.tables import jobs, outbox
+from topics.events import completed_record, pack, status_record
+
+TOLD: Final = (
+    jobs.c.job_id,
+    jobs.c.sequence,
+    jobs.c.status,
+    jobs.c.analysis_type,
+    jobs.c.county_id,
+    jobs.c.failure_reason,
+    jobs.c.data_version,
+    jobs.c.correlation_id,
+    jobs.c.traceparent,
+    jobs.c.attempt,
+    jobs.c.progress,
+    jobs.c.message,
+    jobs.c.priority,
+    jobs.c.created_at,
+    jobs.c.updated_at,
+    jobs.c.started_at,
+    jobs.c.completed_at,
+)
+"""What every statement that moves a job returns, for its events to be made of."""
+TOLD_AT_THE_END: Final = (
+    *TOLD,
+    jobs.c.result_summary_json.label("result_summary"),
+    jobs.c.result_data_location,
+    jobs.c.result_sha256,
+)
+
+
+async def tell(connection: AsyncConnection, moved: Iterable[Row[Any]], extra: Sequence[OutgoingRecord] = ()) -> None:
+    """Write the events of moved rows, and further records, as one outbox entry."""
+    records = [record for row in moved for record in _records(row)]
+    records.extend(extra)
+    if records:
+        await connection.execute(insert(outbox), {"records": pack(records)})
+
+
+def _records(row: Row[Any]) -> Iterable[OutgoingRecord]:
+    values = row._asdict()
+    traceparent = values["traceparent"]
+    yield status_record(JobStatusChanged(**values), traceparent=traceparent)
+    if JobStatus(values["status"]) in TERMINAL:
+        yield completed_record(JobCompleted(**values), traceparent=traceparent)

@@ -1,0 +1,32 @@
+"""The command line: `terrafusion`. One file a group of commands, each adding itself to one typer app."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+import typer
+
+from terrafusion.cli.output import run
+
+COMMANDS: Final = ("dev", "demo", "parts", "data", "analyze", "jobs")
+"""The files beside this one; each has ``add(app)``."""
+
+
+def build() -> typer.Typer:
+    """Put the commands together."""
+    app = typer.Typer(
+        name="terrafusion",
+        help="Market analysis for county assessment offices.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    for name in COMMANDS:
+        import_module(f"terrafusion.cli.{name}").add(app)
+    return app
+
+
+def main() -> None:
+    """Run the command line; exit 0 done, 1 failed, 2 wrong usage, 3 a service cannot be reached."""
+    run(build())
