@@ -97,7 +97,6 @@ class NewJob:
     correlation_id: str | None = None
     requested_by: str | None = None
     traceparent: str | None = None
-    data_version: str | None = None
     retry_of: UUID | None = None
     origin: Origin | None = None
     failure_reason: FailureReason | None = None
@@ -120,6 +119,9 @@ class Claim:
     parameters: Mapping[str, Any]
     data_version: str | None
     correlation_id: str | None
+    traceparent: str | None
+    seconds_left: float | None
+    """Until its deadline, by the database's clock; None without one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
