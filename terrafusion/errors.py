@@ -9,6 +9,7 @@ TerraFusionError
 ├── AnalysisError     the analysis cannot answer
 │   └── SimulatedFailure
 ├── Unavailable       a service cannot be reached: retried
+├── UnstorableData    a value of a batch is refused: the batch is halved until it stands alone
 └── Misconfigured     refused at start
 """
 
@@ -86,6 +87,10 @@ class SimulatedFailure(AnalysisError):
 
 class Unavailable(TerraFusionError):
     """A service that is needed cannot be reached."""
+
+
+class UnstorableData(TerraFusionError):
+    """A store refuses a value of a batch, and so the batch."""
 
 
 class Misconfigured(TerraFusionError):

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 import msgpack
 import orjson
-from sqlalchemy import BigInteger, DateTime, Integer, LargeBinary, SmallInteger, Text, Uuid, case, cast, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    Uuid,
+    case,
+    cast,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.dead_letters import DeadLetter
 from models.jobs import FailureReason, JobStatus, NewJob
 from models.records import OutgoingRecord
-from models.tables import dead_letters, jobs
+from models.tables import data_versions, dead_letters, jobs
 from terrafusion.adapters.postgres.batches import arrays, batch
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, tell
 from terrafusion.ports import Accepted, Offer
@@ -33,7 +46,6 @@ NEW: Final = batch(
     priority=SmallInteger(),
     deadline=STAMP,
     failure_reason=Text(),
-    data_version=Text(),
     retry_of=Uuid(),
     digest=Text(),
     correlation_id=Text(),
@@ -43,8 +55,17 @@ NEW: Final = batch(
     origin_partition=Integer(),
     origin_offset=BigInteger(),
 )
-_cells = {c.name: cast(c, JSONB) if c.name == "parameters_json" else c for c in NEW.c}
-_cells["completed_at"] = case((NEW.c.status == JobStatus.FAILED, func.now()))
+_current = (
+    select(data_versions.c.data_version)
+    .where(data_versions.c.county_id == NEW.c.county_id, data_versions.c.current)
+    .scalar_subquery()
+)
+_cells: Final[dict[str, ColumnElement[Any]]] = {
+    **{c.name: c for c in NEW.c},
+    "parameters_json": cast(NEW.c.parameters_json, JSONB),
+    "completed_at": case((NEW.c.status == JobStatus.FAILED, func.now())),
+    "data_version": case((NEW.c.status == JobStatus.PENDING, _current)),
+}
 INSERT_JOBS: Final = (
     insert(jobs)
     .from_select(list(_cells), select(*_cells.values()))
@@ -58,6 +79,7 @@ LETTERS: Final = batch(
     partition=Integer(),
     offset=BigInteger(),
     timestamp=STAMP,
+    job_id=Uuid(),
     key=LargeBinary(),
     value=LargeBinary(),
     headers=LargeBinary(),
@@ -76,14 +98,15 @@ INSERT_LETTERS: Final = (
 
 async def accept(connection: AsyncConnection, offers: Sequence[Offer], letters: Sequence[DeadLetter]) -> Accepted:
     """Write the offers whose ids are new, keep letters for those in conflict, and tell of both."""
-    digests = {offer.job.job_id: offer.job.digest for offer in offers}
-    moved = (await connection.execute(INSERT_JOBS, arrays(NEW, _rows(offers)))).all() if offers else []
+    first = {offer.job.job_id: offer.job for offer in reversed(offers)}
+    moved = (await connection.execute(INSERT_JOBS, arrays(NEW, _rows(first.values())))).all() if first else []
     new = frozenset(row.job_id for row in moved)
-    standing = await _standing(connection, digests.keys() - new)
-    conflicting = frozenset(job_id for job_id, digest in standing.items() if digest != digests[job_id])
-    kept = [*letters, *_letters(offers, new, conflicting)]
+    digests = {job_id: job.digest for job_id, job in first.items() if job_id in new}
+    digests |= await _standing(connection, first.keys() - new)
+    conflicts = [offer for offer in offers if offer.job.digest != digests[offer.job.job_id]]
+    kept = [*letters, *_letters(offers, conflicts)]
     await tell(connection, moved, await keep(connection, kept))
-    return Accepted(new, frozenset(standing) - conflicting, conflicting)
+    return Accepted(new, frozenset(first) - new, frozenset(offer.job.job_id for offer in conflicts))
 
 
 async def keep(connection: AsyncConnection, letters: Sequence[DeadLetter]) -> Sequence[OutgoingRecord]:
@@ -107,16 +130,15 @@ async def _standing(connection: AsyncConnection, ids: frozenset[UUID] | set[UUID
     return {row.job_id: row.digest for row in rows}
 
 
-def _letters(offers: Sequence[Offer], new: frozenset[UUID], conflicting: frozenset[UUID]) -> list[DeadLetter]:
-    born_failed = [offer.letter for offer in offers if offer.job.job_id in new]
-    refused = [offer.on_conflict for offer in offers if offer.job.job_id in conflicting]
-    stood = [offer.letter for offer in offers if offer.job.job_id not in new | conflicting]
-    return [letter for letter in (*born_failed, *refused, *stood) if letter]
+def _letters(offers: Sequence[Offer], conflicts: Sequence[Offer]) -> Iterator[DeadLetter]:
+    """Choose the letters: a request that was bad by itself keeps its own, whatever stands under its id."""
+    yield from (offer.letter for offer in offers if offer.letter)
+    yield from (offer.on_conflict for offer in conflicts if offer.on_conflict and not offer.letter)
 
 
-def _rows(offers: Sequence[Offer]) -> list[dict[str, Any]]:
+def _rows(new: Iterable[NewJob]) -> list[dict[str, Any]]:
     """Sorted by id, so that two batches that share ids cannot wait for each other."""
-    return [_row(offer.job) for offer in sorted(offers, key=lambda offer: offer.job.job_id)]
+    return [_row(job) for job in sorted(new, key=lambda job: job.job_id)]
 
 
 def _row(job: NewJob) -> dict[str, Any]:
@@ -131,7 +153,6 @@ def _row(job: NewJob) -> dict[str, Any]:
         "priority": job.priority,
         "deadline": job.deadline,
         "failure_reason": _text(job.failure_reason),
-        "data_version": job.data_version,
         "retry_of": job.retry_of,
         "digest": job.digest,
         "correlation_id": job.correlation_id,
@@ -149,6 +170,7 @@ def _letter_row(letter: DeadLetter) -> dict[str, Any]:
         "partition": letter.partition,
         "offset": letter.offset,
         "timestamp": letter.timestamp,
+        "job_id": letter.job_id,
         "key": letter.key,
         "value": letter.value,
         "headers": msgpack.packb(letter.headers),

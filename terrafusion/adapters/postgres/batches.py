@@ -12,7 +12,8 @@ from sqlalchemy.types import TypeEngine
 def batch(**columns: TypeEngine[Any]) -> TableValuedAlias:
     """Make a table named ``d`` of array parameters, one a column, each named as its column."""
     arrays = (bindparam(f"d_{name}", type_=ARRAY(kind)) for name, kind in columns.items())
-    return func.unnest(*arrays).table_valued(*(column(name, kind) for name, kind in columns.items()), name="d")
+    table = func.unnest(*arrays).table_valued(*(column(name, kind) for name, kind in columns.items()), name="d")
+    return table.render_derived()
 
 
 def arrays(table: TableValuedAlias, rows: Iterable[Mapping[str, Any]]) -> dict[str, Sequence[Any]]:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import asyncpg
 import orjson
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as SQLAlchemyTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from terrafusion.errors import TerraFusionError, Unavailable
+from terrafusion.errors import Unavailable, UnstorableData
 
 RETRYABLE: Final = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300"})
 """SQLSTATEs that say: the same again, later."""
 DATA_ERRORS: Final = ("22", "23")
 """Classes of SQLSTATE that say: these very rows cannot be stored."""
-
-
-class UnstorableData(TerraFusionError):
-    """Postgres refuses a value of the batch."""
 
 
 def make_engine(url: URL, *, connections: int) -> AsyncEngine:
@@ -31,6 +28,7 @@ def make_engine(url: URL, *, connections: int) -> AsyncEngine:
         pool_size=connections,
         max_overflow=0,
         pool_timeout=30,
+        hide_parameters=True,
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
         connect_args={
@@ -44,12 +42,33 @@ def make_engine(url: URL, *, connections: int) -> AsyncEngine:
 @asynccontextmanager
 async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """One transaction; raises Unavailable where trying again may help, UnstorableData for a bad value."""
-    try:
+    with in_our_words():
         async with engine.begin() as connection:
             yield connection
+
+
+@asynccontextmanager
+async def connected(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """One connection, kept; its transactions are the caller's. Raises as `transaction` does."""
+    with in_our_words():
+        async with engine.connect() as connection:
+            yield connection
+
+
+@contextmanager
+def in_our_words() -> Iterator[None]:
+    """Raise Unavailable and UnstorableData in place of what the driver raises."""
+    try:
+        yield
     except DBAPIError as error:
         raise translated(error) from error
-    except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
+    except (
+        OSError,
+        TimeoutError,
+        SQLAlchemyTimeout,
+        asyncpg.PostgresConnectionError,
+        asyncpg.CannotConnectNowError,
+    ) as error:
         msg = f"Postgres cannot be reached: {error or type(error).__name__}"
         raise Unavailable(msg) from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, insert
+from sqlalchemy import Row, Text, bindparam, func, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.jobs import TERMINAL, JobStatus
@@ -13,6 +13,8 @@ from models.messages import JobCompleted, JobStatusChanged
 from models.records import OutgoingRecord
 from models.tables import jobs, outbox
 from topics.events import completed_record, pack, status_record
+
+AnyRow = Row[*tuple[Any, ...]]
 
 TOLD: Final = (
     jobs.c.job_id,
@@ -42,15 +44,27 @@ TOLD_AT_THE_END: Final = (
 )
 
 
-async def tell(connection: AsyncConnection, moved: Iterable[Row[Any]], extra: Sequence[OutgoingRecord] = ()) -> None:
-    """Write the events of moved rows, and further records, as one outbox entry."""
-    records = [record for row in moved for record in _records(row)]
+OUTBOX_CHANNEL: Final = "terrafusion_outbox"
+"""Notified with every entry; its payload, where there is one, says that jobs wait too."""
+JOBS_WAIT: Final = "jobs"
+_ENTRY: Final = (
+    insert(outbox)
+    .values(records=bindparam("entry"))
+    .returning(func.pg_notify(OUTBOX_CHANNEL, bindparam("payload", type_=Text)))
+)
+
+
+async def tell(connection: AsyncConnection, moved: Iterable[AnyRow], extra: Sequence[OutgoingRecord] = ()) -> None:
+    """Write the events of moved rows, and further records, as one outbox entry, and wake who listens."""
+    rows = list(moved)
+    records = [record for row in rows for record in _records(row)]
     records.extend(extra)
     if records:
-        await connection.execute(insert(outbox), {"records": pack(records)})
+        waiting = any(row.status == JobStatus.PENDING for row in rows)
+        await connection.execute(_ENTRY, {"entry": pack(records), "payload": JOBS_WAIT if waiting else ""})
 
 
-def _records(row: Row[Any]) -> Iterable[OutgoingRecord]:
+def _records(row: AnyRow) -> Iterable[OutgoingRecord]:
     values = row._asdict()
     traceparent = values["traceparent"]
     yield status_record(JobStatusChanged(**values), traceparent=traceparent)

@@ -1,0 +1,69 @@
+"""From running to the end: many attempts finished in one transaction, each guarded by its fencing token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from sqlalchemy import ColumnElement, Double, Integer, Text, Update, Uuid, cast, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.jobs import COMPLETE, FAIL, Finish, JobStatus, Transition
+from models.tables import jobs
+from terrafusion.adapters.postgres.batches import arrays, batch
+from terrafusion.adapters.postgres.moves import move
+from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, AnyRow, tell
+
+ENDED: Final = batch(
+    job_id=Uuid(),
+    attempt=Integer(),
+    message=Text(),
+    progress=Double(),
+    failure_reason=Text(),
+    result_summary_json=Text(),
+    result_data_location=Text(),
+    result_sha256=Text(),
+)
+
+
+def _end(transition: Transition) -> Update:
+    told: dict[str, ColumnElement[Any]] = {
+        column.name: column for column in ENDED.c if column.name not in {"job_id", "attempt", "result_summary_json"}
+    }
+    told["progress"] = func.coalesce(ENDED.c.progress, jobs.c.progress)
+    return (
+        move(transition, result_summary_json=cast(ENDED.c.result_summary_json, JSONB), **told)
+        .where(jobs.c.job_id == ENDED.c.job_id, jobs.c.attempt == ENDED.c.attempt)
+        .where(jobs.c.status == JobStatus.RUNNING)
+        .returning(*TOLD_AT_THE_END)
+    )
+
+
+_END: Final = {transition: _end(transition) for transition in (COMPLETE, FAIL)}
+
+
+async def finish(connection: AsyncConnection, finishes: Sequence[Finish]) -> frozenset[UUID]:
+    """End attempts; who is missing from the answer was fenced off."""
+    moved: list[AnyRow] = []
+    for transition, statement in _END.items():
+        ending = sorted((f for f in finishes if f.transition is transition), key=lambda f: f.job_id)
+        if ending:
+            moved += (await connection.execute(statement, arrays(ENDED, map(_row, ending)))).all()
+    await tell(connection, moved)
+    return frozenset(row.job_id for row in moved)
+
+
+def _row(finish: Finish) -> dict[str, Any]:
+    return {
+        "job_id": finish.job_id,
+        "attempt": finish.attempt,
+        "message": finish.message,
+        "progress": None if finish.failure_reason else 1.0,
+        "failure_reason": finish.failure_reason,
+        "result_summary_json": None if finish.result_summary is None else orjson.dumps(finish.result_summary).decode(),
+        "result_data_location": finish.result_data_location,
+        "result_sha256": finish.result_sha256,
+    }

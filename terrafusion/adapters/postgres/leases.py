@@ -1,0 +1,151 @@
+"""Signs of life: leases renewed and progress told; jobs whose worker or child died counted and moved on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Double, Integer, Text, Uuid, bindparam, func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import ColumnElement
+
+from models.dead_letters import DeadLetter, Stage
+from models.jobs import FAIL, TAKE_OVER, FailureReason, Heartbeat, JobStatus
+from models.tables import jobs
+from terrafusion.adapters.postgres.acceptance import keep
+from terrafusion.adapters.postgres.batches import arrays, batch
+from terrafusion.adapters.postgres.claiming import HELD, held
+from terrafusion.adapters.postgres.moves import move, seconds
+from terrafusion.adapters.postgres.telling import TOLD, TOLD_AT_THE_END, AnyRow, tell
+from terrafusion.ports import TakenOver
+from topics.catalogue import REQUESTS
+
+MOST_AT_ONCE: Final = 500
+
+BEATS: Final = batch(job_id=Uuid(), attempt=Integer(), progress=Double(), message=Text())
+
+_mine = (
+    (jobs.c.job_id == BEATS.c.job_id)
+    & (jobs.c.attempt == BEATS.c.attempt)
+    & (jobs.c.owner == bindparam("holder", type_=Text))
+    & (jobs.c.status == JobStatus.RUNNING)
+)
+_STILL_MINE: Final = select(jobs.c.job_id).where(_mine)
+_UNLOCKED: Final = (
+    select(jobs.c.job_id, BEATS.c.progress, BEATS.c.message)
+    .where(_mine)
+    .with_for_update(of=jobs, skip_locked=True)
+    .cte("unlocked")
+    .prefix_with("MATERIALIZED")
+)
+"""A row that a finish holds is left alone: waiting for it while holding others is how deadlocks are made."""
+_rose = _UNLOCKED.c.progress > jobs.c.progress
+_renewal = func.now() + seconds("lease")
+_TELL_PROGRESS: Final = (
+    update(jobs)
+    .where(jobs.c.job_id == _UNLOCKED.c.job_id, _rose)
+    .values(
+        lease_until=_renewal,
+        progress=_UNLOCKED.c.progress,
+        message=_UNLOCKED.c.message,
+        sequence=jobs.c.sequence + 1,
+        updated_at=func.now(),
+    )
+    .returning(*TOLD)
+)
+_RENEW: Final = update(jobs).where(jobs.c.job_id == _UNLOCKED.c.job_id, ~_rose).values(lease_until=_renewal)
+
+_expired = (
+    select(jobs.c.job_id)
+    .where(jobs.c.status == text(f"'{JobStatus.RUNNING}'"), jobs.c.lease_until < func.now())
+    .order_by(jobs.c.lease_until)
+    .limit(MOST_AT_ONCE)
+    .with_for_update(skip_locked=True)
+)
+_named = (
+    select(jobs.c.job_id)
+    .where(jobs.c.job_id == HELD.c.job_id, jobs.c.attempt == HELD.c.attempt, jobs.c.status == JobStatus.RUNNING)
+    .order_by(jobs.c.job_id)
+    .with_for_update(of=jobs)
+)
+_bearable = jobs.c.crashes < bindparam("max_crashes", type_=Integer)
+
+
+async def heartbeat(
+    connection: AsyncConnection, owner: str, beats: Sequence[Heartbeat], *, lease: timedelta
+) -> frozenset[UUID]:
+    """Renew the leases of ``beats``, tell progress where it rose, and answer the ids that are not the owner's."""
+    asked: dict[str, Any] = {**arrays(BEATS, map(_beat_row, beats)), "holder": owner}
+    still_mine = (await connection.execute(_STILL_MINE, asked)).scalars().all()
+    asked |= {"lease": lease.total_seconds()}
+    await connection.execute(_RENEW, asked)
+    moved = (await connection.execute(_TELL_PROGRESS, asked)).all()
+    await tell(connection, moved)
+    return frozenset(beat.job_id for beat in beats) - frozenset(still_mine)
+
+
+def _beat_row(beat: Heartbeat) -> dict[str, Any]:
+    return {"job_id": beat.job_id, "attempt": beat.attempt, "progress": beat.progress, "message": beat.message}
+
+
+async def crashed(
+    connection: AsyncConnection, attempts: Mapping[UUID, int], *, message: str, max_crashes: int
+) -> TakenOver:
+    """Count a child's death against the jobs it had."""
+    ids = (await connection.execute(_named, held(attempts))).scalars().all()
+    return await _count_crash(connection, ids, message=message, max_crashes=max_crashes)
+
+
+async def take_over(connection: AsyncConnection, *, max_crashes: int) -> TakenOver:
+    """Count a worker's death against the jobs whose lease it let run out."""
+    ids = (await connection.execute(_expired)).scalars().all()
+    return await _count_crash(connection, ids, message="Its worker fell silent", max_crashes=max_crashes)
+
+
+async def _count_crash(
+    connection: AsyncConnection, ids: Sequence[UUID], *, message: str, max_crashes: int
+) -> TakenOver:
+    if not ids:
+        return TakenOver(0, 0)
+    asked = {"max_crashes": max_crashes, "reason": message}
+    returned = (await connection.execute(_after_crash(ids), asked)).all()
+    given_up = (await connection.execute(_give_up(ids), asked)).all()
+    await tell(connection, [*returned, *given_up], await keep(connection, [_letter(row) for row in given_up]))
+    return TakenOver(len(returned), len(given_up))
+
+
+def _after_crash(ids: Sequence[UUID]) -> Any:
+    reason: ColumnElement[str] = bindparam("reason", type_=Text) + "; waits for another"
+    back = move(TAKE_OVER, crashes=jobs.c.crashes + 1, message=reason)
+    return back.where(jobs.c.job_id.in_(ids), _bearable).returning(*TOLD)
+
+
+def _give_up(ids: Sequence[UUID]) -> Any:
+    reason: ColumnElement[str] = bindparam("reason", type_=Text) + "; given up after too many of these"
+    end = move(FAIL, crashes=jobs.c.crashes + 1, message=reason, failure_reason=FailureReason.ATTEMPTS_EXHAUSTED)
+    rest = (jobs.c.requested_by, jobs.c.parameters_json, jobs.c.origin_topic, jobs.c.origin_partition)
+    return end.where(jobs.c.job_id.in_(ids), ~_bearable, jobs.c.status == JobStatus.RUNNING).returning(
+        *TOLD_AT_THE_END, *rest, jobs.c.origin_offset
+    )
+
+
+def _letter(row: AnyRow) -> DeadLetter:
+    """Keep the request as it can be asked again: its own bytes are gone, its content stands in the row."""
+    request = {"analysis_type": row.analysis_type, "county_id": row.county_id, "parameters": row.parameters_json}
+    return DeadLetter(
+        topic=row.origin_topic or REQUESTS.name,
+        partition=row.origin_partition,
+        offset=row.origin_offset,
+        timestamp=datetime.now(UTC),
+        job_id=row.job_id,
+        key=str(row.job_id).encode(),
+        value=orjson.dumps({"job_id": str(row.job_id), **request}),
+        headers=(),
+        stage=Stage.ANALYSE,
+        error_class=FailureReason.ATTEMPTS_EXHAUSTED,
+        error_message=row.message,
+        attempts=row.attempt,
+    )

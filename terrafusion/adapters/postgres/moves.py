@@ -1,0 +1,37 @@
+"""The guarded UPDATE: made from the transition, so that no statement can make a move the table forbids."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import Float, Update, bindparam, func, null, text, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from models.jobs import TERMINAL, JobStatus, Transition
+from models.tables import jobs
+
+_SECOND: Final = text("interval '1 second'")
+
+
+def seconds(parameter: str) -> ColumnElement[Any]:
+    """Make an interval of a parameter given in seconds."""
+    return bindparam(parameter, type_=Float) * _SECOND
+
+
+def move(transition: Transition, **values: Any) -> Update:
+    """Start an UPDATE that finds only rows the transition may start from, and counts the move in `sequence`."""
+    changes = _of_target(transition.target) | values
+    return (
+        update(jobs)
+        .where(jobs.c.status.in_(sorted(transition.sources)))
+        .values(status=transition.target, sequence=jobs.c.sequence + 1, updated_at=func.now(), **changes)
+    )
+
+
+def _of_target(target: JobStatus) -> dict[str, Any]:
+    if target is JobStatus.RUNNING:
+        return {"lease_until": func.now() + seconds("lease"), "run_after": null(), "progress": 0}
+    gone = {"owner": null(), "lease_until": null()}
+    if target in TERMINAL:
+        return gone | {"completed_at": func.now()}
+    return gone | {"progress": 0}

@@ -1,0 +1,82 @@
+"""The job store on Postgres: each call one transaction, errors in our words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from models.dead_letters import DeadLetter
+from models.jobs import Claim, Finish, Heartbeat, Job, JobStatus
+from models.messages import JobStatusChanged
+from terrafusion.adapters.postgres import acceptance, claiming, finishing, leases, reading
+from terrafusion.adapters.postgres.engine import transaction
+from terrafusion.ports import Accepted, JobFilter, Offer, Page, TakenOver
+
+
+class PostgresJobStore:
+    """Fulfils `terrafusion.ports.JobStore`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def accept(self, offers: Sequence[Offer], letters: Sequence[DeadLetter] = ()) -> Accepted:
+        """Write jobs and dead letters."""
+        async with transaction(self._engine) as connection:
+            return await acceptance.accept(connection, offers, letters)
+
+    async def claim(
+        self, owner: str, *, slots: float, weights: Mapping[str, float], lease: timedelta
+    ) -> Sequence[Claim]:
+        """Give waiting jobs to ``owner``."""
+        async with transaction(self._engine) as connection:
+            return await claiming.claim(connection, owner, slots=slots, weights=weights, lease=lease)
+
+    async def finish(self, finishes: Sequence[Finish]) -> frozenset[UUID]:
+        """End attempts."""
+        async with transaction(self._engine) as connection:
+            return await finishing.finish(connection, finishes)
+
+    async def heartbeat(self, owner: str, beats: Sequence[Heartbeat], *, lease: timedelta) -> frozenset[UUID]:
+        """Renew leases; answers the ids that are no longer the owner's."""
+        async with transaction(self._engine) as connection:
+            return await leases.heartbeat(connection, owner, beats, lease=lease)
+
+    async def release(
+        self, attempts: Mapping[UUID, int], *, message: str, delay: timedelta = timedelta(0)
+    ) -> frozenset[UUID]:
+        """Hand jobs back to the queue."""
+        async with transaction(self._engine) as connection:
+            return await claiming.release(connection, attempts, message=message, delay=delay)
+
+    async def crashed(self, attempts: Mapping[UUID, int], *, message: str, max_crashes: int) -> TakenOver:
+        """Count a child's death against its jobs."""
+        async with transaction(self._engine) as connection:
+            return await leases.crashed(connection, attempts, message=message, max_crashes=max_crashes)
+
+    async def take_over(self, *, max_crashes: int) -> TakenOver:
+        """Move on the jobs whose lease has run out."""
+        async with transaction(self._engine) as connection:
+            return await leases.take_over(connection, max_crashes=max_crashes)
+
+    async def get(self, job_id: UUID) -> Job | None:
+        """Return one job."""
+        async with transaction(self._engine) as connection:
+            return await reading.get(connection, job_id)
+
+    async def page(self, wanted: JobFilter, *, after: tuple[datetime, UUID] | None, limit: int) -> Page:
+        """Return jobs newest first."""
+        async with transaction(self._engine) as connection:
+            return await reading.page(connection, wanted, after=after, limit=limit)
+
+    async def live(self, limit: int) -> Sequence[JobStatusChanged]:
+        """Return the last event of jobs that are not terminal."""
+        async with transaction(self._engine) as connection:
+            return await reading.live(connection, limit)
+
+    async def counts(self) -> Mapping[JobStatus, int]:
+        """Return how many jobs stand where."""
+        async with transaction(self._engine) as connection:
+            return await reading.counts(connection)
