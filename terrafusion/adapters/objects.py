@@ -1,0 +1,204 @@
+"""Snapshots and results: files written once under one URL, in a folder or an object store."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+from uuid import uuid4
+
+import obstore
+import orjson
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from terrafusion.errors import Conflict, Misconfigured, NotFound, Unavailable
+
+CACHE_BYTES: Final = 20 * 2**30
+"""What `local_copy` keeps on this machine; beyond it the longest unused files go."""
+PATIENCE: Final = timedelta(seconds=20)
+
+
+class Objects:
+    """Files that are written once and never changed. A location is the URL of one of them.
+
+    ``url`` is a folder, ``file://``, ``s3://`` or what else obstore speaks. Everything here blocks: call it
+    from a thread or a child process. Raises Unavailable where the store cannot be reached.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = (url if "://" in url else Path(url).absolute().as_uri()).rstrip("/")
+        parts = urlsplit(self.url)
+        self._folder = Path(unquote(parts.path)) if parts.scheme == "file" else None
+        self._store = _open(self.url, self._folder)
+
+    def put_new(self, path: str, data: bytes) -> str:
+        """Write a file that must not exist yet and return its location.
+
+        One that is there with the same bytes is left as it is; with others it is a Conflict.
+        """
+        location = f"{self.url}/{path}"
+        with _translated(location):
+            try:
+                self._create(path, data)
+            except AlreadyExistsError:
+                self._must_equal(path, data)
+        return location
+
+    def get(self, location: str) -> bytes:
+        """Read a whole file; raises NotFound where there is none."""
+        with _translated(location):
+            return bytes(obstore.get(self._store, self._path(location)).bytes())
+
+    def exists(self, location: str) -> bool:
+        """Say whether there is such a file."""
+        try:
+            with _translated(location):
+                obstore.head(self._store, self._path(location))
+        except NotFound:
+            return False
+        return True
+
+    def local_copy(self, location: str, cache: Path) -> Path:
+        """Return a path on this machine that holds the file: the file itself, or a copy in ``cache``."""
+        if self._folder is not None:
+            return self._there(self._folder / self._path(location))
+        copy = cache / f"{sha256(location.encode()).hexdigest()}{Path(location).suffix}"
+        if copy.exists():
+            os.utime(copy)
+        else:
+            _keep(copy, self.get(location))
+            shrink(cache, CACHE_BYTES, spare=copy)
+        return copy
+
+    @staticmethod
+    def _there(path: Path) -> Path:
+        with _translated(path.as_uri()):
+            path.stat()
+        return path
+
+    def _path(self, location: str) -> str:
+        path = location.removeprefix(f"{self.url}/")
+        if path == location:
+            msg = f"{location} does not lie under {self.url}, where results are kept now"
+            raise Unavailable(msg)
+        return path
+
+    def _create(self, path: str, data: bytes) -> None:
+        if self._folder is None:
+            obstore.put(self._store, path, data, mode="create")
+        else:
+            _create_durably(self._store, self._folder, path, data)
+
+    def _must_equal(self, path: str, data: bytes) -> None:
+        standing = sha256(obstore.get(self._store, path).bytes()).hexdigest()
+        given = sha256(data).hexdigest()
+        if standing != given:
+            msg = f"{self.url}/{path} exists with other bytes: SHA-256 {standing}, not {given}"
+            raise Conflict(msg, field="location", value=path, allowed="a file is written once")
+
+
+class ResultDocuments:
+    """The result documents beside the result files."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    async def read(self, location: str) -> Mapping[str, Any] | None:
+        """Return the document that belongs to the result at ``location``; None where it is gone."""
+        try:
+            return await asyncio.to_thread(self._read, document_location(location))
+        except NotFound:
+            return None
+
+    def _read(self, location: str) -> dict[str, Any]:
+        document: dict[str, Any] = orjson.loads(self._objects.get(location))
+        return document
+
+
+def document_location(location: str) -> str:
+    """Return where the JSON document lies whose rows are at ``location``: the same name with ``.json``."""
+    stem, dot, _ = location.rpartition(".")
+    return f"{stem if dot else location}.json"
+
+
+def shrink(cache: Path, limit: int, *, spare: Path) -> None:
+    """Delete the longest unused files of ``cache`` until the rest is at most ``limit`` bytes; ``spare`` stays."""
+    files = sorted(_stats(cache), key=lambda file: file[1].st_mtime, reverse=True)
+    kept = 0
+    for path, stat in files:
+        kept += stat.st_size
+        if kept > limit and path != spare:
+            path.unlink(missing_ok=True)
+
+
+def _stats(cache: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for path in cache.iterdir():
+        try:
+            yield path, path.stat()
+        except FileNotFoundError:
+            continue
+
+
+def _keep(copy: Path, data: bytes) -> None:
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    staged = copy.with_name(f".{copy.name}.{uuid4().hex}")
+    staged.write_bytes(data)
+    staged.replace(copy)
+
+
+def _open(url: str, folder: Path | None) -> ObjectStore:
+    try:
+        if folder is not None:
+            return LocalStore(prefix=folder, mkdir=True)
+        return from_url(
+            url,
+            client_options={"connect_timeout": "5s", "timeout": "60s"},
+            retry_config={"max_retries": 3, "retry_timeout": PATIENCE},
+        )
+    except (BaseError, OSError, ValueError) as error:
+        msg = f"Results cannot be kept under {url}: {_first_line(error)}"
+        raise Misconfigured(msg) from error
+
+
+def _create_durably(store: ObjectStore, folder: Path, path: str, data: bytes) -> None:
+    """Write through to the disk under another name first, so that the name never stands for half a file."""
+    staged = f"{path}.{uuid4().hex}"
+    obstore.put(store, staged, data)
+    try:
+        _sync(folder / staged)
+        obstore.rename(store, staged, path, overwrite=False)
+    except AlreadyExistsError:
+        obstore.delete(store, staged)
+        raise
+    _sync((folder / path).parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _translated(location: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        msg = f"There is no file {location}"
+        raise NotFound(msg, field="location", value=location) from error
+    except (BaseError, OSError) as error:
+        msg = f"{location} cannot be read or written: {_first_line(error)}"
+        raise Unavailable(msg) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

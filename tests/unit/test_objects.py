@@ -1,0 +1,105 @@
+"""Files written once: in a folder, and in a store that is not one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from terrafusion.adapters.objects import Objects, ResultDocuments, document_location, shrink
+from terrafusion.errors import Conflict, Misconfigured, NotFound, Unavailable
+
+
+@pytest.fixture(params=["folder", "memory"])
+def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
+    return Objects(str(tmp_path / "re sults") if request.param == "folder" else "memory:///")
+
+
+def test_a_file_is_read_as_it_was_written(objects: Objects) -> None:
+    location = objects.put_new("county/type/job.parquet", b"rows")
+    assert location.startswith(("file:///", "memory:"))
+    assert objects.exists(location)
+    assert objects.get(location) == b"rows"
+
+
+def test_the_same_bytes_may_be_written_again(objects: Objects) -> None:
+    assert objects.put_new("a.parquet", b"rows") == objects.put_new("a.parquet", b"rows")
+
+
+def test_other_bytes_under_the_same_name_are_a_conflict(objects: Objects) -> None:
+    location = objects.put_new("a.parquet", b"rows")
+    with pytest.raises(Conflict, match="exists with other bytes"):
+        objects.put_new("a.parquet", b"other")
+    assert objects.get(location) == b"rows"
+
+
+def test_a_missing_file_is_not_found(objects: Objects, tmp_path: Path) -> None:
+    location = f"{objects.url}/none.parquet"
+    assert not objects.exists(location)
+    with pytest.raises(NotFound, match="no file"):
+        objects.get(location)
+    with pytest.raises(NotFound, match="no file"):
+        objects.local_copy(location, tmp_path / "cache")
+
+
+def test_a_location_elsewhere_is_refused(objects: Objects) -> None:
+    with pytest.raises(Unavailable, match="does not lie under"):
+        objects.get("file:///etc/passwd")
+
+
+def test_a_local_file_needs_no_copy(tmp_path: Path) -> None:
+    objects = Objects((tmp_path / "results").as_uri())
+    location = objects.put_new("a/b.parquet", b"rows")
+    assert objects.local_copy(location, tmp_path / "cache") == tmp_path / "results/a/b.parquet"
+    assert not (tmp_path / "cache").exists()
+
+
+def test_nothing_but_the_file_is_left_in_the_folder(tmp_path: Path) -> None:
+    objects = Objects(str(tmp_path))
+    for data in (b"rows", b"rows", b"other"):
+        try:
+            objects.put_new("a.parquet", data)
+        except Conflict:
+            continue
+    assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]
+
+
+def test_a_far_file_is_copied_once(tmp_path: Path) -> None:
+    objects = Objects("memory:///")
+    location = objects.put_new("a/b.parquet", b"rows")
+    copy = objects.local_copy(location, tmp_path / "cache")
+    assert copy.suffix == ".parquet"
+    copy.write_bytes(b"kept")
+    assert objects.local_copy(location, tmp_path / "cache").read_bytes() == b"kept"
+    assert list((tmp_path / "cache").iterdir()) == [copy]
+
+
+def test_the_cache_forgets_what_was_used_longest_ago(tmp_path: Path) -> None:
+    for age, name in enumerate(("new", "older", "oldest")):
+        (tmp_path / name).write_bytes(b"12345")
+        os.utime(tmp_path / name, (1000 - age, 1000 - age))
+    shrink(tmp_path, 5, spare=tmp_path / "oldest")
+    assert {path.name for path in tmp_path.iterdir()} == {"new", "oldest"}
+
+
+@pytest.mark.parametrize("url", ["ftp://somewhere/else", "s3://", "file:///proc/nowhere"])
+def test_a_place_that_cannot_be_is_refused_at_once(url: str) -> None:
+    with pytest.raises(Misconfigured, match="cannot be kept under"):
+        Objects(url)
+
+
+async def test_the_document_lies_beside_the_rows(objects: Objects) -> None:
+    location = objects.put_new("county/type/job.parquet", b"rows")
+    assert await ResultDocuments(objects).read(location) is None
+    objects.put_new("county/type/job.json", b'{"result_summary": {"n": 3}}')
+    assert await ResultDocuments(objects).read(location) == {"result_summary": {"n": 3}}
+
+
+async def test_a_result_kept_elsewhere_is_unavailable(objects: Objects) -> None:
+    with pytest.raises(Unavailable):
+        await ResultDocuments(objects).read("s3://gone/a.parquet")
+
+
+def test_the_location_of_a_document() -> None:
+    assert document_location("s3://b/c/job.parquet") == "s3://b/c/job.json"
