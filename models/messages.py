@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from models.jobs import FailureReason, JobStatus
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 """A county or an analysis type. Both become parts of paths and labels, hence the narrow alphabet."""
-Note = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Note = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1F\x7F]*$")]
+"""One line of text. It goes into headers and logs, hence no control characters."""
+
+
+def _written_date(value: Any) -> Any:
+    """Refuse the numbers that would be taken for seconds or milliseconds since 1970, whichever fits."""
+    if isinstance(value, datetime) or (isinstance(value, str) and "-" in value[1:]):
+        return value
+    raise PydanticCustomError("moment", "Input should be a date and time as 2026-11-30T12:00:00Z")
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise PydanticCustomError("moment", "Input should lie in the years 1 to 9999 of UTC") from error
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_date), AfterValidator(_in_utc)]
+"""A point in time as text with an offset, kept in UTC."""
 
 
 class AnalysisRequest(BaseModel):
@@ -25,7 +45,7 @@ class AnalysisRequest(BaseModel):
     county_id: Name = Field(description="a county that has been loaded")
     parameters: dict[str, Any] = Field(default_factory=dict, description="what the type takes; see the catalogue")
     priority: int = Field(5, ge=0, le=9, strict=True, description="0 low to 9 high")
-    deadline: AwareDatetime | None = Field(None, description="after it the answer is of no use")
+    deadline: Moment | None = Field(None, description="after it the answer is of no use")
     correlation_id: Note | None = Field(None, description="carried to every event the request causes")
 
 

@@ -54,11 +54,16 @@ def dead_letter_record(letter: DeadLetter, *, failed_at: datetime) -> OutgoingRe
         ("dlq.original.timestamp", letter.timestamp.isoformat().encode()),
         ("dlq.error.stage", letter.stage.encode()),
         ("dlq.error.class", letter.error_class.encode()),
-        ("dlq.error.message", letter.error_message.encode()[:1000]),
+        ("dlq.error.message", _cut(letter.error_message)),
         ("dlq.attempts", str(letter.attempts).encode()),
         ("dlq.failed-at", failed_at.isoformat().encode()),
     )
     return OutgoingRecord(DEAD_LETTER.name, letter.key, letter.value, letter.headers + reason)
+
+
+def _cut(message: str) -> bytes:
+    """Keep the first 1,000 bytes, less where they would end inside a character."""
+    return message.encode(errors="backslashreplace")[:1000].decode(errors="ignore").encode()
 
 
 def _number(value: int | None) -> bytes:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -18,7 +20,12 @@ from topics.catalogue import MAX_REQUEST_BYTES
 
 STRUCTURED: Final = "application/cloudevents+json"
 JOB_NAMESPACE: Final = UUID("6f0c9d3e-6b0a-5c5e-9d57-3c1a4f1f6b11")
-TRACEPARENT: Final = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+CARRIED: Final = ("correlation_id", "traceparent")
+"""Headers that are passed on, beside those of CloudEvents."""
+MAX_ATTRIBUTE: Final = 1000
+TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+WRITTEN_NULL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +54,11 @@ def decode(record: IncomingRecord) -> Envelope:
     Raises MalformedMessage where the bytes are no event at all, InvalidRequest where a field is wrong.
     """
     event = _event(record)
-    request = read_request(event.data)
+    request = read_request(_correlated(event))
     return Envelope(
         job_id=request.job_id or _derived_id(record, event.attributes),
         request=request,
-        correlation_id=request.correlation_id or event.attributes.get("correlation_id"),
+        correlation_id=request.correlation_id,
         traceparent=_traceparent(event.attributes.get("traceparent")),
         source=event.attributes.get("source"),
     )
@@ -70,7 +77,7 @@ def read_request(data: Any) -> AnalysisRequest:
 
 def derived_id(*parts: str) -> UUID:
     """Make the same job id from the same parts, whoever does it and whenever."""
-    return uuid5(JOB_NAMESPACE, "\n".join(parts))
+    return uuid5(JOB_NAMESPACE, json.dumps(parts))
 
 
 def _derived_id(record: IncomingRecord, attributes: Mapping[str, str]) -> UUID:
@@ -80,12 +87,20 @@ def _derived_id(record: IncomingRecord, attributes: Mapping[str, str]) -> UUID:
     return derived_id(record.topic, str(record.partition), str(record.offset), str(milliseconds))
 
 
+def _correlated(event: _Event) -> Any:
+    """Put the header's correlation id where the request has none, so that one rule checks both."""
+    given = event.attributes.get("correlation_id")
+    if given is None or not isinstance(event.data, dict) or event.data.get("correlation_id") is not None:
+        return event.data
+    return event.data | {"correlation_id": given}
+
+
 def _event(record: IncomingRecord) -> _Event:
     headers = _headers(record)
     data = read_json(record.value)
     if headers.get("content-type", "").split(";")[0].strip().lower() == STRUCTURED:
         return _structured(data, headers)
-    carried = {name: headers[name] for name in ("correlation_id", "traceparent") if name in headers}
+    carried = {name: headers[name] for name in CARRIED if name in headers}
     attributes = {name[3:]: value for name, value in headers.items() if name.startswith("ce_")}
     return _Event(carried | (_checked(attributes) if attributes else {}), data)
 
@@ -95,7 +110,7 @@ def _structured(event: Any, headers: Mapping[str, str]) -> _Event:
         msg = f"{STRUCTURED} needs a JSON object with data"
         raise MalformedMessage(msg)
     attributes = {name: value for name, value in event.items() if isinstance(value, str)}
-    carried = {name: headers[name] for name in ("correlation_id", "traceparent") if name in headers}
+    carried = {name: headers[name] for name in CARRIED if name in headers}
     return _Event(carried | _checked(attributes), event["data"])
 
 
@@ -108,19 +123,38 @@ def _checked(attributes: dict[str, str]) -> dict[str, str]:
         if not attributes.get(name):
             msg = f"CloudEvents attribute {name} is missing or empty"
             raise MalformedMessage(msg, field=name, allowed="a non-empty string")
+    for name, value in attributes.items():
+        if len(value) > MAX_ATTRIBUTE or CONTROL.search(value):
+            allowed = f"at most {MAX_ATTRIBUTE} characters, none of them a control character"
+            msg = f"CloudEvents attribute {name} is {value[:100]!r}; allowed are {allowed}"
+            raise MalformedMessage(msg, field=name, value=value[:100], allowed=allowed)
     return attributes
 
 
 def _headers(record: IncomingRecord) -> Mapping[str, str]:
+    """Read the headers that mean something here; of one that is repeated the last counts.
+
+    Others may hold any bytes: tracers and schema registries put binary ones.
+    """
+    ours = {name.lower(): value for name, value in record.headers if value is not None and _is_ours(name.lower())}
     try:
-        return {name.lower(): value.decode() for name, value in record.headers if value is not None}
+        return {name: value.decode() for name, value in ours.items()}
     except UnicodeDecodeError as error:
-        msg = "a header is not UTF-8"
-        raise MalformedMessage(msg) from error
+        name = next(name for name, value in ours.items() if value is error.object)
+        msg = f"header {name} is not UTF-8"
+        raise MalformedMessage(msg, field=name, allowed="UTF-8") from error
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith("ce_") or name in CARRIED or name == "content-type"
 
 
 def read_json(value: bytes | None) -> Any:
-    """Read bytes as JSON that can be stored; raises MalformedMessage where they are not."""
+    """Read bytes as JSON that means one thing only and can be stored.
+
+    Refused beside what is no JSON: two members of one name, numbers that a double or 64 bits cannot hold, text that
+    is not Unicode or holds U+0000, deep nesting. Raises MalformedMessage, for U+0000 InvalidRequest.
+    """
     if value is None:
         msg = "the value is null; a request has one"
         raise MalformedMessage(msg)
@@ -128,27 +162,54 @@ def read_json(value: bytes | None) -> Any:
         msg = f"the value has {len(value)} bytes; at most {MAX_REQUEST_BYTES} are allowed"
         raise MalformedMessage(msg, field="value", value=len(value), allowed=f"at most {MAX_REQUEST_BYTES} bytes")
     try:
-        data = orjson.loads(value)
-        orjson.dumps(data)  # refuses what nests too deeply to be written again
-    except (orjson.JSONDecodeError, orjson.JSONEncodeError) as error:
+        data = _STRICT.decode(value.decode())
+        written = orjson.dumps(data)
+    except (ValueError, TypeError, RecursionError) as error:
         msg = f"the value is not usable JSON: {error}"
         raise MalformedMessage(msg) from error
-    if b"\\u0000" in value and _holds_null(data):
+    if holds_null(written):
         msg = "a string holds the character U+0000, which cannot be stored"
         raise InvalidRequest(msg, allowed="text without U+0000")
     return data
 
 
-def _holds_null(data: Any) -> bool:
-    if isinstance(data, str):
-        return "\0" in data
-    if isinstance(data, dict):
-        return any(_holds_null(part) for pair in data.items() for part in pair)
-    return isinstance(data, list) and any(_holds_null(part) for part in data)
+def holds_null(written: bytes) -> bool:
+    """Say whether a string in a JSON text holds U+0000."""
+    return WRITTEN_NULL.search(written) is not None
+
+
+def _members(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        msg = f"an object has two members named {twice[:100]!r}"
+        raise ValueError(msg)
+    return members
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > len(str(-(2**63))) or not -(2**63) <= int(digits) < 2**63:
+        msg = f"{digits[:30]} does not fit into 64 bits"
+        raise ValueError(msg)
+    return int(digits)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        msg = f"{digits[:30]} is not a finite number"
+        raise ValueError(msg)
+    return number
+
+
+_STRICT: Final = json.JSONDecoder(
+    object_pairs_hook=_members, parse_int=_integer, parse_float=_finite, parse_constant=_finite
+)
 
 
 def _traceparent(value: str | None) -> str | None:
-    return value if value and TRACEPARENT.match(value) else None
+    return value if value and TRACEPARENT.fullmatch(value) else None
 
 
 def _kind(data: Any) -> str:

@@ -1,0 +1,356 @@
+"""Fakes of the ports, for tests: the guards of the real ones, from the same table of transitions, without I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+from models.dead_letters import DeadLetter, Stage
+from models.jobs import (
+    CLAIM,
+    FAIL,
+    RELEASE,
+    TAKE_OVER,
+    TERMINAL,
+    Claim,
+    FailureReason,
+    Finish,
+    Heartbeat,
+    Job,
+    JobStatus,
+    NewJob,
+    Transition,
+)
+from models.messages import JobCompleted, JobStatusChanged
+from models.records import OutgoingRecord
+from terrafusion.errors import Conflict, UnstorableData
+from terrafusion.ports import Accepted, DataVersion, JobFilter, Offer, Page, TakenOver
+from topics.catalogue import REQUESTS
+from topics.events import completed_record, dead_letter_record, status_record
+from topics.requests import holds_null
+
+Clock = Callable[[], datetime]
+_ROUNDING: Final = 1e-9
+
+
+class MemoryCounties:
+    """Fulfils `terrafusion.ports.Counties`."""
+
+    def __init__(self, versions: Iterable[DataVersion] = ()) -> None:
+        self._versions: dict[tuple[str, str], DataVersion] = {}
+        self._current: dict[str, DataVersion] = {}
+        for version in versions:
+            self.add(version)
+
+    def add(self, version: DataVersion) -> None:
+        """Make a version its county's current one."""
+        self._versions[version.county_id, version.data_version] = version
+        self._current[version.county_id] = version
+
+    def current_of(self, county_id: str) -> str | None:
+        """Name a county's current version; None for a county that is not loaded."""
+        version = self._current.get(county_id)
+        return version.data_version if version else None
+
+    async def current(self) -> Sequence[DataVersion]:
+        """Return each known county's current data version."""
+        return [self._current[county_id] for county_id in sorted(self._current)]
+
+    async def version(self, county_id: str, data_version: str) -> DataVersion | None:
+        """Return one data version."""
+        return self._versions.get((county_id, data_version))
+
+
+@dataclass(slots=True)
+class _Row:
+    """A job and what only the store sees of it."""
+
+    job: Job
+    deadline: datetime | None
+    crashes: int = 0
+    owner: str | None = None
+    lease_until: datetime | None = None
+
+
+class MemoryJobStore:
+    """Fulfils `terrafusion.ports.JobStore`. What it tells lies in ``outbox``, what it could not use in ``letters``."""
+
+    def __init__(self, *, clock: Clock, counties: MemoryCounties | None = None) -> None:
+        self.outbox: list[OutgoingRecord] = []
+        self.letters: list[DeadLetter] = []
+        self._clock = clock
+        self._counties = counties or MemoryCounties()
+        self._rows: dict[UUID, _Row] = {}
+
+    async def accept(self, offers: Sequence[Offer], letters: Sequence[DeadLetter] = ()) -> Accepted:
+        """Write jobs and dead letters."""
+        for offer in offers:
+            _check_storable(offer.job)
+        first = {offer.job.job_id: offer.job for offer in reversed(offers)}
+        new = frozenset(first) - frozenset(self._rows)
+        for job_id in new:
+            self._rows[job_id] = self._born(first[job_id])
+            self._tell(self._rows[job_id].job)
+        conflicts = [offer for offer in offers if offer.job.digest != self._rows[offer.job.job_id].job.digest]
+        self._keep([*letters, *_letters(offers, conflicts)])
+        known = (offer.job.job_id for offer in offers if offer not in conflicts)
+        return Accepted(new, frozenset(known) - new, frozenset(offer.job.job_id for offer in conflicts))
+
+    async def claim(
+        self, owner: str, *, slots: float, weights: Mapping[str, float], lease: timedelta
+    ) -> Sequence[Claim]:
+        """Give waiting jobs to ``owner``."""
+        now = self._clock()
+        claims: list[Claim] = []
+        taken = 0.0
+        for row in self._waiting(now):
+            taken += weights.get(row.job.analysis_type, 1.0)
+            if taken > slots + _ROUNDING:
+                break
+            claims.append(self._start(row, owner, now, now + lease))
+        return claims
+
+    async def finish(self, finishes: Sequence[Finish]) -> frozenset[UUID]:
+        """End attempts."""
+        moved = set()
+        for finish in finishes:
+            row = self._running(finish.job_id, finish.attempt)
+            if row:
+                self._move(row, finish.transition, **_ending(finish, row.job))
+                moved.add(finish.job_id)
+        return frozenset(moved)
+
+    async def heartbeat(self, owner: str, beats: Sequence[Heartbeat], *, lease: timedelta) -> frozenset[UUID]:
+        """Renew leases; answers the ids that are no longer the owner's."""
+        lost = set()
+        for beat in beats:
+            row = self._running(beat.job_id, beat.attempt)
+            if row and row.owner == owner:
+                self._renew(row, beat, self._clock() + lease)
+            else:
+                lost.add(beat.job_id)
+        return frozenset(lost)
+
+    async def release(
+        self, attempts: Mapping[UUID, int], *, message: str, delay: timedelta = timedelta(0)
+    ) -> frozenset[UUID]:
+        """Hand jobs back to the queue."""
+        rows = list(self._held(attempts))
+        for row in rows:
+            self._move(row, RELEASE, message=message, progress=0.0, run_after=self._clock() + delay)
+        return frozenset(row.job.job_id for row in rows)
+
+    async def crashed(self, attempts: Mapping[UUID, int], *, message: str, max_crashes: int) -> TakenOver:
+        """Count a child's death against its jobs."""
+        return self._count_crash(list(self._held(attempts)), message, max_crashes)
+
+    async def take_over(self, *, max_crashes: int) -> TakenOver:
+        """Move on the jobs whose lease has run out."""
+        now = self._clock()
+        expired = [row for row in self._rows.values() if row.lease_until is not None and row.lease_until < now]
+        return self._count_crash(expired, "Its worker fell silent", max_crashes)
+
+    async def get(self, job_id: UUID) -> Job | None:
+        """Return one job."""
+        row = self._rows.get(job_id)
+        return row.job if row else None
+
+    async def page(self, wanted: JobFilter, *, after: tuple[datetime, UUID] | None, limit: int) -> Page:
+        """Return jobs newest first, from the one behind ``after``."""
+        found = [job for job in self._newest() if _matches(job, wanted) and (after is None or _place(job) < after)]
+        shown = found[:limit]
+        return Page(shown, _place(shown[-1]) if len(found) > limit else None)
+
+    async def live(self, limit: int) -> Sequence[JobStatusChanged]:
+        """Return the last event of jobs that are not terminal."""
+        return [_changed(job) for job in self._newest() if job.status not in TERMINAL][:limit]
+
+    async def counts(self) -> Mapping[JobStatus, int]:
+        """Return how many jobs stand where."""
+        standing = [row.job.status for row in self._rows.values()]
+        return {status: standing.count(status) for status in JobStatus}
+
+    def _born(self, new: NewJob) -> _Row:
+        now = self._clock()
+        waits = new.status is JobStatus.PENDING
+        job = Job(
+            **{name: getattr(new, name) for name in _COPIED},
+            sequence=1,
+            attempt=0,
+            progress=0.0,
+            created_at=now,
+            updated_at=now,
+            completed_at=None if waits else now,
+            data_version=self._counties.current_of(new.county_id) if waits else None,
+        )
+        return _Row(job, new.deadline)
+
+    def _waiting(self, now: datetime) -> Sequence[_Row]:
+        rows = (row for row in self._rows.values() if row.job.status is JobStatus.PENDING)
+        due = (row for row in rows if row.job.run_after is None or row.job.run_after <= now)
+        return sorted(due, key=lambda row: (-row.job.priority, row.job.created_at, row.job.job_id))
+
+    def _start(self, row: _Row, owner: str, now: datetime, lease_until: datetime) -> Claim:
+        row.owner, row.lease_until = owner, lease_until
+        started = row.job.started_at or now
+        attempt = row.job.attempt + 1
+        self._move(row, CLAIM, attempt=attempt, started_at=started, message="Running", progress=0.0, run_after=None)
+        job = row.job
+        left = None if row.deadline is None else (row.deadline - now).total_seconds()
+        return Claim(
+            job.job_id,
+            job.attempt,
+            job.analysis_type,
+            job.county_id,
+            job.parameters or {},
+            job.data_version,
+            job.correlation_id,
+            job.traceparent,
+            left,
+        )
+
+    def _running(self, job_id: UUID, attempt: int) -> _Row | None:
+        row = self._rows.get(job_id)
+        runs = row is not None and row.job.status is JobStatus.RUNNING and row.job.attempt == attempt
+        return row if runs else None
+
+    def _held(self, attempts: Mapping[UUID, int]) -> Iterator[_Row]:
+        return filter(None, (self._running(job_id, attempt) for job_id, attempt in attempts.items()))
+
+    def _renew(self, row: _Row, beat: Heartbeat, lease_until: datetime) -> None:
+        row.lease_until = lease_until
+        if beat.progress > row.job.progress:
+            told: dict[str, Any] = {"progress": beat.progress, "message": beat.message, "updated_at": self._clock()}
+            row.job = replace(row.job, sequence=row.job.sequence + 1, **told)
+            self._tell(row.job)
+
+    def _count_crash(self, rows: Sequence[_Row], message: str, max_crashes: int) -> TakenOver:
+        given_up = 0
+        for row in rows:
+            row.crashes += 1
+            if row.crashes > max_crashes:
+                self._give_up(row, message)
+                given_up += 1
+            else:
+                self._move(row, TAKE_OVER, message=f"{message}; waits for another", progress=0.0)
+        return TakenOver(len(rows) - given_up, given_up)
+
+    def _give_up(self, row: _Row, message: str) -> None:
+        reason = FailureReason.ATTEMPTS_EXHAUSTED
+        self._move(row, FAIL, message=f"{message}; given up after too many of these", failure_reason=reason)
+        self._keep([_given_up(row.job)])
+
+    def _move(self, row: _Row, move: Transition, **changes: Any) -> None:
+        """Make a move and tell of it; raises Conflict for one that the table of transitions does not have."""
+        if row.job.status not in move.sources:
+            msg = f"{move.name} from {row.job.status} is no transition"
+            raise Conflict(msg)
+        now = self._clock()
+        if move.target is not JobStatus.RUNNING:
+            row.owner = row.lease_until = None
+        if move.target in TERMINAL:
+            changes["completed_at"] = now
+        sequence = row.job.sequence + 1
+        row.job = replace(row.job, status=move.target, sequence=sequence, updated_at=now, **changes)
+        self._tell(row.job)
+
+    def _tell(self, job: Job) -> None:
+        self.outbox.append(status_record(_changed(job), traceparent=job.traceparent))
+        if job.status in TERMINAL:
+            completed = JobCompleted.model_validate(job, from_attributes=True)
+            self.outbox.append(completed_record(completed, traceparent=job.traceparent))
+
+    def _keep(self, letters: Iterable[DeadLetter]) -> None:
+        for letter in letters:
+            if letter.offset is None or _coordinates(letter) not in map(_coordinates, self.letters):
+                self.letters.append(letter)
+                self.outbox.append(dead_letter_record(letter, failed_at=self._clock()))
+
+    def _newest(self) -> Sequence[Job]:
+        return sorted((row.job for row in self._rows.values()), key=_place, reverse=True)
+
+
+_COPIED: Final = (
+    "job_id",
+    "analysis_type",
+    "county_id",
+    "status",
+    "message",
+    "priority",
+    "failure_reason",
+    "correlation_id",
+    "requested_by",
+    "traceparent",
+    "retry_of",
+    "digest",
+    "parameters",
+    "origin",
+)
+
+
+def _check_storable(job: NewJob) -> None:
+    try:
+        written = orjson.dumps(job)
+    except orjson.JSONEncodeError as error:
+        msg = f"job {job.job_id} cannot be written as JSON: {error}"
+        raise UnstorableData(msg) from error
+    if holds_null(written):
+        msg = f"job {job.job_id} holds the character U+0000"
+        raise UnstorableData(msg)
+
+
+def _letters(offers: Sequence[Offer], conflicts: Sequence[Offer]) -> Iterator[DeadLetter]:
+    yield from (offer.letter for offer in offers if offer.letter)
+    yield from (offer.on_conflict for offer in conflicts if offer.on_conflict and not offer.letter)
+
+
+def _coordinates(letter: DeadLetter) -> tuple[str, int | None, int | None, Stage]:
+    return letter.topic, letter.partition, letter.offset, letter.stage
+
+
+def _ending(finish: Finish, job: Job) -> Mapping[str, Any]:
+    return {
+        "message": finish.message,
+        "progress": job.progress if finish.failure_reason else 1.0,
+        "failure_reason": finish.failure_reason,
+        "result_summary": finish.result_summary,
+        "result_data_location": finish.result_data_location,
+        "result_sha256": finish.result_sha256,
+    }
+
+
+def _given_up(job: Job) -> DeadLetter:
+    request = {"analysis_type": job.analysis_type, "county_id": job.county_id, "parameters": job.parameters}
+    origin = job.origin
+    return DeadLetter(
+        topic=origin.topic if origin else REQUESTS.name,
+        partition=origin.partition if origin else None,
+        offset=origin.offset if origin else None,
+        timestamp=job.updated_at,
+        job_id=job.job_id,
+        key=str(job.job_id).encode(),
+        value=orjson.dumps({"job_id": str(job.job_id), **request}),
+        headers=(),
+        stage=Stage.ANALYSE,
+        error_class=FailureReason.ATTEMPTS_EXHAUSTED,
+        error_message=job.message,
+        attempts=job.attempt,
+    )
+
+
+def _changed(job: Job) -> JobStatusChanged:
+    return JobStatusChanged.model_validate(job, from_attributes=True)
+
+
+def _place(job: Job) -> tuple[datetime, UUID]:
+    return job.created_at, job.job_id
+
+
+def _matches(job: Job, wanted: JobFilter) -> bool:
+    asked = ((name, getattr(wanted, name)) for name in ("status", "county_id", "analysis_type", "correlation_id"))
+    return all(value is None or getattr(job, name) == value for name, value in asked)
