@@ -28,12 +28,13 @@ async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
 async def create_topics(bootstrap: str, specs: Sequence[TopicSpec] = TOPICS) -> tuple[str, ...]:
     """Create what is missing and return the names of it; what exists is left as it is."""
     async with _admin(bootstrap) as admin:
-        wanted = [
-            NewTopic(name=s.name, num_partitions=s.partitions, replication_factor=-1, topic_configs=dict(s.config))
-            for s in specs
-        ]
-        answer = await admin.create_topics(wanted)
+        answer = await admin.create_topics([_new(spec) for spec in specs])
     return tuple(name for name, code, *detail in answer.topic_errors if _is_new(name, code, detail))
+
+
+def _new(spec: TopicSpec) -> NewTopic:
+    # aiokafka takes -1, the broker's own replication factor, only beside (empty) assignments
+    return NewTopic(spec.name, spec.partitions, -1, replica_assignments={}, topic_configs=dict(spec.config))
 
 
 def _is_new(name: str, code: int, detail: Sequence[object]) -> bool:

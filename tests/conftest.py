@@ -1,0 +1,71 @@
+"""Real services for the tests that ask for them: one Postgres and one broker a session, one database a test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from terrafusion.adapters.kafka_admin import create_topics
+from terrafusion.adapters.postgres.engine import make_engine
+from terrafusion.adapters.postgres.migrate import migrate
+from terrafusion.embedded.kafka import EmbeddedKafka
+from terrafusion.embedded.postgres import EmbeddedPostgres
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A running Postgres; a test that stops it starts it again."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
+    """A running broker without topics; a test that stops it starts it again."""
+    with EmbeddedKafka(tmp_path_factory.mktemp("kafka")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def topics(kafka: EmbeddedKafka) -> str:
+    """The address of the broker, with every topic of the catalogue on it."""
+    await create_topics(kafka.bootstrap)
+    return kafka.bootstrap
+
+
+@pytest.fixture(scope="session")
+async def migrated_template(postgres: EmbeddedPostgres) -> str:
+    """The name of a database with the newest schema and no rows, to be copied."""
+    await _administer(postgres, "CREATE DATABASE migrated")
+    await migrate(make_url(postgres.url).set(database="migrated"))
+    return "migrated"
+
+
+@pytest.fixture
+async def database_url(postgres: EmbeddedPostgres, migrated_template: str) -> AsyncIterator[str]:
+    """The address of a database of this test's own, at the newest schema."""
+    name = f"test_{uuid4().hex}"
+    await _administer(postgres, f"CREATE DATABASE {name} TEMPLATE {migrated_template}")
+    yield make_url(postgres.url).set(database=name).render_as_string(hide_password=False)
+    await _administer(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """Connections to this test's database."""
+    made = make_engine(make_url(database_url), connections=5)
+    yield made
+    await made.dispose()
+
+
+async def _administer(postgres: EmbeddedPostgres, statement: str) -> None:
+    connection = await asyncpg.connect(postgres.url.replace("+asyncpg", ""))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
