@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from pathlib import Path
 
 import polars as pl
 
 from terrafusion.adapters.objects import Objects
 from terrafusion.analysis.api import CountyProfile, Records
+from terrafusion.ingest.snapshot import data_version
 from terrafusion.ports import DataVersion
 
 
 def write_snapshot(objects: Objects, county_id: str, data: bytes) -> tuple[str, str]:
-    """Keep a snapshot; return its data version, which is the SHA-256 of its bytes, and its location."""
-    version = sha256(data).hexdigest()
+    """Keep a snapshot; return its data version and its location."""
+    version = data_version(data)
     return version, objects.put_new(f"snapshots/{county_id}/{version}.parquet", data)
 
 
