@@ -1,0 +1,85 @@
+"""The platform's JSON paths."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from aiohttp.web import Request, Response
+
+from models.jobs import Job, JobStatus
+from terrafusion.errors import Unavailable
+from terrafusion.web.answers import json_response
+from terrafusion.web.bodies import analysis_body, county_body, job_body, page_body, summary_document
+from terrafusion.web.deps import WebDeps
+from terrafusion.web.lookup import find_job
+from terrafusion.web.query import ListQuery, NoQuery, read_header, read_job_id, read_query, read_traceparent
+from topics.requests import read_json, read_request
+
+PREFIX: Final = "/plugins/v1/market-analysis"
+
+
+class Api:
+    """Requests in, jobs and results out."""
+
+    def __init__(self, deps: WebDeps) -> None:
+        self._deps = deps
+
+    async def run(self, request: Request) -> Response:
+        """Accept a request: 202 and the job."""
+        read_query(request, NoQuery)
+        job = await self._deps.submit(
+            read_request(read_json(await request.read())),
+            idempotency_key=read_header(request, "Idempotency-Key"),
+            traceparent=read_traceparent(request.headers),
+            requested_by=read_header(request, "X-Requested-By"),
+        )
+        response = json_response(job_body(job, self._deps.now()), status=202)
+        response.headers["Location"] = f"{PREFIX}/status/{job.job_id}"
+        return response
+
+    async def status(self, request: Request) -> Response:
+        """Answer how a job stands."""
+        read_query(request, NoQuery)
+        job = await find_job(self._deps, read_job_id(request))
+        return json_response(job_body(job, self._deps.now()))
+
+    async def results(self, request: Request) -> Response:
+        """Answer how a job stands and, once it is COMPLETED, what it found."""
+        read_query(request, NoQuery)
+        return json_response(await results_body(self._deps, await find_job(self._deps, read_job_id(request))))
+
+    async def list(self, request: Request) -> Response:
+        """Answer a page of jobs, newest first."""
+        query = read_query(request, ListQuery)
+        page = await self._deps.store.page(query.wanted, after=query.after, limit=query.limit)
+        return json_response(page_body(page, self._deps.now()))
+
+    async def types(self, request: Request) -> Response:
+        """Answer the catalogue of analyses."""
+        read_query(request, NoQuery)
+        return json_response({"types": [analysis_body(analysis) for analysis in self._deps.catalogue]})
+
+    async def counties(self, request: Request) -> Response:
+        """Answer which counties are loaded."""
+        read_query(request, NoQuery)
+        versions = await self._deps.counties.current()
+        return json_response({"counties": [county_body(version) for version in versions]})
+
+
+async def results_body(deps: WebDeps, job: Job) -> dict[str, Any]:
+    """Tell a job with its document; raises Unavailable where it has one that cannot be read."""
+    return job_body(job, deps.now()) | {"result": await read_document(deps, job)}
+
+
+async def read_document(deps: WebDeps, job: Job) -> dict[str, Any] | None:
+    """Return a job's result document, None until the job is COMPLETED; raises Unavailable."""
+    if job.status is not JobStatus.COMPLETED:
+        return None
+    if job.result_data_location is None:
+        if job.result_summary is None:
+            raise Unavailable("the row that tells of the result cannot be read")
+        return summary_document(job)
+    document = await deps.documents.read(job.result_data_location)
+    if document is None:
+        raise Unavailable("the result document cannot be found")
+    return {**document, "result_data_location": job.result_data_location}

@@ -1,0 +1,107 @@
+"""What the JSON answers hold: jobs, lists, the catalogue, counties."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from models.jobs import Job, JobStatus
+from models.messages import JobStatusChanged
+from terrafusion.analysis.api import Analysis
+from terrafusion.ports import DataVersion, Page
+from terrafusion.web.query import write_cursor
+
+JOB_FIELDS: Final = (
+    "job_id",
+    "analysis_type",
+    "county_id",
+    "status",
+    "message",
+    "parameters",
+    "created_at",
+    "updated_at",
+    "started_at",
+    "completed_at",
+    "progress",
+    "attempt",
+    "failure_reason",
+    "priority",
+    "data_version",
+    "correlation_id",
+    "retry_of",
+    "sequence",
+    "requested_by",
+    "result_summary",
+    "result_data_location",
+    "result_sha256",
+)
+"""The order in which a job is told: first what the platform's clients have always read."""
+
+
+def job_body(job: Job, now: datetime) -> dict[str, Any]:
+    """Tell a job as JSON."""
+    return {name: getattr(job, name) for name in JOB_FIELDS} | {"waiting_for": waiting_for(job, now)}
+
+
+def waiting_for(job: Job, now: datetime) -> str | None:
+    """Say why a job waits: for its time to come, or for a free slot; None where it does not wait."""
+    if job.status is not JobStatus.PENDING:
+        return None
+    return "run_after" if job.run_after is not None and job.run_after > now else "slots"
+
+
+def page_body(page: Page, now: datetime) -> dict[str, Any]:
+    """Tell a page of jobs and where the next one begins."""
+    cursor = write_cursor(page.next_after) if page.next_after else None
+    return {"jobs": [job_body(job, now) for job in page.jobs], "next_cursor": cursor}
+
+
+def summary_document(job: Job) -> dict[str, Any]:
+    """Make the document of a job that has a summary and no file."""
+    return {
+        "result_summary": job.result_summary or {},
+        "data_quality": {},
+        "warnings": [],
+        "trends": [],
+        "rows": [],
+        "result_data_location": None,
+    }
+
+
+def analysis_body(analysis: Analysis[Any]) -> dict[str, Any]:
+    """Tell an entry of the catalogue, its parameters as JSON Schema."""
+    return {
+        "name": analysis.name,
+        "question": analysis.question,
+        "aliases": list(analysis.aliases),
+        "needs": list(analysis.needs),
+        "parameters": analysis.parameters.model_json_schema(),
+    }
+
+
+def county_body(version: DataVersion) -> dict[str, Any]:
+    """Tell what is loaded of a county."""
+    return {
+        "county_id": version.county_id,
+        "data_version": version.data_version,
+        "sales": version.sales,
+        "first_sale": version.first_sale,
+        "last_sale": version.last_sale,
+        "created_at": version.created_at,
+    }
+
+
+def event_of(job: Job) -> JobStatusChanged:
+    """Tell a row as the event that would have told of it."""
+    fields = {name: getattr(job, name) for name in JobStatusChanged.model_fields}
+    return JobStatusChanged.model_validate(fields)
+
+
+def job_of(event: JobStatusChanged) -> Job:
+    """Tell a job as far as its last event does: no parameters, no result."""
+    return Job(**_told(event))
+
+
+def _told(event: JobStatusChanged) -> Mapping[str, Any]:
+    return {name: getattr(event, name) for name in JobStatusChanged.model_fields}

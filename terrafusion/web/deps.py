@@ -1,0 +1,70 @@
+"""What the views need of the rest of the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry
+
+from models.jobs import Job
+from models.messages import AnalysisRequest
+from terrafusion.analysis.registry import Catalogue
+from terrafusion.ports import Counties, Documents, JobStore, LiveJobs
+
+
+class Submit(Protocol):
+    """The use case that accepts a request: the same as behind the requests topic."""
+
+    async def __call__(
+        self,
+        request: AnalysisRequest,
+        *,
+        idempotency_key: str | None,
+        traceparent: str | None,
+        requested_by: str | None,
+    ) -> Job:
+        """Accept a request and return its job; the job that stands when it was accepted before.
+
+        Raises Rejected where it cannot be accepted, Unavailable where the store cannot be reached.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that must be well, and what was seen."""
+
+    ok: bool
+    detail: str
+
+
+class Health(Protocol):
+    """Whether this worker is alive, and whether it can do its work."""
+
+    def alive(self) -> Check:
+        """Say whether the process still turns; asks nobody outside it."""
+
+    async def checks(self) -> Mapping[str, Check]:
+        """Ask each service the worker needs."""
+
+
+def utc_now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebDeps:
+    """The ports and use cases behind the views."""
+
+    store: JobStore
+    counties: Counties
+    live: LiveJobs
+    documents: Documents
+    catalogue: Catalogue
+    submit: Submit
+    health: Health
+    registry: CollectorRegistry
+    now: Callable[[], datetime] = utc_now

@@ -1,0 +1,151 @@
+"""What a caller may say in a path, a query or a header."""
+
+from __future__ import annotations
+
+import struct
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final, Literal, TypeVar
+from uuid import UUID
+
+from aiohttp.web import Request
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from models.jobs import JobStatus
+from models.messages import Name, Note
+from terrafusion.errors import InvalidRequest, rejection
+from terrafusion.ports import JobFilter
+from topics.requests import TRACEPARENT
+
+After = tuple[datetime, UUID]
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+POSITION: Final = struct.Struct(">q16s")
+LONGEST_HEADER: Final = 200
+
+
+class BadQuery(InvalidRequest):
+    """A path, query or header that cannot be read."""
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        msg = "must hold printable characters only"
+        raise ValueError(msg)
+    return value
+
+
+class ListQuery(BaseModel):
+    """The query of a list of jobs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    status: JobStatus | None = None
+    county_id: Name | None = None
+    analysis_type: Name | None = None
+    correlation_id: Annotated[Note, AfterValidator(_printable)] | None = None
+    limit: int = Field(50, ge=1, le=500)
+    cursor: str | None = None
+
+    @property
+    def wanted(self) -> JobFilter:
+        """The conditions a job must fulfil."""
+        return JobFilter(
+            status=self.status,
+            county_id=self.county_id,
+            analysis_type=self.analysis_type,
+            correlation_id=self.correlation_id,
+        )
+
+    @property
+    def after(self) -> After | None:
+        """Where the page begins; raises BadQuery."""
+        return None if self.cursor is None else read_cursor(self.cursor)
+
+
+class ListPageQuery(ListQuery):
+    """The query of the list as a page."""
+
+    refresh: Literal["off"] | None = None
+
+
+class JobPageQuery(BaseModel):
+    """The query of a job's page."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    group: str | None = None
+    refresh: Literal["off"] | None = None
+
+
+class NoQuery(BaseModel):
+    """Where no query is taken."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Q = TypeVar("Q", bound=BaseModel)
+
+
+def read_query(request: Request, model: type[Q]) -> Q:
+    """Read the query as ``model``; raises BadQuery naming what is wrong."""
+    repeated = [name for name in request.query if len(request.query.getall(name)) > 1]
+    if repeated:
+        msg = f"{repeated[0]} is given more than once"
+        raise BadQuery(msg, field=repeated[0], allowed="one value")
+    try:
+        return model.model_validate(dict(request.query))
+    except ValidationError as error:
+        raise rejection(error, BadQuery, model) from error
+
+
+def read_job_id(request: Request) -> UUID:
+    """Read the job id in the path; raises BadQuery where it is none."""
+    text = request.match_info["job_id"]
+    try:
+        job_id = UUID(text)
+    except ValueError:
+        job_id = None
+    if job_id is None or str(job_id) != text.lower():
+        allowed = "a UUID such as 0b5d6b5e-3c8e-4f0a-9a51-0c1f5a2f7a10"
+        msg = f"job_id is {text[:100]!r}; it must be {allowed}"
+        raise BadQuery(msg, field="job_id", value=text[:100], allowed=allowed)
+    return job_id
+
+
+def write_cursor(after: After) -> str:
+    """Put the place of a page's last job into an opaque word."""
+    created_at, job_id = after
+    microseconds = (created_at - EPOCH) // timedelta(microseconds=1)
+    return urlsafe_b64encode(POSITION.pack(microseconds, job_id.bytes)).decode()
+
+
+def read_cursor(cursor: str) -> After:
+    """Read a cursor that ``write_cursor`` wrote; raises BadQuery for any other word."""
+    try:
+        microseconds, job_id = POSITION.unpack(urlsafe_b64decode(cursor.encode("ascii")))
+        after = EPOCH + timedelta(microseconds=microseconds), UUID(bytes=job_id)
+    except (ValueError, struct.error, OverflowError) as error:
+        msg = "cursor is not one of this service"
+        raise BadQuery(msg, field="cursor", value=cursor[:100], allowed="the next_cursor of a page") from error
+    if write_cursor(after) != cursor:
+        msg = "cursor is not one of this service"
+        raise BadQuery(msg, field="cursor", value=cursor[:100], allowed="the next_cursor of a page")
+    return after
+
+
+def read_header(request: Request, name: str) -> str | None:
+    """Read a short header; raises BadQuery where it is empty, long or not printable."""
+    value = request.headers.get(name)
+    if value is not None and not (value.isprintable() and 0 < len(value) <= LONGEST_HEADER):
+        allowed = f"1 to {LONGEST_HEADER} printable characters"
+        msg = f"the header {name} must have {allowed}"
+        raise BadQuery(msg, field=name, allowed=allowed)
+    return value
+
+
+def read_traceparent(headers: Mapping[str, str]) -> str | None:
+    """Return the W3C trace context; one that is malformed counts as none, as the standard says."""
+    value = headers.get("traceparent", "")
+    return value if TRACEPARENT.match(value) else None

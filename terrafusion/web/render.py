@@ -1,0 +1,41 @@
+"""The templates, and the style sheet they name."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from terrafusion.web import wording
+
+STATIC_FILES: Final = Path(__file__).parent / "static"
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("terrafusion.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "instant": wording.instant,
+        "duration": wording.duration,
+        "label": wording.label,
+        "figure": wording.figure,
+        "day": wording.day,
+    }
+    style = sha256((STATIC_FILES / "app.css").read_bytes()).hexdigest()[:12]
+    environment.globals["style"] = f"/static/app.css?v={style}"
+    return environment
+
+
+ENVIRONMENT: Final = _environment()
+
+
+def render(template: str, **values: Any) -> str:
+    """Render a template; every value in it is escaped."""
+    return ENVIRONMENT.get_template(template).render(**values)

@@ -1,0 +1,107 @@
+"""Values as people read them: instants, durations, amounts, labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+import orjson
+
+from terrafusion.web.charts import dollars
+
+NOTHING: Final = "\N{EN DASH}"
+MONEY: Final = ("price", "price_usd", "usd", "dollar_volume", "price_per_sqft", "value", "p25", "p75")
+CHANGES: Final = ("mom", "yoy", "change", "difference", "share", "growth")
+ABBREVIATIONS: Final = {
+    "mom": "Month on month",
+    "yoy": "Year on year",
+    "p25": "25th percentile",
+    "p75": "75th percentile",
+    "ci": "interval",
+    "sqft": "sq ft",
+    "n": "Number",
+}
+MOST_FACTS: Final = 80
+
+
+def instant(value: datetime | None) -> str:
+    """Write an instant in UTC, to the second."""
+    return NOTHING if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def duration(value: timedelta) -> str:
+    """Write how long something took, in at most two units."""
+    seconds = max(value.total_seconds(), 0.0)
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:  # noqa: PLR2004
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def label(name: str) -> str:
+    """Make a column's or field's name readable."""
+    words = " ".join(ABBREVIATIONS.get(word, word) for word in name.split("_"))
+    return words[:1].upper() + words[1:]
+
+
+def figure(value: Any, name: str = "") -> str:
+    """Write a value by what its field's name says it is: dollars, a change in percent, a count, a text."""
+    if value is None or value == "":
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return _number(value, name)
+    if isinstance(value, Mapping | list | tuple):
+        return compact(value)
+    return str(value)
+
+
+def _number(value: float, name: str) -> str:
+    if _ends(name, MONEY) or name.startswith("median_ci"):
+        return dollars(value)
+    if _ends(name, CHANGES):
+        return f"{value:+.1%}" if not name.endswith("share") else f"{value:.1%}"
+    if isinstance(value, int):
+        return str(value) if name.endswith("year") else f"{value:,}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004
+
+
+def _ends(name: str, endings: Sequence[str]) -> bool:
+    return any(name == ending or name.endswith(f"_{ending}") for ending in endings)
+
+
+def compact(value: Any) -> str:
+    """Write a value as JSON on one line."""
+    return orjson.dumps(value, default=str).decode()
+
+
+def indented(value: Any) -> str:
+    """Write a value as JSON on many lines."""
+    return orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode()
+
+
+def facts(values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    """Flatten nested values into labelled lines, at most `MOST_FACTS`."""
+    return [pair for pair, _ in zip(_facts(values, ()), range(MOST_FACTS), strict=False)]
+
+
+def _facts(values: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for name, value in values.items():
+        here = (*path, label(str(name)))
+        if isinstance(value, Mapping) and value:
+            yield from _facts(value, here)
+        else:
+            yield ": ".join(here), figure(value, str(name))
+
+
+def day(value: date | None) -> str:
+    """Write a date."""
+    return NOTHING if value is None else value.isoformat()

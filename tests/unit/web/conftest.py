@@ -1,0 +1,283 @@
+"""The views over fakes of the ports, behind a real HTTP server of Faust's own aiohttp application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+import faust
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client import CollectorRegistry, Counter
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.jobs import FailureReason, Finish, Job, JobStatus, NewJob, Origin
+from models.messages import AnalysisRequest, JobStatusChanged
+from terrafusion.adapters.memory import MemoryCounties, MemoryJobStore
+from terrafusion.analysis.api import Analysis, Answer
+from terrafusion.analysis.registry import Catalogue
+from terrafusion.errors import Conflict, Unavailable
+from terrafusion.ports import DataVersion, Offer
+from terrafusion.web import Check, WebDeps, application_options, register
+from terrafusion.web.bodies import event_of
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+class TrendParameters(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    period: Literal["month", "year"] = "month"
+    min_sales: int = Field(10, ge=1)
+
+
+CATALOGUE = Catalogue(
+    [
+        Analysis(
+            name="price_trend_by_zip",
+            question="How did prices move in each <ZIP>?",
+            parameters=TrendParameters,
+            compute=lambda records, parameters, progress: Answer({}),
+            needs=("sale_price", "zip_code"),
+            aliases=("simulated_price_trends",),
+        )
+    ]
+)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def tick(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class Store(MemoryJobStore):
+    """The job store's fake, with a switch that makes it unreachable."""
+
+    away = False
+
+    async def get(self, job_id: UUID) -> Job | None:
+        self._reach()
+        return await super().get(job_id)
+
+    async def page(self, *arguments: Any, **named: Any) -> Any:
+        self._reach()
+        return await super().page(*arguments, **named)
+
+    async def counts(self) -> Mapping[JobStatus, int]:
+        self._reach()
+        return await super().counts()
+
+    def _reach(self) -> None:
+        if self.away:
+            raise Unavailable("connection to postgresql://user:hunter2@db refused")
+
+
+class Live:
+    """Entries by id, and a queue for each follower."""
+
+    def __init__(self) -> None:
+        self.entries: dict[UUID, JobStatusChanged] = {}
+        self.followers: list[tuple[UUID | None, asyncio.Queue[JobStatusChanged]]] = []
+
+    def get(self, job_id: UUID) -> JobStatusChanged | None:
+        return self.entries.get(job_id)
+
+    def tell(self, event: JobStatusChanged) -> None:
+        self.entries[event.job_id] = event
+        for wanted, queue in self.followers:
+            if wanted in (None, event.job_id):
+                queue.put_nowait(event)
+
+    @asynccontextmanager
+    async def follow(self, job_id: UUID | None = None) -> AsyncIterator[AsyncIterator[JobStatusChanged]]:
+        follower = (job_id, asyncio.Queue[JobStatusChanged]())
+        self.followers.append(follower)
+        try:
+            yield _drain(follower[1])
+        finally:
+            self.followers.remove(follower)
+
+
+async def _drain(queue: asyncio.Queue[JobStatusChanged]) -> AsyncIterator[JobStatusChanged]:
+    while True:
+        yield await queue.get()
+
+
+class Documents:
+    def __init__(self) -> None:
+        self.held: dict[str, Mapping[str, Any]] = {}
+        self.away = False
+
+    async def read(self, location: str) -> Mapping[str, Any] | None:
+        if self.away:
+            raise Unavailable("bucket secret-bucket cannot be reached")
+        return self.held.get(location)
+
+
+class Health:
+    def __init__(self) -> None:
+        self.process = Check(ok=True, detail="the loop turns")
+        self.services: dict[str, Check] = {"postgres": Check(ok=True, detail="answers")}
+        self.hangs = False
+
+    def alive(self) -> Check:
+        return self.process
+
+    async def checks(self) -> Mapping[str, Check]:
+        if self.hangs:
+            await asyncio.sleep(60)
+        return self.services
+
+
+@dataclass
+class Submit:
+    """Accepts into the store; a refusal to raise instead may be set."""
+
+    store: Store
+    calls: list[Mapping[str, Any]] = field(default_factory=list)
+    refusal: Exception | None = None
+
+    async def __call__(self, request: AnalysisRequest, **said: str | None) -> Job:
+        self.calls.append({"request": request, **said})
+        if self.refusal:
+            raise self.refusal
+        new = NewJob(
+            job_id=request.job_id or uuid4(),
+            analysis_type=request.analysis_type,
+            county_id=request.county_id,
+            parameters=request.parameters,
+            digest="digest",
+            priority=request.priority,
+            correlation_id=request.correlation_id,
+            requested_by=said["requested_by"],
+        )
+        if (await self.store.accept([Offer(new)])).conflicting:
+            raise Conflict(f"job_id {new.job_id} stands for another request already", field="job_id")
+        job = await self.store.get(new.job_id)
+        assert job is not None
+        return job
+
+
+@dataclass
+class World:
+    """Everything behind the views, to be arranged by a test."""
+
+    clock: Clock
+    store: Store
+    live: Live
+    documents: Documents
+    health: Health
+    submit: Submit
+    counties: MemoryCounties
+    registry: CollectorRegistry
+    crash: bool = False
+
+    def deps(self) -> WebDeps:
+        return WebDeps(
+            store=self.store,
+            counties=self.counties,
+            live=self.live,
+            documents=self.documents,
+            catalogue=CATALOGUE,
+            submit=self.submit,
+            health=self.health,
+            registry=self.registry,
+            now=self.clock,
+        )
+
+    async def accept(self, **fields: Any) -> UUID:
+        """Put a job into the store, a second after the one before."""
+        self.clock.tick(1)
+        given = {
+            "job_id": uuid4(),
+            "analysis_type": "price_trend_by_zip",
+            "county_id": "king_wa",
+            "parameters": {"period": "month"},
+            "digest": "digest",
+            "origin": Origin("market-analysis.requests.v1", 3, 42),
+        }
+        job = NewJob(**(given | fields))
+        await self.store.accept([Offer(job)])
+        return job.job_id
+
+    async def start(self) -> None:
+        """Give every waiting job to a worker."""
+        self.clock.tick(2)
+        await self.store.claim("worker", slots=1000, weights={}, lease=timedelta(hours=1))
+
+    async def complete(self, job_id: UUID, document: Mapping[str, Any], *, kept: bool = True) -> None:
+        """Finish a waiting job with a document, ``kept`` in a file or as its summary alone."""
+        await self.start()
+        self.clock.tick(3)
+        location = f"file:///results/{job_id}.parquet" if kept else None
+        if location:
+            self.documents.held[location] = document
+        summary = document["result_summary"]
+        done = Finish(
+            job_id=job_id,
+            attempt=1,
+            message="Done",
+            result_summary=summary,
+            result_data_location=location,
+            result_sha256="ab" * 32 if kept else None,
+        )
+        await self.store.finish([done])
+
+    async def fail(self, job_id: UUID, message: str) -> None:
+        """Fail a waiting job."""
+        await self.start()
+        reason = FailureReason.PROCESSING_EXCEPTION
+        await self.store.finish([Finish(job_id=job_id, attempt=1, message=message, failure_reason=reason)])
+
+    async def event(self, job_id: UUID, **changes: Any) -> JobStatusChanged:
+        """Tell a job's row as an event, with changes."""
+        job = await self.store.get(job_id)
+        assert job is not None
+        return event_of(replace(job, **changes))
+
+
+@pytest.fixture
+def world() -> World:
+    clock = Clock()
+    version = DataVersion(
+        county_id="king_wa",
+        data_version="v1",
+        snapshot_uri="s3://private/snapshot",
+        profile={},
+        sales=43313,
+        first_sale=date(2010, 1, 3),
+        last_sale=date(2016, 12, 15),
+        created_at=NOW,
+    )
+    counties = MemoryCounties([version])
+    store = Store(clock=clock, counties=counties)
+    registry = CollectorRegistry()
+    Counter("jobs_seen", "Jobs seen", registry=registry).inc(3)
+    return World(clock, store, Live(), Documents(), Health(), Submit(store), counties, registry)
+
+
+Serve = Callable[[WebDeps], Any]
+
+
+@pytest.fixture
+async def client(world: World) -> AsyncIterator[TestClient[Any, Any]]:
+    app = faust.App(
+        "web-test",
+        web_application_options=application_options(),
+        web_tables_enabled=False,
+        web_router_enabled=False,
+    )
+    register(app, world.deps())
+    async with TestClient(TestServer(await app.web.wsgi())) as client:
+        yield client
