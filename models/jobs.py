@@ -120,6 +120,8 @@ class Claim:
     data_version: str | None
     correlation_id: str | None
     traceparent: str | None
+    seconds_waited: float
+    """From accept to this claim."""
     seconds_left: float | None
     """Until its deadline, by the database's clock; None without one."""
 

@@ -8,7 +8,10 @@ TerraFusionError
 │   └── NotFound
 ├── AnalysisError     the analysis cannot answer
 │   └── SimulatedFailure
+├── ChildDied         counted against the job, which is run again a few times
+├── ChildTimedOut     the job fails
 ├── Unavailable       a service cannot be reached: retried
+├── TooLarge          the broker refuses a record for its size: it is parked
 ├── UnstorableData    a value of a batch is refused: the batch is halved until it stands alone
 └── Misconfigured     refused at start
 """
@@ -85,8 +88,20 @@ class SimulatedFailure(AnalysisError):
     """The drill's failure: made on purpose, shown as a real one is."""
 
 
+class ChildDied(TerraFusionError):
+    """A child process ended while it had a job."""
+
+
+class ChildTimedOut(TerraFusionError):
+    """A child process was ended because its job took too long."""
+
+
 class Unavailable(TerraFusionError):
     """A service that is needed cannot be reached."""
+
+
+class TooLarge(TerraFusionError):
+    """The broker refuses a record for its size."""
 
 
 class UnstorableData(TerraFusionError):

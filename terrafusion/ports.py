@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from models.dead_letters import DeadLetter
-from models.jobs import Claim, Finish, Heartbeat, Job, JobStatus, NewJob
+from models.jobs import Claim, FailureReason, Finish, Heartbeat, Job, JobStatus, NewJob
 from models.messages import JobStatusChanged
 from models.records import OutgoingRecord
 
@@ -163,6 +163,9 @@ class OutboxLeader(Protocol):
     async def read(self, limit: int) -> Sequence[tuple[int, Sequence[OutgoingRecord]]]:
         """Return the oldest entries."""
 
+    async def backlog(self) -> tuple[int, float]:
+        """Return how many entries wait, and the age of the oldest in seconds."""
+
     async def delete(self, ids: Sequence[int]) -> None:
         """Forget entries that were published."""
 
@@ -173,8 +176,50 @@ class OutboxLeader(Protocol):
 class Publisher(Protocol):
     """The way to the broker."""
 
-    async def publish(self, records: Sequence[OutgoingRecord]) -> Sequence[OutgoingRecord]:
-        """Publish in order per key; returns, once the broker has the rest, those that it refuses for size."""
+    async def publish(self, records: Sequence[OutgoingRecord]) -> None:
+        """Publish all of them or none, in order per key; returns once the broker has them.
+
+        Raises TooLarge where the broker refuses one for its size, Unavailable where it cannot be reached or
+        another relay has taken over.
+        """
+
+    async def stop(self) -> None:
+        """Disconnect; the next `publish` connects anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a child process needs to know to run one job."""
+
+    job_id: UUID
+    analysis_type: str
+    county_id: str
+    parameters: Mapping[str, Any]
+    data: DataVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a child's work on one job ended."""
+
+    seconds: float
+    message: str
+    failure_reason: FailureReason | None = None
+    retry: bool = False
+    """A service was away: no fault of the job, so it waits and is run again."""
+    result_summary: Mapping[str, Any] | None = None
+    result_data_location: str | None = None
+    result_sha256: str | None = None
+
+
+class Pool(Protocol):
+    """Child processes that run analyses."""
+
+    async def run(self, tasks: Sequence[Task], *, seconds: float) -> Sequence[Outcome]:
+        """Run tasks one after another in one child; cancelling it kills the child.
+
+        Raises ChildDied where the child ends on its own, ChildTimedOut where it is killed after ``seconds``.
+        """
 
 
 class Bell(Protocol):

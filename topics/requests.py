@@ -11,11 +11,11 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 import orjson
-from pydantic import ValidationError
+from pydantic import ConfigDict, ValidationError
 
 from models.messages import AnalysisRequest
 from models.records import IncomingRecord
-from terrafusion.errors import InvalidRequest, MalformedMessage, rejection
+from terrafusion.errors import InvalidRequest, MalformedMessage, Rejected, rejection
 from topics.catalogue import MAX_REQUEST_BYTES
 
 STRUCTURED: Final = "application/cloudevents+json"
@@ -59,6 +59,33 @@ def decode(record: IncomingRecord) -> Envelope:
         job_id=request.job_id or _derived_id(record, event.attributes),
         request=request,
         correlation_id=request.correlation_id,
+        traceparent=_traceparent(event.attributes.get("traceparent")),
+        source=event.attributes.get("source"),
+    )
+
+
+class _Identity(AnalysisRequest):
+    """Of a request that is wrong elsewhere: who asks for what."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    parameters: Any = None
+    priority: Any = None
+    deadline: Any = None
+    correlation_id: Any = None
+
+
+def salvage(record: IncomingRecord) -> Envelope | None:
+    """Read just the identity, type and county of a request that `decode` refused; None where that fails too."""
+    try:
+        event = _event(record)
+        found = _Identity.model_validate(event.data)
+    except (Rejected, ValidationError):
+        return None
+    return Envelope(
+        job_id=found.job_id or _derived_id(record, event.attributes),
+        request=AnalysisRequest(analysis_type=found.analysis_type, county_id=found.county_id),
+        correlation_id=None,
         traceparent=_traceparent(event.attributes.get("traceparent")),
         source=event.attributes.get("source"),
     )

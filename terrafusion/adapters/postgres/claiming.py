@@ -58,6 +58,7 @@ def _claim() -> Update:
             *TOLD,
             jobs.c.parameters_json,
             func.extract("epoch", jobs.c.deadline - func.now()).label("seconds_left"),
+            func.extract("epoch", func.now() - jobs.c.created_at).label("seconds_waited"),
         )
     )
 
@@ -94,6 +95,7 @@ def _as_claim(row: AnyRow) -> Claim:
         data_version=row.data_version,
         correlation_id=row.correlation_id,
         traceparent=row.traceparent,
+        seconds_waited=float(row.seconds_waited),
         seconds_left=None if row.seconds_left is None else float(row.seconds_left),
     )
 

@@ -21,6 +21,8 @@ RELAY_LOCK: Final = 7_251_003
 
 _TRY: Final = select(func.pg_try_advisory_lock(RELAY_LOCK))
 
+_BACKLOG: Final = select(func.count(), func.extract("epoch", func.now() - func.min(outbox.c.created_at)))
+
 
 class PostgresOutbox:
     """Fulfils `terrafusion.ports.Outbox`."""
@@ -34,8 +36,11 @@ class PostgresOutbox:
         async with connected(self._engine) as connection:
             leads = (await connection.execute(_TRY)).scalar_one()
             await connection.commit()
+            if not leads:
+                yield None
+                return
             try:
-                yield PostgresOutboxLeader(connection) if leads else None
+                yield PostgresOutboxLeader(connection)
             finally:
                 await connection.invalidate()  # ends the session, so the lock as well
 
@@ -53,6 +58,12 @@ class PostgresOutboxLeader:
         ).all()
         await self._connection.commit()
         return [(row.id, unpack(row.records)) for row in rows]
+
+    async def backlog(self) -> tuple[int, float]:
+        """Return how many entries wait, and the age of the oldest in seconds."""
+        entries, age = (await self._connection.execute(_BACKLOG)).one()
+        await self._connection.commit()
+        return entries, float(age or 0)
 
     async def delete(self, ids: Sequence[int]) -> None:
         """Forget entries that were published."""

@@ -1,0 +1,141 @@
+"""What a child process does: read the snapshot, run the analysis, store the result. One job after another."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+import polars as pl
+import structlog
+
+from models.jobs import FailureReason
+from terrafusion.adapters.objects import Objects, document_location
+from terrafusion.analysis.api import CountyProfile, Progress, Records
+from terrafusion.analysis.document import Rendered, render
+from terrafusion.analysis.registry import Catalogue, load_catalogue
+from terrafusion.errors import InvalidParameters, SimulatedFailure, Unavailable
+from terrafusion.logs import configure
+from terrafusion.ports import DataVersion, Outcome, Task
+from terrafusion.settings import Settings
+
+PR_SET_PDEATHSIG: Final = 1
+TELL_EVERY_S: Final = 0.2
+LONGEST_MESSAGE: Final = 1000
+SNAPSHOTS_OPEN: Final = 8
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """What this process was given when it began."""
+
+    catalogue: Catalogue
+    objects: Objects
+    cache: Path
+    progress: Connection
+
+
+_child: _Child
+
+
+def begin(settings: Settings, progress: Connection) -> None:
+    """Prepare the process; runs once, before its first job."""
+    global _child  # noqa: PLW0603 - a process pool hands nothing else to its tasks
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, also on Ctrl-C
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    configure(settings)
+    objects = Objects(settings.results)
+    _child = _Child(load_catalogue(settings.modules), objects, settings.data_dir / "cache", progress)
+
+
+def run_all(tasks: Sequence[Task]) -> list[Outcome]:
+    """Run jobs one after another."""
+    return [_run(task) for task in tasks]
+
+
+def _run(task: Task) -> Outcome:
+    began = time.perf_counter()
+    structlog.contextvars.bind_contextvars(job_id=str(task.job_id), county_id=task.county_id)
+    try:
+        stored = _answer(task)
+    except Exception as error:  # noqa: BLE001 - whatever an analysis raises ends its own job only
+        stored = _said(error)
+    return Outcome(seconds=time.perf_counter() - began, **stored)
+
+
+def _answer(task: Task) -> dict[str, Any]:
+    analysis = _child.catalogue.get(task.analysis_type)
+    parameters = _child.catalogue.check(task.analysis_type, task.parameters)
+    answer = analysis.compute(_records(task.data.snapshot_uri, task.data), parameters, _teller(task.job_id))
+    return _store(task, render(answer))
+
+
+def _store(task: Task, rendered: Rendered) -> dict[str, Any]:
+    told = {"message": "Completed", "result_summary": rendered.document["result_summary"]}
+    if rendered.parquet is None:
+        return told
+    path = f"{task.county_id}/{task.analysis_type}/{task.job_id}.parquet"
+    _child.objects.put_new(document_location(path), orjson.dumps(rendered.document))
+    location = _child.objects.put_new(path, rendered.parquet)
+    return told | {"result_data_location": location, "result_sha256": rendered.sha256}
+
+
+def _said(error: Exception) -> dict[str, Any]:
+    if isinstance(error, Unavailable):
+        return {"message": f"Waits: {error}"[:LONGEST_MESSAGE], "retry": True}
+    reason = _reason(error)
+    if reason is FailureReason.PROCESSING_EXCEPTION:
+        log.exception("the analysis raised an error")
+    return {
+        "message": f"{type(error).__name__}: {error}"[:LONGEST_MESSAGE].replace("\0", "\\0"),
+        "failure_reason": reason,
+    }
+
+
+def _reason(error: Exception) -> FailureReason:
+    if isinstance(error, SimulatedFailure):
+        return FailureReason.SIMULATED_FAILURE
+    if isinstance(error, InvalidParameters):
+        return FailureReason.INVALID_PARAMETERS
+    return FailureReason.OUT_OF_MEMORY if isinstance(error, MemoryError) else FailureReason.PROCESSING_EXCEPTION
+
+
+@lru_cache(maxsize=SNAPSHOTS_OPEN)
+def _scan(snapshot_uri: str) -> pl.LazyFrame:
+    return pl.scan_parquet(_child.objects.local_copy(snapshot_uri, _child.cache))
+
+
+def _records(snapshot_uri: str, data: DataVersion) -> Records:
+    profile = CountyProfile.model_validate(data.profile)
+    return Records(data.county_id, data.data_version, _scan(snapshot_uri), profile)
+
+
+def _teller(job_id: UUID) -> Progress:
+    """Tell the parent how far the job is, not more often than it can use it."""
+    told = 0.0
+
+    def tell(fraction: float, doing: str) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= TELL_EVERY_S:
+            told = now
+            _child.progress.send((job_id, fraction, doing[:200]))
+
+    return tell
+
+
+def ready() -> Mapping[str, Any]:
+    """Answer that the process is up."""
+    return {"analyses": len(_child.catalogue.names)}

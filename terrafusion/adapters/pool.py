@@ -1,0 +1,85 @@
+"""The pool of child processes, on pebble: time limits that kill, cancellation that kills, children rebuilt."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from pebble import ProcessExpired, ProcessPool
+
+from terrafusion.adapters import child
+from terrafusion.errors import ChildDied, ChildTimedOut
+from terrafusion.ports import Outcome, Task
+from terrafusion.settings import Settings
+
+SPAWN: Final = multiprocessing.get_context("spawn")
+"""A forked child would inherit threads' locks and the broker's sockets."""
+
+log = structlog.get_logger(__name__)
+
+
+class PebblePool:
+    """Fulfils `terrafusion.ports.Pool`."""
+
+    def __init__(self, settings: Settings, on_progress: Callable[[UUID, float, str], None]) -> None:
+        self._settings = settings
+        self._on_progress = on_progress
+        self._pool: ProcessPool | None = None
+        self._reader: Connection
+        self._writer: Connection
+
+    def start(self) -> None:
+        """Start the children; must run inside the event loop."""
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read by the children when they import numpy
+        self._reader, self._writer = SPAWN.Pipe(duplex=False)
+        asyncio.get_running_loop().add_reader(self._reader.fileno(), self._read_progress)
+        self._build()
+
+    def _build(self) -> None:
+        workers = self._settings.pool_size
+        arguments = (self._settings, self._writer)
+        self._pool = ProcessPool(workers, initializer=child.begin, initargs=arguments, context=SPAWN)
+        for _ in range(workers):
+            self._pool.schedule(child.ready)
+
+    async def run(self, tasks: Sequence[Task], *, seconds: float) -> Sequence[Outcome]:
+        """Run tasks in one child; see the port."""
+        try:
+            return await asyncio.wrap_future(self._schedule(tasks, seconds))
+        except TimeoutError as error:
+            msg = f"It took longer than {seconds:g} s"
+            raise ChildTimedOut(msg) from error
+        except ProcessExpired as error:
+            msg = f"Its process ended by itself with code {error.exitcode}"
+            raise ChildDied(msg) from error
+        except BrokenProcessPool as error:
+            msg = "The pool of processes broke under it"
+            raise ChildDied(msg) from error
+
+    def _schedule(self, tasks: Sequence[Task], seconds: float) -> Future[Any]:
+        if self._pool is None or not self._pool.active:
+            log.warning("pool of child processes is built anew")
+            self._build()
+        assert self._pool is not None  # noqa: S101 - built above
+        return self._pool.schedule(child.run_all, args=(tasks,), timeout=seconds)
+
+    def _read_progress(self) -> None:
+        while self._reader.poll():
+            self._on_progress(*self._reader.recv())
+
+    def stop(self) -> None:
+        """Kill the children and wait for them."""
+        if self._pool is not None:
+            asyncio.get_running_loop().remove_reader(self._reader.fileno())
+            self._pool.stop()
+            self._pool.join(timeout=5)
+            self._reader.close()
+            self._writer.close()

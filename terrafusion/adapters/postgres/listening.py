@@ -1,0 +1,41 @@
+"""Hearing of other processes' work at once: LISTEN on a connection of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import asyncpg
+from sqlalchemy import URL
+
+from terrafusion.adapters.postgres.engine import in_our_words
+from terrafusion.adapters.postgres.telling import JOBS_WAIT, OUTBOX_CHANNEL
+from terrafusion.errors import Unavailable
+
+CHECK_EVERY_S: Final = 5.0
+
+
+async def listen(url: URL, *, on_jobs: Callable[[], None], on_entries: Callable[[], None]) -> None:
+    """Call ``on_jobs`` where jobs may wait, ``on_entries`` where the outbox has some, until the connection is lost.
+
+    Then raises Unavailable; calls both first, for what was missed before it listened.
+    """
+
+    def hear(_connection: Any, _pid: int, _channel: str, payload: str) -> None:
+        on_entries()
+        if payload == JOBS_WAIT:
+            on_jobs()
+
+    with in_our_words():
+        connection = await asyncpg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False))
+        try:
+            await connection.add_listener(OUTBOX_CHANNEL, hear)
+            on_jobs()
+            on_entries()
+            while not connection.is_closed():
+                await asyncio.sleep(CHECK_EVERY_S)
+                await connection.execute("SELECT 1", timeout=CHECK_EVERY_S)
+        finally:
+            connection.terminate()
+    raise Unavailable("Postgres closed the listening connection")

@@ -1,0 +1,85 @@
+"""Every metric, once: its name, its labels, its buckets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+OTHER: Final = "other"
+PROCESSING_BUCKETS: Final = (1, 2.5, 5, 10, 30, 60, 120, 300, 600, float("inf"))
+WAIT_BUCKETS: Final = (0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 1800, 3600, float("inf"))
+
+
+class Metrics:
+    """The process' metrics on one registry. A label is a known county or type, or `other`."""
+
+    def __init__(self, registry: CollectorRegistry, types: Iterable[str]) -> None:
+        self.registry = registry
+        self._types = frozenset(types)
+        self._counties: frozenset[str] = frozenset()
+        job = ["county_id", "analysis_type"]
+
+        def counter(name: str, text: str, labels: Iterable[str] = ()) -> Counter:
+            return Counter(name, text, list(labels), registry=registry)
+
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(name, text, registry=registry)
+
+        self._submitted = counter(
+            "market_analysis_jobs_submitted_total",
+            "Jobs accepted, by the state they began in",
+            [*job, "status_on_submit"],
+        )
+        self._completed = counter("market_analysis_jobs_completed_total", "Jobs that got their answer", job)
+        self._failed = counter(
+            "market_analysis_jobs_failed_total", "Jobs that got none, by reason", [*job, "failure_reason"]
+        )
+        self._duration = Histogram(
+            "market_analysis_processing_duration_seconds",
+            "From the start of the analysis to its stored answer",
+            job,
+            buckets=PROCESSING_BUCKETS,
+            registry=registry,
+        )
+        self.queue_wait = Histogram(
+            "terrafusion_queue_wait_seconds", "From accept to claim", buckets=WAIT_BUCKETS, registry=registry
+        )
+        self.dead_letters = counter("terrafusion_dead_letters_total", "Messages that could not be used", ["stage"])
+        self.duplicates = counter("terrafusion_duplicate_requests_total", "Requests whose job stood already")
+        self.published = counter("terrafusion_events_published_total", "Records that the relay brought to the broker")
+        self.fenced = counter("terrafusion_finishes_fenced_total", "Answers that came after the job was another's")
+        self.lease_losses = counter("terrafusion_leases_lost_total", "Running jobs that ceased to be this worker's")
+        self.takeovers = counter("terrafusion_takeovers_total", "Jobs taken from workers that fell silent")
+        self.child_deaths = counter("terrafusion_child_deaths_total", "Child processes that died under a job")
+        self.rebalances = counter("terrafusion_rebalances_total", "Times the consumer group was dealt anew")
+        self.in_flight = gauge("terrafusion_jobs_in_flight", "Jobs that this worker holds")
+        self.leads = gauge("terrafusion_relay_leader", "1 where this worker is the relay")
+        self.outbox_entries = gauge("terrafusion_outbox_entries", "Entries that wait for the relay; told by the leader")
+        self.outbox_age = gauge("terrafusion_outbox_age_seconds", "Age of the oldest such entry; told by the leader")
+        self.table_entries = gauge("terrafusion_jobs_table_entries", "Jobs in this worker's live table")
+
+    def know_counties(self, counties: Iterable[str]) -> None:
+        """Say which counties may be labels."""
+        self._counties = frozenset(counties)
+
+    def submitted(self, county_id: str, analysis_type: str, status: str) -> None:
+        """Count an accepted job."""
+        self._submitted.labels(*self._labels(county_id, analysis_type), status).inc()
+
+    def completed(self, county_id: str, analysis_type: str, seconds: float) -> None:
+        """Count an answer and how long it took."""
+        labels = self._labels(county_id, analysis_type)
+        self._completed.labels(*labels).inc()
+        self._duration.labels(*labels).observe(seconds)
+
+    def failed(self, county_id: str, analysis_type: str, reason: str) -> None:
+        """Count a job that failed."""
+        self._failed.labels(*self._labels(county_id, analysis_type), reason).inc()
+
+    def _labels(self, county_id: str, analysis_type: str) -> tuple[str, str]:
+        return (
+            county_id if county_id in self._counties else OTHER,
+            analysis_type if analysis_type in self._types else OTHER,
+        )

@@ -1,0 +1,1 @@
+"""Background services: each one loop with one task."""

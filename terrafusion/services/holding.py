@@ -1,0 +1,122 @@
+"""What keeps a worker's jobs alive and ends them: claiming, committing, heartbeats, takeover."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+from mode import Service
+
+from models.jobs import Claim
+from terrafusion.errors import Unavailable
+from terrafusion.metrics import Metrics
+from terrafusion.ports import Bell, JobStore
+from terrafusion.usecases.retrying import until_available
+from terrafusion.usecases.work import Workbench
+
+POLL: Final = timedelta(seconds=1)
+BEAT_S: Final = 1.0
+GUARD_S: Final = 0.25
+NOBODY: Final = UUID(int=0)
+
+log = structlog.get_logger(__name__)
+
+
+class Claimer(Service):
+    """Fills the jobs agent's channel whenever there is work and room."""
+
+    def __init__(self, *, bench: Workbench, bell: Bell, put: Callable[[Sequence[Claim]], Awaitable[None]]) -> None:
+        super().__init__()
+        self._bench = bench
+        self._bell = bell
+        self._put = put
+
+    @Service.task
+    async def _run(self) -> None:
+        async for _ in self._bell.rings(at_least_every=POLL):
+            if self.should_stop:
+                return
+            for chunk in await until_available(self._bench.claim):
+                await self._put(chunk)
+
+
+class Committer(Service):
+    """Commits how jobs ended; what ends while one commit runs shares the next."""
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__()
+        self._bench = bench
+
+    @Service.task
+    async def _run(self) -> None:
+        while True:
+            await self._bench.ended()
+            await until_available(self._bench.commit)
+
+
+class Heart(Service):
+    """Renews leases and tells progress; by its own clock it gives up what it could not renew."""
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__()
+        self._bench = bench
+
+    @Service.task
+    async def _beat(self) -> None:
+        while True:
+            await self.sleep(BEAT_S)
+            try:
+                await self._bench.beat()
+            except Unavailable as error:
+                log.warning("leases cannot be renewed now", reason=str(error))
+
+    @Service.task
+    async def _guard(self) -> None:
+        while True:
+            await self.sleep(GUARD_S)
+            self._bench.guard()
+
+
+class Takeover(Service):
+    """Returns jobs of workers that fell silent, but never until one lease after the database came back."""
+
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        lease: timedelta,
+        max_crashes: int,
+        metrics: Metrics,
+        bell: Bell,
+        monotonic: Callable[[], float],
+    ) -> None:
+        super().__init__()
+        self._jobs = jobs
+        self._lease = lease.total_seconds()
+        self._max_crashes = max_crashes
+        self._metrics = metrics
+        self._bell = bell
+        self._monotonic = monotonic
+
+    @Service.task
+    async def _run(self) -> None:
+        reached_since = self._monotonic()
+        while True:
+            await self.sleep(min(1.0, self._lease / 4))
+            try:
+                await self._look(rested=self._monotonic() - reached_since >= self._lease)
+            except Unavailable:
+                reached_since = self._monotonic()
+
+    async def _look(self, *, rested: bool) -> None:
+        if not rested:
+            await self._jobs.get(NOBODY)  # only to see that the database answers
+            return
+        taken = await self._jobs.take_over(max_crashes=self._max_crashes)
+        if taken.returned or taken.given_up:
+            log.warning("took over from silent workers", returned=taken.returned, given_up=taken.given_up)
+            self._metrics.takeovers.inc(taken.returned + taken.given_up)
+            self._bell.ring()

@@ -1,0 +1,54 @@
+"""The intake: requests in the order they came, accepted in batches as large as load makes them, then acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mode import Service
+
+from models.records import IncomingRecord
+from terrafusion.usecases.accept import Accept
+from terrafusion.usecases.retrying import until_available
+
+MOST_AT_ONCE: Final = 500
+MOST_WAITING: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A record, and how to acknowledge it; acknowledging does nothing once its partition was dealt anew."""
+
+    record: IncomingRecord
+    acknowledge: Callable[[], None]
+
+
+class Intake(Service):
+    """Accepts what has arrived, commits, acknowledges in order, and takes what has arrived meanwhile."""
+
+    def __init__(self, accept: Accept, *, wait_for_room: Callable[[], Awaitable[None]]) -> None:
+        super().__init__()
+        self._accept = accept
+        self._wait_for_room = wait_for_room
+        self._queue: asyncio.Queue[Arrival] = asyncio.Queue(MOST_WAITING)
+
+    async def put(self, arrival: Arrival) -> None:
+        """Hand over a record; waits while too many wait already."""
+        await self._queue.put(arrival)
+
+    @Service.task
+    async def _run(self) -> None:
+        while True:
+            batch = [await self._queue.get()]
+            while not self._queue.empty() and len(batch) < MOST_AT_ONCE:
+                batch.append(self._queue.get_nowait())
+            await self._wait_for_room()
+            await self.take(batch)
+
+    async def take(self, batch: Sequence[Arrival]) -> None:
+        """Accept a batch and acknowledge it, in offset order, after the commit."""
+        await until_available(self._accept.records, [arrival.record for arrival in batch])
+        for arrival in batch:
+            arrival.acknowledge()

@@ -1,0 +1,95 @@
+"""The outbox relay: the one publisher of events, in order, each forgotten only once the broker has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from mode import Service
+
+from models.records import OutgoingRecord
+from terrafusion.errors import TooLarge, Unavailable
+from terrafusion.metrics import Metrics
+from terrafusion.ports import Bell, Outbox, OutboxLeader, Publisher
+
+ENTRIES: Final = 200
+"""Entries published in one transaction of the broker."""
+IDLE: Final = timedelta(seconds=1)
+TELL_EVERY_S: Final = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class Relay(Service):
+    """Leads where nobody else does, and publishes what the outbox holds."""
+
+    def __init__(
+        self,
+        *,
+        outbox: Outbox,
+        publisher: Publisher,
+        bell: Bell,
+        metrics: Metrics,
+        monotonic: Callable[[], float],
+    ) -> None:
+        super().__init__()
+        self._outbox = outbox
+        self._publisher = publisher
+        self._bell = bell
+        self._metrics = metrics
+        self._monotonic = monotonic
+        self._tell_at = 0.0
+
+    @Service.task
+    async def _run(self) -> None:
+        while not self.should_stop:
+            try:
+                await self._lead()
+            except Unavailable as error:
+                log.warning("relay cannot go on now", reason=str(error))
+            self._metrics.leads.set(0)
+            await self._publisher.stop()
+            await self.sleep(IDLE.total_seconds())
+
+    async def _lead(self) -> None:
+        async with self._outbox.lead() as leader:
+            if leader is None:
+                return
+            self._metrics.leads.set(1)
+            log.info("this worker is the relay")
+            async for _ in self._bell.rings(at_least_every=IDLE):
+                await self.empty(leader)
+                await self._tell_backlog(leader)
+                if self.should_stop:
+                    return
+
+    async def empty(self, leader: OutboxLeader) -> None:
+        """Publish all that the outbox holds."""
+        while entries := await leader.read(ENTRIES):
+            records = [record for _, entry in entries for record in entry]
+            refused = await self._publish(records)
+            if refused:
+                await leader.park(refused, "the broker refuses its size")
+            await leader.delete([entry_id for entry_id, _ in entries])
+            self._metrics.published.inc(len(records) - len(refused))
+
+    async def _tell_backlog(self, leader: OutboxLeader) -> None:
+        if self._monotonic() >= self._tell_at:
+            self._tell_at = self._monotonic() + TELL_EVERY_S
+            entries, age = await leader.backlog()
+            self._metrics.outbox_entries.set(entries)
+            self._metrics.outbox_age.set(age)
+
+    async def _publish(self, records: Sequence[OutgoingRecord]) -> list[OutgoingRecord]:
+        """Publish, halving what the broker refuses until the record that it means stands alone; return those."""
+        try:
+            await self._publisher.publish(records)
+        except TooLarge:
+            if len(records) == 1:
+                log.error("record is too large for the broker", topic=records[0].topic)
+                return list(records)
+            middle = len(records) // 2
+            return await self._publish(records[:middle]) + await self._publish(records[middle:])
+        return []

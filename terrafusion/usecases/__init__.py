@@ -1,0 +1,1 @@
+"""What the system does, told in ports: no Faust, no SQL, no HTTP."""

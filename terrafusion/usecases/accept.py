@@ -1,0 +1,211 @@
+"""Requests become jobs: a batch of records in one transaction, or one request over HTTP by the same rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import orjson
+
+from models.dead_letters import DeadLetter, Stage
+from models.jobs import FailureReason, Job, NewJob, Origin
+from models.messages import AnalysisRequest
+from models.records import IncomingRecord
+from terrafusion.analysis.parameters import canonical
+from terrafusion.analysis.registry import Catalogue
+from terrafusion.errors import (
+    Conflict,
+    InvalidRequest,
+    MalformedMessage,
+    Rejected,
+    UnknownAnalysisType,
+    UnknownCounty,
+    UnstorableData,
+)
+from terrafusion.metrics import Metrics
+from terrafusion.ports import Accepted, Bell, JobStore, Offer
+from terrafusion.usecases.counties import KnownCounties
+from topics.requests import Envelope, decode, derived_id, salvage
+
+LONGEST_REASON: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One record of a batch and what is to be written of it: a job to offer, or a dead letter alone."""
+
+    record: IncomingRecord
+    outcome: Offer | DeadLetter
+
+
+class Accept:
+    """The one way in, for records of the requests topic and for HTTP."""
+
+    def __init__(
+        self, *, jobs: JobStore, counties: KnownCounties, catalogue: Catalogue, metrics: Metrics, bell: Bell
+    ) -> None:
+        self._jobs = jobs
+        self._counties = counties
+        self._catalogue = catalogue
+        self._metrics = metrics
+        self._bell = bell
+
+    async def records(self, records: Sequence[IncomingRecord]) -> None:
+        """Accept a batch; what cannot be accepted becomes a dead letter. Raises Unavailable, then nothing is written."""
+        read = [(record, _read(record)) for record in records]
+        await self._counties.look(frozenset(e.request.county_id for _, e in read if isinstance(e, Envelope)))
+        await self._write([_Item(record, self._judge(record, envelope)) for record, envelope in read])
+        self._bell.ring()
+
+    async def submit(
+        self,
+        request: AnalysisRequest,
+        *,
+        idempotency_key: str | None = None,
+        traceparent: str | None = None,
+        requested_by: str | None = None,
+    ) -> Job:
+        """Accept one request and return its job, new or standing. Raises the Rejected family."""
+        await self._counties.look(frozenset({request.county_id}))
+        named = request.job_id or (idempotency_key and derived_id("idempotency-key", idempotency_key))
+        envelope = Envelope(named or uuid4(), request, request.correlation_id, traceparent, requested_by)
+        job = replace(self._checked(envelope), origin=None)
+        accepted = await self._accept_one(job)
+        self._bell.ring()
+        return await self._standing(job.job_id, accepted)
+
+    async def _accept_one(self, job: NewJob) -> Accepted:
+        try:
+            accepted = await self._jobs.accept([Offer(job)])
+        except UnstorableData as error:
+            msg = f"the request holds a value that cannot be stored: {error}"
+            raise InvalidRequest(msg) from error
+        self._count(accepted, [Offer(job)])
+        return accepted
+
+    async def _standing(self, job_id: UUID, accepted: Accepted) -> Job:
+        if job_id in accepted.conflicting:
+            msg = f"job_id {job_id} stands for another request already"
+            raise Conflict(msg, field="job_id", value=str(job_id), allowed="a new id, or the same request")
+        job = await self._jobs.get(job_id)
+        if job is None:
+            msg = f"job_id {job_id} was accepted and is gone"
+            raise Conflict(msg, field="job_id", value=str(job_id))
+        return job
+
+    def _judge(self, record: IncomingRecord, envelope: Envelope | Rejected) -> Offer | DeadLetter:
+        if isinstance(envelope, Envelope):
+            try:
+                job = self._checked(envelope)
+                conflict = Conflict(f"job_id {job.job_id} stands for another request already", field="job_id")
+                return Offer(replace(job, origin=_origin(record)), _letter(record, conflict, job.job_id))
+            except Rejected as error:
+                return _born_failed(record, envelope, error)
+        readable = salvage(record)
+        return _letter(record, envelope) if readable is None else _born_failed(record, readable, envelope)
+
+    def _checked(self, envelope: Envelope) -> NewJob:
+        request = envelope.request
+        analysis = self._catalogue.get(request.analysis_type)
+        self._counties.check(request.county_id)
+        parameters = self._catalogue.check(request.analysis_type, request.parameters)
+        return _new_job(envelope, _digest(analysis.name, request.county_id, canonical(parameters)))
+
+    async def _write(self, items: Sequence[_Item]) -> None:
+        """Halve a batch that the store refuses until the bad one stands alone, and keep that as a dead letter."""
+        offers = [item.outcome for item in items if isinstance(item.outcome, Offer)]
+        letters = [item.outcome for item in items if isinstance(item.outcome, DeadLetter)]
+        try:
+            self._count(await self._jobs.accept(offers, letters), offers, letters)
+        except UnstorableData as error:
+            if len(items) == 1:
+                await self._jobs.accept([], [_letter(items[0].record, error)])
+                return
+            middle = len(items) // 2
+            await self._write(items[:middle])
+            await self._write(items[middle:])
+
+    def _count(self, accepted: Accepted, offers: Sequence[Offer], letters: Sequence[DeadLetter] = ()) -> None:
+        self._metrics.duplicates.inc(len(accepted.known))
+        for job in {offer.job.job_id: offer.job for offer in reversed(offers)}.values():
+            if job.job_id in accepted.new:
+                self._metrics.submitted(job.county_id, job.analysis_type, job.status)
+                if job.failure_reason:
+                    self._metrics.failed(job.county_id, job.analysis_type, job.failure_reason)
+        for letter in (*letters, *(offer.letter for offer in offers if offer.letter)):
+            self._metrics.dead_letters.labels(letter.stage).inc()
+        self._metrics.dead_letters.labels(Stage.ACCEPT).inc(len(accepted.conflicting))
+
+
+def _read(record: IncomingRecord) -> Envelope | Rejected:
+    try:
+        return decode(record)
+    except Rejected as error:
+        return error
+
+
+def _digest(analysis_type: str, county_id: str, parameters: Mapping[str, Any]) -> str:
+    return sha256(orjson.dumps([analysis_type, county_id, parameters], option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _new_job(envelope: Envelope, digest: str) -> NewJob:
+    request = envelope.request
+    return NewJob(
+        job_id=envelope.job_id,
+        analysis_type=request.analysis_type,
+        county_id=request.county_id,
+        parameters=request.parameters,
+        digest=digest,
+        priority=request.priority,
+        deadline=request.deadline,
+        correlation_id=envelope.correlation_id,
+        requested_by=envelope.source,
+        traceparent=envelope.traceparent,
+    )
+
+
+def _born_failed(record: IncomingRecord, envelope: Envelope, error: Rejected) -> Offer:
+    """Make a job that is FAILED from the start, beside its dead letter; the job that may stand already is left alone."""
+    raw = sha256(record.value or b"").hexdigest()
+    failed = replace(
+        _new_job(envelope, raw),
+        origin=_origin(record),
+        failure_reason=_reason(error),
+        message=str(error)[:LONGEST_REASON],
+    )
+    return Offer(failed, letter=_letter(record, error, envelope.job_id))
+
+
+def _reason(error: Rejected) -> FailureReason:
+    if isinstance(error, UnknownAnalysisType):
+        return FailureReason.UNKNOWN_ANALYSIS_TYPE
+    return FailureReason.UNKNOWN_COUNTY if isinstance(error, UnknownCounty) else FailureReason.INVALID_PARAMETERS
+
+
+def _origin(record: IncomingRecord) -> Origin:
+    return Origin(record.topic, record.partition, record.offset)
+
+
+def _letter(record: IncomingRecord, error: Exception, job_id: UUID | None = None) -> DeadLetter:
+    return DeadLetter(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp=record.timestamp,
+        job_id=job_id,
+        key=record.key,
+        value=record.value,
+        headers=record.headers,
+        stage=_stage(error),
+        error_class=type(error).__name__,
+        error_message=str(error)[:LONGEST_REASON],
+    )
+
+
+def _stage(error: Exception) -> Stage:
+    if isinstance(error, MalformedMessage):
+        return Stage.DECODE
+    return Stage.ACCEPT if isinstance(error, Conflict | UnstorableData) else Stage.VALIDATE

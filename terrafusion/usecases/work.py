@@ -1,0 +1,292 @@
+"""The jobs that this worker holds, from the claim to the committed end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from models.jobs import Claim, FailureReason, Finish, Heartbeat
+from terrafusion.errors import ChildDied, ChildTimedOut, UnknownCounty, UnstorableData
+from terrafusion.metrics import Metrics
+from terrafusion.ports import Bell, JobStore, Outcome, Pool, Task
+from terrafusion.usecases.counties import KnownCounties
+from terrafusion.usecases.pace import Pace
+from terrafusion.usecases.retrying import until_available
+
+RETRY_AFTER: Final = timedelta(seconds=5)
+LEASE_SAFETY: Final = 0.8
+"""A job whose lease could not be renewed is given up after this part of it, well before another may take it."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Held:
+    claim: Claim
+    leased_at: float
+    """By the monotonic clock, before the statement that set or renewed the lease."""
+    progress: float = 0.0
+    message: str = "Running"
+    attempt: asyncio.Future[Sequence[Outcome]] | None = None
+    seconds: float = 0.0
+    ended: bool = False
+    """Its end is known and waits to be committed; it fills no slot any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a worker may hold, and for how long."""
+
+    owner: str
+    slots: int
+    lease: timedelta
+    job_timeout_s: float
+    max_crashes: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Workbench:
+    """Claims jobs, has them run, and commits how they ended."""
+
+    limits: Limits
+    jobs: JobStore
+    leases: JobStore
+    """The same store over a connection of its own, so that renewing never waits for work."""
+    pool: Pool
+    counties: KnownCounties
+    metrics: Metrics
+    bell: Bell
+    relay_bell: Bell
+    monotonic: Callable[[], float]
+    pace: Pace = field(default_factory=Pace)
+    _held: dict[UUID, _Held] = field(default_factory=dict)
+    _ended: list[Finish] = field(default_factory=list)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def held(self) -> int:
+        """How many jobs are held."""
+        return len(self._held)
+
+    def free(self) -> float:
+        """Return how many slots are free, in parts of one."""
+        taken = sum(self.pace.weight(held.claim.analysis_type) for held in self._held.values() if not held.ended)
+        return self.limits.slots - taken
+
+    async def claim(self) -> Sequence[Sequence[Claim]]:
+        """Take as many jobs as there is room for, in chunks for the children."""
+        free = self.free()
+        if free <= 0:
+            return []
+        now, weights = self.monotonic(), self.pace.weights()
+        claims = await self.jobs.claim(self.limits.owner, slots=free, weights=weights, lease=self.limits.lease)
+        self._held |= {claim.job_id: _Held(claim, now) for claim in claims}
+        self.metrics.in_flight.set(self.held)
+        for claim in claims:
+            self.metrics.queue_wait.observe(claim.seconds_waited)
+        if claims:
+            self.relay_bell.ring()
+        return self.pace.chunks(claims)
+
+    async def run(self, chunk: Sequence[Claim]) -> None:
+        """Have a chunk run and put down how each of its jobs ended; never raises for a job's sake."""
+        started = [claim for claim in chunk if self._is_held(claim) and not self._is_late(claim)]
+        tasks = [task for claim in started if (task := await self._task(claim))]
+        if tasks:
+            await self._attempt([claim for claim in started if self._is_held(claim)], tasks)
+
+    async def _attempt(self, claims: Sequence[Claim], tasks: Sequence[Task]) -> None:
+        attempt = asyncio.ensure_future(self.pool.run(tasks, seconds=self._time_limit(claims)))
+        for claim in claims:
+            self._held[claim.job_id].attempt = attempt
+        try:
+            outcomes = await attempt
+        except (ChildDied, ChildTimedOut) as error:
+            await self._stopped(claims, error)
+        except asyncio.CancelledError:
+            if not attempt.cancelled() or _is_cancelling():
+                raise
+            await self._alone(claims)
+        else:
+            for claim, outcome in zip(claims, outcomes, strict=True):
+                await self._came_out(claim, outcome)
+
+    async def _stopped(self, claims: Sequence[Claim], error: ChildDied | ChildTimedOut) -> None:
+        """Find out which job it was by running each alone; blame only one that was."""
+        if len(claims) > 1:
+            await self._alone(claims)
+        elif isinstance(error, ChildTimedOut):
+            late = self._time_limit(claims) < self.limits.job_timeout_s
+            self._fail(claims[0], FailureReason.DEADLINE_PASSED if late else FailureReason.TIMEOUT, str(error))
+        else:
+            self.metrics.child_deaths.inc()
+            await self._crashed(claims[0], str(error))
+
+    async def _alone(self, claims: Iterable[Claim]) -> None:
+        for claim in claims:
+            if self._is_held(claim):
+                await self.run([claim])
+
+    async def _task(self, claim: Claim) -> Task | None:
+        try:
+            data = await until_available(self.counties.version, claim.county_id, claim.data_version or "")
+        except UnknownCounty as error:
+            self._fail(claim, FailureReason.UNKNOWN_COUNTY, str(error))
+            return None
+        return Task(claim.job_id, claim.analysis_type, claim.county_id, claim.parameters, data)
+
+    async def _came_out(self, claim: Claim, outcome: Outcome) -> None:
+        self.pace.observe(claim.analysis_type, outcome.seconds)
+        if not self._is_held(claim):
+            return
+        if outcome.retry:
+            await self._give_back({claim.job_id: claim.attempt}, outcome.message, RETRY_AFTER)
+            return
+        self._held[claim.job_id].seconds = outcome.seconds
+        self._end(
+            Finish(
+                job_id=claim.job_id,
+                attempt=claim.attempt,
+                message=outcome.message,
+                failure_reason=outcome.failure_reason,
+                result_summary=outcome.result_summary,
+                result_data_location=outcome.result_data_location,
+                result_sha256=outcome.result_sha256,
+            )
+        )
+
+    def _fail(self, claim: Claim, reason: FailureReason, message: str) -> None:
+        self._end(Finish(job_id=claim.job_id, attempt=claim.attempt, message=message, failure_reason=reason))
+
+    def _end(self, finish: Finish) -> None:
+        self._held[finish.job_id].ended = True
+        self._ended.append(finish)
+        self._news.set()
+        self.bell.ring()
+
+    async def _crashed(self, claim: Claim, message: str) -> None:
+        max_crashes = self.limits.max_crashes
+        attempts = {claim.job_id: claim.attempt}
+        taken = await until_available(self.jobs.crashed, attempts, message=message, max_crashes=max_crashes)
+        if taken.given_up:
+            self.metrics.failed(claim.county_id, claim.analysis_type, FailureReason.ATTEMPTS_EXHAUSTED)
+        self._forget([claim.job_id])
+
+    async def _give_back(self, attempts: Mapping[UUID, int], message: str, delay: timedelta) -> None:
+        await until_available(self.jobs.release, attempts, message=message, delay=delay)
+        self._forget(attempts)
+
+    async def ended(self) -> None:
+        """Wait until the end of a job is there to be committed."""
+        await self._news.wait()
+
+    async def commit(self) -> None:
+        """Commit what has ended, all of it in one transaction. Raises Unavailable; then it is tried again."""
+        self._news.clear()
+        batch, self._ended = self._ended, []
+        try:
+            done = await self._finish(batch)
+        except BaseException:
+            self._ended = batch + self._ended
+            self._news.set()
+            raise
+        self._count(batch, done)
+        self._forget(finish.job_id for finish in batch)
+        self.relay_bell.ring()
+
+    async def _finish(self, batch: Sequence[Finish]) -> frozenset[UUID]:
+        try:
+            return await self.jobs.finish(batch)
+        except UnstorableData as error:
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                return await self._finish(batch[:middle]) | await self._finish(batch[middle:])
+            message = f"its answer cannot be stored: {error}"[:1000]
+            reason = FailureReason.PROCESSING_EXCEPTION
+            only = batch[0]
+            failed = Finish(job_id=only.job_id, attempt=only.attempt, message=message, failure_reason=reason)
+            return await self.jobs.finish([failed])
+
+    def _count(self, batch: Sequence[Finish], done: frozenset[UUID]) -> None:
+        self.metrics.fenced.inc(len(batch) - len(done))
+        for finish in batch:
+            held = self._held.get(finish.job_id)
+            if held is None or finish.job_id not in done:
+                continue
+            if finish.failure_reason:
+                self.metrics.failed(held.claim.county_id, held.claim.analysis_type, finish.failure_reason)
+            else:
+                self.metrics.completed(held.claim.county_id, held.claim.analysis_type, held.seconds)
+
+    def progressed(self, job_id: UUID, progress: float, message: str) -> None:
+        """Put down how far a child is; the next heartbeat tells it."""
+        held = self._held.get(job_id)
+        if held and not held.ended and progress > held.progress:
+            held.progress, held.message = min(progress, 1.0), message[:200]
+
+    async def beat(self) -> None:
+        """Renew every lease; stop what is not this worker's any more. Raises Unavailable."""
+        now = self.monotonic()
+        beats = [Heartbeat(job_id, h.claim.attempt, h.progress, h.message) for job_id, h in self._held.items()]
+        if not beats:
+            return
+        lost = await self.leases.heartbeat(self.limits.owner, beats, lease=self.limits.lease)
+        for beat in beats:
+            if beat.job_id in self._held and beat.job_id not in lost:
+                self._held[beat.job_id].leased_at = now
+        self._lose(job_id for job_id in lost if job_id in self._held and not self._held[job_id].ended)
+        self.relay_bell.ring()
+
+    def guard(self) -> None:
+        """Stop, by this worker's own clock, what it could not renew in time."""
+        oldest = self.monotonic() - LEASE_SAFETY * self.limits.lease.total_seconds()
+        self._lose([job_id for job_id, held in self._held.items() if held.leased_at < oldest])
+
+    def _lose(self, ids: Iterable[UUID]) -> None:
+        for job_id in list(ids):
+            held = self._held.pop(job_id)
+            self.metrics.lease_losses.inc()
+            log.warning("job is no longer this worker's", job_id=str(job_id), attempt=held.claim.attempt)
+            if held.attempt:
+                held.attempt.cancel()
+        self._forget([])
+
+    async def release_all(self) -> None:
+        """Hand back what has not ended, and stop its children."""
+        running = {job_id: h.claim.attempt for job_id, h in self._held.items() if not h.ended}
+        attempts = [held.attempt for held in self._held.values() if held.attempt and not held.ended]
+        if running:
+            await self._give_back(running, "Its worker stops; waits for another", timedelta(0))
+        for attempt in attempts:
+            attempt.cancel()
+
+    def _is_held(self, claim: Claim) -> bool:
+        held = self._held.get(claim.job_id)
+        return held is not None and held.claim.attempt == claim.attempt
+
+    def _is_late(self, claim: Claim) -> bool:
+        late = claim.seconds_left is not None and claim.seconds_left <= 0
+        if late:
+            self._fail(claim, FailureReason.DEADLINE_PASSED, "Its deadline passed before it could be run")
+        return late
+
+    def _time_limit(self, claims: Sequence[Claim]) -> float:
+        left = [claim.seconds_left for claim in claims if claim.seconds_left is not None]
+        return min([self.limits.job_timeout_s, *left])
+
+    def _forget(self, ids: Iterable[UUID]) -> None:
+        for job_id in ids:
+            self._held.pop(job_id, None)
+        self.metrics.in_flight.set(self.held)
+        self.bell.ring()
+
+
+def _is_cancelling() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
