@@ -98,7 +98,7 @@ class MemoryJobStore:
             self._tell(self._rows[job_id].job)
         conflicts = [offer for offer in offers if offer.job.digest != self._rows[offer.job.job_id].job.digest]
         self._keep([*letters, *_letters(offers, conflicts)])
-        known = (offer.job.job_id for offer in offers if offer not in conflicts)
+        known = (offer.job.job_id for offer in offers if offer.job.digest == self._rows[offer.job.job_id].job.digest)
         return Accepted(new, frozenset(known) - new, frozenset(offer.job.job_id for offer in conflicts))
 
     async def claim(
@@ -201,17 +201,11 @@ class MemoryJobStore:
         attempt = row.job.attempt + 1
         self._move(row, CLAIM, attempt=attempt, started_at=started, message="Running", progress=0.0, run_after=None)
         job = row.job
-        left = None if row.deadline is None else (row.deadline - now).total_seconds()
         return Claim(
-            job.job_id,
-            job.attempt,
-            job.analysis_type,
-            job.county_id,
-            job.parameters or {},
-            job.data_version,
-            job.correlation_id,
-            job.traceparent,
-            left,
+            **{name: getattr(job, name) for name in _GIVEN},
+            parameters=job.parameters or {},
+            seconds_waited=(now - job.created_at).total_seconds(),
+            seconds_left=None if row.deadline is None else (row.deadline - now).total_seconds(),
         )
 
     def _running(self, job_id: UUID, attempt: int) -> _Row | None:
@@ -275,6 +269,15 @@ class MemoryJobStore:
         return sorted((row.job for row in self._rows.values()), key=_place, reverse=True)
 
 
+_GIVEN: Final = (
+    "job_id",
+    "attempt",
+    "analysis_type",
+    "county_id",
+    "data_version",
+    "correlation_id",
+    "traceparent",
+)
 _COPIED: Final = (
     "job_id",
     "analysis_type",

@@ -46,6 +46,7 @@ class TestClaim:
         assert (claim.parameters, claim.traceparent, claim.correlation_id) == ({"n": [1, 2.5, None]}, trace, "c")
         job = await bench.look(claim.job_id)
         assert claim.seconds_left == pytest.approx((deadline - job.updated_at).total_seconds(), abs=0.01)
+        assert claim.seconds_waited == pytest.approx((job.updated_at - job.created_at).total_seconds(), abs=0.01)
         assert (job.status, job.attempt, job.progress) == (JobStatus.RUNNING, 1, 0.0)
         assert job.created_at <= job.started_at <= job.updated_at
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 import msgpack
-import orjson
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -30,7 +30,7 @@ from models.dead_letters import DeadLetter
 from models.jobs import FailureReason, JobStatus, NewJob
 from models.records import OutgoingRecord
 from models.tables import data_versions, dead_letters, jobs
-from terrafusion.adapters.postgres.batches import arrays, batch
+from terrafusion.adapters.postgres.batches import arrays, as_json, batch
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, tell
 from terrafusion.ports import Accepted, Offer
 from topics.events import dead_letter_record
@@ -92,7 +92,7 @@ INSERT_LETTERS: Final = (
     insert(dead_letters)
     .from_select(list(LETTERS.c.keys()), select(*LETTERS.c))
     .on_conflict_do_nothing()
-    .returning(dead_letters.c.topic, dead_letters.c.partition, dead_letters.c.offset)
+    .returning(dead_letters.c.topic, dead_letters.c.partition, dead_letters.c.offset, dead_letters.c.stage)
 )
 
 
@@ -106,7 +106,8 @@ async def accept(connection: AsyncConnection, offers: Sequence[Offer], letters: 
     conflicts = [offer for offer in offers if offer.job.digest != digests[offer.job.job_id]]
     kept = [*letters, *_letters(offers, conflicts)]
     await tell(connection, moved, await keep(connection, kept))
-    return Accepted(new, frozenset(first) - new, frozenset(offer.job.job_id for offer in conflicts))
+    known = (offer.job.job_id for offer in offers if offer.job.digest == digests[offer.job.job_id])
+    return Accepted(new, frozenset(known) - new, frozenset(offer.job.job_id for offer in conflicts))
 
 
 async def keep(connection: AsyncConnection, letters: Sequence[DeadLetter]) -> Sequence[OutgoingRecord]:
@@ -114,13 +115,15 @@ async def keep(connection: AsyncConnection, letters: Sequence[DeadLetter]) -> Se
     if not letters:
         return []
     stored = await connection.execute(INSERT_LETTERS, arrays(LETTERS, map(_letter_row, letters)))
-    fresh = {tuple(row) for row in stored}
+    fresh = Counter(tuple(row) for row in stored)
     now = datetime.now(UTC)
-    return [
-        dead_letter_record(letter, failed_at=now)
-        for letter in letters
-        if (letter.topic, letter.partition, letter.offset) in fresh
-    ]
+    told = []
+    for letter in letters:
+        place = (letter.topic, letter.partition, letter.offset, letter.stage)
+        if fresh[place]:
+            fresh[place] -= 1
+            told.append(dead_letter_record(letter, failed_at=now))
+    return told
 
 
 async def _standing(connection: AsyncConnection, ids: frozenset[UUID] | set[UUID]) -> Mapping[UUID, str]:
@@ -149,7 +152,7 @@ def _row(job: NewJob) -> dict[str, Any]:
         "county_id": job.county_id,
         "status": job.status,
         "message": job.message,
-        "parameters_json": orjson.dumps(job.parameters).decode(),
+        "parameters_json": as_json(job.parameters),
         "priority": job.priority,
         "deadline": job.deadline,
         "failure_reason": _text(job.failure_reason),

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import orjson
 from sqlalchemy import ARRAY, TableValuedAlias, bindparam, column, func
 from sqlalchemy.types import TypeEngine
+
+from terrafusion.errors import UnstorableData
 
 
 def batch(**columns: TypeEngine[Any]) -> TableValuedAlias:
@@ -20,3 +23,12 @@ def arrays(table: TableValuedAlias, rows: Iterable[Mapping[str, Any]]) -> dict[s
     """Turn rows into the parameters of such a table."""
     kept = list(rows)
     return {f"d_{name}": [row[name] for row in kept] for name in table.c.keys()}  # noqa: SIM118
+
+
+def as_json(value: Any) -> str:
+    """Write a value for a JSONB cell; raises UnstorableData where JSON has no way to say it."""
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError as error:
+        msg = f"not to be written as JSON: {error}"
+        raise UnstorableData(msg) from error

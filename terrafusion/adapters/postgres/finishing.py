@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-import orjson
 from sqlalchemy import ColumnElement, Double, Integer, Text, Update, Uuid, cast, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.jobs import COMPLETE, FAIL, Finish, JobStatus, Transition
 from models.tables import jobs
-from terrafusion.adapters.postgres.batches import arrays, batch
+from terrafusion.adapters.postgres.batches import arrays, as_json, batch
 from terrafusion.adapters.postgres.moves import move
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, AnyRow, tell
 
@@ -63,7 +62,7 @@ def _row(finish: Finish) -> dict[str, Any]:
         "message": finish.message,
         "progress": None if finish.failure_reason else 1.0,
         "failure_reason": finish.failure_reason,
-        "result_summary_json": None if finish.result_summary is None else orjson.dumps(finish.result_summary).decode(),
+        "result_summary_json": None if finish.result_summary is None else as_json(finish.result_summary),
         "result_data_location": finish.result_data_location,
         "result_sha256": finish.result_sha256,
     }
