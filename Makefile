@@ -1,0 +1,41 @@
+# Needs Python 3.11 or newer, make and a network; nothing else.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet install
+# where the system can: the demo ends also when make itself is killed
+TIED := $(shell command -v setpriv >/dev/null && echo setpriv --pdeathsig TERM --)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench
+
+help:  ## say what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1	\2/'
+
+setup: .venv/.installed  ## make .venv with the command `terrafusion`
+
+demo: .venv/.installed  ## the whole system on sample counties, with real requests; KEEP=1 stays up
+	@$(TIED) .venv/bin/terrafusion demo $(if $(KEEP),--keep)
+
+test: .venv/.installed-dev  ## lint, types, import layers, every test
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/pytest tests/unit tests/contract tests/integration tests/acceptance
+
+bench: .venv/.installed-dev  ## the figures of the goals, measured side by side
+	.venv/bin/python -m benchmarks
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.installed: requirements.txt pyproject.toml | .venv/bin/python
+	$(PIP) --require-hashes -r requirements.txt
+	$(PIP) --no-deps --editable .
+	@touch $@
+
+.venv/.installed-dev: requirements-dev.txt pyproject.toml | .venv/bin/python
+	$(PIP) --require-hashes -r requirements-dev.txt
+	$(PIP) --no-deps --editable .
+	@touch .venv/.installed $@
