@@ -1,0 +1,98 @@
+"""The headline: one true sentence made from the numbers, and the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+
+from terrafusion.analysis.comparison import COLUMNS
+
+_QUALITY: Final = "constant_quality_change_pct"
+_RAW: Final = "raw_change_pct"
+_BOUNDS: Final = {
+    _QUALITY: ("constant_quality_ci_low_pct", "constant_quality_ci_high_pct"),
+    _RAW: ("raw_change_ci_low_pct", "raw_change_ci_high_pct"),
+}
+
+ROSE, FELL, UNCLEAR, UNKNOWN = "rose", "fell", "unclear", "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """What is told at the top: the whole selection's comparison, and that of its groups."""
+
+    county_id: str
+    sales: int
+    min_sales: int
+    confidence_level: float
+    group_name: str
+    overall: Mapping[str, Any]
+    """A row of `terrafusion.analysis.comparison.compare`; empty without sales."""
+    groups: pl.DataFrame
+
+
+def direction(change: float | None, low: float | None, high: float | None) -> str:
+    """Say where prices went: up or down only if the interval, as it is printed, leaves zero out."""
+    if change is None or low is None or high is None:
+        return UNKNOWN
+    if round(low, 1) > 0:
+        return ROSE
+    return FELL if round(high, 1) < 0 else UNCLEAR
+
+
+def headline_numbers(told: Headline) -> dict[str, Any]:
+    """Return the whole selection's changes, and how many groups rose, fell or are unclear."""
+    numbers = {name: told.overall.get(name) for name in COLUMNS if name != "sales"}
+    return {**numbers, "groups": told.groups.height, **_tally(told.groups)}
+
+
+def key_finding(told: Headline) -> str:
+    """Put the numbers into one sentence."""
+    if told.sales == 0:
+        return f"In {told.county_id} no sales were found that this request selects."
+    found = f"{told.sales:,} {'sale' if told.sales == 1 else 'sales'}"
+    if told.overall.get(_RAW) is None:
+        least = f"at least {told.min_sales} sales"
+        return f"In {told.county_id} {found} were used; no two full periods have {least}, so no change can be told."
+    span = f"From {told.overall['first_period']} to {told.overall['last_period']}"
+    raw = _clause("the raw median price", _RAW, told)
+    if told.overall[_QUALITY] is None:
+        said = f"{span} {raw}"
+    else:
+        said = f"{span} {_clause('prices at constant quality', _QUALITY, told)}, and {raw}"
+    return f"{said} in {told.county_id} ({found}{_groups(told)})."
+
+
+def _clause(what: str, name: str, told: Headline) -> str:
+    change, (low, high) = told.overall[name], (told.overall[bound] for bound in _BOUNDS[name])
+    moved = direction(change, low, high)
+    if moved == UNKNOWN:
+        return f"{what} changed by {change:+.1f}% (too few sales for an interval)"
+    interval = f"{told.confidence_level * 100:g}% interval {low:+.1f}% to {high:+.1f}%"
+    if moved == UNCLEAR:
+        return f"{what} showed no clear change ({change:+.1f}%, {interval})"
+    return f"{what} {moved} {abs(change):.1f}% ({interval})"
+
+
+def _tally(groups: pl.DataFrame) -> dict[str, int]:
+    """Count groups by where their prices went: at constant quality if known, else by the raw median."""
+    moves = [_move(row) for row in groups.iter_rows(named=True)]
+    return {f"groups_{move}": moves.count(move) for move in (ROSE, FELL, UNCLEAR, UNKNOWN)}
+
+
+def _move(row: Mapping[str, Any]) -> str:
+    name = _RAW if row[_QUALITY] is None else _QUALITY
+    low, high = _BOUNDS[name]
+    return direction(row[name], row[low], row[high])
+
+
+def _groups(told: Headline) -> str:
+    if told.groups.height < 2:  # noqa: PLR2004 - one group is the whole
+        return ""
+    tally = _tally(told.groups)
+    unknown = f", {tally['groups_unknown']} cannot be told" if tally["groups_unknown"] else ""
+    counts = f"{tally['groups_rose']} rose, {tally['groups_fell']} fell, {tally['groups_unclear']} show no clear change"
+    return f"; of {told.groups.height} groups by {told.group_name} {counts}{unknown}"

@@ -1,0 +1,54 @@
+"""Groups: the columns that sales are told apart by, as one label and one code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+from terrafusion.analysis.frames import SALES_SCHEMA
+from terrafusion.analysis.parameters import COUNTY
+
+ALL: Final = "all"
+"""The label of the one group of all sales."""
+
+
+def columns_of(group_by: Sequence[str]) -> list[str]:
+    """Name the columns that must be there to group by."""
+    return [name for name in group_by if name in SALES_SCHEMA]
+
+
+def level_name(group_by: Sequence[str]) -> str:
+    """Say how the groups are told apart: ``zip_code``, ``zip_code|sale_year``, ``county``."""
+    return "|".join(group_by) or COUNTY
+
+
+def label_of(group_by: Sequence[str]) -> pl.Expr:
+    """Return each sale's group: the values joined by ``|``, or ``all``; null where a value is missing."""
+    named = [_text(name) for name in group_by if name != COUNTY]
+    if not named:
+        return pl.lit(ALL)
+    return named[0] if len(named) == 1 else pl.concat_str(named, separator="|")
+
+
+def _text(name: str) -> pl.Expr:
+    day = pl.col("sale_date")
+    if name == "sale_year":
+        return day.dt.strftime("%Y")
+    if name == "sale_month":
+        return day.dt.strftime("%Y-%m")
+    if name == "sale_quarter":
+        return pl.format("{}-Q{}", day.dt.year(), day.dt.quarter())
+    value = pl.col(name)
+    if isinstance(SALES_SCHEMA[name], pl.Float64):
+        whole = value.round(0).cast(pl.Int64, strict=False)
+        return pl.when(value == whole).then(whole.cast(pl.String)).otherwise(value.cast(pl.String))
+    return value.cast(pl.String)
+
+
+def with_codes(sales: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """Add ``group_code`` (Int32, in the labels' order) to sales with a ``group``; also return the labels."""
+    labels = sales["group"].unique().sort()
+    code = pl.col("group").cast(pl.Enum(labels)).to_physical().cast(pl.Int32)
+    return sales.with_columns(code.alias("group_code")).drop("group"), labels

@@ -1,0 +1,194 @@
+"""From sales to constant-quality indices: which characteristics the data have, and one fit for each group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from terrafusion.analysis.api import Caution, Progress
+from terrafusion.analysis.hedonic import Codes, Fit, Floats, Sample, fit
+
+SIZES: Final = ("building_size_sqft", "lot_size_sqft")
+"""Characteristics that enter as logs."""
+
+CHARACTERISTICS: Final = (
+    *SIZES,
+    "year_built",
+    "bedrooms",
+    "bathrooms",
+    "stories",
+    "condition",
+    "grade",
+    "waterfront",
+)
+
+COMPLETE_SHARE: Final = 0.95
+"""A characteristic that fewer of the sales have is left out; sales that lack one that is used are left out."""
+
+FREEDOM: Final = 30
+"""Sales that a group needs beyond the parameters of its fit."""
+
+FOR_INTERVAL: Final = 6
+"""Sales that a period needs for an interval: below, robust errors are too small by far."""
+
+_MOST_TYPES: Final = 20
+
+SCHEMA: Final = {
+    "group_code": pl.Int32(),
+    "ordinal": pl.Int32(),
+    "index": pl.Float64(),
+    "index_standard_error": pl.Float64(),
+    "index_ci_low": pl.Float64(),
+    "index_ci_high": pl.Float64(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """The sales that the index uses: one row a sale, in an order that depends on their content alone."""
+
+    sales: pl.DataFrame
+    characteristics: tuple[str, ...]
+    by_zip: bool
+    """Whether locations are told apart."""
+    warnings: tuple[Caution, ...] = ()
+
+    def as_one_group(self) -> Design:
+        """Return the same sales as one group, which spans all locations."""
+        return replace(self, sales=self.sales.with_columns(pl.lit(0, pl.Int32).alias("group_code")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What a fit needs to know: which periods are full, the least sales of a cell, z of the intervals."""
+
+    full: frozenset[int]
+    min_sales: int
+    z: float
+
+
+def design(sales: pl.DataFrame) -> Design:
+    """Choose the characteristics that the sales have, and lay them out with ``log_price`` and ``location``.
+
+    ``sales`` has ``group_code``, ``ordinal``, ``sale_price`` and whatever characteristics there are. Without
+    a size or quality of the building to hold constant the design is empty of characteristics.
+    """
+    columns = [_regressor(name).alias(name) for name in CHARACTERISTICS]
+    by_zip = _share(sales["zip_code"]) >= COMPLETE_SHARE
+    kinds = _kinds(sales["property_type"])
+    location = pl.col("zip_code") if by_zip else pl.lit("")
+    laid = sales.select("group_code", "ordinal", "sale_price", location.alias("location"), "property_type", *columns)
+    used = [name for name in CHARACTERISTICS if _share(laid[name]) >= COMPLETE_SHARE and laid[name].n_unique() > 1]
+    partly = [name for name in CHARACTERISTICS if name not in used and 0 < _share(laid[name]) < COMPLETE_SHARE]
+    wanted = [*used, "location", *(["property_type"] if kinds else [])]
+    complete = laid.drop_nulls(wanted) if used else laid.clear()
+    dummies = [(pl.col("property_type") == kind).cast(pl.Float64).alias(f"type {kind}") for kind in kinds]
+    order = ["group_code", "ordinal", "sale_price", *used, "location", *(["property_type"] if kinds else [])]
+    kept = complete.sort(order).with_columns(_coded("location"), pl.col("sale_price").log().alias("log_price"), *dummies)
+    names = (*used, *(f"type {kind}" for kind in kinds)) if used else ()
+    return Design(kept, names, by_zip, tuple(_cautions(sales.height, complete.height, used, partly)))
+
+
+def _regressor(name: str) -> pl.Expr:
+    value = pl.col(name).cast(pl.Float64).fill_nan(None)
+    if name in SIZES:
+        value = pl.when(value > 0).then(value.log())
+    return pl.when(value.is_finite()).then(value)
+
+
+def _share(column: pl.Series) -> float:
+    """How many of the sales have a value, as a fraction; 0 of none."""
+    return 1 - column.null_count() / len(column) if len(column) else 0.0
+
+
+def _kinds(types: pl.Series) -> list[str]:
+    """Name the property types but the most common, where there are several and most sales tell theirs."""
+    if _share(types) < COMPLETE_SHARE:
+        return []
+    found = types.drop_nulls().value_counts().sort(["count", types.name], descending=[True, False])
+    return sorted(found[types.name][1:]) if found.height <= _MOST_TYPES else []
+
+
+def _coded(name: str) -> pl.Expr:
+    return (pl.col(name).rank("dense") - 1).cast(pl.Int64).alias(name)
+
+
+def _cautions(read: int, complete: int, used: Sequence[str], partly: Sequence[str]) -> Iterator[Caution]:
+    if not used:
+        yield Caution("index_unavailable", "The sales have no characteristics, so quality cannot be held constant")
+        return
+    if partly:
+        share = f"{COMPLETE_SHARE:.0%}"
+        yield Caution("index_characteristics_left_out", f"Fewer than {share} of sales have {', '.join(partly)}")
+    if complete < read:
+        message = f"{read - complete} of {read} sales lack a characteristic and are not in the index"
+        yield Caution("index_sales_incomplete", message)
+
+
+def indices(chosen: Design, rules: Rules, progress: Progress) -> tuple[pl.DataFrame, int]:
+    """Return the index of every group and period (`SCHEMA`), and how many groups had too few sales for one."""
+    samples = list(_samples(chosen))
+    found = []
+    for done, (code, ordinals, sample) in enumerate(samples):
+        points = _points(code, ordinals, sample, rules)
+        if points is not None:
+            found.append(points)
+        progress((done + 1) / len(samples), "Holding quality constant")
+    return pl.concat(found) if found else pl.DataFrame(schema=SCHEMA), len(samples) - len(found)
+
+
+def _samples(chosen: Design) -> Iterator[tuple[int, Codes, Sample]]:
+    sales = chosen.sales
+    groups = sales["group_code"].to_numpy()
+    starts = np.flatnonzero(np.diff(groups, prepend=-1))
+    for begin, end in zip(starts, [*starts[1:], len(groups)], strict=True):
+        part = sales[int(begin) : int(end)]
+        ordinals, period = _compressed(part["ordinal"].to_numpy())
+        _, location = _compressed(part["location"].to_numpy())
+        rows = np.array([part[name].to_numpy() for name in chosen.characteristics])
+        yield int(groups[begin]), ordinals, Sample(part["log_price"].to_numpy(), period, location, rows)
+
+
+def _compressed(values: Codes) -> tuple[Codes, Codes]:
+    """Return the distinct values in order, and each value's place among them."""
+    lowest = values.min()
+    present = np.bincount(values - lowest) > 0
+    return np.flatnonzero(present) + lowest, (np.cumsum(present) - 1)[values - lowest]
+
+
+def _points(code: int, ordinals: Codes, sample: Sample, rules: Rules) -> pl.DataFrame | None:
+    counts = np.bincount(sample.period)
+    enough = counts >= rules.min_sales
+    full = np.isin(ordinals, list(rules.full))
+    if not enough.any():
+        return None
+    base = int(np.argmax(enough & full)) if (enough & full).any() else int(np.argmax(enough))
+    if len(sample.log_price) < len(counts) + len(sample.characteristics) + FREEDOM:
+        return None
+    fitted = fit(sample, base=base)
+    if fitted.observations - fitted.estimated < FREEDOM:
+        return None
+    sure = (counts >= FOR_INTERVAL) & (counts[base] >= FOR_INTERVAL)
+    return _table(code, ordinals, fitted, z=rules.z).with_columns(
+        pl.when(pl.Series(sure)).then(pl.col("^index_.*$")),
+    ).filter(pl.Series(enough))
+
+
+def _table(code: int, ordinals: Codes, fitted: Fit, *, z: float) -> pl.DataFrame:
+    def level(log_index: Floats) -> Floats:
+        return 100 * np.exp(log_index)
+
+    reach = z * fitted.standard_errors
+    columns = {
+        "group_code": np.full(len(ordinals), code),
+        "ordinal": ordinals,
+        "index": level(fitted.effects),
+        "index_standard_error": fitted.standard_errors,
+        "index_ci_low": level(fitted.effects - reach),
+        "index_ci_high": level(fitted.effects + reach),
+    }
+    return pl.DataFrame(columns, schema=SCHEMA)

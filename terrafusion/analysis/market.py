@@ -1,0 +1,71 @@
+"""The sales used, told apart by group and period."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from terrafusion.analysis import periods
+from terrafusion.analysis.cells import unit_price
+from terrafusion.analysis.groups import label_of, level_name, with_codes
+from terrafusion.analysis.parameters import COUNTY, SharedParameters
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """Sales with ``group_code``, ``ordinal`` (of the period) and ``unit_price`` beside the columns read."""
+
+    sales: pl.DataFrame
+    labels: pl.Series
+    """The groups' names, in the order of their codes."""
+    group_by: tuple[str, ...]
+    """Without the county, so empty for one group of all."""
+    period: str
+    calendar: pl.DataFrame
+    """See `terrafusion.analysis.periods.calendar`."""
+
+    @property
+    def level(self) -> str:
+        """How the groups are told apart, in a word."""
+        return level_name(self.group_by)
+
+    @property
+    def full(self) -> frozenset[int]:
+        """The numbers of the periods that are not partial."""
+        return frozenset(self.calendar.filter(~pl.col("partial"))["ordinal"])
+
+
+def market_of(used: pl.DataFrame, parameters: SharedParameters, *, recorded: pl.Series) -> Market:
+    """Tell sales apart; ``recorded`` are the days of all the county's sales, which say what period is partial."""
+    group_by = tuple(name for name in parameters.group_by if name != COUNTY)
+    labelled = used.with_columns(unit_price().alias("unit_price"), label_of(group_by).alias("group"))
+    coded, labels = with_codes(labelled)
+    period = _auto(coded, parameters) if parameters.period == "auto" else parameters.period
+    sales = coded.with_columns(periods.number(pl.col("sale_date"), period).alias("ordinal"))
+    calendar = _calendar(sales["ordinal"], period, covered=_covered(recorded, parameters))
+    return Market(sales, labels, group_by, period, calendar)
+
+
+def _auto(sales: pl.DataFrame, parameters: SharedParameters) -> str:
+    """Choose the finest period, months to years, whose typical cell has ``fallback_min_sales``."""
+    if sales["year_only"].any():
+        return "year"
+    for period in ("month", "quarter"):
+        ordinal = periods.number(pl.col("sale_date"), period).alias("ordinal")
+        counts = sales.group_by("group_code", ordinal).len()
+        if counts.filter(pl.col("len") >= parameters.fallback_min_sales).height * 2 >= max(counts.height, 1):
+            return period
+    return "year"
+
+
+def _covered(recorded: pl.Series, parameters: SharedParameters) -> tuple[date, date]:
+    first, last = periods.coverage(recorded) or (date.min, date.max)
+    return max(parameters.start_date or first, first), min(parameters.end_date or last, last)
+
+
+def _calendar(ordinals: pl.Series, period: str, *, covered: tuple[date, date]) -> pl.DataFrame:
+    numbers = ordinals.unique().sort().to_list()
+    first, last = (numbers[0], numbers[-1]) if numbers else (0, -1)
+    return periods.calendar(first, last, period, covered=covered)

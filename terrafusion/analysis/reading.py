@@ -1,0 +1,48 @@
+"""A trend's records: only the columns it needs, and what only the records can refuse."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from terrafusion.analysis.api import Records
+from terrafusion.analysis.groups import columns_of
+from terrafusion.analysis.indexes import CHARACTERISTICS
+from terrafusion.analysis.parameters import GROUPABLE, TrendParameters
+from terrafusion.analysis.selection import needed_columns
+from terrafusion.errors import InvalidParameters
+
+
+def read(records: Records, parameters: TrendParameters) -> pl.DataFrame:
+    """Read the columns that the request needs; raises InvalidParameters where the records cannot serve it."""
+    columns = {*needed_columns(parameters), *columns_of(parameters.group_by), "building_size_sqft", "year_only"}
+    if parameters.index_method == "hedonic":
+        columns |= {*CHARACTERISTICS, "zip_code", "property_type"}
+    if parameters.fallback == "cascade":
+        columns |= {"zip_code"}
+    sales = records.sales.select(sorted(columns)).collect()
+    _refuse_unknown_groups(records, sales, parameters)
+    _refuse_fine_periods(sales, parameters)
+    return sales
+
+
+def _refuse_unknown_groups(records: Records, sales: pl.DataFrame, parameters: TrendParameters) -> None:
+    for name in columns_of(parameters.group_by):
+        if sales.height and sales[name].null_count() == sales.height:
+            counts = records.sales.select(pl.col(columns_of(GROUPABLE)).count()).collect().row(0, named=True)
+            had = [other for other in GROUPABLE if counts.get(other, 1)]
+            msg = f"group_by is {name!r}, of which {records.county_id} records nothing; allowed are {', '.join(had)}"
+            raise InvalidParameters(msg, field="group_by", value=name, allowed=", ".join(had))
+
+
+def _refuse_fine_periods(sales: pl.DataFrame, parameters: TrendParameters) -> None:
+    if parameters.period in {"year", "auto"}:
+        return
+    if _of_year_only(sales, parameters):
+        msg = f"period is {parameters.period!r}, but of some sales only the year is known; allowed are year, auto"
+        raise InvalidParameters(msg, field="period", value=parameters.period, allowed="year, auto")
+
+
+def _of_year_only(sales: pl.DataFrame, parameters: TrendParameters) -> bool:
+    days = sales.filter(pl.col("year_only").fill_null(value=False))["sale_date"]
+    begin, end = parameters.start_date or days.min(), parameters.end_date or days.max()
+    return bool(days.is_between(begin, end).any()) if len(days) else False

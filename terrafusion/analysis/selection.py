@@ -1,0 +1,165 @@
+"""Which sales an analysis uses. Each sale that it does not use has one reason code: used + excluded = read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from terrafusion.analysis.api import Caution, CountyProfile
+from terrafusion.analysis.outliers import flag_outliers
+from terrafusion.analysis.parameters import SaleFilter, SharedParameters
+
+_PRICE: Final = pl.col("sale_price")
+_OUTLIER: Final = "outlier"
+_HIGHEST_PRICE: Final = 1e12  # above it is no price but a slip of the pen
+
+_Reasons = Sequence[tuple[str, pl.Expr]]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The sales used, how many were read, how many were excluded for which reason."""
+
+    used: pl.DataFrame
+    read: int
+    excluded: Mapping[str, int]
+    warnings: Sequence[Caution]
+
+
+def needed_columns(parameters: SharedParameters) -> frozenset[str]:
+    """Name the columns that the selection itself reads."""
+    rules = parameters.sale_filter
+    codes = rules.arms_length_only or rules.exclude_codes
+    wanted = {
+        "sale_date": True,
+        "sale_price": True,
+        "zip_code": parameters.zip_codes is not None,
+        "neighborhood": parameters.neighborhoods is not None,
+        "property_type": parameters.property_types is not None,
+        "validity_code": bool(codes),
+        "deed_type": bool(codes),
+        "buyer": rules.arms_length_only,
+        "seller": rules.arms_length_only,
+        "parcels_in_deed": rules.exclude_multi_parcel,
+        "parcel_number": rules.min_hold_days is not None,
+    }
+    return frozenset(name for name, needed in wanted.items() if needed)
+
+
+def select(
+    sales: pl.DataFrame, parameters: SharedParameters, profile: CountyProfile, *, groups: Sequence[str]
+) -> Selection:
+    """Apply the filters in their order; the first that a sale fails gives its reason."""
+    rules = parameters.sale_filter
+    cautions: list[Caution] = []
+    if rules.min_hold_days is not None:
+        sales = _with_days_held(sales)
+    reasons = [*_wanted(parameters), *_missing(groups), *_evidence(sales, rules, profile, cautions)]
+    sales = sales.with_columns(_first(reasons).alias("reason"))
+    excluded = {reasons[code][0]: count for code, count in _counts(sales["reason"]).items()}
+    used = sales.filter(pl.col("reason").is_null()).drop("reason")
+    if rules.outlier_method != "none":
+        flagged, warned = flag_outliers(used, rules, groups=groups)
+        cautions += warned
+        excluded |= {_OUTLIER: int(flagged.sum())} if flagged.any() else {}
+        used = used.filter(~flagged)
+    return Selection(used, sales.height, excluded, cautions)
+
+
+def _first(reasons: _Reasons) -> pl.Expr:
+    chosen = pl.lit(None, dtype=pl.UInt8)
+    for code, (_, fails) in reversed(list(enumerate(reasons))):
+        chosen = pl.when(fails).then(pl.lit(code, dtype=pl.UInt8)).otherwise(chosen)
+    return chosen
+
+
+def _counts(reason: pl.Series) -> dict[int, int]:
+    found = reason.drop_nulls().value_counts().sort("reason")
+    return dict(found.iter_rows())
+
+
+def _wanted(parameters: SharedParameters) -> _Reasons:
+    """Tell apart sales without a date or price, and those that were not asked for."""
+    day = pl.col("sale_date")
+    is_price = _PRICE.is_between(0, _HIGHEST_PRICE, closed="right").fill_null(value=False)
+    reasons = [("missing_date", day.is_null()), ("missing_price", ~is_price)]
+    if parameters.start_date is not None:
+        reasons.append(("outside_dates", day < parameters.start_date))
+    if parameters.end_date is not None:
+        reasons.append(("outside_dates", day > parameters.end_date))
+    for field, column in (
+        ("zip_codes", "zip_code"),
+        ("neighborhoods", "neighborhood"),
+        ("property_types", "property_type"),
+    ):
+        wanted = getattr(parameters, field)
+        if wanted is not None:
+            reasons.append((f"outside_{field}", ~pl.col(column).is_in(list(wanted)).fill_null(value=False)))
+    return reasons
+
+
+def _missing(groups: Sequence[str]) -> _Reasons:
+    return [(f"missing_{name}", pl.col(name).is_null()) for name in groups]
+
+
+def _evidence(
+    sales: pl.DataFrame, rules: SaleFilter, profile: CountyProfile, cautions: list[Caution]
+) -> list[tuple[str, pl.Expr]]:
+    """Tell what is no evidence of the market."""
+    reasons = _arms_length(sales, profile, cautions) if rules.arms_length_only else []
+    if rules.min_price > 0:
+        reasons.append(("below_min_price", _PRICE < rules.min_price))
+    if rules.exclude_multi_parcel:
+        reasons.append(("multi_parcel", (pl.col("parcels_in_deed") > 1).fill_null(value=False)))
+        if not _known(sales, "parcels_in_deed"):
+            cautions.append(_untold("multi_parcel", "how many parcels a deed holds", "multi-parcel sale"))
+    if rules.exclude_codes:
+        codes = list(rules.exclude_codes)
+        excluded = pl.col("validity_code").is_in(codes) | pl.col("deed_type").is_in(codes)
+        reasons.append(("excluded_code", excluded.fill_null(value=False)))
+    if rules.min_hold_days is not None:
+        reasons.append(("held_too_briefly", (pl.col("days_held") < rules.min_hold_days).fill_null(value=False)))
+    return reasons
+
+
+def _arms_length(sales: pl.DataFrame, profile: CountyProfile, cautions: list[Caution]) -> list[tuple[str, pl.Expr]]:
+    reasons = []
+    for column, codes in (("validity_code", profile.validity_codes), ("deed_type", profile.deed_types)):
+        if codes and _known(sales, column):
+            refused = [code for code, is_arms_length in codes.items() if not is_arms_length]
+            reasons.append((f"{column}_not_arms_length", pl.col(column).is_in(refused).fill_null(value=False)))
+            cautions += _unmapped(sales[column], codes)
+    if _known(sales, "buyer") and _known(sales, "seller"):
+        buyer, seller = (pl.col(name).str.strip_chars().str.to_lowercase() for name in ("buyer", "seller"))
+        reasons.append(("buyer_is_seller", ((buyer == seller) & (buyer != "")).fill_null(value=False)))
+    if not reasons:
+        cautions.append(_untold("arms_length", "which sales are arm's length", "sale"))
+    return reasons
+
+
+def _known(sales: pl.DataFrame, column: str) -> bool:
+    return sales[column].null_count() < sales.height
+
+
+def _untold(code: str, what: str, sale: str) -> Caution:
+    return Caution(f"{code}_unknown", f"Nothing in the records tells {what}, so no {sale} was excluded for it")
+
+
+def _unmapped(column: pl.Series, codes: Mapping[str, bool]) -> list[Caution]:
+    strange = column.drop_nulls().value_counts().filter(~pl.col(column.name).is_in(list(codes)))
+    if strange.is_empty():
+        return []
+    named = ", ".join(strange[column.name].sort().head(5))
+    message = f"{strange['count'].sum()} sales have a {column.name} that the county's map does not hold: {named}"
+    return [Caution(f"{column.name}_unmapped", message)]
+
+
+def _with_days_held(sales: pl.DataFrame) -> pl.DataFrame:
+    """Add the days since the parcel's sale on an earlier day, null for its first."""
+    keys = ["parcel_number", "sale_date"]
+    days = sales.select(keys).drop_nulls().unique().sort(keys)
+    held = pl.col("sale_date").diff().dt.total_days().over("parcel_number")
+    return sales.join(days.with_columns(held.alias("days_held")), on=keys, how="left", maintain_order="left")

@@ -1,0 +1,149 @@
+"""How prices and volume moved: one engine for every grouping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+
+from terrafusion.analysis import indexes
+from terrafusion.analysis.api import Answer, Caution, Progress, Records
+from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
+from terrafusion.analysis.cascade import FALLBACK
+from terrafusion.analysis.cells import critical_value, figures
+from terrafusion.analysis.comparison import compare
+from terrafusion.analysis.findings import Headline, headline_numbers, key_finding
+from terrafusion.analysis.groups import ALL, columns_of
+from terrafusion.analysis.market import Market, market_of
+from terrafusion.analysis.parameters import TrendParameters
+from terrafusion.analysis.points import cells_of, points_of
+from terrafusion.analysis.reading import read
+from terrafusion.analysis.selection import Selection, select
+
+_MEDIANS: Final = "medians with order-statistic intervals"
+_HEDONIC: Final = "hedonic time-dummy index by least squares with HC1 standard errors"
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """The constant-quality indices of the groups and of all sales together, and how they came about."""
+
+    groups: pl.DataFrame
+    overall: pl.DataFrame
+    characteristics: Sequence[str] = ()
+    by_zip: bool = False
+    sales: int = 0
+    warnings: Sequence[Caution] = ()
+
+
+def trend(records: Records, parameters: TrendParameters, progress: Progress) -> Answer:
+    """Answer how prices and volume moved in each group; raises InvalidParameters where the records cannot."""
+    progress(0.0, "Reading sales")
+    sales = read(records, parameters)
+    selection = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
+    progress(0.2, "Telling groups and periods apart")
+    market = market_of(selection.used, parameters, recorded=sales["sale_date"])
+    cells = cells_of(market, parameters)
+    indexed = _indexed(market, parameters, lambda done, doing: progress(0.5 + 0.4 * done, doing))
+    progress(0.9, "Comparing the first and the last full period")
+    points = points_of(market, cells, indexed.groups)
+    rows = compare(points)
+    told = Headline(
+        county_id=records.county_id,
+        sales=selection.used.height,
+        min_sales=parameters.min_sales,
+        confidence_level=parameters.confidence_level,
+        group_name=market.level,
+        overall=_overall(market, cells, indexed, parameters),
+        groups=rows,
+    )
+    return Answer(
+        summary=_summary(told, market, indexed) | _provenance(records, parameters),
+        data_quality=_quality(selection, cells, market, parameters),
+        warnings=[*_year_warning(selection.used), *selection.warnings, *indexed.warnings],
+        trends=points if parameters.fallback == "cascade" else points.drop(FALLBACK),
+        rows=rows,
+        table=points.join(rows, on="group", how="left", maintain_order="left"),
+    )
+
+
+def _indexed(market: Market, parameters: TrendParameters, progress: Progress) -> Indexed:
+    nothing = pl.DataFrame(schema=indexes.SCHEMA)
+    if parameters.index_method == "none" or market.sales.is_empty():
+        return Indexed(nothing, nothing)
+    z = critical_value(parameters.confidence_level)
+    rules = indexes.Rules(full=market.full, min_sales=parameters.min_sales, z=z)
+    chosen = indexes.design(market.sales)
+    groups, short = indexes.indices(chosen, rules, progress)
+    overall = groups if len(market.labels) == 1 else indexes.indices(chosen.as_one_group(), rules, progress)[0]
+    warnings = [*chosen.warnings]
+    if short:
+        message = f"{short} of {len(market.labels)} groups have too few sales for a constant-quality index"
+        warnings.append(Caution("index_too_few_sales", message))
+    return Indexed(groups, overall, chosen.characteristics, chosen.by_zip, chosen.sales.height, warnings)
+
+
+def _overall(market: Market, cells: pl.DataFrame, indexed: Indexed, parameters: TrendParameters) -> dict[str, Any]:
+    """Compare the first and the last full period of all sales together; nothing where there are no two."""
+    index = indexed.overall.drop("group_code")
+    volumes = cells.group_by("ordinal").agg(pl.col("sales_volume").sum()).join(market.calendar, on="ordinal")
+    usable = volumes.filter(pl.col("sales_volume") >= parameters.min_sales, ~pl.col("partial"))
+    if not index.is_empty():
+        usable = usable.join(index, on="ordinal", how="semi")
+    ends = [usable["ordinal"].min(), usable["ordinal"].max()]
+    sales = market.sales.filter(pl.col("ordinal").is_in(ends))
+    points = figures(sales, ["ordinal"], confidence_level=parameters.confidence_level)
+    named = points.join(market.calendar, on="ordinal").join(index, on="ordinal", how="left").sort("ordinal")
+    found = compare(named.with_columns(pl.lit(ALL).alias("group"))).to_dicts()
+    return {**found[0], "periods": volumes.height} if found else {}
+
+
+def _summary(told: Headline, market: Market, indexed: Indexed) -> dict[str, Any]:
+    return {
+        "key_finding": key_finding(told),
+        "data_points_analyzed": told.sales,
+        "method": f"{_MEDIANS}; {_HEDONIC}" if indexed.characteristics else _MEDIANS,
+        "period": market.period,
+        "group_by": market.level,
+        "confidence_level": told.confidence_level,
+        **headline_numbers(told),
+        "index_sales": indexed.sales,
+        "characteristics": list(indexed.characteristics),
+        "location_effects": "zip" if indexed.by_zip else "none",
+    }
+
+
+def _provenance(records: Records, parameters: TrendParameters) -> dict[str, Any]:
+    return {
+        "county_id": records.county_id,
+        "data_version": records.data_version,
+        "rules_version": RULES_VERSION,
+        "parameter_hash": parameter_hash(parameters),
+    }
+
+
+def _quality(
+    selection: Selection, cells: pl.DataFrame, market: Market, parameters: TrendParameters
+) -> dict[str, Any]:
+    used = selection.used
+    thin = cells.filter(pl.col("sales_volume") < parameters.fallback_min_sales).height
+    return {
+        "read": selection.read,
+        "used": used.height,
+        "excluded": dict(sorted(selection.excluded.items())),
+        "null_counts": {name: used[name].null_count() for name in sorted(used.columns) if used[name].null_count()},
+        "cells": cells.height,
+        "thin_cells": thin,
+        "thin_below": parameters.fallback_min_sales,
+        "thin_cell_share": thin / cells.height if cells.height else None,
+        "suppressed_cells": int(cells["suppressed"].sum()),
+        "partial_periods": market.calendar.filter("partial")["period"].to_list(),
+    }
+
+
+def _year_warning(used: pl.DataFrame) -> Iterator[Caution]:
+    count = int(used["year_only"].sum())
+    if count:
+        yield Caution("year_only", f"Of {count} sales only the year is known; they count as of 1 July")
