@@ -136,7 +136,7 @@ def _structured(event: Any, headers: Mapping[str, str]) -> _Event:
     if not isinstance(event, dict) or "data" not in event:
         msg = f"{STRUCTURED} needs a JSON object with data"
         raise MalformedMessage(msg)
-    attributes = {name: value for name, value in event.items() if isinstance(value, str)}
+    attributes = {name: value for name, value in event.items() if isinstance(value, str) and name != "data"}
     carried = {name: headers[name] for name in CARRIED if name in headers}
     return _Event(carried | _checked(attributes), event["data"])
 
@@ -163,11 +163,14 @@ def _headers(record: IncomingRecord) -> Mapping[str, str]:
 
     Others may hold any bytes: tracers and schema registries put binary ones.
     """
-    ours = {name.lower(): value for name, value in record.headers if value is not None and _is_ours(name.lower())}
+    lowered = ((name.lower(), value) for name, value in record.headers)
+    return {name: _text(name, value) for name, value in lowered if value is not None and _is_ours(name)}
+
+
+def _text(name: str, value: bytes) -> str:
     try:
-        return {name: value.decode() for name, value in ours.items()}
+        return value.decode()
     except UnicodeDecodeError as error:
-        name = next(name for name, value in ours.items() if value is error.object)
         msg = f"header {name} is not UTF-8"
         raise MalformedMessage(msg, field=name, allowed="UTF-8") from error
 

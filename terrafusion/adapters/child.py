@@ -97,7 +97,7 @@ def _said(error: Exception) -> dict[str, Any]:
         return {"message": f"Waits: {error}"[:LONGEST_MESSAGE], "retry": True}
     reason = _reason(error)
     if reason is FailureReason.PROCESSING_EXCEPTION:
-        log.exception("the analysis raised an error")
+        log.error("the analysis raised an error", exc_info=error)
     return {
         "message": f"{type(error).__name__}: {error}"[:LONGEST_MESSAGE].replace("\0", "\\0"),
         "failure_reason": reason,

@@ -75,11 +75,15 @@ class PebblePool:
         while self._reader.poll():
             self._on_progress(*self._reader.recv())
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Kill the children and wait for them."""
         if self._pool is not None:
             asyncio.get_running_loop().remove_reader(self._reader.fileno())
-            self._pool.stop()
-            self._pool.join(timeout=5)
+            await asyncio.to_thread(_end, self._pool)
             self._reader.close()
             self._writer.close()
+
+
+def _end(pool: Any) -> None:
+    pool.stop()
+    pool.join()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +12,7 @@ from mode import Service
 from models.records import IncomingRecord
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.retrying import until_available
+from terrafusion.usecases.room import Room
 
 MOST_AT_ONCE: Final = 500
 MOST_WAITING: Final = 2000
@@ -28,10 +29,10 @@ class Arrival:
 class Intake(Service):
     """Accepts what has arrived, commits, acknowledges in order, and takes what has arrived meanwhile."""
 
-    def __init__(self, accept: Accept, *, wait_for_room: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, accept: Accept, *, room: Room) -> None:
         super().__init__()
         self._accept = accept
-        self._wait_for_room = wait_for_room
+        self._room = room
         self._queue: asyncio.Queue[Arrival] = asyncio.Queue(MOST_WAITING)
 
     async def put(self, arrival: Arrival) -> None:
@@ -44,7 +45,7 @@ class Intake(Service):
             batch = [await self._queue.get()]
             while not self._queue.empty() and len(batch) < MOST_AT_ONCE:
                 batch.append(self._queue.get_nowait())
-            await self._wait_for_room()
+            await until_available(self._room.take, len(batch))
             await self.take(batch)
 
     async def take(self, batch: Sequence[Arrival]) -> None:

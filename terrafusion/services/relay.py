@@ -88,7 +88,7 @@ class Relay(Service):
             await self._publisher.publish(records)
         except TooLarge:
             if len(records) == 1:
-                log.error("record is too large for the broker", topic=records[0].topic)
+                log.warning("record is too large for the broker", topic=records[0].topic)
                 return list(records)
             middle = len(records) // 2
             return await self._publish(records[:middle]) + await self._publish(records[middle:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final
@@ -14,7 +14,7 @@ from models.dead_letters import DeadLetter, Stage
 from models.jobs import FailureReason, Job, NewJob, Origin
 from models.messages import AnalysisRequest
 from models.records import IncomingRecord
-from terrafusion.analysis.parameters import canonical
+from terrafusion.analysis.canonical import canonical
 from terrafusion.analysis.registry import Catalogue
 from terrafusion.errors import (
     Conflict,
@@ -26,7 +26,7 @@ from terrafusion.errors import (
     UnstorableData,
 )
 from terrafusion.metrics import Metrics
-from terrafusion.ports import Accepted, Bell, JobStore, Offer
+from terrafusion.ports import Accepted, JobStore, Offer
 from terrafusion.usecases.counties import KnownCounties
 from topics.requests import Envelope, decode, derived_id, salvage
 
@@ -45,20 +45,26 @@ class Accept:
     """The one way in, for records of the requests topic and for HTTP."""
 
     def __init__(
-        self, *, jobs: JobStore, counties: KnownCounties, catalogue: Catalogue, metrics: Metrics, bell: Bell
+        self,
+        *,
+        jobs: JobStore,
+        counties: KnownCounties,
+        catalogue: Catalogue,
+        metrics: Metrics,
+        on_accepted: Callable[[], None],
     ) -> None:
         self._jobs = jobs
         self._counties = counties
         self._catalogue = catalogue
         self._metrics = metrics
-        self._bell = bell
+        self._on_accepted = on_accepted
 
     async def records(self, records: Sequence[IncomingRecord]) -> None:
         """Accept a batch; what cannot be accepted becomes a dead letter. Raises Unavailable, then nothing is written."""
         read = [(record, _read(record)) for record in records]
         await self._counties.look(frozenset(e.request.county_id for _, e in read if isinstance(e, Envelope)))
         await self._write([_Item(record, self._judge(record, envelope)) for record, envelope in read])
-        self._bell.ring()
+        self._on_accepted()
 
     async def submit(
         self,
@@ -74,7 +80,7 @@ class Accept:
         envelope = Envelope(named or uuid4(), request, request.correlation_id, traceparent, requested_by)
         job = replace(self._checked(envelope), origin=None)
         accepted = await self._accept_one(job)
-        self._bell.ring()
+        self._on_accepted()
         return await self._standing(job.job_id, accepted)
 
     async def _accept_one(self, job: NewJob) -> Accepted:

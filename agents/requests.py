@@ -1,0 +1,44 @@
+"""Requests from the topic: handed to the intake as they came, and acknowledged by it after the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import faust
+
+from models.records import IncomingRecord
+
+
+def register(app: faust.App, topic: Any, put: Callable[[IncomingRecord, Callable[[], None]], Awaitable[None]]) -> None:
+    """Turn records of the requests topic into calls of ``put``, in order, with what acknowledges each."""
+
+    async def requests(stream: Any) -> None:
+        async for event in stream.noack().events():
+            await put(_record(event), _acknowledgement(app, event))
+
+    app.agent(topic, name="requests")(requests)
+
+
+def _record(event: Any) -> IncomingRecord:
+    message = event.message
+    return IncomingRecord(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        timestamp=datetime.fromtimestamp(message.timestamp, UTC),
+        key=message.key,
+        value=message.value,
+        headers=tuple(message.headers or ()),
+    )
+
+
+def _acknowledgement(app: faust.App, event: Any) -> Callable[[], None]:
+    """Acknowledge only while the partition is dealt as it was: an old generation's offset is not ours to move."""
+
+    def acknowledge() -> None:
+        if event.message.generation_id == app.consumer_generation_id:
+            event.ack()
+
+    return acknowledge

@@ -1,0 +1,31 @@
+"""Status events from the topic into the live table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import faust
+import structlog
+
+log = structlog.get_logger(__name__)
+
+
+def register(app: faust.App, topic: Any, see: Callable[[bytes, int], None]) -> None:
+    """Show every event to the table; a tombstone says that a job was purged, and the table forgets by itself."""
+
+    async def status(stream: faust.StreamT[Any]) -> None:
+        async for event in stream.events():
+            if event.message.value is not None:
+                _show(event.message, see)
+
+    app.agent(topic, name="status")(status)
+
+
+def _show(message: Any, see: Callable[[bytes, int], None]) -> None:
+    try:
+        see(message.value, message.partition)
+    except (ValueError, KeyError, TypeError) as error:  # somebody else wrote on our topic
+        log.warning(
+            "status event cannot be read", partition=message.partition, offset=message.offset, reason=repr(error)
+        )

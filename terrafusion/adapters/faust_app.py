@@ -1,0 +1,144 @@
+"""Faust as it is used here: settings that lose nothing, a drain on stop, delivery without four tasks a message."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import faust
+from faust.transport.drivers import aiokafka as driver
+from mode.utils.queues import FlowControlEvent, ThrowableQueue
+from yarl import URL
+
+from terrafusion.settings import Settings
+from topics.catalogue import APP_ID, PARTITIONS, REQUESTS, STATUS
+
+POLL_RECORDS: Final = 500
+BUFFER: Final = 5 * POLL_RECORDS * PARTITIONS
+"""A full stream buffer would block the one fetch loop, so one slow agent would starve all topics."""
+NEVER_S: Final = 1e8
+
+
+class DirectConsumer(driver.Consumer):
+    """Delivers a message by calling, not by a task each for the delivery and for its interruption.
+
+    Faust makes four tasks a message so that a rebalance can interrupt a delivery that waits. Here a delivery
+    can only wait while flow is suspended, and then this does as Faust does.
+    """
+
+    async def wait_first(self, *coros: Any, **timeout: Any) -> Any:
+        """Await the delivery itself where nothing can hold it up."""
+        if len(coros) != 2 or self.suspend_flow.is_set() or not self.app.flow_control.is_active():  # noqa: PLR2004
+            return await super().wait_first(*coros, **timeout)
+        deliver, suspended = coros
+        suspended.close()
+        await deliver
+        return None
+
+
+class DirectTransport(driver.Transport):
+    """Kafka, with that consumer."""
+
+    Consumer = DirectConsumer
+
+
+class Bytes(faust.Schema[Any, Any]):
+    """Reads nothing into a message, so no message can be one that it fails at."""
+
+    def loads_key(self, app: Any, message: Any, **_codec: Any) -> Any:  # noqa: ARG002
+        """Return the key as it came."""
+        return message.key
+
+    def loads_value(self, app: Any, message: Any, **_codec: Any) -> Any:  # noqa: ARG002
+        """Return the value as it came."""
+        return message.value
+
+
+class MarketAnalysisApp(faust.App):
+    """A Faust app that starts our services after its own and drains them before it stops."""
+
+    begin: Callable[[], Awaitable[None]]
+    """Called once agents run and partitions are dealt."""
+    drain: Callable[[], Awaitable[None]]
+    """Called before anything stops."""
+
+    def _new_transport(self) -> DirectTransport:
+        return DirectTransport(self.conf.broker_consumer, self)
+
+    async def on_started_init_extra_services(self) -> None:
+        """Start our services as the last ones."""
+        await super().on_started_init_extra_services()
+        await self.begin()
+
+    async def on_stop(self) -> None:
+        """Finish or hand back the jobs while the rest still runs; then stop as Faust does."""
+        await self.drain()
+        await super().on_stop()
+
+
+class SteadyChannel(faust.Channel[Any]):
+    """A channel in memory that a rebalance neither holds up nor empties: what it carries is no topic's."""
+
+    @property
+    def queue(self) -> ThrowableQueue[Any]:
+        """Return its queue, made on first use."""
+        if self._queue is None:
+            flows = FlowControlEvent(initially_suspended=False)
+            self._queue = ThrowableQueue(maxsize=self.maxsize or 0, flow_control=flows)
+        return self._queue
+
+
+def make_app(settings: Settings, *, web_options: dict[str, Any]) -> MarketAnalysisApp:
+    """Make the app; what is set here and not said by a setting is needed for the promises."""
+    heartbeat = min(3.0, settings.session_timeout_seconds / 3)
+    return MarketAnalysisApp(
+        APP_ID,
+        broker=[URL(f"kafka://{address}") for address in (settings.kafka_bootstrap or "").split(",")],
+        datadir=Path(settings.data_dir) / "faust",
+        autodiscover=False,
+        processing_guarantee="at_least_once",
+        stream_wait_empty=False,
+        broker_max_poll_interval=NEVER_S,
+        broker_max_poll_records=POLL_RECORDS,
+        stream_buffer_maxsize=BUFFER,
+        stream_processing_timeout=NEVER_S,
+        broker_commit_livelock_soft_timeout=NEVER_S,
+        broker_session_timeout=settings.session_timeout_seconds,
+        broker_heartbeat_interval=heartbeat,
+        broker_request_timeout=max(30.0, settings.session_timeout_seconds),
+        broker_rebalance_timeout=30.0,
+        broker_commit_interval=1.0,
+        table_standby_replicas=0,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        consumer_auto_offset_reset="earliest",
+        key_serializer="raw",
+        value_serializer="raw",
+        producer_request_timeout=30.0,
+        worker_redirect_stdouts=False,
+        web_host=settings.http_host,
+        web_bind=settings.http_host,
+        web_port=settings.http_port,
+        web_tables_enabled=False,
+        web_router_enabled=False,
+        web_stats_enabled=False,
+        web_graph_enabled=False,
+        web_metrics_enabled=False,
+        web_application_options=web_options,
+        loghandlers=[],
+    )
+
+
+def request_topic(app: faust.App) -> Any:
+    """Return the topic of requests, as bytes: the agent's use case reads them, so that nothing crashes it."""
+    return _bytes_topic(app, REQUESTS.name, REQUESTS.partitions)
+
+
+def status_topic(app: faust.App) -> Any:
+    """Return the topic of status events, as bytes."""
+    return _bytes_topic(app, STATUS.name, STATUS.partitions)
+
+
+def _bytes_topic(app: faust.App, name: str, partitions: int) -> Any:
+    return app.topic(name, schema=Bytes(), partitions=partitions)

@@ -1,0 +1,68 @@
+"""Whether this worker is alive, and whether it can do its work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Final
+
+import faust
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from terrafusion.adapters.postgres.engine import transaction
+from terrafusion.adapters.postgres.migrate import newest_version, schema_version
+from terrafusion.errors import Unavailable
+from terrafusion.ports import Check
+
+PATIENCE_S: Final = 2.0
+
+
+def coordination_error(app: faust.App) -> str | None:
+    """Say why the consumer group silently stopped; None while it works.
+
+    Faust never asks aiokafka's coordinator for errors, so one that gave up is only seen from outside.
+    """
+    thread = getattr(app.consumer, "_thread", None)
+    coordinator: Any = getattr(getattr(thread, "_consumer", None), "_coordinator", None)
+    if coordinator is None:
+        return None
+    pending = getattr(coordinator, "_pending_exception", None)
+    task = getattr(coordinator, "_coordination_task", None)
+    if pending is not None:
+        return f"{type(pending).__name__}: {pending}"
+    return "its coordination ended" if task is not None and task.done() else None
+
+
+class WorkerHealth:
+    """Fulfils `terrafusion.web.deps.Health`."""
+
+    def __init__(self, app: faust.App, engine: AsyncEngine) -> None:
+        self._app = app
+        self._engine = engine
+
+    def alive(self) -> Check:
+        """Say whether the process still turns; asks nobody outside it."""
+        error = coordination_error(self._app)
+        return Check(error is None, error or "the event loop turns and the consumer group works")
+
+    async def checks(self) -> Mapping[str, Check]:
+        """Ask each service the worker needs."""
+        return {"database": await self._database(), "kafka": self._kafka(), "worker": self.alive()}
+
+    async def _database(self) -> Check:
+        try:
+            async with asyncio.timeout(PATIENCE_S), transaction(self._engine) as connection:
+                await connection.execute(text("SELECT 1"))
+                found = await schema_version(connection)
+        except (Unavailable, TimeoutError) as error:
+            return Check(ok=False, detail=f"{error or 'no answer in time'}")
+        wanted = newest_version()
+        return Check(found == wanted, f"schema {found}" if found == wanted else f"schema {found}; needed is {wanted}")
+
+    def _kafka(self) -> Check:
+        if self._app.rebalancing:
+            return Check(ok=False, detail="partitions are being dealt")
+        tables: Any = self._app.tables
+        recovered = tables.recovery.completed.is_set()
+        return Check(recovered, f"{len(self._app.assignor.assigned_actives())} partitions are assigned")

@@ -1,0 +1,192 @@
+"""The jobs table: a Faust table that follows the status topic, with Postgres as its store.
+
+It is the live read model and nothing else: it is written from the topic alone, so it moves while Postgres is away,
+and what it does not hold is read from Postgres. There is no changelog: it would be a second, weaker record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+from uuid import UUID
+
+import faust
+import orjson
+import structlog
+from aiokafka.partitioner import murmur2
+from faust.stores import memory
+
+from models.jobs import TERMINAL
+from models.messages import JobStatusChanged
+from terrafusion.metrics import Metrics
+from terrafusion.ports import JobStore
+from terrafusion.usecases.retrying import until_available
+from topics.catalogue import JOBS_TABLE, STATUS
+
+MOST_ENTRIES: Final = 20_000
+"""Beyond it the oldest leave memory; they are still found in Postgres."""
+ENDED_KEPT: Final = 1_000
+"""Finished jobs that stay for those who were just watching them."""
+HYDRATED: Final = 10_000
+FOLLOWER_BUFFER: Final = 1_000
+STORE_URL: Final = "postgresql+asyncpg://"
+"""Only the scheme, by which Faust finds the store: an address would be shown with its password."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A job's last event, as it came."""
+
+    sequence: int
+    ended: bool
+    partition: int
+    value: bytes
+
+    def event(self) -> JobStatusChanged:
+        """Read it."""
+        return JobStatusChanged.model_validate_json(self.value)
+
+
+class JobsStore(memory.Store[str, Entry]):
+    """Entries in memory, bounded; filled from Postgres in the background when partitions are dealt."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.data: dict[str, Entry] = {}
+        self._ended: deque[str] = deque()
+
+    def __setitem__(self, key: str, entry: Entry) -> None:
+        """Put an entry in place; an older event never takes one back."""
+        standing = self.data.get(key)
+        if standing is not None and standing.sequence >= entry.sequence:
+            return
+        self.data[key] = entry
+        if entry.ended:
+            self._ended.append(key)
+        self._evict()
+
+    def _evict(self) -> None:
+        while len(self._ended) > ENDED_KEPT:
+            self.data.pop(self._ended.popleft(), None)
+        while len(self.data) > MOST_ENTRIES:
+            self.data.pop(next(iter(self.data)))
+
+    async def on_rebalance(
+        self,
+        assigned: Any,  # noqa: ARG002
+        revoked: Any,
+        newly_assigned: Any,
+        generation_id: int = 0,  # noqa: ARG002
+    ) -> None:
+        """Drop what other workers follow now; fetch what this one follows from now on, without waiting for it."""
+        gone, new = _partitions(revoked), _partitions(newly_assigned)
+        for key in [key for key, entry in self.data.items() if entry.partition in gone]:
+            del self.data[key]
+        if new:
+            self.add_future(self._hydrate(new))
+
+    async def _hydrate(self, partitions: frozenset[int]) -> None:
+        events = await until_available(_record(self.options).live, HYDRATED)
+        for event in reversed(events):
+            key = str(event.job_id)
+            partition = partition_of(key)
+            if partition in partitions:
+                self[key] = Entry(event.sequence, event.status in TERMINAL, partition, event.model_dump_json().encode())
+            await asyncio.sleep(0)
+        log.info("jobs table is filled", jobs=len(self.data), partitions=sorted(partitions))
+
+    async def on_recovery_completed(self, active_tps: Any, standby_tps: Any) -> None:
+        """Do nothing: there is no changelog, so nothing was recovered from one."""
+
+
+class JobsTable(faust.Table[str, Entry]):
+    """A Faust table without a changelog."""
+
+    def on_key_set(self, key: Any, value: Any) -> None:
+        """Count the write; there is no changelog to send it to."""
+        self._sensor_on_set(self, key, value)
+
+    def on_key_del(self, key: Any) -> None:
+        """Count the removal."""
+        self._sensor_on_del(self, key)
+
+    async def fetch(self, job_id: UUID) -> JobStatusChanged | None:
+        """Return a job's last state: the live one, or what Postgres has of a job that memory does not hold."""
+        entry: Entry | None = self.data.data.get(str(job_id))
+        if entry is not None:
+            return entry.event()
+        job = await _record(self.options).get(job_id)
+        return JobStatusChanged.model_validate(job, from_attributes=True) if job else None
+
+
+class Live:
+    """Fulfils `terrafusion.ports.LiveJobs` over the table, and lets its movement be followed."""
+
+    def __init__(self, app: faust.App, jobs: JobStore, metrics: Metrics) -> None:
+        table = JobsTable(
+            app, name=JOBS_TABLE, partitions=STATUS.partitions, store=STORE_URL, options={"jobs": jobs}, key_type=str
+        )
+        app.tables.add(table)
+        self.table = table
+        self._metrics = metrics
+        self._followers: dict[UUID | None, set[asyncio.Queue[JobStatusChanged]]] = {}
+
+    def see(self, value: bytes, partition: int) -> None:
+        """Take in one event of the status topic."""
+        told = orjson.loads(value)
+        entry = Entry(told["sequence"], told["status"] in TERMINAL, partition, value)
+        self.table[told["job_id"]] = entry
+        self._metrics.table_entries.set(len(self.table.data.data))
+        if self._followers:
+            self._tell(entry.event())
+
+    def get(self, job_id: UUID) -> JobStatusChanged | None:
+        """Return a job's last event where this process holds it."""
+        entry = self.table.data.data.get(str(job_id))
+        return entry.event() if entry else None
+
+    @asynccontextmanager
+    async def follow(self, job_id: UUID | None = None) -> AsyncIterator[AsyncIterator[JobStatusChanged]]:
+        """Subscribe to one job's events, or to all."""
+        queue: asyncio.Queue[JobStatusChanged] = asyncio.Queue(FOLLOWER_BUFFER)
+        self._followers.setdefault(job_id, set()).add(queue)
+        try:
+            yield _drained(queue)
+        finally:
+            self._followers[job_id].discard(queue)
+            if not self._followers[job_id]:
+                del self._followers[job_id]
+
+    def _tell(self, event: JobStatusChanged) -> None:
+        for wanted in (event.job_id, None):
+            for queue in self._followers.get(wanted, ()):
+                if queue.full():
+                    queue.get_nowait()
+                queue.put_nowait(event)
+
+
+def _record(options: Mapping[str, Any] | None) -> JobStore:
+    jobs: JobStore = (options or {})["jobs"]
+    return jobs
+
+
+async def _drained(queue: asyncio.Queue[JobStatusChanged]) -> AsyncIterator[JobStatusChanged]:
+    while True:
+        yield await queue.get()
+
+
+@lru_cache(maxsize=65_536)
+def partition_of(key: str) -> int:
+    """Return the partition of a job's events, as the producers of Java and of the relay choose it."""
+    return (int(murmur2(key.encode())) & 0x7FFFFFFF) % STATUS.partitions
+
+
+def _partitions(tps: Any) -> frozenset[int]:
+    return frozenset(tp.partition for tp in tps if tp.topic == STATUS.name)

@@ -1,0 +1,210 @@
+"""The composition root: the only file that knows every part."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
+from uuid import uuid4
+
+from mode import Service
+from prometheus_client import CollectorRegistry
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from agents import jobs, requests, status
+from models.jobs import Claim
+from models.records import IncomingRecord
+from terrafusion.adapters.bell import AsyncBell
+from terrafusion.adapters.faust_app import MarketAnalysisApp, SteadyChannel, make_app, request_topic, status_topic
+from terrafusion.adapters.health import WorkerHealth
+from terrafusion.adapters.jobs_table import Live
+from terrafusion.adapters.kafka_publisher import KafkaPublisher
+from terrafusion.adapters.objects import Objects, ResultDocuments
+from terrafusion.adapters.pool import PebblePool
+from terrafusion.adapters.postgres.counties import PostgresCounties
+from terrafusion.adapters.postgres.engine import make_engine
+from terrafusion.adapters.postgres.listening import listen
+from terrafusion.adapters.postgres.outbox import PostgresOutbox
+from terrafusion.adapters.postgres.store import PostgresJobStore
+from terrafusion.analysis.registry import Catalogue, load_catalogue
+from terrafusion.metrics import Metrics
+from terrafusion.services.holding import Claimer, Committer, Heart, Takeover
+from terrafusion.services.intake import Arrival, Intake
+from terrafusion.services.listener import Listener
+from terrafusion.services.relay import Relay
+from terrafusion.services.watchdog import Watchdog
+from terrafusion.settings import Settings
+from terrafusion.usecases.accept import Accept
+from terrafusion.usecases.counties import KnownCounties
+from terrafusion.usecases.room import Room
+from terrafusion.usecases.work import Limits, Workbench
+from terrafusion.web.deps import WebDeps
+from terrafusion.web.middleware import application_options
+from terrafusion.web.routes import register
+
+CONNECTIONS: Final = 6
+"""For accepts, claims, commits and what the view asks; heartbeats and the relay have their own."""
+CHUNKS_A_SLOT: Final = 2
+
+
+@dataclass(slots=True, kw_only=True)
+class Worker:
+    """One worker, put together but not started."""
+
+    settings: Settings
+    app: MarketAnalysisApp
+    engines: Sequence[AsyncEngine]
+    pool: PebblePool
+    bench: Workbench
+    claimer: Claimer
+    others: Sequence[Service]
+    """In the order they start; they stop in the other one."""
+
+    async def start(self) -> None:
+        """Start what works beside the agents; they are there already, so no claimed job is put into the void."""
+        self.pool.start()
+        for service in (*self.others, self.claimer):
+            await self.app.add_runtime_dependency(service)
+
+    async def drain(self) -> None:
+        """Claim no more, let jobs end for a while, hand back the rest, and leave nothing open."""
+        await self.claimer.stop()
+        await self._until_idle(self.settings.drain_seconds)
+        await self.bench.release_all()
+        await self._until_idle(1.0)
+        for service in reversed(self.others):
+            await service.stop()
+        await self.pool.stop()
+        for engine in self.engines:
+            await engine.dispose()
+
+    async def _until_idle(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while self.bench.held and time.monotonic() < until:  # noqa: ASYNC110 - a drain happens once
+            await asyncio.sleep(0.02)
+
+
+def create_worker(settings: Settings) -> Worker:
+    """Put a worker together from its settings. Raises Misconfigured."""
+    return _Assembly(settings, load_catalogue(settings.modules)).worker()
+
+
+class _Assembly:
+    """The parts that several others need, made once."""
+
+    def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
+        self.settings = settings
+        self.catalogue = catalogue
+        self.metrics = Metrics(CollectorRegistry(), catalogue.names)
+        self.work, self.own_heart, self.own_relay = (
+            make_engine(settings.database, connections=n) for n in (CONNECTIONS, 1, 1)
+        )
+        self.jobs = PostgresJobStore(self.work)
+        self.stored_counties = PostgresCounties(self.work)
+        self.counties = KnownCounties(self.stored_counties, self.metrics)
+        self.jobs_bell, self.relay_bell = AsyncBell(), AsyncBell()
+        self.app = make_app(settings, web_options=application_options())
+        self.health = WorkerHealth(self.app, self.work)
+        self.live = Live(self.app, self.jobs, self.metrics)
+        self.pool = PebblePool(settings, lambda *news: self.bench.progressed(*news))  # noqa: PLW0108 - the bench is made next
+        self.bench = self._bench()
+        self.accept = Accept(
+            jobs=self.jobs,
+            counties=self.counties,
+            catalogue=catalogue,
+            metrics=self.metrics,
+            on_accepted=self._wake,
+        )
+
+    def _wake(self) -> None:
+        self.jobs_bell.ring()
+        self.relay_bell.ring()
+
+    def _bench(self) -> Workbench:
+        limits = Limits(
+            owner=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
+            slots=self.settings.pool_size,
+            lease=timedelta(seconds=self.settings.lease_seconds),
+            job_timeout_s=self.settings.job_timeout_seconds,
+            max_crashes=self.settings.max_attempts,
+        )
+        return Workbench(
+            limits=limits,
+            jobs=self.jobs,
+            leases=PostgresJobStore(self.own_heart),
+            pool=self.pool,
+            counties=self.counties,
+            metrics=self.metrics,
+            bell=self.jobs_bell,
+            relay_bell=self.relay_bell,
+            monotonic=time.monotonic,
+        )
+
+    def worker(self) -> Worker:
+        """Register agents and views, and tie starting and draining to the app."""
+        channel: Any = SteadyChannel(self.app)
+        intake = Intake(self.accept, room=Room(self.jobs, self.settings.max_pending, time.monotonic))
+        self._register(channel, intake)
+
+        async def put(chunk: Sequence[Claim]) -> None:
+            await channel.put(chunk)
+
+        worker = Worker(
+            settings=self.settings,
+            app=self.app,
+            engines=(self.work, self.own_heart, self.own_relay),
+            pool=self.pool,
+            bench=self.bench,
+            claimer=Claimer(bench=self.bench, bell=self.jobs_bell, put=put),
+            others=(*self._services(), intake),
+        )
+        self.app.drain = worker.drain
+        self.app.begin = worker.start
+        return worker
+
+    def _register(self, channel: Any, intake: Intake) -> None:
+        async def put(record: IncomingRecord, acknowledge: Callable[[], None]) -> None:
+            await intake.put(Arrival(record, acknowledge))
+
+        requests.register(self.app, request_topic(self.app), put)
+        status.register(self.app, status_topic(self.app), self.live.see)
+        jobs.register(self.app, channel, self.bench.run, concurrency=CHUNKS_A_SLOT * self.settings.pool_size)
+        register(
+            self.app,
+            WebDeps(
+                store=self.jobs,
+                counties=self.stored_counties,
+                live=self.live,
+                documents=ResultDocuments(Objects(self.settings.results)),
+                catalogue=self.catalogue,
+                submit=self.accept.submit,
+                health=self.health,
+                registry=self.metrics.registry,
+            ),
+        )
+
+    def _services(self) -> Sequence[Service]:
+        hear = partial(listen, self.settings.database, on_jobs=self.jobs_bell.ring, on_entries=self.relay_bell.ring)
+        takeover = Takeover(
+            jobs=self.jobs,
+            lease=self.bench.limits.lease,
+            max_crashes=self.bench.limits.max_crashes,
+            metrics=self.metrics,
+            bell=self.jobs_bell,
+            monotonic=time.monotonic,
+        )
+        relay = Relay(
+            outbox=PostgresOutbox(self.own_relay),
+            publisher=KafkaPublisher(self.settings.kafka_bootstrap or ""),
+            bell=self.relay_bell,
+            metrics=self.metrics,
+            monotonic=time.monotonic,
+        )
+        watchdog = Watchdog(health=self.health, crash=self.app.crash)
+        return (relay, Listener(hear), watchdog, Heart(self.bench), Committer(self.bench), takeover)
