@@ -68,7 +68,7 @@ class EmbeddedKafka(Server):
     """
 
     name = "kafka"
-    stop_signal = signal.SIGTERM
+    stop_signal = at_our_death = signal.SIGTERM
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

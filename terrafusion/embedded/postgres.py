@@ -54,7 +54,7 @@ class EmbeddedPostgres(Server):
     """Postgres with its data in ``folder``; its address, of user and database `terrafusion`, is ``url``."""
 
     name = "postgres"
-    stop_signal = signal.SIGINT
+    stop_signal = at_our_death = signal.SIGINT
 
     @property
     def url(self) -> str:

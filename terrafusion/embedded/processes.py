@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, ClassVar, Final, Self
 
@@ -50,7 +50,7 @@ def remembered_port(file: Path) -> int:
 
 
 def spawn(
-    command: Sequence[str], *, log: BinaryIO, at_our_death: signal.Signals, environment: dict[str, str] | None = None
+    command: Sequence[str], *, log: BinaryIO, at_our_death: signal.Signals, environment: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
     """Start a child in a session of its own; the kernel sends it ``at_our_death`` when this process is gone.
 
@@ -61,7 +61,7 @@ def spawn(
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
-        env=None if environment is None else os.environ | environment,
+        env={**os.environ, **environment},
         start_new_session=True,
     )
 
@@ -88,8 +88,9 @@ class Server(ABC):
     ``is_up`` (on the main thread) until it says True.
     """
 
-    name: ClassVar[str]
+    name: str
     stop_signal: ClassVar[signal.Signals]
+    at_our_death: ClassVar[signal.Signals]
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
@@ -101,6 +102,11 @@ class Server(ABC):
     def pid(self) -> int:
         """The process; 0 while it is not running."""
         return self._process.pid if self._process else 0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process exists, answering or not."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def log_file(self) -> Path:
@@ -140,9 +146,9 @@ class Server(ABC):
     def is_up(self) -> bool:
         """Say whether it answers by now; raises Unavailable when it never will."""
         waited = time.monotonic() - self._started
-        if self._process is None or self._process.poll() is not None:
+        if not self.is_running:
             if waited > PREDECESSOR_SECONDS:
-                raise Unavailable(f"{self.name} did not start: {self._last_line()}; see {self.log_file}")
+                raise Unavailable(f"{self.name} did not start: {self.last_line()}; see {self.log_file}")
             time.sleep(0.1)
             self._launch()
         if waited > START_SECONDS:
@@ -151,35 +157,49 @@ class Server(ABC):
 
     def stop(self) -> None:
         """Stop in good order, killing it when that takes too long; nothing happens when it is not running."""
-        self._end(self.stop_signal)
+        self.begin_stop()
+        self.finish_stop()
+
+    def begin_stop(self) -> None:
+        """Ask it to stop."""
+        if self._process is not None:
+            self._process.send_signal(self.stop_signal)
+
+    def finish_stop(self) -> None:
+        """Wait until it has, and kill it when that takes too long."""
+        if self._process is None:
+            return
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
 
     def kill(self) -> None:
         """Stop as a power failure would."""
-        self._end(signal.SIGKILL)
+        if self._process is not None:
+            self._process.kill()
+        self.finish_stop()
 
     def restart(self) -> None:
         """Stop and start on the same ports with the same data."""
         self.stop()
         self.start()
 
-    def _end(self, how: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(how)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
     def _launch(self) -> None:
         with self.log_file.open("ab") as log:
-            self._process = spawn(self._command(), log=log, at_our_death=self.stop_signal)
+            self._process = spawn(
+                self._command(), log=log, at_our_death=self.at_our_death, environment=self._environment()
+            )
 
-    def _last_line(self) -> str:
+    def last_line(self) -> str:
+        """Return the end of what it wrote."""
         lines = self.log_file.read_text(errors="replace").strip().splitlines()
         return lines[-1] if lines else "it said nothing"
+
+    def _environment(self) -> Mapping[str, str]:
+        return {}
 
     @abstractmethod
     def _initialize(self, log: BinaryIO) -> None: ...

@@ -1,0 +1,77 @@
+"""`terrafusion dev`: the whole system in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from terrafusion.cli.configuration import read_settings
+from terrafusion.cli.output import Json, stderr
+from terrafusion.embedded.system import Extent, System, running
+
+
+def add(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(dev)
+
+
+def dev(
+    *,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where everything is kept.", show_default="TERRAFUSION_DATA_DIR")
+    ] = None,
+    http_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Of the first worker; 0 takes a free one.", show_default="TERRAFUSION_HTTP_PORT"
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="How many worker processes.")] = 1,
+    samples: Annotated[bool, typer.Option(help="Load the sample counties.")] = True,
+    json: Json = False,  # noqa: ARG001 - it prints JSON anyway
+) -> None:
+    """Run the whole system here: Postgres, Kafka, schema, topics, sample counties, workers.
+
+    Prints one line of JSON with its addresses when it is ready. Ctrl-C or SIGTERM stops all of it; the data stay.
+    """
+    settings = read_settings(data_dir=data_dir, http_port=http_port)
+    system = System(settings, Extent(workers=workers, http_port=settings.http_port, samples=samples), say)
+    in_foreground(_serve(system))
+
+
+async def _serve(system: System) -> None:
+    async with running(system):
+        addresses = system.addresses()
+        sys.stdout.write(orjson.dumps(addresses).decode() + "\n")
+        sys.stdout.flush()
+        say(f"Status page: {addresses['http_url']}/   logs: {addresses['data_dir']}/*/*.log   Ctrl-C stops all of it")
+        await system.watch()
+
+
+def say(sentence: str) -> None:
+    """Tell the person at the terminal."""
+    stderr.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
+def in_foreground(work: Coroutine[Any, Any, None]) -> bool:
+    """Run to the end, or until SIGINT or SIGTERM cancels it; return whether it came to its end."""
+
+    async def interruptible() -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # noqa: S101 - we are in it
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, task.cancel)
+        await work
+
+    try:
+        asyncio.run(interruptible())
+    except asyncio.CancelledError:
+        return False
+    return True
