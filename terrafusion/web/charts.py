@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 
 Point = Mapping[str, Any]
@@ -44,6 +44,8 @@ class Dot:
     x: float
     y: float
     text: str
+    partial: bool
+    """The period was not over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Points:
-    """Points of one group in order of time, and where each lies."""
+    """Points of one group in order of time, and where each lies; an empty one where periods are left out."""
 
     rows: Sequence[Point]
     xs: Sequence[float]
@@ -130,14 +132,22 @@ def price_chart(rows: Sequence[Point]) -> Chart | None:
 
 
 def _placed(rows: Sequence[Point]) -> Points:
-    dated = sorted(
-        ((start, row) for row in rows if (start := _date(row.get("period_start")))), key=lambda pair: pair[0]
-    )
-    if not dated:
-        return Points([], [])
+    dated = [(start, row) for row in rows if (start := _date(row.get("period_start")))]
     days = [start.toordinal() for start, _ in dated]
-    axis = Axis(days[0], max(days[-1], days[0] + 1), LEFT + 10, WIDTH - RIGHT - 10)
-    return Points([row for _, row in dated], [axis(day) for day in days])
+    if not days:
+        return Points([], [])
+    axis = Axis(min(days), max(*days, min(days) + 1), LEFT + 10, WIDTH - RIGHT - 10)
+    placed = list(_with_gaps(sorted(dated, key=lambda pair: pair[0])))
+    return Points([row for _, row in placed], [axis(start.toordinal()) for start, _ in placed])
+
+
+def _with_gaps(dated: Sequence[tuple[date, Point]]) -> Iterator[tuple[date, Point]]:
+    ended: date | None = None
+    for start, row in dated:
+        if ended and start > ended + timedelta(days=1):
+            yield ended, {}
+        yield start, row
+        ended = _date(row.get("period_end"))
 
 
 def _prices(points: Points, *, top: float) -> Panel:
@@ -163,7 +173,7 @@ def _index(points: Points, *, top: float) -> Panel | None:
     raw = rebased(points.numbers("median_price"), index)
     axis, ticks = _axis([*index, *low, *high, *raw], top, top + 150, _plain)
     return Panel(
-        title="Constant-quality index beside the raw median, first period = 100",
+        title="Constant-quality index beside the raw median, 100 at the start",
         top=top,
         bottom=top + 150,
         ticks=ticks,
@@ -242,14 +252,15 @@ def _bands(xs: Sequence[float], low: Numbers, high: Numbers, axis: Axis) -> Iter
 
 def _dots(points: Points, values: Numbers, axis: Axis, words: Words) -> Iterator[Dot]:
     lonely = {run[0][0] for run in _runs(points.xs, values) if len(run) == 1}
-    for x, value, name in zip(points.xs, values, points.names(), strict=True):
-        if value is not None and (len(values) <= MOST_DOTS or x in lonely):
-            yield Dot(x, axis(value), f"{name}: {words(value)}")
+    for x, value, row in zip(points.xs, values, points.rows, strict=True):
+        partial = bool(row.get("partial"))
+        if value is not None and (len(values) <= MOST_DOTS or x in lonely or partial):
+            yield Dot(x, axis(value), f"{row.get('period')}: {words(value)}", partial)
 
 
 def _periods(points: Points) -> Sequence[Tick]:
-    step = max(1, math.ceil(len(points.rows) / MOST_LABELS))
-    return [Tick(x, name) for x, name in list(zip(points.xs, points.names(), strict=True))[::step]]
+    named = [Tick(x, name) for x, name in zip(points.xs, points.names(), strict=True) if name]
+    return named[:: max(1, math.ceil(len(named) / MOST_LABELS))]
 
 
 def _number(value: Any) -> float | None:

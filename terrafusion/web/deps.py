@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from models.jobs import Job
 from models.messages import AnalysisRequest
 from terrafusion.analysis.registry import Catalogue
-from terrafusion.ports import Counties, Documents, JobStore, LiveJobs
+from terrafusion.ports import Counties, Documents, Health, JobStore, LiveJobs
 
 
 class Submit(Protocol):
@@ -30,24 +30,6 @@ class Submit(Protocol):
 
         Raises Rejected where it cannot be accepted, Unavailable where the store cannot be reached.
         """
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that must be well, and what was seen."""
-
-    ok: bool
-    detail: str
-
-
-class Health(Protocol):
-    """Whether this worker is alive, and whether it can do its work."""
-
-    def alive(self) -> Check:
-        """Say whether the process still turns; asks nobody outside it."""
-
-    async def checks(self) -> Mapping[str, Check]:
-        """Ask each service the worker needs."""
 
 
 def utc_now() -> datetime:

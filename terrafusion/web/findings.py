@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from terrafusion.errors import NotFound
 from terrafusion.web.charts import Chart, price_chart
-from terrafusion.web.wording import facts, figure, label
+from terrafusion.web.wording import estimates, facts, label
 
 COLUMNS: Final = (
     "period",
@@ -19,6 +19,8 @@ COLUMNS: Final = (
     "median_ci_low",
     "median_ci_high",
     "index",
+    "index_ci_low",
+    "index_ci_high",
     "mom",
     "yoy",
     "median_price_per_sqft",
@@ -71,7 +73,7 @@ class Findings:
     """What a finished job found."""
 
     key_finding: str | None
-    headline: Sequence[tuple[str, str]]
+    headline: Sequence[tuple[str, str, str]]
     method: Sequence[tuple[str, str]]
     quality: Sequence[tuple[str, str]]
     warnings: Sequence[tuple[str, str]]
@@ -85,13 +87,18 @@ def findings(document: Mapping[str, Any], group: str | None, address: str) -> Fi
     rows = document.get("rows") or []
     return Findings(
         key_finding=summary.get("key_finding"),
-        headline=[(label(name), figure(value, name)) for name, value in summary.items() if _is_number(value)],
+        headline=_headline(summary),
         method=facts({name: value for name, value in summary.items() if _is_method(name, value)}),
         quality=facts(document.get("data_quality") or {}),
         warnings=[_warning(warning) for warning in document.get("warnings") or []],
         trend=_trend(document.get("trends") or [], group, address),
         rows=cells(rows, list(rows[0]), MOST_ROWS) if rows else None,
     )
+
+
+def _headline(summary: Mapping[str, Any]) -> Sequence[tuple[str, str, str]]:
+    numbers = [name for name, value in summary.items() if _is_number(value)]
+    return [(label(name), value, interval) for name, value, interval in estimates(summary, numbers)]
 
 
 def _is_number(value: Any) -> bool:
@@ -150,6 +157,11 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> Sequence[str]:
 
 
 def cells(rows: Sequence[Mapping[str, Any]], names: Sequence[str], most: int, *, total: int | None = None) -> Cells:
-    """Write rows as text."""
-    written = [[figure(row.get(name), name) for name in names] for row in rows[:most]]
-    return Cells(names, written, len(rows) if total is None else total)
+    """Write rows as text, an estimate's interval beside it."""
+    shown = [name for name, _, _ in estimates({}, names)]
+    written = [[_cell(value, interval) for _, value, interval in estimates(row, names)] for row in rows[:most]]
+    return Cells(shown, written, len(rows) if total is None else total)
+
+
+def _cell(value: str, interval: str) -> str:
+    return f"{value} ({interval})" if interval else value

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import faust
 from aiohttp.web import Request, StreamResponse
 from faust.web import View
+from faust.web.drivers.aiohttp import Web
 
 from terrafusion.web.api import PREFIX, Api
 from terrafusion.web.deps import WebDeps
@@ -24,25 +25,26 @@ def register(app: faust.App, deps: WebDeps) -> None:
     for path, (method, handler) in _routes(deps, streams).items():
         view = type(f"{method}{path}", (View,), {method: _view(handler)})
         app.page(path, name=path)(view)
-    app.web.add_static(STATIC, STATIC_FILES)
-    app.web.web_app.on_response_prepare.append(add_headers)
-    app.web.web_app.on_shutdown.append(streams.stop)
+    web = cast("Web", app.web)
+    web.add_static(STATIC, STATIC_FILES)
+    web.web_app.on_response_prepare.append(add_headers)
+    web.web_app.on_shutdown.append(streams.stop)
 
 
 def _routes(deps: WebDeps, streams: Streams) -> Mapping[str, tuple[str, Handler]]:
     api, probes, pages = Api(deps), Probes(deps), Pages(deps)
     return {
         "/": ("get", pages.jobs),
-        "/jobs/{job_id}": ("get", pages.job),
+        "/jobs/{job_id:[^/]+}": ("get", pages.job),
         f"{PREFIX}/run": ("post", api.run),
-        f"{PREFIX}/status/{{job_id}}": ("get", api.status),
-        f"{PREFIX}/results/{{job_id}}": ("get", api.results),
+        f"{PREFIX}/status/{{job_id:[^/]+}}": ("get", api.status),
+        f"{PREFIX}/results/{{job_id:[^/]+}}": ("get", api.results),
         f"{PREFIX}/list": ("get", api.list),
         f"{PREFIX}/types": ("get", api.types),
         f"{PREFIX}/counties": ("get", api.counties),
         f"{PREFIX}/health": ("get", probes.readyz),
         f"{PREFIX}/events": ("get", streams.all),
-        f"{PREFIX}/events/{{job_id}}": ("get", streams.one),
+        f"{PREFIX}/events/{{job_id:[^/]+}}": ("get", streams.one),
         "/livez": ("get", probes.livez),
         "/readyz": ("get", probes.readyz),
         "/metrics": ("get", probes.metrics),

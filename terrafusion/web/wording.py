@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
@@ -12,7 +12,10 @@ from terrafusion.web.charts import dollars
 
 NOTHING: Final = "\N{EN DASH}"
 MONEY: Final = ("price", "price_usd", "usd", "dollar_volume", "price_per_sqft", "value", "p25", "p75")
-CHANGES: Final = ("mom", "yoy", "change", "difference", "share", "growth")
+CHANGES: Final = ("mom", "yoy", "change", "growth")
+SHARES: Final = ("share", "confidence_level")
+PERCENTAGES: Final = ("pct",)
+POINTS: Final = ("pct_points",)
 ABBREVIATIONS: Final = {
     "mom": "Month on month",
     "yoy": "Year on year",
@@ -20,6 +23,7 @@ ABBREVIATIONS: Final = {
     "p75": "75th percentile",
     "ci": "interval",
     "sqft": "sq ft",
+    "pct": "",
     "n": "Number",
 }
 MOST_FACTS: Final = 80
@@ -47,7 +51,7 @@ def duration(value: timedelta) -> str:
 
 def label(name: str) -> str:
     """Make a column's or field's name readable."""
-    words = " ".join(ABBREVIATIONS.get(word, word) for word in name.split("_"))
+    words = " ".join(filter(None, (ABBREVIATIONS.get(word, word) for word in name.split("_"))))
     return words[:1].upper() + words[1:]
 
 
@@ -67,11 +71,46 @@ def figure(value: Any, name: str = "") -> str:
 def _number(value: float, name: str) -> str:
     if _ends(name, MONEY) or name.startswith("median_ci"):
         return dollars(value)
-    if _ends(name, CHANGES):
-        return f"{value:+.1%}" if not name.endswith("share") else f"{value:.1%}"
+    for endings, form in ((CHANGES, "+.1%"), (SHARES, ".1%")):
+        if _ends(name, endings):
+            return format(value, form)
+    if _ends(name, PERCENTAGES):
+        return f"{value:+.1f}%" if "change" in name or "_ci_" in name else f"{value:.1f}%"
+    if _ends(name, POINTS):
+        return f"{value:+.1f} points"
+    return _plain(value, name)
+
+
+def _plain(value: float, name: str) -> str:
     if isinstance(value, int):
         return str(value) if name.endswith("year") else f"{value:,}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004
+
+
+def bounds(name: str, names: Container[str]) -> tuple[str, str] | None:
+    """Name the fields that hold the ends of an estimate's interval; None where it has none."""
+    stem, unit = (name.removesuffix("_pct"), "_pct") if name.endswith("_pct") else (name, "")
+    for root in (stem, stem.removesuffix("_change"), stem.removesuffix("_price")):
+        low, high = f"{root}_ci_low{unit}", f"{root}_ci_high{unit}"
+        if low in names and high in names:
+            return low, high
+    return None
+
+
+def estimates(values: Mapping[str, Any], names: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield name, value and interval ("" without one) of each field of ``names``; ends stand with their estimate."""
+    chosen = list(names)
+    pairs = {name: bounds(name, chosen) for name in chosen}
+    ends = {end for pair in pairs.values() if pair for end in pair}
+    for name in chosen:
+        if name not in ends:
+            yield name, figure(values.get(name), name), _interval(values, pairs[name])
+
+
+def _interval(values: Mapping[str, Any], pair: tuple[str, str] | None) -> str:
+    if pair is None or any(values.get(end) is None for end in pair):
+        return ""
+    return " to ".join(figure(values[end], end) for end in pair)
 
 
 def _ends(name: str, endings: Sequence[str]) -> bool:

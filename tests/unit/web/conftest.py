@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -22,8 +22,8 @@ from terrafusion.adapters.memory import MemoryCounties, MemoryJobStore
 from terrafusion.analysis.api import Analysis, Answer
 from terrafusion.analysis.registry import Catalogue
 from terrafusion.errors import Conflict, Unavailable
-from terrafusion.ports import DataVersion, Offer
-from terrafusion.web import Check, WebDeps, application_options, register
+from terrafusion.ports import Check, DataVersion, Offer
+from terrafusion.web import WebDeps, application_options, register
 from terrafusion.web.bodies import event_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -89,6 +89,7 @@ class Live:
     def __init__(self) -> None:
         self.entries: dict[UUID, JobStatusChanged] = {}
         self.followers: list[tuple[UUID | None, asyncio.Queue[JobStatusChanged]]] = []
+        self._changed = asyncio.Condition()
 
     def get(self, job_id: UUID) -> JobStatusChanged | None:
         return self.entries.get(job_id)
@@ -103,10 +104,21 @@ class Live:
     async def follow(self, job_id: UUID | None = None) -> AsyncIterator[AsyncIterator[JobStatusChanged]]:
         follower = (job_id, asyncio.Queue[JobStatusChanged]())
         self.followers.append(follower)
+        await self._tell_changed()
         try:
             yield _drain(follower[1])
         finally:
             self.followers.remove(follower)
+            await self._tell_changed()
+
+    async def followed_by(self, many: int) -> None:
+        """Wait until there are so many followers."""
+        async with asyncio.timeout(5), self._changed:
+            await self._changed.wait_for(lambda: len(self.followers) == many)
+
+    async def _tell_changed(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
 
 
 async def _drain(queue: asyncio.Queue[JobStatusChanged]) -> AsyncIterator[JobStatusChanged]:
@@ -181,7 +193,6 @@ class World:
     submit: Submit
     counties: MemoryCounties
     registry: CollectorRegistry
-    crash: bool = False
 
     def deps(self) -> WebDeps:
         return WebDeps(
@@ -265,9 +276,6 @@ def world() -> World:
     registry = CollectorRegistry()
     Counter("jobs_seen", "Jobs seen", registry=registry).inc(3)
     return World(clock, store, Live(), Documents(), Health(), Submit(store), counties, registry)
-
-
-Serve = Callable[[WebDeps], Any]
 
 
 @pytest.fixture
