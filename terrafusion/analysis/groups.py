@@ -49,6 +49,11 @@ def _text(name: str) -> pl.Expr:
 
 def with_codes(sales: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     """Add ``group_code`` (Int32, in the labels' order) to sales with a ``group``; also return the labels."""
-    labels = sales["group"].unique().sort()
-    code = pl.col("group").cast(pl.Enum(labels)).to_physical().cast(pl.Int32)
-    return sales.with_columns(code.alias("group_code")).drop("group"), labels
+    code, labels = coded(sales["group"])
+    return sales.drop("group").with_columns(code.alias("group_code")), labels
+
+
+def coded(names: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Return each name's place (Int32) in the sorted distinct names, and these."""
+    labels = names.drop_nulls().unique().sort()
+    return names.cast(pl.Enum(labels)).to_physical().cast(pl.Int32), labels

@@ -80,6 +80,11 @@ def fit(sample: Sample, *, base: int) -> Fit:
     )
 
 
+def _sums(codes: Codes, values: Floats, size: int) -> Floats:
+    summed: Floats = np.bincount(codes, values, size).astype(np.float64, copy=False)
+    return summed
+
+
 class _Design:
     """The regressors beside the period dummies, centred within periods: locations but the first, characteristics."""
 
@@ -99,16 +104,17 @@ class _Design:
 
     def by_period(self, values: Floats) -> Floats:
         """Sum values by period."""
-        return np.bincount(self._period, values, self._periods)
+        return _sums(self._period, values, self._periods)
 
     def _by_cell(self, values: Floats) -> Floats:
-        summed = np.bincount(self._cell, values, self._periods * self.locations)
+        summed = _sums(self._cell, values, self._periods * self.locations)
         return summed.reshape(self._periods, self.locations)
 
     @staticmethod
     def _rows_by(codes: Codes, size: int, rows: Floats) -> Floats:
-        summed = [np.bincount(codes, row, size) for row in rows]
-        return np.array(summed).reshape(len(rows), size).T
+        summed = [_sums(codes, row, size) for row in rows]
+        table: Floats = np.array(summed, dtype=np.float64).reshape(len(rows), size).T
+        return table
 
     def products(self, weight: Floats) -> tuple[Floats, Floats, Floats]:
         """Return D'WD (its diagonal), D'WZ and Z'WZ for period dummies D and centred regressors Z."""
@@ -124,7 +130,7 @@ class _Design:
 
     def moment(self, price: Floats) -> Floats:
         """Return Z'y for a price that is centred within periods."""
-        by_location = np.bincount(self._location, price, self.locations)
+        by_location = _sums(self._location, price, self.locations)
         return np.concatenate([by_location[1:], self._centred @ price])
 
     def explained(self, slopes: Floats) -> Floats:

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from terrafusion.analysis.api import Caution, Progress
+from terrafusion.analysis.groups import coded
 from terrafusion.analysis.hedonic import Codes, Fit, Floats, Sample, fit
 
 SIZES: Final = ("building_size_sqft", "lot_size_sqft")
@@ -74,23 +75,26 @@ class Rules:
 def design(sales: pl.DataFrame) -> Design:
     """Choose the characteristics that the sales have, and lay them out with ``log_price`` and ``location``.
 
-    ``sales`` has ``group_code``, ``ordinal``, ``sale_price`` and whatever characteristics there are. Without
-    a size or quality of the building to hold constant the design is empty of characteristics.
+    ``sales`` has ``group_code``, ``ordinal``, ``sale_price``, `CHARACTERISTICS`, ``zip_code`` and
+    ``property_type``, null where the county does not say. Where no characteristic is known the design is empty.
     """
-    columns = [_regressor(name).alias(name) for name in CHARACTERISTICS]
+    found = sales.select(_regressor(name).alias(name) for name in CHARACTERISTICS)
+    used = [name for name in CHARACTERISTICS if _share(found[name]) >= COMPLETE_SHARE and _varies(found[name])]
+    partly = [name for name in CHARACTERISTICS if 0 < _share(found[name]) < COMPLETE_SHARE]
     by_zip = _share(sales["zip_code"]) >= COMPLETE_SHARE
-    kinds = _kinds(sales["property_type"])
-    location = pl.col("zip_code") if by_zip else pl.lit("")
-    laid = sales.select("group_code", "ordinal", "sale_price", location.alias("location"), "property_type", *columns)
-    used = [name for name in CHARACTERISTICS if _share(laid[name]) >= COMPLETE_SHARE and laid[name].n_unique() > 1]
-    partly = [name for name in CHARACTERISTICS if name not in used and 0 < _share(laid[name]) < COMPLETE_SHARE]
-    wanted = [*used, "location", *(["property_type"] if kinds else [])]
-    complete = laid.drop_nulls(wanted) if used else laid.clear()
-    dummies = [(pl.col("property_type") == kind).cast(pl.Float64).alias(f"type {kind}") for kind in kinds]
-    order = ["group_code", "ordinal", "sale_price", *used, "location", *(["property_type"] if kinds else [])]
-    kept = complete.sort(order).with_columns(_coded("location"), pl.col("sale_price").log().alias("log_price"), *dummies)
-    names = (*used, *(f"type {kind}" for kind in kinds)) if used else ()
-    return Design(kept, names, by_zip, tuple(_cautions(sales.height, complete.height, used, partly)))
+    laid = sales.select(
+        "group_code",
+        "ordinal",
+        "sale_price",
+        coded(sales["zip_code"])[0].alias("location") if by_zip else pl.lit(0, pl.Int32).alias("location"),
+        *(found[name] for name in used),
+        *((pl.col("property_type") == kind).cast(pl.Float64).alias(f"type {kind}") for kind in _kinds(sales)),
+    )
+    names = laid.columns[4:] if used else []
+    complete = laid.drop_nulls([*names, "location"]) if used else laid.clear()
+    ordered = complete.sort("group_code", "ordinal", "sale_price", *names, "location")
+    priced = ordered.with_columns(pl.col("sale_price").log().alias("log_price"))
+    return Design(priced, tuple(names), by_zip, tuple(_cautions(sales.height, complete.height, used, partly)))
 
 
 def _regressor(name: str) -> pl.Expr:
@@ -105,16 +109,17 @@ def _share(column: pl.Series) -> float:
     return 1 - column.null_count() / len(column) if len(column) else 0.0
 
 
-def _kinds(types: pl.Series) -> list[str]:
+def _varies(column: pl.Series) -> bool:
+    return column.min() != column.max()
+
+
+def _kinds(sales: pl.DataFrame) -> list[str]:
     """Name the property types but the most common, where there are several and most sales tell theirs."""
+    types = sales["property_type"]
     if _share(types) < COMPLETE_SHARE:
         return []
     found = types.drop_nulls().value_counts().sort(["count", types.name], descending=[True, False])
     return sorted(found[types.name][1:]) if found.height <= _MOST_TYPES else []
-
-
-def _coded(name: str) -> pl.Expr:
-    return (pl.col(name).rank("dense") - 1).cast(pl.Int64).alias(name)
 
 
 def _cautions(read: int, complete: int, used: Sequence[str], partly: Sequence[str]) -> Iterator[Caution]:
@@ -173,9 +178,13 @@ def _points(code: int, ordinals: Codes, sample: Sample, rules: Rules) -> pl.Data
     if fitted.observations - fitted.estimated < FREEDOM:
         return None
     sure = (counts >= FOR_INTERVAL) & (counts[base] >= FOR_INTERVAL)
-    return _table(code, ordinals, fitted, z=rules.z).with_columns(
-        pl.when(pl.Series(sure)).then(pl.col("^index_.*$")),
-    ).filter(pl.Series(enough))
+    return (
+        _table(code, ordinals, fitted, z=rules.z)
+        .with_columns(
+            pl.when(pl.Series(sure)).then(pl.col("^index_.*$")),
+        )
+        .filter(pl.Series(enough))
+    )
 
 
 def _table(code: int, ordinals: Codes, fitted: Fit, *, z: float) -> pl.DataFrame:

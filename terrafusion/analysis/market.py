@@ -9,7 +9,7 @@ import polars as pl
 
 from terrafusion.analysis import periods
 from terrafusion.analysis.cells import unit_price
-from terrafusion.analysis.groups import label_of, level_name, with_codes
+from terrafusion.analysis.groups import level_name, with_codes
 from terrafusion.analysis.parameters import COUNTY, SharedParameters
 
 
@@ -38,12 +38,11 @@ class Market:
 
 
 def market_of(used: pl.DataFrame, parameters: SharedParameters, *, recorded: pl.Series) -> Market:
-    """Tell sales apart; ``recorded`` are the days of all the county's sales, which say what period is partial."""
+    """Tell sales of a ``group`` apart by code and period; ``recorded`` are the days of all the county's sales, which say what period is partial."""
     group_by = tuple(name for name in parameters.group_by if name != COUNTY)
-    labelled = used.with_columns(unit_price().alias("unit_price"), label_of(group_by).alias("group"))
-    coded, labels = with_codes(labelled)
+    coded, labels = with_codes(used.with_columns(unit_price().alias("unit_price")))
     period = _auto(coded, parameters) if parameters.period == "auto" else parameters.period
-    sales = coded.with_columns(periods.number(pl.col("sale_date"), period).alias("ordinal"))
+    sales = coded.with_columns(periods.numbers(coded["sale_date"], period).alias("ordinal"))
     calendar = _calendar(sales["ordinal"], period, covered=_covered(recorded, parameters))
     return Market(sales, labels, group_by, period, calendar)
 
@@ -53,8 +52,8 @@ def _auto(sales: pl.DataFrame, parameters: SharedParameters) -> str:
     if sales["year_only"].any():
         return "year"
     for period in ("month", "quarter"):
-        ordinal = periods.number(pl.col("sale_date"), period).alias("ordinal")
-        counts = sales.group_by("group_code", ordinal).len()
+        cells = sales.select("group_code", periods.numbers(sales["sale_date"], period).alias("ordinal"))
+        counts = cells.group_by("group_code", "ordinal").len()
         if counts.filter(pl.col("len") >= parameters.fallback_min_sales).height * 2 >= max(counts.height, 1):
             return period
     return "year"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
@@ -17,17 +16,16 @@ _LOG: Final = pl.col("sale_price").log()
 _ROUNDING: Final = 1e-9  # equal prices differ from their mean by it, and are no outliers
 
 
-def flag_outliers(sales: pl.DataFrame, rules: SaleFilter, *, groups: Sequence[str]) -> tuple[pl.Series, list[Caution]]:
-    """Say of each sale whether it is an outlier in its group, and what a reader must know of it.
+def flag_outliers(sales: pl.DataFrame, rules: SaleFilter) -> tuple[pl.Series, list[Caution]]:
+    """Say of each sale whether it is an outlier in its ``group``, and what a reader must know of it.
 
     Where more than ``max_trim_fraction`` of a group is far out, only the farthest are flagged, up to that share.
     """
-    keys = list(groups) or [pl.lit(0)]
-    large = pl.len().over(keys) >= SMALLEST_GROUP
-    judged = sales.with_columns(_distance(rules).over(keys).alias("distance"), large.alias("large"))
+    large = pl.len().over("group") >= SMALLEST_GROUP
+    judged = sales.with_columns(_distance(rules).over("group").alias("distance"), large.alias("large"))
     judged = judged.with_columns(far=(pl.col("distance") > _ROUNDING) & pl.col("large"))
-    farthest = pl.col("distance").rank("max", descending=True).over(keys)
-    allowed = (pl.len().over(keys) * rules.max_trim_fraction).floor()
+    farthest = pl.col("distance").rank("max", descending=True).over("group")
+    allowed = (pl.len().over("group") * rules.max_trim_fraction).floor()
     judged = judged.select("far", "large", trimmed=pl.col("far") & (farthest <= allowed))
     return judged["trimmed"], _cautions(judged, rules)
 

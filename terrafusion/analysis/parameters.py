@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 COUNTY: Final = "county"
@@ -75,13 +84,13 @@ class SaleFilter(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     arms_length_only: bool = Field(
-        True,
+        default=True,
         strict=True,
         description="exclude sales that the county's validity or deed codes call not arm's length, "
         "and those between the same party",
     )
     min_price: Number = Field(10_000, ge=0, le=1e12, description="exclude sales below this price, in dollars")
-    exclude_multi_parcel: bool = Field(False, strict=True, description="exclude deeds of more than one parcel")
+    exclude_multi_parcel: bool = Field(default=False, strict=True, description="exclude deeds of more than one parcel")
     exclude_codes: Codes = Field((), description="validity or deed codes to exclude whatever the county's map says")
     min_hold_days: Whole | None = Field(
         None, ge=1, le=36_500, description="exclude a sale that follows an earlier one of its parcel within fewer days"
@@ -176,7 +185,9 @@ class TrendParameters(SharedParameters):
         "hedonic", description="constant-quality index beside the medians, where characteristics exist"
     )
     tiers: Literal[0] = Field(0, description="price tiers; only 0, no tiers, is computed")
-    seasonal_adjust: Literal[False] = Field(False, description="only false is computed; `yoy` compares like seasons")
+    seasonal_adjust: Literal[False] = Field(
+        default=False, description="only false is computed; `yoy` compares like seasons"
+    )
 
 
 class ZipTrendParameters(TrendParameters):

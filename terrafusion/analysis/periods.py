@@ -17,8 +17,20 @@ _MONDAY_BEFORE_EPOCH: Final = 3  # 1970-01-01 was a Thursday
 _MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
 
 
-def number(day: pl.Expr, period: str) -> pl.Expr:
-    """Return the number of the period that a date lies in (Int32)."""
+def numbers(days: pl.Series, period: str) -> pl.Series:
+    """Return the number of the period that each date lies in (Int32).
+
+    Looked up in a table of all days from the first to the last: there are far fewer days than sales.
+    """
+    since = days.cast(pl.Int32)
+    first, last = since.min(), since.max()
+    if not isinstance(first, int) or not isinstance(last, int):
+        return since
+    table = pl.int_range(first, last + 1, dtype=pl.Int32, eager=True).cast(pl.Date).alias("day").to_frame()
+    return table.select(_number(pl.col("day"), period)).to_series().gather(since - first)
+
+
+def _number(day: pl.Expr, period: str) -> pl.Expr:
     if period == "week":
         return (day.cast(pl.Int32) + _MONDAY_BEFORE_EPOCH).floordiv(7)
     months = day.dt.year().cast(pl.Int32) * 12 + day.dt.month().cast(pl.Int32) - 1

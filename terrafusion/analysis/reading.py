@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from terrafusion.analysis.api import Records
-from terrafusion.analysis.groups import columns_of
+from terrafusion.analysis.groups import columns_of, label_of
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.parameters import GROUPABLE, TrendParameters
 from terrafusion.analysis.selection import needed_columns
@@ -13,7 +13,10 @@ from terrafusion.errors import InvalidParameters
 
 
 def read(records: Records, parameters: TrendParameters) -> pl.DataFrame:
-    """Read the columns that the request needs; raises InvalidParameters where the records cannot serve it."""
+    """Read the columns that the request needs, and tell each sale its ``group``.
+
+    Raises InvalidParameters where the records cannot serve the request.
+    """
     columns = {*needed_columns(parameters), *columns_of(parameters.group_by), "building_size_sqft", "year_only"}
     if parameters.index_method == "hedonic":
         columns |= {*CHARACTERISTICS, "zip_code", "property_type"}
@@ -22,7 +25,7 @@ def read(records: Records, parameters: TrendParameters) -> pl.DataFrame:
     sales = records.sales.select(sorted(columns)).collect()
     _refuse_unknown_groups(records, sales, parameters)
     _refuse_fine_periods(sales, parameters)
-    return sales
+    return sales.with_columns(label_of(parameters.group_by).alias("group"))
 
 
 def _refuse_unknown_groups(records: Records, sales: pl.DataFrame, parameters: TrendParameters) -> None:

@@ -52,7 +52,10 @@ def needed_columns(parameters: SharedParameters) -> frozenset[str]:
 def select(
     sales: pl.DataFrame, parameters: SharedParameters, profile: CountyProfile, *, groups: Sequence[str]
 ) -> Selection:
-    """Apply the filters in their order; the first that a sale fails gives its reason."""
+    """Apply the filters in their order; the first that a sale fails gives its reason.
+
+    ``sales`` has `needed_columns`, and ``group`` made of the columns ``groups``.
+    """
     rules = parameters.sale_filter
     cautions: list[Caution] = []
     if rules.min_hold_days is not None:
@@ -62,7 +65,7 @@ def select(
     excluded = {reasons[code][0]: count for code, count in _counts(sales["reason"]).items()}
     used = sales.filter(pl.col("reason").is_null()).drop("reason")
     if rules.outlier_method != "none":
-        flagged, warned = flag_outliers(used, rules, groups=groups)
+        flagged, warned = flag_outliers(used, rules)
         cautions += warned
         excluded |= {_OUTLIER: int(flagged.sum())} if flagged.any() else {}
         used = used.filter(~flagged)
@@ -111,7 +114,7 @@ def _evidence(
     """Tell what is no evidence of the market."""
     reasons = _arms_length(sales, profile, cautions) if rules.arms_length_only else []
     if rules.min_price > 0:
-        reasons.append(("below_min_price", _PRICE < rules.min_price))
+        reasons.append(("below_min_price", _PRICE.lt(rules.min_price)))
     if rules.exclude_multi_parcel:
         reasons.append(("multi_parcel", (pl.col("parcels_in_deed") > 1).fill_null(value=False)))
         if not _known(sales, "parcels_in_deed"):

@@ -124,9 +124,7 @@ def _provenance(records: Records, parameters: TrendParameters) -> dict[str, Any]
     }
 
 
-def _quality(
-    selection: Selection, cells: pl.DataFrame, market: Market, parameters: TrendParameters
-) -> dict[str, Any]:
+def _quality(selection: Selection, cells: pl.DataFrame, market: Market, parameters: TrendParameters) -> dict[str, Any]:
     used = selection.used
     thin = cells.filter(pl.col("sales_volume") < parameters.fallback_min_sales).height
     return {
