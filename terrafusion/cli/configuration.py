@@ -19,7 +19,7 @@ def read_settings(**given: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
-        raise Misconfigured(f"TERRAFUSION_{name}: {first['msg']}") from None
+        raise Misconfigured(f"TERRAFUSION_{name}: {first['msg'].removeprefix('Value error, ')}") from None
     except ArgumentError:
         raise Misconfigured("TERRAFUSION_DATABASE_URL: is no URL of a database") from None
 

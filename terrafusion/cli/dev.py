@@ -7,14 +7,16 @@ import signal
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 
 from terrafusion.cli.configuration import read_settings
 from terrafusion.cli.output import Json, stderr
-from terrafusion.embedded.system import Extent, System, running
+
+if TYPE_CHECKING:
+    from terrafusion.embedded.system import System
 
 
 def add(app: typer.Typer) -> None:
@@ -41,13 +43,15 @@ def dev(
 
     Prints one line of JSON with its addresses when it is ready. Ctrl-C or SIGTERM stops all of it; the data stay.
     """
+    from terrafusion.embedded.system import Extent, System  # noqa: PLC0415 - slow to import, as all it stands on
+
     settings = read_settings(data_dir=data_dir, http_port=http_port)
     system = System(settings, Extent(workers=workers, http_port=settings.http_port, samples=samples), say)
     in_foreground(_serve(system))
 
 
 async def _serve(system: System) -> None:
-    async with running(system):
+    async with system.running():
         addresses = system.addresses()
         sys.stdout.write(orjson.dumps(addresses).decode() + "\n")
         sys.stdout.flush()

@@ -52,14 +52,28 @@ class System:
         self._extent = extent
         self._say = say
 
-    async def start(self) -> None:
-        """Return when every worker is ready; raises a typed error, with what did start still running."""
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Start all of it, and stop all of it in the end, however that comes; one process a data folder."""
+        self.settings.data_dir.mkdir(parents=True, exist_ok=True)
+        with (self.settings.data_dir / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                msg = f"{self.settings.data_dir} is in use by another `terrafusion dev`."
+                raise Misconfigured(msg) from error
+            try:
+                await self._start()
+                yield
+            finally:
+                self._stop()
+
+    async def _start(self) -> None:
         await _together(self._database(), self._broker())
         self.workers = [self._worker(number) for number in range(1, self._extent.workers + 1)]
         await _together(self._samples(), *(self._up(worker) for worker in self.workers))
 
-    def stop(self) -> None:
-        """Stop the workers, then Kafka, then Postgres."""
+    def _stop(self) -> None:
         for worker in self.workers:
             worker.begin_stop()
         for worker in self.workers:
@@ -134,23 +148,6 @@ class System:
             self._say(f"{server.name} died, it is started again in {pause:.1f} s; its last words: {server.last_line()}")
             await asyncio.sleep(pause)
             server.spawn()
-
-
-@asynccontextmanager
-async def running(system: System) -> AsyncIterator[System]:
-    """Start the system, and stop all of it in the end, however that comes; one process a data folder."""
-    system.settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with (system.settings.data_dir / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            msg = f"{system.settings.data_dir} is in use by another `terrafusion dev`."
-            raise Misconfigured(msg) from error
-        try:
-            await system.start()
-            yield system
-        finally:
-            system.stop()
 
 
 async def _together(*work: Coroutine[Any, Any, None]) -> None:

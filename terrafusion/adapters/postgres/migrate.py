@@ -11,6 +11,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from terrafusion.adapters.postgres.engine import transaction
+
 MIGRATION_LOCK = 7_251_001
 
 
@@ -27,10 +29,10 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 async def migrate(url: URL, revision: str = "head") -> str:
-    """Upgrade or downgrade to ``revision`` under an advisory lock; return the version reached."""
+    """Upgrade or downgrade to ``revision`` under an advisory lock; return the version reached; raises Unavailable."""
     engine = create_async_engine(url)
     try:
-        async with engine.begin() as connection:
+        async with transaction(engine) as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
             await connection.run_sync(_move, revision)
             return await schema_version(connection) or "base"
