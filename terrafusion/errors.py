@@ -18,6 +18,7 @@ TerraFusionError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -66,10 +67,18 @@ def rejection(error: ValidationError, kind: type[InvalidRequest], model: type[Ba
     if first["type"] == "missing":
         return kind(f"{field} is missing", field=field, allowed="it is required")
     if first["type"] == "extra_forbidden":
-        allowed = ", ".join(model.model_fields)
+        allowed = ", ".join(_model_at(model, first["loc"][:-1]).model_fields)
         return kind(f"{field} is not known; known are {allowed}", field=field, allowed=allowed)
     given = repr(first["input"])[:100]
     return kind(f"{field or 'value'} is {given}: {first['msg']}", field=field, value=given, allowed=first["msg"])
+
+
+def _model_at(model: type[BaseModel], path: Sequence[int | str]) -> type[BaseModel]:
+    for part in path:
+        field = model.model_fields.get(str(part))
+        if field and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            model = field.annotation
+    return model
 
 
 class Conflict(Rejected):

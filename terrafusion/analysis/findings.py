@@ -17,6 +17,8 @@ _BOUNDS: Final = {
     _RAW: ("raw_change_ci_low_pct", "raw_change_ci_high_pct"),
 }
 
+_PLURAL: Final = {"zip_code": "ZIP codes", "neighborhood": "neighborhoods", "property_type": "property types"}
+
 ROSE, FELL, UNCLEAR, UNKNOWN = "rose", "fell", "unclear", "unknown"
 
 
@@ -55,8 +57,8 @@ def key_finding(told: Headline) -> str:
         return f"In {told.county_id} no sales were found that this request selects."
     found = f"{told.sales:,} {'sale' if told.sales == 1 else 'sales'}"
     if told.overall.get(_RAW) is None:
-        least = f"at least {told.min_sales} sales"
-        return f"In {told.county_id} {found} were used; no two full periods have {least}, so no change can be told."
+        least = f"{told.min_sales} or more"
+        return f"In {told.county_id} the request selects {found}; no two full periods have {least} to compare."
     span = f"From {told.overall['first_period']} to {told.overall['last_period']}"
     raw = _clause("the raw median price", _RAW, told)
     if told.overall[_QUALITY] is None:
@@ -95,4 +97,4 @@ def _groups(told: Headline) -> str:
     tally = _tally(told.groups)
     unknown = f", {tally['groups_unknown']} cannot be told" if tally["groups_unknown"] else ""
     counts = f"{tally['groups_rose']} rose, {tally['groups_fell']} fell, {tally['groups_unclear']} show no clear change"
-    return f"; of {told.groups.height} groups by {told.group_name} {counts}{unknown}"
+    return f"; of {told.groups.height} {_PLURAL.get(told.group_name, 'groups')} {counts}{unknown}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -81,7 +82,7 @@ def design(sales: pl.DataFrame) -> Design:
     found = sales.select(_regressor(name).alias(name) for name in CHARACTERISTICS)
     used = [name for name in CHARACTERISTICS if _share(found[name]) >= COMPLETE_SHARE and _varies(found[name])]
     partly = [name for name in CHARACTERISTICS if 0 < _share(found[name]) < COMPLETE_SHARE]
-    by_zip = _share(sales["zip_code"]) >= COMPLETE_SHARE
+    by_zip = _share(sales["zip_code"]) >= COMPLETE_SHARE and _varies(sales["zip_code"])
     laid = sales.select(
         "group_code",
         "ordinal",
@@ -92,9 +93,17 @@ def design(sales: pl.DataFrame) -> Design:
     )
     names = laid.columns[4:] if used else []
     complete = laid.drop_nulls([*names, "location"]) if used else laid.clear()
-    ordered = complete.sort("group_code", "ordinal", "sale_price", *names, "location")
-    priced = ordered.with_columns(pl.col("sale_price").log().alias("log_price"))
+    priced = _by_content(complete).with_columns(pl.col("sale_price").log().alias("log_price"))
     return Design(priced, tuple(names), by_zip, tuple(_cautions(sales.height, complete.height, used, partly)))
+
+
+def _by_content(sales: pl.DataFrame) -> pl.DataFrame:
+    """Sort by group and, within it, by a hash of the row: sums then do not depend on the order of the records.
+
+    A hash costs a third of sorting by all columns; rows that share one are equal.
+    """
+    hashed = sales.with_columns(sales.hash_rows().alias("content")).sort("content")
+    return hashed.drop("content").sort("group_code", maintain_order=True)
 
 
 def _regressor(name: str) -> pl.Expr:
@@ -124,7 +133,9 @@ def _kinds(sales: pl.DataFrame) -> list[str]:
 
 def _cautions(read: int, complete: int, used: Sequence[str], partly: Sequence[str]) -> Iterator[Caution]:
     if not used:
-        yield Caution("index_unavailable", "The sales have no characteristics, so quality cannot be held constant")
+        yield Caution(
+            "index_unavailable", "No characteristic is known of the sales and varies, so quality is not held constant"
+        )
         return
     if partly:
         share = f"{COMPLETE_SHARE:.0%}"
@@ -134,8 +145,8 @@ def _cautions(read: int, complete: int, used: Sequence[str], partly: Sequence[st
         yield Caution("index_sales_incomplete", message)
 
 
-def indices(chosen: Design, rules: Rules, progress: Progress) -> tuple[pl.DataFrame, int]:
-    """Return the index of every group and period (`SCHEMA`), and how many groups had too few sales for one."""
+def indices(chosen: Design, rules: Rules, progress: Progress) -> pl.DataFrame:
+    """Return the index of every group and period (`SCHEMA`); a group with too few sales is not there."""
     samples = list(_samples(chosen))
     found = []
     for done, (code, ordinals, sample) in enumerate(samples):
@@ -143,14 +154,14 @@ def indices(chosen: Design, rules: Rules, progress: Progress) -> tuple[pl.DataFr
         if points is not None:
             found.append(points)
         progress((done + 1) / len(samples), "Holding quality constant")
-    return pl.concat(found) if found else pl.DataFrame(schema=SCHEMA), len(samples) - len(found)
+    return pl.concat([pl.DataFrame(schema=SCHEMA), *found])
 
 
 def _samples(chosen: Design) -> Iterator[tuple[int, Codes, Sample]]:
     sales = chosen.sales
     groups = sales["group_code"].to_numpy()
-    starts = np.flatnonzero(np.diff(groups, prepend=-1))
-    for begin, end in zip(starts, [*starts[1:], len(groups)], strict=True):
+    edges = [*np.flatnonzero(np.diff(groups, prepend=-1)), len(groups)]
+    for begin, end in pairwise(edges):
         part = sales[int(begin) : int(end)]
         ordinals, period = _compressed(part["ordinal"].to_numpy())
         _, location = _compressed(part["location"].to_numpy())

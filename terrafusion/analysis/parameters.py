@@ -89,7 +89,7 @@ class SaleFilter(BaseModel):
         description="exclude sales that the county's validity or deed codes call not arm's length, "
         "and those between the same party",
     )
-    min_price: Number = Field(10_000, ge=0, le=1e12, description="exclude sales below this price, in dollars")
+    min_price: Number = Field(10_000.0, ge=0, le=1e12, description="exclude sales below this price, in dollars")
     exclude_multi_parcel: bool = Field(default=False, strict=True, description="exclude deeds of more than one parcel")
     exclude_codes: Codes = Field((), description="validity or deed codes to exclude whatever the county's map says")
     min_hold_days: Whole | None = Field(

@@ -55,9 +55,10 @@ class Catalogue:
         """Return the parameters as the analysis' own model; raises UnknownAnalysisType, InvalidParameters."""
         model = self.get(name).parameters
         try:
-            return model.model_validate(parameters)
+            checked: BaseModel = model.model_validate(parameters)
         except ValidationError as error:
             raise rejection(error, InvalidParameters, model) from error
+        return checked
 
 
 def load_catalogue(modules: Sequence[str] = ()) -> Catalogue:

@@ -76,10 +76,11 @@ def _indexed(market: Market, parameters: TrendParameters, progress: Progress) ->
     z = critical_value(parameters.confidence_level)
     rules = indexes.Rules(full=market.full, min_sales=parameters.min_sales, z=z)
     chosen = indexes.design(market.sales)
-    groups, short = indexes.indices(chosen, rules, progress)
-    overall = groups if len(market.labels) == 1 else indexes.indices(chosen.as_one_group(), rules, progress)[0]
+    groups = indexes.indices(chosen, rules, progress)
+    overall = groups if len(market.labels) == 1 else indexes.indices(chosen.as_one_group(), rules, progress)
     warnings = [*chosen.warnings]
-    if short:
+    short = len(market.labels) - groups["group_code"].n_unique()
+    if short and chosen.characteristics:
         message = f"{short} of {len(market.labels)} groups have too few sales for a constant-quality index"
         warnings.append(Caution("index_too_few_sales", message))
     return Indexed(groups, overall, chosen.characteristics, chosen.by_zip, chosen.sales.height, warnings)
@@ -104,7 +105,7 @@ def _summary(told: Headline, market: Market, indexed: Indexed) -> dict[str, Any]
     return {
         "key_finding": key_finding(told),
         "data_points_analyzed": told.sales,
-        "method": f"{_MEDIANS}; {_HEDONIC}" if indexed.characteristics else _MEDIANS,
+        "method": f"{_MEDIANS}; {_HEDONIC}" if indexed.overall.height else _MEDIANS,
         "period": market.period,
         "group_by": market.level,
         "confidence_level": told.confidence_level,
