@@ -1,4 +1,4 @@
-"""Reading cells: text as counties write it into numbers, dates and flags. What cannot be read is null."""
+"""Reading columns: text as counties write it into numbers, dates and flags. What cannot be read is null."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import polars as pl
 
 NUMBER: Final = r"^-?[$€£]?-?(\d{1,3}([, \x{a0}]\d{3})+|\d+)(\.\d*)?$"
 """A number with a currency sign or thousands separators; `1,5` is none, for nobody knows what it means."""
-ISO_DATE: Final = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
+TIMED: Final = r"^(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?$"
+"""An ISO date with a time of day, which is dropped."""
 FLAGS: Final = {"true": True, "t": True, "yes": True, "y": True, "1": True} | {
     "false": False, "f": False, "no": False, "n": False, "0": False,
 }  # fmt: skip
@@ -27,7 +28,7 @@ PLAUSIBLE: Final[dict[str, tuple[float, float]]] = {
     "stories": (0, 200),
     "parcels_in_deed": (1, 1e6),
 }
-"""Bounds, inclusive, outside which a number cannot be what its column says: it is read as unreadable."""
+"""Bounds, inclusive, outside which a number cannot be what its column says; it is null then."""
 READABLE: Final = "text, numbers, dates or true and false"
 
 
@@ -36,69 +37,91 @@ def is_readable(given: pl.DataType) -> bool:
     return not (given.is_nested() or given in (pl.Binary, pl.Object, pl.Duration, pl.Time))
 
 
-def cell(column: str, given: pl.DataType, wanted: pl.DataType) -> pl.Expr:
-    """Read a column of type ``given`` as ``wanted``."""
+def tidy(column: pl.Series) -> pl.Series:
+    """Trim text; blank text and NaN are null."""
+    if column.dtype.is_float():
+        return column.fill_nan(None)
+    if column.dtype in (pl.Categorical, pl.Enum):
+        column = column.cast(pl.String)
+    if column.dtype != pl.String:
+        return column
+    trimmed = column.str.strip_chars()
+    return trimmed.set(trimmed == "", None)
+
+
+def read(name: str, column: pl.Series, wanted: pl.DataType) -> pl.Series:
+    """Read a tidy column as the type that the schema wants of a column of this name."""
     if wanted == pl.String:
-        return zip_code(text(column, given)) if column == "zip_code" else text(column, given)
+        return zip_code(text(column)) if name == "zip_code" else text(column)
     if wanted == pl.Date:
-        return day(column, given)
+        return day(column)
     if wanted == pl.Boolean:
-        return text(column, given).str.to_lowercase().replace_strict(FLAGS, default=None, return_dtype=pl.Boolean)
-    value = number(column, given)
-    if column == "stories" and given == pl.String:
-        words = text(column, given).str.to_lowercase()
-        value = pl.coalesce(value, words.replace_strict(STORIES, default=None, return_dtype=pl.Float64))
-    return _plausible(column, value, wanted)
+        return text(column).str.to_lowercase().replace_strict(FLAGS, default=None, return_dtype=pl.Boolean)
+    value = number(column)
+    if name == "stories" and column.dtype == pl.String:
+        words = column.str.to_lowercase()
+        value = value.fill_null(words.replace_strict(STORIES, default=None, return_dtype=pl.Float64))
+    return _plausible(name, value, wanted)
 
 
-def _plausible(column: str, value: pl.Expr, wanted: pl.DataType) -> pl.Expr:
-    if column in PLAUSIBLE:
-        value = pl.when(value.is_between(*PLAUSIBLE[column])).then(value)
+def _plausible(name: str, value: pl.Series, wanted: pl.DataType) -> pl.Series:
+    if name in PLAUSIBLE:
+        value = value.set(~value.is_between(*PLAUSIBLE[name]), None)
     if wanted.is_integer():
-        return pl.when(value == value.round()).then(value).cast(wanted, strict=False)
+        return value.set(value != value.round(), None).cast(wanted, strict=False)
     return value
 
 
-def text(column: str, given: pl.DataType) -> pl.Expr:
-    """Read any column as text, trimmed; blank is null, and a whole number has no decimal point."""
-    value = pl.col(column)
-    if given.is_float():
-        value = pl.when(value == value.round()).then(value.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(
-            value.fill_nan(None).cast(pl.String)
-        )  # fmt: skip
-    trimmed = value.cast(pl.String).str.strip_chars()
-    return pl.when(trimmed != "").then(trimmed)
+def text(column: pl.Series) -> pl.Series:
+    """Read any column as text; a whole number has no decimal point."""
+    if not column.dtype.is_float():
+        return column.cast(pl.String)
+    whole = (column == column.round()) & (column.abs() < 2**53)
+    return (
+        column.cast(pl.Int64, strict=False)
+        .cast(pl.String)
+        .zip_with(whole.fill_null(value=False), column.cast(pl.String))
+    )
 
 
-def number(column: str, given: pl.DataType) -> pl.Expr:
-    """Read a number; currency signs and thousands separators are understood, infinity and NaN are none."""
-    if given.is_numeric():
-        value = pl.col(column).cast(pl.Float64)
-    else:
-        written = text(column, given)
-        bare = pl.when(written.str.contains(NUMBER)).then(written.str.replace_all(r"[^0-9.-]", ""))
-        value = pl.coalesce(written.cast(pl.Float64, strict=False), bare.cast(pl.Float64, strict=False))
-    return pl.when(value.is_finite()).then(value)
+def number(column: pl.Series) -> pl.Series:
+    """Read a number; currency signs and thousands separators are understood, infinity is none."""
+    value = column.cast(pl.Float64, strict=False)
+    odd = value.is_null() & column.is_not_null()
+    if column.dtype == pl.String and odd.any():
+        written = column.set(~odd, None)
+        bare = written.set(~written.str.contains(NUMBER), None).str.replace_all(r"[^0-9.-]", "")
+        value = value.fill_null(bare.cast(pl.Float64, strict=False))
+    return value.set(~value.is_finite(), None) + 0.0  # so that there is one zero, not two
 
 
-def day(column: str, given: pl.DataType) -> pl.Expr:
+def day(column: pl.Series) -> pl.Series:
     """Read a date: ISO 8601 text, with or without a time of day, or a column of dates."""
-    if given == pl.Date:
-        return pl.col(column)
-    if isinstance(given, pl.Datetime):
-        return pl.col(column).dt.date()
-    written = text(column, given)
-    iso = pl.when(written.str.contains(ISO_DATE)).then(written.str.slice(0, 10))
-    return iso.str.to_date("%Y-%m-%d", strict=False)
+    if isinstance(column.dtype, pl.Datetime):
+        return column.dt.date()
+    if column.dtype != pl.String:
+        return column.cast(pl.Date, strict=False) if column.dtype == pl.Date else _none(column, pl.Date())
+    value = _iso(column)
+    odd = value.is_null() & column.is_not_null()
+    return value.fill_null(_iso(column.set(~odd, None).str.extract(TIMED))) if odd.any() else value
 
 
-def middle_of_year(year: pl.Expr) -> pl.Expr:
+def _iso(column: pl.Series) -> pl.Series:
+    full = column.set(column.str.len_bytes() != len("2014-05-31"), None)
+    return full.str.to_date("%Y-%m-%d", strict=False)
+
+
+def _none(column: pl.Series, kind: pl.DataType) -> pl.Series:
+    return pl.Series(column.name, [None], kind).new_from_index(0, column.len())
+
+
+def middle_of_year(year: pl.Series) -> pl.Series:
     """Return 1 July, the day of a sale of which only the year is known."""
-    whole = pl.when(year.is_between(1, 9999) & (year == year.round())).then(year)
-    return pl.when(whole.is_not_null()).then(pl.date(whole.cast(pl.Int32), 7, 1))
+    whole = year.set(~year.is_between(1, 9999) | (year != year.round()), None).cast(pl.Int32)
+    return whole.to_frame("year").select(pl.when(whole.is_not_null()).then(pl.date("year", 7, 1))).to_series()
 
 
-def zip_code(written: pl.Expr) -> pl.Expr:
+def zip_code(written: pl.Series) -> pl.Series:
     """Cut ZIP+4 to five digits, and give back the leading zeros that spreadsheets drop."""
     plain = written.str.replace(r"^(\d{5})-?\d{4}$", "$1")
-    return pl.when(plain.str.contains(r"^\d{3,4}$")).then(plain.str.zfill(5)).otherwise(plain)
+    return plain.str.zfill(5).zip_with(plain.str.contains(r"^\d{3,4}$").fill_null(value=False), plain)

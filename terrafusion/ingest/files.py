@@ -31,6 +31,8 @@ def open_table(path: Path) -> pl.DataFrame:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise refuse(path, f"its name ends in {path.suffix!r}", allowed=f"it must end in {' or '.join(READERS)}")
+    if not path.is_file():
+        raise refuse(path, "there is no such file", allowed=f"name one that ends in {' or '.join(READERS)}")
     try:
         table = reader(path)
     except NoDataError as error:

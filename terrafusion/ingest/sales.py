@@ -18,6 +18,8 @@ from terrafusion.ingest.identity import derive_ids
 
 YEAR: Final = "sale_year"
 KNOWN: Final = (*SALES_SCHEMA, YEAR)
+REQUIRED: Final = ("parcel_number", "sale_date", "sale_price")
+ROW: Final = "number of the row"
 FIRST_DAY, LAST_DAY = date(1800, 1, 1), date(2199, 12, 31)
 REJECTED_SCHEMA: Final[dict[str, pl.DataType]] = {
     "row": pl.UInt32(),
@@ -32,7 +34,7 @@ class Rule(NamedTuple):
 
     reason: str
     column: str
-    broken: pl.Expr
+    broken: pl.Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +55,17 @@ class SalesFile:
 
 
 def read_sales(path: Path) -> SalesFile:
-    """Read a file of sales; repeated rows stay. Raises UnreadableFile where no row can be used for want of columns."""
+    """Read a file of sales; repeated rows stay. Raises UnreadableFile where it lacks a column, or is none of sales."""
     table = open_table(path)
     _check_columns(path, table.schema)
-    rules = _rules(table.schema)
-    read = table.lazy().select(*_columns(table.schema, rules)).filter(~pl.col("blank")).drop("blank").collect()
-    good = read.filter(pl.col("fault").is_null())
-    sales = derive_ids(good).select(*SALES_SCHEMA, "attributes", "row")
-    return SalesFile(read.height, sales, _rejected(table, read, rules), _warnings(good))
+    given = table.select(cells.tidy(column) for column in table).with_row_index(ROW, offset=1)
+    given = given.filter(~pl.all_horizontal(pl.exclude(ROW).is_null()))
+    values = _values(given)
+    faults = _faults(given, values)
+    good = faults["reason"].is_null()
+    read = values.with_columns(_attributes(given, values), given[ROW].alias("row")).filter(good)
+    rejected = _rejected(given.filter(~good), faults.filter(~good))
+    return SalesFile(given.height, derive_ids(read), rejected, _warnings(given.filter(good), read))
 
 
 def without_repeats(file: SalesFile) -> SalesFile:
@@ -93,120 +98,105 @@ def _check_columns(path: Path, given: Mapping[str, pl.DataType]) -> None:
             )
 
 
-def _columns(given: Mapping[str, pl.DataType], rules: Sequence[Rule]) -> list[pl.Expr]:
-    """Every column of the schema, what else the row says, and the first rule that it breaks."""
-    values = {name: _value(name, given).alias(name) for name in SALES_SCHEMA}
-    broken = [pl.when(rule.broken).then(pl.lit(number, pl.UInt8)) for number, rule in enumerate(rules)]
-    return [
-        *values.values(),
-        *(lost.alias(f"lost_{name}") for name, lost in _lost(given).items()),
-        _attributes(given).alias("attributes"),
-        pl.coalesce(broken).alias("fault"),
-        pl.all_horizontal(pl.all().is_null()).alias("blank"),
-        pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).alias("row"),
-    ]
+def _values(given: pl.DataFrame) -> pl.DataFrame:
+    """Read every column of the schema; null is what is not there or cannot be read."""
+    values = {name: _value(given, name) for name in SALES_SCHEMA}
+    if YEAR in given.columns:
+        year = cells.middle_of_year(cells.number(given[YEAR]))
+        from_year = _missing(given, "sale_date") & year.is_not_null()
+        values["sale_date"] = values["sale_date"].zip_with(~from_year, year)
+        values["year_only"] = values["year_only"].fill_null(value=False) | from_year
+    values["year_only"] = values["year_only"].fill_null(value=False)
+    return pl.DataFrame(values)
 
 
-def _value(name: str, given: Mapping[str, pl.DataType]) -> pl.Expr:
-    if name == "sale_date":
-        return _date(given)
-    if name == "year_only":
-        stated = _read(name, given).fill_null(value=False)
-        return stated | (_written("sale_date", given).is_null() & _date(given).is_not_null())
-    return _read(name, given)
+def _value(given: pl.DataFrame, name: str) -> pl.Series:
+    if name in given.columns:
+        return cells.read(name, given[name], SALES_SCHEMA[name])
+    return pl.Series([None], dtype=SALES_SCHEMA[name]).new_from_index(0, given.height)
 
 
-def _read(name: str, given: Mapping[str, pl.DataType]) -> pl.Expr:
-    wanted = SALES_SCHEMA[name]
-    return cells.cell(name, given[name], wanted) if name in given else pl.lit(None, wanted)
+def _missing(given: pl.DataFrame, name: str) -> pl.Series:
+    absent = pl.Series([True]).new_from_index(0, given.height)
+    return given[name].is_null() if name in given.columns else absent
 
 
-def _written(name: str, given: Mapping[str, pl.DataType]) -> pl.Expr:
-    return cells.text(name, given[name]) if name in given else pl.lit(None, pl.String)
+def _faults(given: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
+    """Return ``column`` and ``reason`` of the first rule that each row breaks; null where it breaks none."""
+    rules = [rule for rule in _rules(given, values) if rule.broken.any()]
+    broken = {str(number): rule.broken for number, rule in enumerate(rules)}
+    nothing = pl.lit(None, pl.String)
+    frame = pl.DataFrame({ROW: given[ROW]} | broken).with_columns(
+        column=pl.coalesce(*(pl.when(str(n)).then(pl.lit(rule.column)) for n, rule in enumerate(rules)), nothing),
+        reason=pl.coalesce(*(pl.when(str(n)).then(pl.lit(rule.reason)) for n, rule in enumerate(rules)), nothing),
+    )
+    return frame.select("column", "reason")
 
 
-def _date(given: Mapping[str, pl.DataType]) -> pl.Expr:
-    if YEAR not in given:
-        return _read("sale_date", given)
-    year = cells.middle_of_year(cells.number(YEAR, given[YEAR]))
-    return pl.coalesce(_read("sale_date", given), pl.when(_written("sale_date", given).is_null()).then(year))
-
-
-def _rules(given: Mapping[str, pl.DataType]) -> list[Rule]:
+def _rules(given: pl.DataFrame, values: pl.DataFrame) -> list[Rule]:
     """Return the rules in the order in which a row is told of them: one row, one reason."""
-    price, written_price = _read("sale_price", given), _written("sale_price", given)
-    dated, written_date, written_year = _date(given), _written("sale_date", given), _written(YEAR, given)
-    when = "sale_date" if "sale_date" in given else YEAR
-    texts = [name for name, kind in given.items() if kind == pl.String]
+    when = "sale_date" if "sale_date" in given.columns else YEAR
+    no_date = _missing(given, "sale_date") & _missing(given, YEAR)
+    date_, price = values["sale_date"], values["sale_price"]
     return [
-        *(Rule("nul_character", name, pl.col(name).str.contains("\0", literal=True)) for name in texts),
-        Rule("missing_parcel", "parcel_number", _read("parcel_number", given).is_null()),
-        Rule("missing_date", when, written_date.is_null() & written_year.is_null()),
-        Rule("bad_date", "sale_date", written_date.is_not_null() & dated.is_null()),
-        Rule("bad_year", YEAR, dated.is_null()),
-        Rule("date_out_of_range", when, ~dated.is_between(FIRST_DAY, LAST_DAY)),
-        Rule("missing_price", "sale_price", written_price.is_null()),
+        *(
+            Rule("nul_character", text.name, text.str.contains("\0", literal=True))
+            for text in given.select(pl.col(pl.String))
+        ),
+        Rule("missing_parcel", "parcel_number", values["parcel_number"].is_null()),
+        Rule("missing_date", when, no_date),
+        Rule("bad_date", "sale_date", date_.is_null() & ~_missing(given, "sale_date")),
+        Rule("bad_year", YEAR, date_.is_null() & ~no_date),
+        Rule("date_out_of_range", when, ~date_.is_between(FIRST_DAY, LAST_DAY)),
+        Rule("missing_price", "sale_price", given["sale_price"].is_null()),
         Rule("price_not_a_number", "sale_price", price.is_null()),
         Rule("price_not_positive", "sale_price", price <= 0),
     ]
 
 
-def _rejected(table: pl.DataFrame, read: pl.DataFrame, rules: Sequence[Rule]) -> pl.DataFrame:
-    names = pl.DataFrame(
-        {"fault": range(len(rules)), "column": [r.column for r in rules], "reason": [r.reason for r in rules]},
-        schema={"fault": pl.UInt8, "column": pl.String, "reason": pl.String},
-    )
-    faults = read.select("row", "fault").drop_nulls("fault").join(names, on="fault", how="left", maintain_order="left")
-    given = (
-        table[(faults["row"] - 1).to_list()].with_columns(faults["column"].alias("told of")) if faults.height else None
-    )
-    if given is None:
-        return pl.DataFrame(schema=REJECTED_SCHEMA)
-    blamed = [name for name in dict.fromkeys(faults["column"]) if name in table.columns]
-    value = [pl.when(pl.col("told of") == name).then(pl.col(name).cast(pl.String, strict=False)) for name in blamed]
-    return faults.with_columns(given.select(pl.coalesce(value)).to_series().alias("value")).select(*REJECTED_SCHEMA)
+def _rejected(given: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
+    """Tell each rejected row's number, column, reason and what stood there."""
+    blamed = [name for name in faults["column"].unique() if name in given.columns]
+    stood = [pl.when(faults["column"] == name).then(pl.col(name).cast(pl.String)) for name in blamed]
+    told = given.with_columns(pl.coalesce(*stood, pl.lit(None, pl.String)).alias(ROW + " told"))
+    return faults.with_columns(row=given[ROW], value=told[ROW + " told"]).select(*REJECTED_SCHEMA)
 
 
-def _lost(given: Mapping[str, pl.DataType]) -> dict[str, pl.Expr]:
-    """Return the text of optional cells that say something which cannot be read."""
-    optional = [name for name in SALES_SCHEMA if name in given and SALES_SCHEMA[name] != pl.String]
-    return {
-        name: pl.when(_read(name, given).is_null()).then(_written(name, given))
-        for name in optional
-        if name not in ("sale_date", "sale_price")
-    }
+def _lost(given: pl.DataFrame, values: pl.DataFrame) -> dict[str, pl.Series]:
+    """Return the cells of optional columns that say something which cannot be read."""
+    optional = [name for name in given.columns if name in SALES_SCHEMA and name not in REQUIRED]
+    lost = {name: cells.text(given[name]).set(values[name].is_not_null(), None) for name in optional}
+    return {name: cell for name, cell in lost.items() if cell.null_count() < cell.len()}
 
 
-def _attributes(given: Mapping[str, pl.DataType]) -> pl.Expr:
+def _attributes(given: pl.DataFrame, values: pl.DataFrame) -> pl.Series:
     """Return, as JSON, the columns that nobody knows and the cells that could not be read; null for neither."""
-    others = {name: _plain(name, kind) for name, kind in given.items() if name not in KNOWN} | _lost(given)
-    if not others:
-        return pl.lit(None, pl.String)
+    others = {name: _plain(given[name]) for name in given.columns if name not in (*KNOWN, ROW)} | _lost(given, values)
     members = [
-        pl.when(value.is_not_null()).then(pl.struct(value.alias(name)).struct.json_encode().str.slice(1).str.head(-1))
-        for name, value in others.items()
+        pl.when(pl.col(name).is_not_null()).then(pl.struct(name).struct.json_encode().str.slice(1).str.head(-1))
+        for name in others
     ]
-    joined = pl.concat_str(members, separator=",", ignore_nulls=True)
-    return pl.when(joined != "").then(pl.concat_str(pl.lit("{"), joined, pl.lit("}")))
+    joined = pl.concat_str(members, separator=",", ignore_nulls=True) if members else pl.lit("")
+    frame = pl.DataFrame({ROW: given[ROW]} | others).select(ROW, joined=joined)
+    return frame.select(
+        attributes=pl.when(pl.col("joined") != "").then(pl.concat_str(pl.lit("{"), "joined", pl.lit("}")))
+    ).to_series()
 
 
-def _plain(name: str, kind: pl.DataType) -> pl.Expr:
-    value = pl.col(name)
-    if kind == pl.String:
-        return cells.text(name, kind)
-    if kind.is_float():
-        return pl.when(value.is_finite()).then(value)
-    return value if kind.is_integer() or kind == pl.Boolean or kind.is_nested() else value.cast(pl.String, strict=False)
+def _plain(column: pl.Series) -> pl.Series:
+    """Return a column as JSON can say it."""
+    if column.dtype.is_float():
+        return column.set(column.is_infinite(), None)
+    sayable = column.dtype.is_integer() or column.dtype.is_nested() or column.dtype in (pl.Boolean, pl.String)
+    return column if sayable else column.cast(pl.String, strict=False)
 
 
-def _warnings(good: pl.DataFrame) -> list[Caution]:
+def _warnings(given: pl.DataFrame, values: pl.DataFrame) -> list[Caution]:
     found = []
-    years = int(good["year_only"].sum())
+    years = int(values["year_only"].sum())
     if years:
         found.append(Caution("year_only_dates", f"Of {years:,} sales only the year is known; they count as of 1 July."))
-    for name in good.columns:
-        lost = good.height - good[name].null_count() if name.startswith("lost_") else 0
-        if lost:
-            column = name.removeprefix("lost_")
-            found.append(Caution("unreadable_cells", f"{column} cannot be read in {lost:,} rows; it is missing there."))
+    for name, lost in _lost(given, values).items():
+        rows = lost.len() - lost.null_count()
+        found.append(Caution("unreadable_cells", f"{name} cannot be read in {rows:,} rows; it is missing there."))
     return found

@@ -55,6 +55,7 @@ WITH gone AS (
 SELECT count(*) AS removed FROM gone
 """
 SNAPSHOT: Final = f"SELECT {_listed(SALES_SCHEMA)} FROM {property_sales.name} WHERE county_id = $1"  # noqa: S608
+COUNT: Final = "SELECT count(*) AS n FROM property_sales WHERE county_id = $1"
 PROFILE: Final = """
 WITH fresh AS (
     INSERT INTO county_profiles (county_id, profile) VALUES ($1, $2::jsonb) ON CONFLICT DO NOTHING RETURNING profile
@@ -98,7 +99,7 @@ def load_sales(url: URL, objects: Objects, county_id: str, sales: pl.DataFrame, 
         _lock(cursor, county_id)
         counts = _merge(cursor, county_id, sales, replace=replace)
         profile = CountyProfile.model_validate_json(_profile(cursor, county_id))
-        rows = _all_sales(cursor, county_id)
+        rows = _all_sales(cursor, county_id, sales)
         version, location = write_snapshot(objects, county_id, encode(rows, profile))
         is_new = _publish(cursor, county_id, version, location, profile=profile, rows=rows)
         connection.commit()
@@ -130,7 +131,10 @@ def _profile(cursor: dbapi.Cursor, county_id: str) -> str:
     return str(_ask(cursor, PROFILE, county_id, default).item(0, "profile"))
 
 
-def _all_sales(cursor: dbapi.Cursor, county_id: str) -> pl.DataFrame:
+def _all_sales(cursor: dbapi.Cursor, county_id: str, loaded: pl.DataFrame) -> pl.DataFrame:
+    """Return the county's sales; when there are no others than those just loaded, they need not be read back."""
+    if _ask(cursor, COUNT, county_id).item() == loaded.height:
+        return loaded
     return _ask(cursor, SNAPSHOT, county_id).cast(pl.Schema(SALES_SCHEMA))
 
 
