@@ -1,0 +1,110 @@
+"""`terrafusion demo`: the whole system in a temporary folder, with real requests, and what comes of them."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from terrafusion.cli.configuration import read_settings
+from terrafusion.cli.dev import in_foreground, say
+from terrafusion.cli.output import Json, emit, stdout
+
+if TYPE_CHECKING:
+    from models.messages import AnalysisRequest
+    from terrafusion.embedded.system import System
+
+REQUESTS: Final = (
+    {"county_id": "king_wa", "analysis_type": "price_trend_by_zip", "parameters": {"period": "quarter"}},
+    {"county_id": "lucas_oh", "analysis_type": "trend_analysis", "parameters": {"period": "year"}},
+    {
+        "county_id": "king_wa",
+        "analysis_type": "trend_analysis",
+        "parameters": {"period": "year", "group_by": ["bedrooms"]},
+    },
+    {"county_id": "king_wa", "analysis_type": "FAILING_ANALYSIS_SIM"},
+)
+"""Three analyses and the drill: it fails, as an analysis can, so that one sees how that looks."""
+INTERRUPTED: Final = 130
+"""The exit code of what Ctrl-C ended."""
+
+
+def add(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(demo)
+
+
+def demo(
+    *,
+    keep: Annotated[bool, typer.Option("--keep", help="Stay up after the results until Ctrl-C.")] = False,
+    json: Json = False,
+) -> None:
+    """Start everything in a temporary folder, send real requests, show progress and results, and clear it away."""
+    folder = Path(tempfile.mkdtemp(prefix="terrafusion-demo-"))
+    outcome: list[dict[str, Any]] = []
+    ended = in_foreground(_demonstrate(_system(folder), outcome, keep=keep, json=json))
+    shutil.rmtree(folder)
+    if not ended:
+        say("Everything is stopped.")
+        raise typer.Exit(0 if keep and outcome else INTERRUPTED)
+    if not all(as_expected(job) for job in outcome):
+        raise typer.Exit(1)
+
+
+def _system(folder: Path) -> System:
+    """Put together a system that is embedded whatever the environment says: a demo touches nothing else."""
+    from terrafusion.embedded.system import Extent, System  # noqa: PLC0415 - slow to import, as all it stands on
+
+    own = {"database_url": None, "kafka_bootstrap": None, "results_url": None}
+    return System(read_settings(data_dir=folder).model_copy(update=own), Extent(), say)
+
+
+async def _demonstrate(system: System, outcome: list[dict[str, Any]], *, keep: bool, json: bool) -> None:
+    from terrafusion.cli.conversation import converse, results  # noqa: PLC0415
+
+    async with system.running():
+        watch = asyncio.create_task(system.watch())
+        addresses = system.addresses()
+        jobs = await converse(addresses["kafka_bootstrap"], _requests())
+        outcome += await results(addresses["http_url"], jobs)
+        _show(outcome, addresses["http_url"], json=json)
+        say(_farewell(addresses, keep=keep))
+        if keep:
+            await watch
+        watch.cancel()
+
+
+def _requests() -> Sequence[AnalysisRequest]:
+    from uuid import uuid4  # noqa: PLC0415
+
+    from models.messages import AnalysisRequest  # noqa: PLC0415
+
+    return [AnalysisRequest(job_id=uuid4(), correlation_id="demo", **request) for request in REQUESTS]
+
+
+def _show(outcome: Sequence[dict[str, Any]], http_url: str, *, json: bool) -> None:
+    from terrafusion.cli.report import report  # noqa: PLC0415
+
+    if json:
+        emit({"http_url": http_url, "jobs": outcome})
+        return
+    for job in outcome:
+        stdout.print(report(job), highlight=False)
+
+
+def _farewell(addresses: dict[str, Any], *, keep: bool) -> str:
+    if keep:
+        return f"Status page: {addresses['http_url']}/   Files: {addresses['data_dir']}   Ctrl-C stops all of it."
+    return f"Status page: {addresses['http_url']}/ (while this runs; `make demo KEEP=1` keeps it up). Stopping."
+
+
+def as_expected(job: dict[str, Any]) -> bool:
+    """Say whether a job of the demo ended as it should; the drill should fail."""
+    if job["analysis_type"] == "FAILING_ANALYSIS_SIM":
+        return bool(job["failure_reason"] == "simulated_failure")
+    return bool(job["status"] == "COMPLETED")

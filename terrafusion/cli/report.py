@@ -1,0 +1,144 @@
+"""A job's answer for the eyes: tables of prices with counts and intervals, changes side by side, small charts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+TICKS: Final = "▁▂▃▄▅▆▇█"
+EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
+ROWS: Final = 12
+"""Groups that are shown, those with the most sales first."""
+BAR: Final = 24
+CHART: Final = 20
+GROUPS: Final = {"zip_code": "ZIP"}
+NONE: Final = (None, None)
+
+Row = Mapping[str, Any]
+
+
+def report(job: Row) -> RenderableType:
+    """Return what a person wants to read of a finished job, which is a body of ``GET …/results/{job_id}``."""
+    title = Rule(Text(f"{job['analysis_type']} · {job['county_id']}", "bold"), align="left", characters="─")
+    result = job["result"]
+    if result is None:
+        reason = f" ({job['failure_reason']})" if job["failure_reason"] else ""
+        return Group(title, Text(f"{job['status']}{reason}: {job['message']}", "red"), "")
+    return Group(title, Text(result["result_summary"]["key_finding"]), "", *_parts(result), "")
+
+
+def _parts(result: Row) -> Iterator[RenderableType]:
+    rows, trends = result["rows"], result["trends"]
+    if len(rows) > 1:
+        yield _by_group(result, sorted(rows, key=lambda row: (-row["sales"], row["group"]))[:ROWS])
+    elif trends:
+        yield _by_period(result)
+    if len(rows) > ROWS:
+        yield Text(f"{len(rows) - ROWS} more groups with fewer sales are in the file.", "dim")
+    for warning in result["warnings"]:
+        yield Text(f"Note: {warning['message']}.", "dim")
+    yield Text(f"File: {result['result_data_location']}", "dim", overflow="fold")
+
+
+def _by_group(result: Row, rows: Sequence[Row]) -> Table:
+    points = {group: list(of) for group, of in groupby(result["trends"], itemgetter("group"))}
+    periods = _thinned(sorted({point["period"] for point in result["trends"]}))
+    summary = result["result_summary"]
+    first, last = summary["first_period"], summary["last_period"]
+    table = _table(GROUPS.get(summary["group_by"], summary["group_by"]))
+    for name in ("sales", f"n\n{last}", "median\nprice", _interval(summary), "raw\nmedian", "const.\nquality"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column(f"{_measure(result)}\n{first} to {last}", no_wrap=True)
+    for row in rows:
+        mine = {point["period"]: point for point in points[row["group"]]}
+        name = (
+            row["group"] if (row["first_period"], row["last_period"]) in ((first, last), NONE) else row["group"] + " *"
+        )
+        changes = (row["raw_change_pct"], row["constant_quality_change_pct"])
+        chart = sparkline([_height(mine.get(period)) for period in periods])
+        table.add_row(name, f"{row['sales']:,}", *_prices(mine.get(last)), *map(_change, changes), chart)
+    if any(row["first_period"] not in (first, None) or row["last_period"] not in (last, None) for row in rows):
+        _caption(table, f"* changes not from {first} to {last}: too few sales at an end")
+    return table
+
+
+def _by_period(result: Row) -> Table:
+    table = _table("period")
+    for name in ("n", "median\nprice", _interval(result["result_summary"]), "index"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("median\nprice", no_wrap=True)
+    points = result["trends"]
+    largest = max((point["median_price"] or 0 for point in points), default=0)
+    for point in points:
+        index = "" if point["index"] is None else f"{point['index']:.1f}"
+        name = point["period"] + (" *" if point["partial"] else "")
+        table.add_row(name, *_prices(point), index, bar(point["median_price"] or 0, largest))
+    if any(point["partial"] for point in points):
+        _caption(table, "* not a full period")
+    return table
+
+
+def _table(first_column: str) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", caption_justify="left")
+    table.add_column(first_column, no_wrap=True)
+    return table
+
+
+def _caption(table: Table, text: str) -> None:
+    table.caption = Text(text, "dim")
+
+
+def _interval(summary: Row) -> str:
+    return f"{summary['confidence_level'] * 100:g}%\ninterval"
+
+
+def _thinned(periods: Sequence[str]) -> Sequence[str]:
+    """Keep every n-th period, the last one among them, so that a chart is at most `CHART` characters wide."""
+    step = -(-len(periods) // CHART)
+    return periods[::-step][::-1]
+
+
+def _measure(result: Row) -> str:
+    return "index" if any(point["index"] for point in result["trends"]) else "median price"
+
+
+def _height(point: Row | None) -> float | None:
+    return None if point is None else point["index"] or point["median_price"]
+
+
+def _prices(point: Row | None) -> tuple[str, str, str]:
+    """Return count, median and interval of a point; a suppressed one has but its count."""
+    if point is None:
+        return "0", "", ""
+    low, high = point["median_ci_low"], point["median_ci_high"]
+    interval = "" if low is None or high is None else f"{low / 1000:,.0f}-{high / 1000:,.0f}k"
+    median = point["median_price"]
+    return f"{point['sales_volume']:,}", "" if median is None else f"${median:,.0f}", interval
+
+
+def _change(change: float | None) -> str:
+    return "" if change is None else f"{change:+.1f}%"
+
+
+def sparkline(values: Sequence[float | None]) -> str:
+    """Draw values as one character each, from the lowest to the highest; a gap where there is none."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    low, span = min(known), (max(known) - min(known)) or 1.0
+    top = len(TICKS) - 1
+    return "".join(" " if value is None else TICKS[round((value - low) / span * top)] for value in values)
+
+
+def bar(value: float, largest: float, *, width: int = BAR) -> str:
+    """Draw a value as a bar, ``width`` characters for the largest, exact to an eighth of a character."""
+    eighths = round(value / largest * width * 8) if largest else 0
+    whole, rest = divmod(eighths, 8)
+    return (EIGHTHS[8] * whole + EIGHTHS[rest]).rstrip()
