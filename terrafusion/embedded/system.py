@@ -20,7 +20,7 @@ from terrafusion.embedded.postgres import EmbeddedPostgres
 from terrafusion.embedded.processes import Server, is_free
 from terrafusion.embedded.workers import WorkerProcess
 from terrafusion.errors import Misconfigured
-from terrafusion.ingest.samples import load_samples
+from terrafusion.samples import load_samples
 from terrafusion.settings import Settings
 
 LASTING_SECONDS: Final = 10
