@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import groupby
 from typing import Any, Final
 
 Point = Mapping[str, Any]
@@ -17,7 +18,9 @@ LEFT: Final = 64.0
 RIGHT: Final = 14.0
 GAP: Final = 34.0
 MOST_DOTS: Final = 60
-MOST_LABELS: Final = 8
+MOST_LABELS: Final = 9
+MIN_YEARS: Final = 4
+"""From so many years on, the time axis is marked where each year begins."""
 MIN_SPREAD: Final = 1e-9
 
 
@@ -260,7 +263,9 @@ def _dots(points: Points, values: Numbers, axis: Axis, words: Words) -> Iterator
 
 def _periods(points: Points) -> Sequence[Tick]:
     named = [Tick(x, name) for x, name in zip(points.xs, points.names(), strict=True) if name]
-    return named[:: max(1, math.ceil(len(named) / MOST_LABELS))]
+    years = [next(ticks) for _, ticks in groupby(named, key=lambda tick: tick.text[:4])]
+    shown = [Tick(tick.at, tick.text[:4]) for tick in years] if len(years) >= MIN_YEARS else named
+    return shown[:: max(1, math.ceil(len(shown) / MOST_LABELS))]
 
 
 def _number(value: Any) -> float | None:

@@ -24,7 +24,6 @@ COLUMNS: Final = (
     "mom",
     "yoy",
     "median_price_per_sqft",
-    "dollar_volume",
 )
 MOST_GROUPS: Final = 12
 MOST_LISTED: Final = 300

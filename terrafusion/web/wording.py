@@ -16,6 +16,7 @@ CHANGES: Final = ("mom", "yoy", "change", "growth")
 SHARES: Final = ("share", "confidence_level")
 PERCENTAGES: Final = ("pct",)
 POINTS: Final = ("pct_points",)
+INDEX: Final = ("index", "index_ci_low", "index_ci_high")
 ABBREVIATIONS: Final = {
     "mom": "Month on month",
     "yoy": "Year on year",
@@ -23,7 +24,6 @@ ABBREVIATIONS: Final = {
     "p75": "75th percentile",
     "ci": "interval",
     "sqft": "sq ft",
-    "pct": "",
     "n": "Number",
 }
 MOST_FACTS: Final = 80
@@ -37,9 +37,9 @@ def instant(value: datetime | None) -> str:
 def duration(value: timedelta) -> str:
     """Write how long something took, in at most two units."""
     seconds = max(value.total_seconds(), 0.0)
-    if seconds < 1:
+    if round(seconds, 3) < 1:
         return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:  # noqa: PLR2004
+    if round(seconds, 1) < 60:  # noqa: PLR2004
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -51,7 +51,8 @@ def duration(value: timedelta) -> str:
 
 def label(name: str) -> str:
     """Make a column's or field's name readable."""
-    words = " ".join(filter(None, (ABBREVIATIONS.get(word, word) for word in name.split("_"))))
+    stem = name.removesuffix("_pct_points").removesuffix("_pct")
+    words = " ".join(ABBREVIATIONS.get(word, word) for word in stem.split("_"))
     return words[:1].upper() + words[1:]
 
 
@@ -78,7 +79,7 @@ def _number(value: float, name: str) -> str:
         return f"{value:+.1f}%" if "change" in name or "_ci_" in name else f"{value:.1f}%"
     if _ends(name, POINTS):
         return f"{value:+.1f} points"
-    return _plain(value, name)
+    return f"{value:.1f}" if name in INDEX else _plain(value, name)
 
 
 def _plain(value: float, name: str) -> str:

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from terrafusion.web.wording import NOTHING, bounds, duration, estimates, facts, figure, instant, label
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "text"),
+    [
+        (None, "median_price", NOTHING),
+        (450_000.4, "median_price", "$450,000"),
+        (-1200.0, "difference_usd", "-$1,200"),
+        (253.8, "median_price_per_sqft", "$254"),
+        (390_000.0, "median_ci_low", "$390,000"),
+        (0.0312, "mom", "+3.1%"),
+        (-0.0312, "yoy", "-3.1%"),
+        (0.7346, "thin_cell_share", "73.5%"),
+        (57.94, "constant_quality_change_pct", "+57.9%"),
+        (52.9, "constant_quality_ci_low_pct", "+52.9%"),
+        (12.0, "gross_adjustment_pct", "12.0%"),
+        (7.108, "difference_pct_points", "+7.1 points"),
+        (107.52, "index", "107.5"),
+        (43313, "data_points_analyzed", "43,313"),
+        (2014, "roll_year", "2014"),
+        (17.81456, "cod", "17.81"),
+        (12345.6, "weight", "12,346"),
+        (True, "valid", "yes"),
+        (False, "valid", "no"),
+        (["a", "b"], "flags", '["a","b"]'),
+        ("98103", "zip_code", "98103"),
+        ("", "note", NOTHING),
+    ],
+)
+def test_a_figure_is_written_as_its_name_says(value, name, text):
+    assert figure(value, name) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1, "0 ms"),
+        (0.0042, "4 ms"),
+        (1.04, "1.0 s"),
+        (59.94, "59.9 s"),
+        (0.9999, "1.0 s"),
+        (59.99, "1 min 0 s"),
+        (60, "1 min 0 s"),
+        (3599.6, "1 h 0 min"),
+        (86399.9, "1 d 0 h"),
+        (90_000, "1 d 1 h"),
+    ],
+)
+def test_a_duration_has_at_most_two_units(seconds, text):
+    assert duration(timedelta(seconds=seconds)) == text
+
+
+def test_an_instant_is_in_utc():
+    assert instant(datetime(2026, 3, 1, 1, 30, tzinfo=timezone(timedelta(hours=2)))) == "2026-02-28 23:30:00 UTC"
+    assert instant(datetime(2026, 3, 1, tzinfo=UTC)) == "2026-03-01 00:00:00 UTC"
+
+
+def test_labels_are_readable():
+    assert label("median_price_per_sqft") == "Median price per sq ft"
+    assert label("mom") == "Month on month"
+    assert label("raw_change_pct") == "Raw change"
+    assert label("difference_pct_points") == "Difference"
+
+
+def test_the_ends_of_an_interval_are_found_by_their_names():
+    names = {"a_change_pct", "a_ci_low_pct", "a_ci_high_pct", "median_price", "median_ci_low", "median_ci_high", "prd"}
+    assert bounds("a_change_pct", names) == ("a_ci_low_pct", "a_ci_high_pct")
+    assert bounds("median_price", names) == ("median_ci_low", "median_ci_high")
+    assert bounds("prd", names) is None
+
+
+def test_an_estimate_stands_with_its_interval():
+    values = {
+        "prd": 1.05,
+        "prd_ci_low": 1.03,
+        "prd_ci_high": 1.06,
+        "cod": 17.8,
+        "cod_ci_low": None,
+        "cod_ci_high": 19.0,
+    }
+    assert list(estimates(values, values)) == [("prd", "1.05", "1.03 to 1.06"), ("cod", "17.8", "")]
+
+
+def test_nested_values_are_flattened_and_bounded():
+    assert facts({"excluded": {"too_cheap": 2}, "none": {}}) == [("Excluded: Too cheap", "2"), ("None", "{}")]
+    assert len(facts({str(n): n for n in range(1000)})) == 80
