@@ -23,6 +23,7 @@ class Api:
 
     def __init__(self, deps: WebDeps) -> None:
         self._deps = deps
+        self._types = [analysis_body(analysis) for analysis in deps.catalogue]
 
     async def run(self, request: Request) -> Response:
         """Accept a request: 202 and the job."""
@@ -57,7 +58,7 @@ class Api:
     async def types(self, request: Request) -> Response:
         """Answer the catalogue of analyses."""
         read_query(request, NoQuery)
-        return json_response({"types": [analysis_body(analysis) for analysis in self._deps.catalogue]})
+        return json_response({"types": self._types})
 
     async def counties(self, request: Request) -> Response:
         """Answer which counties are loaded."""

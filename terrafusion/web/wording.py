@@ -64,9 +64,15 @@ def figure(value: Any, name: str = "") -> str:
         return "yes" if value else "no"
     if isinstance(value, int | float):
         return _number(value, name)
-    if isinstance(value, Mapping | list | tuple):
-        return compact(value)
-    return str(value)
+    return _several(value) if isinstance(value, Mapping | list | tuple) else str(value)
+
+
+def _several(values: Mapping[str, Any] | Sequence[Any]) -> str:
+    if not values:
+        return "none"
+    if isinstance(values, Mapping) or any(isinstance(value, Mapping | list | tuple) for value in values):
+        return orjson.dumps(values, default=str).decode()
+    return ", ".join(figure(value) for value in values)
 
 
 def _number(value: float, name: str) -> str:
@@ -116,11 +122,6 @@ def _interval(values: Mapping[str, Any], pair: tuple[str, str] | None) -> str:
 
 def _ends(name: str, endings: Sequence[str]) -> bool:
     return any(name == ending or name.endswith(f"_{ending}") for ending in endings)
-
-
-def compact(value: Any) -> str:
-    """Write a value as JSON on one line."""
-    return orjson.dumps(value, default=str).decode()
 
 
 def indented(value: Any) -> str:

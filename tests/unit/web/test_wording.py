@@ -29,7 +29,10 @@ from terrafusion.web.wording import NOTHING, bounds, duration, estimates, facts,
         (12345.6, "weight", "12,346"),
         (True, "valid", "yes"),
         (False, "valid", "no"),
-        (["a", "b"], "flags", '["a","b"]'),
+        (["a", 2, None], "flags", f"a, 2, {NOTHING}"),
+        ([], "flags", "none"),
+        ([{"a": 1}], "steps", '[{"a":1}]'),
+        ({"a": [1]}, "adjustments", '{"a":[1]}'),
         ("98103", "zip_code", "98103"),
         ("", "note", NOTHING),
     ],
@@ -89,5 +92,5 @@ def test_an_estimate_stands_with_its_interval():
 
 
 def test_nested_values_are_flattened_and_bounded():
-    assert facts({"excluded": {"too_cheap": 2}, "none": {}}) == [("Excluded: Too cheap", "2"), ("None", "{}")]
+    assert facts({"excluded": {"too_cheap": 2}, "none": {}}) == [("Excluded: Too cheap", "2"), ("None", "none")]
     assert len(facts({str(n): n for n in range(1000)})) == 80
