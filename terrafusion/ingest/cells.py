@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-NUMBER: Final = r"^-?[$€£]?-?(\d{1,3}([, \x{a0}]\d{3})+|\d+)(\.\d*)?$"
+NUMBER: Final = r"^-?[$€£]? ?-?(\d{1,3}([, \x{a0}]\d{3})+|\d+)(\.\d*)?$"
 """A number with a currency sign or thousands separators; `1,5` is none, for nobody knows what it means."""
 TIMED: Final = r"^(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?$"
 """An ISO date with a time of day, which is dropped."""
