@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -94,14 +93,9 @@ def county_body(version: DataVersion) -> dict[str, Any]:
 
 def event_of(job: Job) -> JobStatusChanged:
     """Tell a row as the event that would have told of it."""
-    fields = {name: getattr(job, name) for name in JobStatusChanged.model_fields}
-    return JobStatusChanged.model_validate(fields)
+    return JobStatusChanged.model_validate(job, from_attributes=True)
 
 
 def job_of(event: JobStatusChanged) -> Job:
     """Tell a job as far as its last event does: no parameters, no result."""
-    return Job(**_told(event))
-
-
-def _told(event: JobStatusChanged) -> Mapping[str, Any]:
-    return {name: getattr(event, name) for name in JobStatusChanged.model_fields}
+    return Job(**{name: getattr(event, name) for name in JobStatusChanged.model_fields})

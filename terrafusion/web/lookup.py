@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from typing import Final
 from uuid import UUID
 
 from models.jobs import Job
@@ -10,6 +12,10 @@ from models.messages import JobStatusChanged
 from terrafusion.errors import NotFound, Unavailable
 from terrafusion.web.bodies import job_of
 from terrafusion.web.deps import WebDeps
+
+PATIENCE_S: Final = 10.0
+SHORT_PATIENCE_S: Final = 1.0
+"""Where there is another answer than the store's."""
 
 
 async def find_job(deps: WebDeps, job_id: UUID) -> Job:
@@ -19,7 +25,7 @@ async def find_job(deps: WebDeps, job_id: UUID) -> Job:
     """
     live = deps.live.get(job_id)
     try:
-        row = await deps.store.get(job_id)
+        row = await read_row(deps, job_id, patience_s=PATIENCE_S if live is None else SHORT_PATIENCE_S)
     except Unavailable:
         if live is None:
             raise
@@ -27,6 +33,15 @@ async def find_job(deps: WebDeps, job_id: UUID) -> Job:
     if row is None:
         raise NotFound(f"no job has the id {job_id}", field="job_id", value=str(job_id))
     return overlaid(row, live)
+
+
+async def read_row(deps: WebDeps, job_id: UUID, *, patience_s: float) -> Job | None:
+    """Return a job's row; raises Unavailable also for a store that is silent for so long."""
+    try:
+        async with asyncio.timeout(patience_s):
+            return await deps.store.get(job_id)
+    except TimeoutError as error:
+        raise Unavailable(f"the store has not answered within {patience_s:g} s") from error
 
 
 def overlaid(row: Job, live: JobStatusChanged | None) -> Job:

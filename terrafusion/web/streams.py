@@ -15,7 +15,7 @@ from models.messages import JobStatusChanged
 from terrafusion.errors import Unavailable
 from terrafusion.web.bodies import event_of
 from terrafusion.web.deps import WebDeps
-from terrafusion.web.lookup import find_job
+from terrafusion.web.lookup import SHORT_PATIENCE_S, find_job, read_row
 from terrafusion.web.query import NoQuery, read_job_id, read_query
 
 POLL_S: Final = 1.0
@@ -97,7 +97,7 @@ class Streams:
         if self._deps.live.get(job_id) is not None:
             return None
         with suppress(Unavailable):
-            row = await self._deps.store.get(job_id)
+            row = await read_row(self._deps, job_id, patience_s=SHORT_PATIENCE_S)
             return None if row is None else event_of(row)
         return None
 

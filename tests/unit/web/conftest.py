@@ -65,9 +65,12 @@ class Store(MemoryJobStore):
     """The job store's fake, with a switch that makes it unreachable."""
 
     away = False
+    silent = False
 
     async def get(self, job_id: UUID) -> Job | None:
         self._reach()
+        if self.silent:
+            await asyncio.sleep(60)
         return await super().get(job_id)
 
     async def page(self, *arguments: Any, **named: Any) -> Any:

@@ -80,6 +80,13 @@ class TestStatus:
         assert (status, job["status"], job["progress"]) == (200, "RUNNING", 0.5)
         assert job["parameters"] is None
 
+    async def test_the_live_entry_answers_while_the_store_is_silent(self, client, world):
+        job_id = await world.accept()
+        world.live.tell(await world.event(job_id))
+        world.store.silent = True
+        async with asyncio.timeout(3):
+            assert (await get(client, f"/status/{job_id}"))[0] == 200
+
     async def test_nobody_answers_while_the_store_is_away(self, client, world):
         job_id = await world.accept()
         world.store.away = True
