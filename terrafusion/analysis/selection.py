@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 import polars as pl
@@ -89,10 +90,9 @@ def _wanted(parameters: SharedParameters) -> _Reasons:
     day = pl.col("sale_date")
     is_price = _PRICE.is_between(0, _HIGHEST_PRICE, closed="right").fill_null(value=False)
     reasons = [("missing_date", day.is_null()), ("missing_price", ~is_price)]
-    if parameters.start_date is not None:
-        reasons.append(("outside_dates", day < parameters.start_date))
-    if parameters.end_date is not None:
-        reasons.append(("outside_dates", day > parameters.end_date))
+    if parameters.start_date is not None or parameters.end_date is not None:
+        first, last = parameters.start_date or date.min, parameters.end_date or date.max
+        reasons.append(("outside_dates", ~day.is_between(first, last)))
     for field, column in (
         ("zip_codes", "zip_code"),
         ("neighborhoods", "neighborhood"),

@@ -1,0 +1,55 @@
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from terrafusion.analysis.cells import critical_value, figures
+
+PRICES = st.lists(st.integers(10_000, 5_000_000), min_size=1, max_size=60)
+
+
+def cell(prices, unit_prices=None, level=0.95):
+    prices = list(prices)
+    units = unit_prices or [None] * len(prices)
+    frame = pl.DataFrame(
+        {"g": 0, "sale_price": prices, "unit_price": units},
+        schema_overrides={"unit_price": pl.Float64, "sale_price": pl.Float64},
+    )
+    return figures(frame, ["g"], confidence_level=level).row(0, named=True)
+
+
+@given(PRICES)
+def test_quantiles_are_type_7_and_sums_are_exact(prices):
+    found = cell(prices)
+    assert found["sales_volume"] == len(prices)
+    assert found["dollar_volume"] == sum(prices)
+    assert found["average_price"] == pytest.approx(np.mean(prices), rel=1e-12)
+    wanted = np.quantile(prices, [0.25, 0.5, 0.75])
+    assert [found["p25"], found["median_price"], found["p75"]] == pytest.approx(list(wanted), rel=1e-12)
+
+
+@given(PRICES, st.sampled_from([0.8, 0.9, 0.95, 0.99]))
+def test_the_interval_is_of_order_statistics(prices, level):
+    found, n, z = cell(prices, level=level), len(prices), critical_value(level)
+    ranks = math.ceil(n / 2 - z * math.sqrt(n) / 2), math.floor(1 + n / 2 + z * math.sqrt(n) / 2)
+    ordered = sorted(prices)
+    wanted = [ordered[rank - 1] if 1 <= rank <= n and 1 - 2 ** (1 - n) >= level else None for rank in ranks]
+    assert [found["median_ci_low"], found["median_ci_high"]] == wanted
+
+
+def test_below_six_sales_there_is_no_95_percent_interval():
+    five = cell(range(10_001, 10_006))
+    assert (five["median_ci_low"], five["median_ci_high"]) == (None, None)
+    six = cell(range(10_001, 10_007))
+    assert (six["median_ci_low"], six["median_ci_high"]) == (10_001, 10_006)
+
+
+def test_the_unit_price_is_the_median_of_each_sales_own():
+    assert cell([100_000, 200_000, 900_000], [100.0, 250.0, None])["median_price_per_sqft"] == 175.0
+
+
+def test_z():
+    assert critical_value(0.95) == pytest.approx(1.959963984540054, abs=1e-12)

@@ -1,0 +1,129 @@
+from datetime import date
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from terrafusion.analysis.api import CountyProfile
+from terrafusion.analysis.parameters import SaleFilter, SharedParameters
+from terrafusion.analysis.selection import select
+
+DAY = date(2014, 5, 1)
+PROFILE = CountyProfile(validity_codes={"V": True, "X": False}, deed_types={"WD": True, "QC": False})
+
+
+@pytest.fixture
+def chosen(sales):
+    def run(columns, profile=None, rules=None, **parameters):
+        frame = sales(**{"sale_date": DAY, "sale_price": 100_000.0} | columns).with_columns(
+            pl.lit("all").alias("group")
+        )
+        wanted = SharedParameters(sale_filter=SaleFilter(**(rules or {})), **parameters)
+        return select(frame, wanted, profile or CountyProfile(), groups=["zip_code"] if "zip_code" in columns else [])
+
+    return run
+
+
+def codes(selection):
+    return [caution.code for caution in selection.warnings]
+
+
+def test_each_exclusion_has_the_first_reason_that_applies(chosen):
+    found = chosen(
+        {
+            "zip_code": ["1", "1", "1", "1", None, "2", "1", "1"],
+            "sale_price": [1e5, None, float("nan"), 9_999.0, 1e5, 1.0, -5.0, float("inf")],
+        },
+        zip_codes=["00001"],
+    )
+    assert found.excluded == {"missing_price": 4, "outside_zip_codes": 4}
+    assert found.used.is_empty()
+
+
+def test_missing_groups_and_low_prices(chosen):
+    found = chosen({"zip_code": ["1", None, "1"], "sale_price": [10_000, 50_000, 9_999]})
+    assert (found.read, found.used.height) == (3, 1)
+    assert found.excluded == {"missing_zip_code": 1, "below_min_price": 1}
+
+
+def test_dates_are_inclusive(chosen):
+    days = [date(2014, 1, 1), date(2014, 1, 2), date(2014, 1, 3), date(2014, 1, 4), None]
+    found = chosen({"sale_date": days}, start_date="2014-01-02", end_date="2014-01-03")
+    assert found.used["sale_date"].to_list() == days[1:3]
+    assert found.excluded == {"missing_date": 1, "outside_dates": 2}
+
+
+def test_arms_length_by_the_countys_codes(chosen):
+    found = chosen({"validity_code": ["V", "X", None, "?", "V"], "deed_type": ["WD", "WD", "QC", None, None]}, PROFILE)
+    assert found.excluded == {"validity_code_not_arms_length": 1, "deed_type_not_arms_length": 1}
+    assert codes(found) == ["validity_code_unmapped"]
+    assert "1 sales" in found.warnings[0].message
+
+
+def test_a_sale_to_oneself_is_not_arms_length(chosen):
+    found = chosen({"buyer": ["Ann Lee", " ann LEE ", None, ""], "seller": ["Bob", "Ann Lee", None, ""]})
+    assert found.excluded == {"buyer_is_seller": 1}
+    assert codes(found) == []
+
+
+def test_where_nothing_tells_arms_length_it_says_so(chosen):
+    found = chosen({"validity_code": ["X", "V"]})
+    assert (found.excluded, codes(found)) == ({}, ["arms_length_unknown"])
+    assert codes(chosen({"validity_code": ["X"]}, rules={"arms_length_only": False})) == []
+
+
+def test_multi_parcel_deeds_and_codes(chosen):
+    columns = {"parcels_in_deed": [1, 2, None], "deed_type": ["A", "B", "C"]}
+    found = chosen(columns, rules={"exclude_multi_parcel": True, "exclude_codes": ["C"], "arms_length_only": False})
+    assert found.excluded == {"multi_parcel": 1, "excluded_code": 1}
+    assert "multi_parcel_unknown" in codes(chosen({"deed_type": ["A"]}, rules={"exclude_multi_parcel": True}))
+
+
+def test_hold_days_count_from_the_parcels_earlier_day(chosen):
+    days = [date(2014, 1, 1), date(2014, 1, 1), date(2014, 3, 2), date(2014, 6, 1), date(2014, 1, 2)]
+    found = chosen({"sale_date": days, "parcel_number": ["a", "a", "a", "a", "b"]}, rules={"min_hold_days": 90})
+    assert found.excluded == {"held_too_briefly": 1}
+
+
+@pytest.mark.parametrize("method", ["iqr", "group_z", "quantile"])
+def test_outliers_go_up_to_the_allowed_share(chosen, method):
+    prices = [100_000.0 + 10 * place for place in range(58)] + [9e6, 1e7]
+    found = chosen({"sale_price": prices}, rules={"outlier_method": method, "max_trim_fraction": 0.034})
+    assert found.used["sale_price"].max() < 1e6
+    assert found.excluded["outlier"] == 2
+    capped = chosen({"sale_price": prices}, rules={"outlier_method": "iqr", "max_trim_fraction": 0.02})
+    assert capped.used["sale_price"].max() == 9e6
+    assert "trim_capped" in codes(capped)
+
+
+def test_small_groups_are_not_trimmed_and_equal_prices_are_no_outliers(chosen):
+    small = chosen({"sale_price": [100_000.0] * 28 + [9e9]}, rules={"outlier_method": "iqr"})
+    assert (small.excluded, "outliers_not_trimmed" in codes(small)) == ({}, True)
+    assert chosen({"sale_price": [123_456.0] * 100}, rules={"outlier_method": "group_z"}).excluded == {}
+
+
+SALES = st.lists(
+    st.tuples(
+        st.one_of(st.none(), st.dates(date(2013, 12, 1), date(2014, 2, 1))),
+        st.one_of(st.none(), st.floats(allow_nan=True), st.floats(5_000, 500_000)),
+        st.sampled_from(["V", "X", "?", None]),
+        st.sampled_from(["p", "q"]),
+    ),
+    max_size=60,
+)
+
+
+@given(SALES, st.sampled_from(["none", "iqr", "group_z", "quantile"]))
+def test_used_and_excluded_are_what_was_read(made, method):
+    names = ["sale_date", "sale_price", "validity_code", "parcel_number"]
+    kinds = {"sale_date": pl.Date, "sale_price": pl.Float64, "validity_code": pl.String, "parcel_number": pl.String}
+    frame = pl.DataFrame(made, schema={name: kinds[name] for name in names}, orient="row").with_columns(
+        pl.lit(None, pl.String).alias("deed_type"),
+        pl.lit(None, pl.String).alias("buyer"),
+        pl.lit(None, pl.String).alias("seller"),
+        pl.lit("all").alias("group"),
+    )
+    rules = SaleFilter(outlier_method=method, outlier_multiplier=1.0, min_hold_days=30)
+    found = select(frame, SharedParameters(start_date=date(2014, 1, 1), sale_filter=rules), PROFILE, groups=[])
+    assert found.used.height + sum(found.excluded.values()) == found.read == len(made)

@@ -1,0 +1,196 @@
+import json
+from datetime import date, timedelta
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from terrafusion.analysis.document import render
+from terrafusion.analysis.points import POINTS
+from terrafusion.analysis.registry import load_catalogue
+from terrafusion.errors import InvalidParameters, SimulatedFailure
+
+
+def reasons(answer):
+    return [caution.code for caution in answer.warnings]
+
+
+def test_the_catalogue_has_them():
+    catalogue = load_catalogue()
+    assert {"price_trend_by_zip", "trend_analysis", "simulated_price_trends", "FAILING_ANALYSIS_SIM"} <= catalogue.names
+    assert catalogue.get("simulated_price_trends") is catalogue.get("trend_analysis")
+
+
+def test_the_drill_fails(ask, sales):
+    with pytest.raises(SimulatedFailure):
+        ask("FAILING_ANALYSIS_SIM", sales(sale_date=[]), min_sales=5)
+
+
+def test_an_empty_selection_is_an_answer_of_the_same_shape(ask, king_wa):
+    empty = ask("price_trend_by_zip", king_wa, zip_codes=["00001"])
+    full = ask("price_trend_by_zip", king_wa, zip_codes=["98103"])
+    assert "no sales were found" in empty.summary["key_finding"]
+    assert empty.summary["data_points_analyzed"] == 0
+    assert empty.data_quality["excluded"] == {"outside_zip_codes": 43_313}
+    assert (empty.table.height, empty.table.schema) == (0, full.table.schema)
+    assert ask("trend_analysis", king_wa.clear()).data_quality["read"] == 0
+
+
+def test_a_column_that_the_county_lacks_is_refused(ask, king_wa):
+    with pytest.raises(InvalidParameters, match=r"group_by is 'deed_type'.*neighborhood") as refused:
+        ask("trend_analysis", king_wa, group_by="deed_type")
+    assert "condition" not in refused.value.allowed
+
+
+def test_years_alone_allow_no_finer_period(ask, king_wa):
+    known = king_wa.with_columns(pl.col("sale_date").dt.truncate("1y").dt.offset_by("6mo"), year_only=True)
+    with pytest.raises(InvalidParameters, match=r"period is 'month'.*year, auto"):
+        ask("trend_analysis", known)
+    answer = ask("trend_analysis", known, period="auto")
+    assert answer.trends["period"].to_list() == [str(year) for year in range(2010, 2017)]
+    assert "year_only" in reasons(answer)
+
+
+def test_auto_takes_the_finest_period_whose_typical_cell_is_not_thin(ask, king_wa):
+    assert ask("trend_analysis", king_wa, period="auto").summary["period"] == "month"
+    assert ask("price_trend_by_zip", king_wa, period="auto").summary["period"] == "quarter"
+    assert ask("price_trend_by_zip", king_wa, period="auto", fallback_min_sales=500).summary["period"] == "year"
+
+
+def test_points_agree_with_a_plain_query(ask, king_wa):
+    points = ask("price_trend_by_zip", king_wa, min_sales=1).trends
+    plain = (
+        king_wa.group_by(pl.col("zip_code").alias("group"), pl.col("sale_date").dt.strftime("%Y-%m").alias("period"))
+        .agg(
+            pl.col("sale_price").median(),
+            pl.len(),
+            (pl.col("sale_price") / pl.col("building_size_sqft")).median().alias("u"),
+        )
+        .sort("group", "period")
+    )
+    assert points.select("group", "period").equals(plain.select("group", "period"))
+    assert points["sales_volume"].to_list() == plain["len"].to_list()
+    assert points["median_price"].to_list() == plain["sale_price"].to_list()
+    assert points["median_price_per_sqft"].to_list() == pytest.approx(plain["u"].to_list())
+
+
+def test_a_suppressed_cell_keeps_its_count_and_shows_no_price(ask, king_wa):
+    hidden = ask("price_trend_by_zip", king_wa).table.filter("suppressed")
+    prices = [name for name in POINTS if "price" in name or name.startswith(("index", "median", "dollar", "p2", "p7"))]
+    assert hidden.height == 405
+    assert hidden["sales_volume"].max() == 9
+    assert hidden.select(pl.col([*prices, "mom", "yoy"]).count()).sum_horizontal().item() == 0
+
+
+def test_the_sample_county(ask, king_wa):
+    answer = ask("price_trend_by_zip", king_wa)
+    assert answer.summary["key_finding"] == (
+        "From 2010-01 to 2016-12 prices at constant quality rose 57.9% (95% interval +52.9% to +63.1%), and the raw "
+        "median price rose 65.0% (95% interval +52.7% to +74.6%) in here (43,313 sales; of 25 ZIP codes 23 rose, "
+        "0 fell, 0 show no clear change, 2 cannot be told)."
+    )
+    assert answer.summary["difference_pct_points"] == pytest.approx(65.0 - 57.9, abs=0.1)
+    assert answer.data_quality["partial_periods"] == []
+    json.dumps(render(answer).document, allow_nan=False)
+
+
+def test_king_county_2014_15(ask, king_2014_15, king_2014_15_months):
+    county = ask("trend_analysis", king_2014_15).trends
+    assert county["period"].to_list() == king_2014_15_months["period"].to_list()
+    for mine, theirs in (
+        ("sales_volume", "n"),
+        ("average_price", "a"),
+        ("median_price", "m"),
+        ("median_price_per_sqft", "ppsf"),
+    ):
+        assert county[mine].to_list() == pytest.approx(king_2014_15_months[theirs].to_list(), rel=1e-12)
+    quality = ask("price_trend_by_zip", king_2014_15).data_quality
+    assert (quality["cells"], round(quality["thin_cell_share"], 3)) == (904, 0.706)
+
+
+def test_the_raw_median_fell_while_like_homes_did_not(ask, king_2014_15):
+    answer = ask("trend_analysis", king_2014_15, end_date="2015-02-28")
+    assert (answer.summary["first_period"], answer.summary["last_period"]) == ("2014-05", "2015-02")
+    assert answer.summary["raw_change_pct"] == pytest.approx(-8.28, abs=0.01)
+    assert answer.summary["constant_quality_ci_low_pct"] > 0
+    assert "raw median price fell 8.3%" in answer.summary["key_finding"]
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"group_by": "neighborhood", "fallback": "cascade"}, {"group_by": ["zip_code", "sale_year"]}]
+)
+def test_the_file_does_not_depend_on_the_order_of_the_records(ask, king_wa, parameters):
+    some = king_wa.filter(pl.col("sale_date") >= date(2015, 1, 1))
+    files = [
+        render(ask("trend_analysis", some.sample(fraction=1, shuffle=True, seed=seed), **parameters)).sha256
+        for seed in range(3)
+    ]
+    assert len(set(files)) == 1
+
+
+@pytest.mark.parametrize("factor", [0.5, 3.7])
+def test_scaling_prices_scales_dollars_and_nothing_else(ask, king_wa, factor):
+    some = king_wa.filter(pl.col("sale_date") >= date(2015, 1, 1))
+    scaled = some.with_columns(pl.col("sale_price") * factor)
+    one, other = (ask("price_trend_by_zip", given, sale_filter={"min_price": 0}).table for given in (some, scaled))
+    dollars = [
+        "dollar_volume",
+        "average_price",
+        "median_price",
+        "median_ci_low",
+        "median_ci_high",
+        "p25",
+        "p75",
+        "median_price_per_sqft",
+    ]
+    wanted = one.with_columns(pl.col(dollars) * factor)
+    assert_frame_equal(wanted, other, rel_tol=1e-9, abs_tol=1e-8)
+
+
+@pytest.mark.parametrize("parameters", [{}, {"period": "week"}, {"group_by": ["property_type", "bedrooms"]}])
+def test_every_sale_used_is_in_one_cell(ask, king_wa, parameters):
+    answer = ask("trend_analysis", king_wa, sale_filter={"min_price": 300_000, "outlier_method": "iqr"}, **parameters)
+    told = answer.data_quality
+    assert answer.trends["sales_volume"].sum() == told["used"] == answer.summary["data_points_analyzed"]
+    assert told["used"] + sum(told["excluded"].values()) == told["read"] == king_wa.height
+    assert told["cells"] == answer.trends.height
+
+
+def test_a_partial_period_is_shown_and_not_compared(ask, sales):
+    days = [date(2014, 1, 1) + timedelta(days=day) for day in range(100) for _ in range(2)]
+    answer = ask("trend_analysis", sales(sale_date=days, sale_price=100_000.0))
+    assert answer.trends["partial"].to_list() == [False, False, False, True]
+    assert answer.summary["last_period"] == "2014-03"
+    cut = ask("trend_analysis", sales(sale_date=days, sale_price=100_000.0), start_date="2014-01-10")
+    assert cut.trends["partial"].to_list() == [True, False, False, True]
+    assert cut.data_quality["partial_periods"] == ["2014-01", "2014-04"]
+
+
+def test_without_characteristics_there_is_no_index_and_a_warning(ask, sales):
+    days = [date(2014, 1, 1) + timedelta(days=day) for day in range(90)]
+    answer = ask("trend_analysis", sales(sale_date=days, sale_price=[100_000.0 + day for day in range(90)]))
+    assert "index_unavailable" in reasons(answer)
+    assert answer.summary["constant_quality_change_pct"] is None
+    assert answer.trends["index"].null_count() == 3
+    assert "index_unavailable" not in reasons(
+        ask("trend_analysis", sales(sale_date=days, sale_price=1e5), index_method="none")
+    )
+
+
+def test_incomplete_characteristics_are_told(ask, king_wa):
+    gaps = king_wa.with_row_index("row").with_columns(
+        pl.when(pl.col("row") % 50 > 0).then("grade").alias("grade"),
+        pl.when(pl.col("row") % 5 > 0).then("bedrooms").alias("bedrooms"),
+    )
+    answer = ask("trend_analysis", gaps)
+    assert {"index_characteristics_left_out", "index_sales_incomplete"} <= set(reasons(answer))
+    assert "grade" in answer.summary["characteristics"]
+    assert "bedrooms" not in answer.summary["characteristics"]
+    assert answer.summary["index_sales"] == 43_313 - 867
+
+
+def test_missing_periods_are_not_there(ask, sales):
+    days = [date(2014, 1, 5)] * 12 + [date(2014, 3, 5)] * 12
+    points = ask("trend_analysis", sales(sale_date=days, sale_price=100_000.0)).trends
+    assert points["period"].to_list() == ["2014-01", "2014-03"]
+    assert points["mom"].to_list() == [None, None]
