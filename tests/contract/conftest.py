@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import func, insert, make_url, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.dead_letters import DeadLetter, Stage
@@ -19,6 +20,7 @@ from models.messages import JobCompleted, JobStatusChanged
 from models.records import OutgoingRecord
 from models.tables import county_profiles, data_versions, dead_letters, jobs, outbox
 from terrafusion.adapters.memory import MemoryCounties, MemoryJobStore
+from terrafusion.adapters.postgres.engine import make_engine
 from terrafusion.adapters.postgres.moves import move
 from terrafusion.adapters.postgres.store import PostgresJobStore
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, tell
@@ -142,7 +144,7 @@ class PostgresDriver:
     async def pass_time(self, delta: timedelta) -> None:
         sooner = {name: jobs.c[name] - delta for name in ("lease_until", "run_after", "deadline")}
         async with self._engine.begin() as connection:
-            await connection.execute(update(jobs).values(sooner))
+            await connection.execute(update(jobs).where(jobs.c.status.not_in(sorted(TERMINAL))).values(sooner))
 
     async def cancel(self, job_id: UUID) -> bool:
         statement = move(CANCEL, message="Cancelled").where(jobs.c.job_id == job_id).returning(*TOLD_AT_THE_END)
@@ -187,7 +189,11 @@ class Bench:
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
-        self.store = driver.store
+
+    @property
+    def store(self) -> JobStore:
+        """The store as it is now: clearing may make another."""
+        return self.driver.store
 
     @staticmethod
     def job(**fields: Any) -> NewJob:
@@ -286,7 +292,26 @@ def driver(request: pytest.FixtureRequest) -> Driver:
     """The suite runs once on the fake and once on the real store."""
     if request.param == "memory":
         return MemoryDriver()
-    return PostgresDriver(request.getfixturevalue("engine"))
+    return request.getfixturevalue("postgres_driver")
+
+
+@pytest.fixture
+def postgres_driver(engine: AsyncEngine) -> PostgresDriver:
+    """The real store alone."""
+    return PostgresDriver(engine)
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def by_hand(request: pytest.FixtureRequest) -> Iterator[tuple[Bench, Callable[[Awaitable[Any]], Any]]]:
+    """The same for a test that is no coroutine, and what runs coroutines for it."""
+    loop = asyncio.new_event_loop()
+    if request.param == "memory":
+        yield Bench(MemoryDriver()), loop.run_until_complete
+    else:
+        engine = make_engine(make_url(request.getfixturevalue("database_url")), connections=2)
+        yield Bench(PostgresDriver(engine)), loop.run_until_complete
+        loop.run_until_complete(engine.dispose())
+    loop.close()
 
 
 @pytest.fixture

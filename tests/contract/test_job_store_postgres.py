@@ -1,0 +1,78 @@
+"""What only a database can get wrong: rows that others hold, values at the rim."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from models.jobs import Finish, Heartbeat, JobStatus
+from models.tables import jobs
+from terrafusion.ports import Offer, TakenOver
+
+LEASE = timedelta(seconds=30)
+
+
+@pytest.fixture
+def driver(postgres_driver):
+    return postgres_driver
+
+
+def held(job_id):
+    return select(jobs.c.job_id).where(jobs.c.job_id == job_id).with_for_update()
+
+
+async def test_a_beat_neither_waits_for_a_row_that_another_holds_nor_calls_it_lost(bench, engine):
+    first, second = await bench.running(), await bench.running()
+    async with engine.connect() as other:
+        await other.execute(held(first.job_id))
+        beats = [Heartbeat(c.job_id, 1, 0.5, "At work") for c in (first, second)]
+        async with asyncio.timeout(5):
+            assert await bench.store.heartbeat("worker", beats, lease=LEASE) == frozenset()
+    assert (await bench.look(second.job_id)).progress == 0.5
+
+
+async def test_a_claim_goes_round_a_row_that_another_holds(bench, engine):
+    ids = [await bench.waiting(priority=priority) for priority in (9, 5)]
+    async with engine.connect() as other:
+        await other.execute(held(ids[0]))
+        async with asyncio.timeout(5):
+            assert [claim.job_id for claim in await bench.claim(slots=1)] == ids[1:]
+    assert [claim.job_id for claim in await bench.claim()] == ids[:1]
+
+
+async def test_a_takeover_goes_round_a_row_that_another_holds(bench, engine):
+    claim = await bench.running()
+    await bench.driver.pass_time(2 * LEASE)
+    async with engine.connect() as other:
+        await other.execute(held(claim.job_id))
+        async with asyncio.timeout(5):
+            assert await bench.store.take_over(max_crashes=3) == TakenOver(0, 0)
+    assert await bench.store.take_over(max_crashes=3) == TakenOver(1, 0)
+
+
+async def test_beats_and_endings_of_the_same_jobs_do_not_deadlock(bench):
+    claims = [await bench.running() for _ in range(30)]
+    beats = [Heartbeat(claim.job_id, 1, 0.5, "At work") for claim in claims]
+    endings = [Finish(job_id=claim.job_id, attempt=1, message="Done") for claim in reversed(claims)]
+    async with asyncio.timeout(20):
+        await asyncio.gather(
+            *(bench.store.heartbeat("worker", beats, lease=LEASE) for _ in range(4)),
+            *(bench.store.finish(endings[n : n + 10]) for n in (0, 10, 20)),
+        )
+    assert (await bench.store.counts())[JobStatus.COMPLETED] == 30
+
+
+@pytest.mark.parametrize("deadline", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)], ids=str)
+async def test_both_ends_of_time_can_be_a_deadline(bench, deadline):
+    claim = await bench.running(deadline=deadline)
+    assert (claim.seconds_left > 0) is (deadline.year == 9999)
+
+
+async def test_numbers_at_the_rim_come_back_the_same(bench):
+    rim = {"n": [5e-324, 1.7976931348623157e308, -(2**63), 2**63 - 1, -0.0, 0.1]}
+    job = bench.job(parameters=rim)
+    await bench.store.accept([Offer(job)])
+    assert (await bench.look(job.job_id)).parameters == rim
