@@ -18,6 +18,7 @@ def derive_ids(sales: pl.DataFrame) -> pl.DataFrame:
     Sales of one parcel on one day are counted from the lowest price, and at the same price by what else they
     say, so that the order of the rows in the file does not matter.
     """
+    # Rechunked, for polars 2.1 panics when it joins the text of columns that are cut into unequal chunks.
     nameless = sales.filter(pl.col("sale_id").is_null())
     alone = ~pl.struct(PLACE).is_duplicated()
     single = nameless.filter(alone).with_columns(occurrence=pl.lit(1, pl.UInt32))
@@ -26,7 +27,9 @@ def derive_ids(sales: pl.DataFrame) -> pl.DataFrame:
         .sort(ORDER)
         .with_columns(occurrence=pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).over(PLACE))
     )
-    named = pl.concat([single, several]).with_columns(
+    named = pl.concat([single, several], rechunk=True).with_columns(
         sale_id=pl.format("{}/{}/{}", pl.col("parcel_number"), pl.col("sale_date"), pl.col("occurrence"))
     )
-    return pl.concat([sales.filter(pl.col("sale_id").is_not_null()), named.drop("occurrence")]).sort("row")
+    return pl.concat([sales.filter(pl.col("sale_id").is_not_null()), named.drop("occurrence")], rechunk=True).sort(
+        "row"
+    )

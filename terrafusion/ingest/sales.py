@@ -59,11 +59,11 @@ def read_sales(path: Path) -> SalesFile:
     table = open_table(path)
     _check_columns(path, table.schema)
     given = table.select(cells.tidy(column) for column in table).with_row_index(ROW, offset=1)
-    given = given.filter(~pl.all_horizontal(pl.exclude(ROW).is_null()))
+    given = given.filter(~pl.all_horizontal(pl.exclude(ROW).is_null())).rechunk()
     values = _values(given)
     faults = _faults(given, values)
     good = faults["reason"].is_null()
-    read = values.with_columns(_attributes(given, values), given[ROW].alias("row")).filter(good)
+    read = values.with_columns(_attributes(given, values), given[ROW].alias("row")).filter(good).rechunk()
     rejected = _rejected(given.filter(~good), faults.filter(~good))
     return SalesFile(given.height, derive_ids(read), rejected, _warnings(given.filter(good), read))
 
@@ -107,7 +107,7 @@ def _values(given: pl.DataFrame) -> pl.DataFrame:
         values["sale_date"] = values["sale_date"].zip_with(~from_year, year)
         values["year_only"] = values["year_only"].fill_null(value=False) | from_year
     values["year_only"] = values["year_only"].fill_null(value=False)
-    return pl.DataFrame(values)
+    return pl.DataFrame(values).rechunk()
 
 
 def _value(given: pl.DataFrame, name: str) -> pl.Series:
@@ -126,9 +126,13 @@ def _faults(given: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
     rules = [rule for rule in _rules(given, values) if rule.broken.any()]
     broken = {str(number): rule.broken for number, rule in enumerate(rules)}
     nothing = pl.lit(None, pl.String)
-    frame = pl.DataFrame({ROW: given[ROW]} | broken).with_columns(
-        column=pl.coalesce(*(pl.when(str(n)).then(pl.lit(rule.column)) for n, rule in enumerate(rules)), nothing),
-        reason=pl.coalesce(*(pl.when(str(n)).then(pl.lit(rule.reason)) for n, rule in enumerate(rules)), nothing),
+    frame = (
+        pl.DataFrame({ROW: given[ROW]} | broken)
+        .rechunk()
+        .with_columns(
+            column=pl.coalesce(*(pl.when(str(n)).then(pl.lit(rule.column)) for n, rule in enumerate(rules)), nothing),
+            reason=pl.coalesce(*(pl.when(str(n)).then(pl.lit(rule.reason)) for n, rule in enumerate(rules)), nothing),
+        )
     )
     return frame.select("column", "reason")
 
@@ -177,7 +181,7 @@ def _attributes(given: pl.DataFrame, values: pl.DataFrame) -> pl.Series:
         for name in others
     ]
     joined = pl.concat_str(members, separator=",", ignore_nulls=True) if members else pl.lit("")
-    frame = pl.DataFrame({ROW: given[ROW]} | others).select(ROW, joined=joined)
+    frame = pl.DataFrame({ROW: given[ROW]} | others).rechunk().select(ROW, joined=joined)
     return frame.select(
         attributes=pl.when(pl.col("joined") != "").then(pl.concat_str(pl.lit("{"), "joined", pl.lit("}")))
     ).to_series()

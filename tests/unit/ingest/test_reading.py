@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -228,3 +229,28 @@ def test_sales_that_share_an_id_are_rejected_but_the_first(tmp_path: Path) -> No
 def test_repeated_rows_without_an_id_are_all_kept(tmp_path: Path) -> None:
     file = without_repeats(read_rows(tmp_path, {}, {}, {}))
     assert file.sales["sale_id"].to_list() == [f"P1/2014-05-31/{number}" for number in (1, 2, 3)]
+
+
+def test_a_row_is_read_alike_alone_and_among_others(tmp_path: Path) -> None:
+    choice = random.Random(7).choice
+    rows = [
+        {
+            "parcel_number": choice(["A", "B", " ", None]),
+            "sale_date": choice(["2014-05-31", "2014-05-31T10:00", "soon", None]),
+            "sale_year": choice(["2015", "x", None]),
+            "sale_price": choice(["1", "$1,000", "2.5e3", "-1", "n/a", None]),
+            "stories": choice(["one", "2", "bilevel", None]),
+            "zip_code": choice(["98103", "2134", "98103-1234", None]),
+            "wall": choice(['wo"od', None]),
+            "rooms": choice(["7", None]),
+        }
+        for _ in range(60)
+    ]
+    together = read_rows(tmp_path, *rows)
+    told = {row["row"]: row for row in (*together.sales.to_dicts(), *together.rejected.to_dicts())}
+    assert sorted(told) == list(range(1, 61))
+    for number, row in enumerate(rows, start=1):
+        alone = read_rows(tmp_path, row)
+        (expected,) = (*alone.sales.to_dicts(), *alone.rejected.to_dicts())
+        differing = {name for name in expected if expected[name] != told[number].get(name)}
+        assert differing <= {"row", "sale_id"}, (number, row)
