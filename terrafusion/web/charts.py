@@ -182,7 +182,7 @@ def _index(points: Points, *, top: float) -> Panel | None:
         ticks=ticks,
         bands=list(_bands(points.xs, low, high, axis)),
         lines=[Line("raw", _path(points.xs, raw, axis)), Line("index", _path(points.xs, index, axis))],
-        dots=list(_dots(points, index, axis, _plain)),
+        dots=list(_dots(points, index, axis, "{:.1f}".format)),
     )
 
 

@@ -18,8 +18,8 @@ PERCENTAGES: Final = ("pct",)
 POINTS: Final = ("pct_points",)
 INDEX: Final = ("index", "index_ci_low", "index_ci_high")
 ABBREVIATIONS: Final = {
-    "mom": "Month on month",
-    "yoy": "Year on year",
+    "mom": "On the period before",
+    "yoy": "On the year before",
     "p25": "25th percentile",
     "p75": "75th percentile",
     "ci": "interval",

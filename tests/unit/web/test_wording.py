@@ -67,7 +67,7 @@ def test_an_instant_is_in_utc():
 
 def test_labels_are_readable():
     assert label("median_price_per_sqft") == "Median price per sq ft"
-    assert label("mom") == "Month on month"
+    assert label("mom") == "On the period before"
     assert label("raw_change_pct") == "Raw change"
     assert label("difference_pct_points") == "Difference"
 
