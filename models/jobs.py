@@ -33,14 +33,23 @@ class FailureReason(StrEnum):
     """The closed set of reasons a job may fail for."""
 
     INVALID_PARAMETERS = "invalid_parameters"
+    """The analysis does not take these parameters."""
     UNKNOWN_ANALYSIS_TYPE = "unknown_analysis_type"
+    """No analysis of that name is registered."""
     UNKNOWN_COUNTY = "unknown_county"
+    """No records of that county are loaded."""
     TIMEOUT = "timeout"
+    """The analysis took longer than it may."""
     DEADLINE_PASSED = "deadline_passed"
+    """The answer would have come after the request's deadline."""
     OUT_OF_MEMORY = "out_of_memory"
+    """The analysis needed more memory than its process may have."""
     PROCESSING_EXCEPTION = "processing_exception"
+    """The analysis raised an error."""
     ATTEMPTS_EXHAUSTED = "attempts_exhausted"
+    """Too many workers or children died while they had the job."""
     SIMULATED_FAILURE = "simulated_failure"
+    """The drill: a failure made on purpose."""
 
 
 @dataclass(frozen=True, slots=True)

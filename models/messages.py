@@ -50,37 +50,37 @@ class AnalysisRequest(BaseModel):
 
 
 class JobEvent(BaseModel):
-    """What status and completed events share. ``sequence`` counts a job's status events from 1 without a gap."""
+    """What status and completed events share."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    job_id: UUID
-    sequence: int
-    status: JobStatus
-    analysis_type: str
-    county_id: str
-    failure_reason: FailureReason | None = None
-    data_version: str | None = None
-    correlation_id: str | None = None
+    job_id: UUID = Field(description="the job's identity, and the record's key")
+    sequence: int = Field(description="counts the job's status events from 1 without a gap")
+    status: JobStatus = Field(description="where the job stands")
+    analysis_type: str = Field(description="what was asked")
+    county_id: str = Field(description="of which county")
+    failure_reason: FailureReason | None = Field(None, description="why, where it is FAILED")
+    data_version: str | None = Field(None, description="the state of the county's records that it is answered from")
+    correlation_id: str | None = Field(None, description="the request's")
 
 
 class JobStatusChanged(JobEvent):
     """A job's state after a move or a step of progress; the last one a compacted topic keeps is the job's state."""
 
-    attempt: int
-    progress: float = Field(ge=0, le=1)
-    message: str
-    priority: int
-    created_at: datetime
-    updated_at: datetime
-    started_at: datetime | None = None
-    completed_at: datetime | None = None
+    attempt: int = Field(description="how often it was claimed")
+    progress: float = Field(ge=0, le=1, description="the fraction done")
+    message: str = Field(description="what is being done, or how it ended, for people")
+    priority: int = Field(description="0 low to 9 high")
+    created_at: datetime = Field(description="when it was accepted")
+    updated_at: datetime = Field(description="when this happened")
+    started_at: datetime | None = Field(None, description="when it was first claimed")
+    completed_at: datetime | None = Field(None, description="when it reached a terminal state")
 
 
 class JobCompleted(JobEvent):
     """A job reached a terminal state, whichever: headline numbers here, rows and trends at the location."""
 
-    result_summary: dict[str, Any] | None = None
-    result_data_location: str | None = None
-    result_sha256: str | None = None
-    completed_at: datetime
+    result_summary: dict[str, Any] | None = Field(None, description="the headline numbers, where it is COMPLETED")
+    result_data_location: str | None = Field(None, description="the URI of the result file")
+    result_sha256: str | None = Field(None, description="the digest of that file")
+    completed_at: datetime = Field(description="when it ended")

@@ -1,0 +1,166 @@
+"""Write what the code knows into the pages: `python docs/generate.py`. A test fails where a page is stale.
+
+Between `<!-- generated: NAME -->` and `<!-- end -->` stands what the function of that name in `BLOCKS` says.
+"""
+
+# ruff: noqa: INP001  pages are no package
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from models.jobs import TERMINAL, TRANSITIONS, FailureReason, JobStatus
+from models.messages import AnalysisRequest, JobCompleted, JobStatusChanged
+from terrafusion.settings import Settings
+from topics.catalogue import TOPICS
+from topics.schemas import schemas
+
+ROOT: Final = Path(__file__).parents[1]
+BLOCK: Final = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def files() -> Mapping[Path, str]:
+    """Return every generated file and what it should say."""
+    pages = {path: BLOCK.sub(_filled, path.read_text()) for path in sorted((ROOT / "docs").glob("*.md"))}
+    written = {ROOT / "schemas" / f"{name}.json": _json(schema) for name, schema in schemas().items()}
+    return {**pages, **written}
+
+
+def _filled(found: re.Match[str]) -> str:
+    return f"{found[1]}{BLOCKS[found[2]]()}\n{found[3]}"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2) + "\n"
+
+
+def _diagram() -> str:
+    moves = [
+        f"    {source} --> {move.target}: {move.name}"
+        for move in TRANSITIONS
+        for source in sorted(move.sources, reverse=True)
+    ]
+    ends = [f"    {status} --> [*]" for status in sorted(TERMINAL)]
+    births = ["    [*] --> PENDING: accept", "    [*] --> FAILED: accept, refused"]
+    return "\n".join(["```mermaid", "stateDiagram-v2", *births, *moves, *ends, "```"])
+
+
+def _states() -> str:
+    return _table(("state", "meaning"), _members(JobStatus))
+
+
+def _reasons() -> str:
+    return _table(("`failure_reason`", "meaning"), _members(FailureReason))
+
+
+def _moves() -> str:
+    rows = (
+        (move.name, ", ".join(sorted(move.sources)), move.target, move.meaning[:1].upper() + move.meaning[1:] + ".")
+        for move in TRANSITIONS
+    )
+    return _table(("move", "from", "to", "when"), rows)
+
+
+def _topics() -> str:
+    rows = (
+        (
+            f"`{spec.name}`",
+            f"{spec.purpose[:1].upper()}{spec.purpose[1:]}.",
+            f"[`{spec.message.__name__}`](../schemas/{spec.name}.json)" if spec.message else "bytes",
+            spec.partitions,
+            ", ".join(f"`{key}={value}`" for key, value in spec.config.items()),
+        )
+        for spec in TOPICS
+    )
+    return _table(("topic", "what", "message", "partitions", "configuration"), rows)
+
+
+def _fields(model: type[BaseModel]) -> str:
+    described = model.model_json_schema()["properties"]
+    rows = (
+        (f"`{name}`", "yes" if field.is_required() else "no", _kind(described[name]), field.description or "")
+        for name, field in model.model_fields.items()
+    )
+    return _table(("field", "required", "type", "meaning"), rows)
+
+
+def _kind(described: Mapping[str, Any]) -> str:
+    """Name a type as JSON Schema does, its format where it has one."""
+    if "$ref" in described:
+        return f"`{described['$ref'].rsplit('/', 1)[1]}`"
+    if "anyOf" in described:
+        return " or ".join(_kind(choice) for choice in described["anyOf"])
+    limits = [f"{word} {described[key]}" for key, word in (("minimum", "from"), ("maximum", "to")) if key in described]
+    return " ".join([described.get("format") or described["type"], *limits])
+
+
+def _settings() -> str:
+    rows = (
+        (f"`TERRAFUSION_{name.upper()}`", _default(field), f"{_sentence(field)}{_limits(field)}")
+        for name, field in Settings.model_fields.items()
+    )
+    return _table(("variable", "default", "meaning"), rows)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default in (None, ""):
+        return "(secret, none)" if field.annotation == SecretStr | None else "(none)"
+    return f"`{field.default}`"
+
+
+def _sentence(field: FieldInfo) -> str:
+    text = field.description or ""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _limits(field: FieldInfo) -> str:
+    words = {"ge": "at least", "gt": "above", "le": "at most"}
+    found = [f"`{choice}`" for choice in get_args(field.annotation) if isinstance(choice, str)]
+    found += [
+        f"{word} {getattr(limit, name)}"
+        for limit in field.metadata
+        for name, word in words.items()
+        if hasattr(limit, name)
+    ]
+    return f" ({', '.join(found)})" if found else ""
+
+
+def _members(kind: type[StrEnum]) -> Sequence[tuple[str, str]]:
+    """Read each member of an enumeration with the docstring that stands below it."""
+    (body,) = (node.body for node in ast.parse(inspect.getsource(kind)).body if isinstance(node, ast.ClassDef))
+    texts = [node.value.value for node in body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
+    return [(f"`{member}`", str(text)) for member, text in zip(kind, texts[1:], strict=True)]
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+
+
+BLOCKS: Final = {
+    "diagram": _diagram,
+    "states": _states,
+    "reasons": _reasons,
+    "moves": _moves,
+    "topics": _topics,
+    "request": lambda: _fields(AnalysisRequest),
+    "status": lambda: _fields(JobStatusChanged),
+    "completed": lambda: _fields(JobCompleted),
+    "settings": _settings,
+}
+
+
+if __name__ == "__main__":
+    for path, text in files().items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
