@@ -72,7 +72,10 @@ async def _demonstrate(system: System, outcome: list[dict[str, Any]], *, keep: b
         addresses = system.addresses()
         jobs = await converse(addresses["kafka_bootstrap"], _requests())
         outcome += await results(addresses["http_url"], jobs)
-        _show(outcome, addresses["http_url"], json=json)
+        if json:
+            emit({"http_url": addresses["http_url"], "jobs": outcome})
+        else:
+            _show(outcome, with_files=keep)
         say(_farewell(addresses, keep=keep))
         if keep:
             await watch
@@ -87,14 +90,11 @@ def _requests() -> Sequence[AnalysisRequest]:
     return [AnalysisRequest(job_id=uuid4(), correlation_id="demo", **request) for request in REQUESTS]
 
 
-def _show(outcome: Sequence[dict[str, Any]], http_url: str, *, json: bool) -> None:
+def _show(outcome: Sequence[dict[str, Any]], *, with_files: bool) -> None:
     from terrafusion.cli.report import report  # noqa: PLC0415
 
-    if json:
-        emit({"http_url": http_url, "jobs": outcome})
-        return
     for job in outcome:
-        stdout.print(report(job), highlight=False)
+        stdout.print(report(job, with_file=with_files), highlight=False)
 
 
 def _farewell(addresses: dict[str, Any], *, keep: bool) -> str:

@@ -24,14 +24,16 @@ NONE: Final = (None, None)
 Row = Mapping[str, Any]
 
 
-def report(job: Row) -> RenderableType:
+def report(job: Row, *, with_file: bool = True) -> RenderableType:
     """Return what a person wants to read of a finished job, which is a body of ``GET …/results/{job_id}``."""
     title = Rule(Text(f"{job['analysis_type']} · {job['county_id']}", "bold"), align="left", characters="─")
     result = job["result"]
     if result is None:
         reason = f" ({job['failure_reason']})" if job["failure_reason"] else ""
         return Group(title, Text(f"{job['status']}{reason}: {job['message']}", "red"), "")
-    return Group(title, Text(result["result_summary"]["key_finding"]), "", *_parts(result), "")
+    return Group(
+        title, Text(result["result_summary"]["key_finding"]), "", *_parts(result), *_file(result, wanted=with_file), ""
+    )
 
 
 def _parts(result: Row) -> Iterator[RenderableType]:
@@ -44,7 +46,11 @@ def _parts(result: Row) -> Iterator[RenderableType]:
         yield Text(f"{len(rows) - ROWS} more groups with fewer sales are in the file.", "dim")
     for warning in result["warnings"]:
         yield Text(f"Note: {warning['message']}.", "dim")
-    yield Text(f"File: {result['result_data_location']}", "dim", overflow="fold")
+
+
+def _file(result: Row, *, wanted: bool) -> Iterator[RenderableType]:
+    if wanted and result["result_data_location"]:
+        yield Text(f"File: {result['result_data_location']}", "dim", overflow="fold")
 
 
 def _by_group(result: Row, rows: Sequence[Row]) -> Table:
