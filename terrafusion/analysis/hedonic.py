@@ -112,7 +112,7 @@ class _Design:
 
     @staticmethod
     def _rows_by(codes: Codes, size: int, rows: Floats) -> Floats:
-        summed = [_sums(codes, row, size) for row in rows]
+        summed = [_sums(codes, row, size) if size > 1 else row.sum(keepdims=True) for row in rows]
         table: Floats = np.array(summed, dtype=np.float64).reshape(len(rows), size).T
         return table
 

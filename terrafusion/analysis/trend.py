@@ -93,8 +93,9 @@ def _overall(market: Market, cells: pl.DataFrame, indexed: Indexed, parameters: 
     usable = volumes.filter(pl.col("sales_volume") >= parameters.min_sales, ~pl.col("partial"))
     if not index.is_empty():
         usable = usable.join(index, on="ordinal", how="semi")
-    ends = [usable["ordinal"].min(), usable["ordinal"].max()]
-    sales = market.sales.filter(pl.col("ordinal").is_in(ends))
+    first, last = usable["ordinal"].min(), usable["ordinal"].max()
+    sales = market.sales.select("ordinal", "sale_price", "unit_price")
+    sales = sales.filter((pl.col("ordinal") == first) | (pl.col("ordinal") == last))
     points = figures(sales, ["ordinal"], confidence_level=parameters.confidence_level)
     named = points.join(market.calendar, on="ordinal").join(index, on="ordinal", how="left").sort("ordinal")
     found = compare(named.with_columns(pl.lit(ALL).alias("group"))).to_dicts()
