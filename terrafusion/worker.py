@@ -19,11 +19,16 @@ def run(settings: Settings) -> None:
             msg = f"TERRAFUSION_{name} is not set; a worker needs it"
             raise Misconfigured(msg)
     configure(settings)
-    _Process(create_worker(settings).app, quiet=True, stdout=sys.stderr).execute_from_commandline()
+    (settings.data_dir / "faust").mkdir(parents=True, exist_ok=True)
+    _Process(create_worker(settings).app).execute_from_commandline()
 
 
 class _Process(faust.Worker):
-    """A Faust worker that leaves logging as it was configured."""
+    """A Faust worker that leaves logging as it was configured, and turns no spinner."""
+
+    def __init__(self, app: faust.App) -> None:
+        super().__init__(app, quiet=True, stdout=sys.stderr)
+        self.spinner = None
 
     def _setup_logging(self) -> None:
         pass

@@ -90,7 +90,7 @@ class KafkaPublisher:
         assert self._producer is not None  # noqa: S101 - started by publish
         async with self._producer.transaction():
             sent = [
-                await self._producer.send(record.topic, record.value, key=record.key, headers=record.headers)
+                await self._producer.send(record.topic, record.value, key=record.key, headers=list(record.headers))
                 for record in records
             ]
             await asyncio.gather(*sent)

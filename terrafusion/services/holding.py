@@ -52,7 +52,7 @@ class Committer(Service):
 
     @Service.task
     async def _run(self) -> None:
-        while True:
+        while not self.should_stop:
             await self._bench.ended()
             await until_available(self._bench.commit)
 
@@ -66,7 +66,7 @@ class Heart(Service):
 
     @Service.task
     async def _beat(self) -> None:
-        while True:
+        while not self.should_stop:
             await self.sleep(BEAT_S)
             try:
                 await self._bench.beat()
@@ -75,7 +75,7 @@ class Heart(Service):
 
     @Service.task
     async def _guard(self) -> None:
-        while True:
+        while not self.should_stop:
             await self.sleep(GUARD_S)
             self._bench.guard()
 
@@ -104,7 +104,7 @@ class Takeover(Service):
     @Service.task
     async def _run(self) -> None:
         reached_since = self._monotonic()
-        while True:
+        while not self.should_stop:
             await self.sleep(min(1.0, self._lease / 4))
             try:
                 await self._look(rested=self._monotonic() - reached_since >= self._lease)

@@ -41,7 +41,7 @@ class Intake(Service):
 
     @Service.task
     async def _run(self) -> None:
-        while True:
+        while not self.should_stop:
             batch = [await self._queue.get()]
             while not self._queue.empty() and len(batch) < MOST_AT_ONCE:
                 batch.append(self._queue.get_nowait())

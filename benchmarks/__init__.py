@@ -1,0 +1,1 @@
+"""Measurements that print figures side by side; never tests. `make bench`."""
