@@ -24,9 +24,9 @@ def held(job_id):
     return select(jobs.c.job_id).where(jobs.c.job_id == job_id).with_for_update()
 
 
-async def test_a_beat_neither_waits_for_a_row_that_another_holds_nor_calls_it_lost(bench, engine):
+async def test_a_beat_neither_waits_for_a_row_that_another_holds_nor_calls_it_lost(bench, shared_engine):
     first, second = await bench.running(), await bench.running()
-    async with engine.connect() as other:
+    async with shared_engine.connect() as other:
         await other.execute(held(first.job_id))
         beats = [Heartbeat(c.job_id, 1, 0.5, "At work") for c in (first, second)]
         async with asyncio.timeout(5):
@@ -34,19 +34,19 @@ async def test_a_beat_neither_waits_for_a_row_that_another_holds_nor_calls_it_lo
     assert (await bench.look(second.job_id)).progress == 0.5
 
 
-async def test_a_claim_goes_round_a_row_that_another_holds(bench, engine):
+async def test_a_claim_goes_round_a_row_that_another_holds(bench, shared_engine):
     ids = [await bench.waiting(priority=priority) for priority in (9, 5)]
-    async with engine.connect() as other:
+    async with shared_engine.connect() as other:
         await other.execute(held(ids[0]))
         async with asyncio.timeout(5):
             assert [claim.job_id for claim in await bench.claim(slots=1)] == ids[1:]
     assert [claim.job_id for claim in await bench.claim()] == ids[:1]
 
 
-async def test_a_takeover_goes_round_a_row_that_another_holds(bench, engine):
+async def test_a_takeover_goes_round_a_row_that_another_holds(bench, shared_engine):
     claim = await bench.running()
     await bench.driver.pass_time(2 * LEASE)
-    async with engine.connect() as other:
+    async with shared_engine.connect() as other:
         await other.execute(held(claim.job_id))
         async with asyncio.timeout(5):
             assert await bench.store.take_over(max_crashes=3) == TakenOver(0, 0)
