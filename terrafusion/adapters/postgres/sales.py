@@ -55,7 +55,7 @@ WITH gone AS (
 SELECT count(*) AS removed FROM gone
 """
 SNAPSHOT: Final = f"SELECT {_listed(SALES_SCHEMA)} FROM {property_sales.name} WHERE county_id = $1"  # noqa: S608
-COUNT: Final = "SELECT count(*) AS n FROM property_sales WHERE county_id = $1"
+IS_LOADED: Final = "SELECT EXISTS (SELECT FROM property_sales WHERE county_id = $1) AS is_loaded"
 PROFILE: Final = """
 WITH fresh AS (
     INSERT INTO county_profiles (county_id, profile) VALUES ($1, $2::jsonb) ON CONFLICT DO NOTHING RETURNING profile
@@ -97,9 +97,10 @@ def load_sales(url: URL, objects: Objects, county_id: str, sales: pl.DataFrame, 
     """
     with _connection(url) as connection, connection.cursor() as cursor:
         _lock(cursor, county_id)
+        alone = replace or not _ask(cursor, IS_LOADED, county_id).item()
         counts = _merge(cursor, county_id, sales, replace=replace)
         profile = CountyProfile.model_validate_json(_profile(cursor, county_id))
-        rows = _all_sales(cursor, county_id, sales)
+        rows = sales if alone else _all_sales(cursor, county_id)
         version, location = write_snapshot(objects, county_id, encode(rows, profile))
         is_new = _publish(cursor, county_id, version, location, profile=profile, rows=rows)
         connection.commit()
@@ -131,10 +132,7 @@ def _profile(cursor: dbapi.Cursor, county_id: str) -> str:
     return str(_ask(cursor, PROFILE, county_id, default).item(0, "profile"))
 
 
-def _all_sales(cursor: dbapi.Cursor, county_id: str, loaded: pl.DataFrame) -> pl.DataFrame:
-    """Return the county's sales; when there are no others than those just loaded, they need not be read back."""
-    if _ask(cursor, COUNT, county_id).item() == loaded.height:
-        return loaded
+def _all_sales(cursor: dbapi.Cursor, county_id: str) -> pl.DataFrame:
     return _ask(cursor, SNAPSHOT, county_id).cast(pl.Schema(SALES_SCHEMA))
 
 
