@@ -72,6 +72,8 @@ class System:
         await _together(self._database(), self._broker())
         self.workers = [self._worker(number) for number in range(1, self._extent.workers + 1)]
         await _together(self._samples(), *(self._up(worker) for worker in self.workers))
+        while not all(worker.is_up() for worker in self.workers):  # noqa: ASYNC110 - the last to join makes the others wait
+            await asyncio.sleep(0.05)
 
     def _stop(self) -> None:
         for worker in self.workers:
