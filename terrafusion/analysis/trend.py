@@ -93,13 +93,15 @@ def _overall(market: Market, cells: pl.DataFrame, indexed: Indexed, parameters: 
     usable = volumes.filter(pl.col("sales_volume") >= parameters.min_sales, ~pl.col("partial"))
     if not index.is_empty():
         usable = usable.join(index, on="ordinal", how="semi")
+    if usable.is_empty():
+        return {"periods": volumes.height}
     first, last = usable["ordinal"].min(), usable["ordinal"].max()
     sales = market.sales.select("ordinal", "sale_price", "unit_price")
     sales = sales.filter((pl.col("ordinal") == first) | (pl.col("ordinal") == last))
     points = figures(sales, ["ordinal"], confidence_level=parameters.confidence_level)
     named = points.join(market.calendar, on="ordinal").join(index, on="ordinal", how="left").sort("ordinal")
-    found = compare(named.with_columns(pl.lit(ALL).alias("group"))).to_dicts()
-    return {**found[0], "periods": volumes.height} if found else {}
+    found = compare(named.with_columns(pl.lit(ALL).alias("group"))).row(0, named=True)
+    return {**found, "periods": volumes.height}
 
 
 def _summary(told: Headline, market: Market, indexed: Indexed) -> dict[str, Any]:

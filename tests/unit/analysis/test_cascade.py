@@ -51,3 +51,15 @@ def test_without_it_there_are_no_such_columns_and_suppressed_cells_use_no_level(
 def test_where_no_level_has_enough_the_cells_own_figures_stay(town, ask):
     points = ask("trend_analysis", town, group_by="neighborhood", fallback="cascade", fallback_min_sales=100).trends
     assert points["level_used"].to_list() == ["neighborhood", "neighborhood", None, None]
+
+
+def test_a_neighborhood_in_two_zips_goes_by_the_one_with_most_of_its_sales(sales, ask):
+    places = [("a", "1")] * 9 + [("a", "2")] * 3 + [("b", "1")] * 40 + [("c", "2")] * 31
+    given = sales(
+        neighborhood=[place[0] for place in places],
+        zip_code=[place[1] for place in places],
+        sale_date=[date(2014, 1, 1 + number % 31) for number in range(len(places))],
+        sale_price=100_000.0,
+    )
+    thin = ask("trend_analysis", given, group_by="neighborhood", fallback="cascade").trends.row(0, named=True)
+    assert (thin["group"], thin["fallback_level"], thin["fallback_sales_volume"]) == ("a", "zip_code", 49)
