@@ -34,11 +34,11 @@ def migrate(*, json: Json = False) -> None:
 
 def worker() -> None:
     """Run a worker: it takes requests, runs analyses, publishes events and serves the view."""
-    from terrafusion.worker import run  # noqa: PLC0415 - Faust is slow to import
-
     settings = read_settings()
     database(settings)
     brokers(settings)
+    from terrafusion.worker import run  # noqa: PLC0415 - Faust is slow to import
+
     run(settings)
 
 

@@ -92,7 +92,7 @@ def _by_period(result: Row) -> Table:
 
 
 def _table(first_column: str) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", caption_justify="left")
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim", caption_justify="left")
     table.add_column(first_column, no_wrap=True)
     return table
 

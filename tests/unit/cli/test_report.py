@@ -1,0 +1,142 @@
+"""What a person sees of a job's answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from terrafusion.cli.report import bar, report, sparkline
+
+FAILED = {
+    "analysis_type": "FAILING_ANALYSIS_SIM",
+    "county_id": "king_wa",
+    "status": "FAILED",
+    "failure_reason": "simulated_failure",
+    "message": "The drill failed on purpose",
+    "result": None,
+}
+
+
+def shown(job: dict[str, Any], **options: bool) -> str:
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(report(job, **options), highlight=False)
+    return capture.get()
+
+
+def point(group: str, period: str, price: float | None, index: float | None) -> dict[str, Any]:
+    return {
+        "group": group,
+        "period": period,
+        "partial": period == "2016-Q4",
+        "sales_volume": 1203,
+        "median_price": price,
+        "median_ci_low": price and price * 0.9,
+        "median_ci_high": price and price * 1.1,
+        "index": index,
+    }
+
+
+def row(group: str, raw: float | None, quality: float | None, *, first: str = "2010-Q1") -> dict[str, Any]:
+    return {
+        "group": group,
+        "sales": 20_446,
+        "first_period": None if raw is None else first,
+        "last_period": None if raw is None else "2016-Q3",
+        "raw_change_pct": raw,
+        "constant_quality_change_pct": quality,
+    }
+
+
+def completed(rows: list[dict[str, Any]], trends: list[dict[str, Any]]) -> dict[str, Any]:
+    summary = {
+        "key_finding": "Prices rose.",
+        "group_by": "zip_code",
+        "confidence_level": 0.95,
+        "first_period": "2010-Q1",
+        "last_period": "2016-Q3",
+    }
+    result = {
+        "result_summary": summary,
+        "rows": rows,
+        "trends": trends,
+        "warnings": [{"code": "thin", "message": "Half of the cells are thin"}],
+        "result_data_location": "file:///results/x.parquet",
+    }
+    names = {"analysis_type": "price_trend_by_zip", "county_id": "king_wa", "status": "COMPLETED"}
+    return {**names, "failure_reason": None, "message": "Completed", "result": result}
+
+
+def by_zip() -> dict[str, Any]:
+    rows = [row("98101", 55.04, 53.16), row("98102", None, None), row("98103", -2.0, None, first="2011-Q1")]
+    periods = [f"{year}-Q{quarter}" for year in range(2010, 2017) for quarter in range(1, 5)]
+    trends = [point(r["group"], period, 1_250_000.4, 100 + n) for r in rows for n, period in enumerate(periods)]
+    return completed(rows, trends)
+
+
+def test_a_row_has_price_count_interval_and_both_changes_side_by_side() -> None:
+    line = next(line for line in shown(by_zip()).splitlines() if line.startswith("98101"))
+    assert line.split()[:7] == ["98101", "20,446", "1,203", "$1,250,000", "1,125-1,375k", "+55.0%", "+53.2%"]
+
+
+def test_eighty_columns_cut_no_figure() -> None:
+    text = shown(by_zip())
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_group_measured_over_another_span_is_marked() -> None:
+    text = shown(by_zip())
+    assert "98103 *" in text
+    assert "98101 *" not in text
+    assert "98102 *" not in text
+    assert "* changes not from 2010-Q1 to 2016-Q3" in text
+
+
+def test_one_group_is_shown_by_period_and_the_unfinished_one_is_marked() -> None:
+    trends = [point("all", "2016-Q3", 200_000, 100.0), point("all", "2016-Q4", 100_000, None)]
+    lines = shown(completed([row("all", 1.0, 1.0)], trends)).splitlines()
+    whole, half = (next(line for line in lines if line.startswith(f"2016-Q{n}")) for n in (3, 4))
+    assert whole.count("█") == 2 * half.count("█") == 24
+    assert half.startswith("2016-Q4 *")
+    assert "* not a full period" in "\n".join(lines)
+
+
+def test_an_empty_answer_is_its_finding() -> None:
+    text = shown(completed([], []))
+    assert "Prices rose." in text
+    assert "Note: Half of the cells are thin." in text
+
+
+def test_the_file_is_named_only_where_it_stays() -> None:
+    assert "file:///results/x.parquet" in shown(by_zip())
+    assert "file://" not in shown(by_zip(), with_file=False)
+
+
+def test_a_failure_says_why() -> None:
+    assert "FAILED (simulated_failure): The drill failed on purpose" in shown(FAILED)
+
+
+@pytest.mark.parametrize(
+    ("values", "drawn"),
+    [
+        ([], ""),
+        ([None, None], ""),
+        ([5.0, 5.0], "▁▁"),
+        ([0.0, None, 7.0], "▁ █"),
+        ([1.0, 2.0, 3.0], "▁▅█"),
+    ],
+)
+def test_a_sparkline_runs_from_lowest_to_highest(values: list[float | None], drawn: str) -> None:
+    assert sparkline(values) == drawn
+
+
+@pytest.mark.parametrize(("value", "drawn"), [(0, ""), (8, "████"), (4, "██"), (0.25, "▏"), (5, "██▌")])
+def test_a_bar_is_exact_to_an_eighth(value: float, drawn: str) -> None:
+    assert bar(value, 8, width=4) == drawn
+
+
+def test_a_bar_of_nothing() -> None:
+    assert bar(0, 0) == ""
