@@ -36,6 +36,11 @@ class TestClaim:
         rest = await bench.claim()
         assert [claim.job_id for claim in (*first, *rest)] == order
 
+    async def test_an_urgent_job_goes_before_a_long_queue(self, bench):
+        await bench.store.accept([Offer(bench.job(priority=0)) for _ in range(700)])
+        urgent = await bench.waiting(priority=9)
+        assert [claim.job_id for claim in await bench.claim(slots=1)] == [urgent]
+
     async def test_gives_what_a_worker_needs(self, bench):
         deadline = datetime(2100, 1, 1, tzinfo=UTC)
         trace = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
