@@ -205,7 +205,7 @@ def read_json(value: bytes | None) -> Any:
 
 def holds_null(written: bytes) -> bool:
     """Say whether a string in a JSON text holds U+0000."""
-    return WRITTEN_NULL.search(written) is not None
+    return b"\\u0000" in written and WRITTEN_NULL.search(written) is not None
 
 
 def _members(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
