@@ -1,0 +1,94 @@
+"""A whole system under test: real servers, sample counties, workers as processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import psutil
+from support.database import Database
+from support.tape import Upstream
+from support.waiting import until
+from support.web import Web
+
+from terrafusion.embedded.workers import WorkerProcess
+from terrafusion.settings import Settings
+
+GROUP = "terrafusion-market-analysis"
+ANALYSES = "benchmarks.noop,support.analyses"
+ROOT = Path(__file__).parents[2]
+LEASE_S = 2.0
+
+
+class TestedWorker(WorkerProcess):
+    """A worker with all of the settings, able to import the tests' analyses."""
+
+    __test__ = False
+
+    def _environment(self) -> Mapping[str, str]:
+        given = self._settings.model_dump(mode="json", exclude_none=True, exclude={"database_url"})
+        settings = {f"TERRAFUSION_{name.upper()}": str(value) for name, value in given.items()}
+        path = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+        return settings | super()._environment() | path
+
+    @property
+    def web(self) -> Web:
+        return Web(self.url)
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.pid
+        os.kill(self.pid, number)
+
+    def children(self) -> Sequence[psutil.Process]:
+        """Return its child processes that run analyses."""
+        return [p for p in psutil.Process(self.pid).children() if "spawn_main" in " ".join(p.cmdline())]
+
+    def wake_after(self, seconds: float) -> threading.Timer:
+        """Let a stopped worker go on after a while."""
+        timer = threading.Timer(seconds, self.signal, [signal.SIGCONT])
+        timer.start()
+        return timer
+
+
+class Rig:
+    """Workers over one database, one broker and one folder of results."""
+
+    def __init__(self, folder: Path, settings: Settings, *, workers: int) -> None:
+        self.settings = settings.model_copy(update={"data_dir": folder, "analysis_modules": ANALYSES})
+        self.workers = [TestedWorker(folder / f"w{n}", self._settings_of(n), port=0) for n in range(1, workers + 1)]
+        self.database = Database(settings.database.render_as_string(hide_password=False))
+        self.bootstrap = settings.kafka_bootstrap or ""
+        self.upstream = Upstream(self.bootstrap)
+
+    def _settings_of(self, number: int) -> Settings:
+        home = self.settings.data_dir / f"w{number}"
+        return self.settings.model_copy(update={"data_dir": home, "results_url": self.settings.results})
+
+    @property
+    def web(self) -> Web:
+        return self.workers[0].web
+
+    def begin(self) -> None:
+        """Start the workers without waiting for them."""
+        for worker in self.workers:
+            worker.prepare()
+            worker.spawn()
+
+    def ready(self, *, within: float = 60) -> None:
+        """Wait until every worker says that it is."""
+        until(lambda: all(worker.is_up() for worker in self.workers), what="every worker is ready", within=within)
+
+    def again(self, worker: TestedWorker) -> None:
+        """Start a worker that was stopped or killed."""
+        worker.start()
+        self.ready()
+
+    def end(self) -> None:
+        """Stop the workers."""
+        for worker in self.workers:
+            worker.begin_stop()
+        for worker in self.workers:
+            worker.finish_stop()
