@@ -38,7 +38,7 @@ POINTS: Final = (
 def cells_of(market: Market, parameters: SharedParameters) -> pl.DataFrame:
     """Return the figures of every cell: below ``min_sales`` without prices, with ``cascade`` a wider area's beside."""
     level = parameters.confidence_level
-    cells = _figures(market, confidence_level=level)
+    cells = figures(market.sales, CELL, confidence_level=level)
     cells = with_changes(cells, CELL[:1], period=market.period, min_sales=parameters.min_sales)
     if parameters.fallback == "cascade":
         least = parameters.fallback_min_sales
@@ -52,17 +52,6 @@ def cells_of(market: Market, parameters: SharedParameters) -> pl.DataFrame:
         suppressed=~shown,
         level_used=pl.coalesce("fallback_level", own),
     )
-
-
-def _figures(market: Market, *, confidence_level: float) -> pl.DataFrame:
-    """Return `figures` by `CELL`, told apart by one number, which is faster than by two."""
-    if market.sales.is_empty():
-        return figures(market.sales, CELL, confidence_level=confidence_level)
-    width, first = market.calendar.height, market.calendar["ordinal"][0]
-    number = pl.col("group_code").cast(pl.Int64) * width + pl.col("ordinal") - first
-    found = figures(market.sales.with_columns(number.alias("cell")), ["cell"], confidence_level=confidence_level)
-    code, ordinal = pl.col("cell").floordiv(width), pl.col("cell").mod(width) + first
-    return found.select(code.cast(pl.Int32).alias("group_code"), ordinal.cast(pl.Int32).alias("ordinal"), *FIGURES)
 
 
 def points_of(market: Market, cells: pl.DataFrame, index: pl.DataFrame) -> pl.DataFrame:
