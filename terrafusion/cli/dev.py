@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import signal
 import sys
 from collections.abc import Coroutine
@@ -14,6 +15,8 @@ import typer
 
 from terrafusion.cli.configuration import read_settings
 from terrafusion.cli.output import Json, stderr
+from terrafusion.embedded.workers import environment
+from terrafusion.settings import Settings
 
 if TYPE_CHECKING:
     from terrafusion.embedded.system import System
@@ -53,10 +56,21 @@ def dev(
 async def _serve(system: System) -> None:
     async with system.running():
         addresses = system.addresses()
+        exported = write_exports(system.settings, addresses["http_url"])
         sys.stdout.write(orjson.dumps(addresses).decode() + "\n")
         sys.stdout.flush()
         say(f"Status page: {addresses['http_url']}/   logs: {addresses['data_dir']}/*/*.log   Ctrl-C stops all of it")
+        say(f"In another terminal: . {exported}   points `terrafusion` at it")
         await system.watch()
+
+
+def write_exports(settings: Settings, http_url: str) -> Path:
+    """Write for a shell to read what tells `terrafusion` of this system, and return the file."""
+    told = {**environment(settings), "TERRAFUSION_HTTP_PORT": http_url.rpartition(":")[2]}
+    file = settings.data_dir / "env"
+    file.touch(0o600)
+    file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in told.items()))
+    return file
 
 
 def say(sentence: str) -> None:
@@ -65,13 +79,14 @@ def say(sentence: str) -> None:
 
 
 def in_foreground(work: Coroutine[Any, Any, None]) -> bool:
-    """Run to the end, or until SIGINT or SIGTERM cancels it; return whether it came to its end."""
+    """Run to the end, or until SIGINT, SIGTERM or the closed terminal cancels it; return whether it came to its end."""
 
     async def interruptible() -> None:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None  # noqa: S101 - we are in it
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, task.cancel)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+                loop.add_signal_handler(number, task.cancel)
         await work
 
     try:
