@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL, make_url
+
+BROKER: Final = re.compile(r"(\[[0-9A-Fa-f:]+\]|[^\s:\[\]]+):[0-9]{1,5}")
 
 
 class Settings(BaseSettings):
@@ -40,6 +43,14 @@ class Settings(BaseSettings):
     def _is_asyncpg(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and make_url(value.get_secret_value()).drivername != "postgresql+asyncpg":
             msg = "must begin with postgresql+asyncpg://"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("kafka_bootstrap")
+    @classmethod
+    def _is_brokers(cls, value: str | None) -> str | None:
+        if value and not all(BROKER.fullmatch(broker.strip()) for broker in value.split(",")):
+            msg = "must be host:port, several separated by commas"
             raise ValueError(msg)
         return value
 

@@ -18,7 +18,8 @@ from terrafusion.analysis.registry import load_catalogue
 from terrafusion.cli.configuration import read_settings
 from terrafusion.cli.data import check_county, write_rejected
 from terrafusion.cli.output import Json, emit, stderr, stdout
-from terrafusion.errors import InvalidParameters, InvalidRequest
+from terrafusion.cli.parameters import Parameters, read_parameters
+from terrafusion.errors import InvalidRequest
 from terrafusion.ingest.files import refuse
 from terrafusion.ingest.sales import SalesFile, read_sales
 from terrafusion.ingest.snapshot import encode, records
@@ -29,7 +30,6 @@ COLUMNS: Final = ("group", "period", "sales_volume", "median_price", "median_ci_
 
 Type = Annotated[str, typer.Argument(metavar="TYPE", help="A type of the catalogue.")]
 Sales = Annotated[Path, typer.Option("--sales", help="Parquet or CSV; repeated rows are all kept.")]
-Parameters = Annotated[str, typer.Option("--params", metavar="JSON", help="The type's parameters.")]
 CountyName = Annotated[str, typer.Option("--county", help="What to call the county.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Write the result's files there.")]
 
@@ -48,10 +48,13 @@ def analyze(
     out: Out = None,
     json: Json = False,
 ) -> None:
-    """Run an analysis on a file and print the document that a job would have."""
+    """Run an analysis on a file, without any service.
+
+    Prints the document that a job would have.
+    """
     check_county(county)
     catalogue = load_catalogue(read_settings().modules)
-    analysis, parameters = catalogue.get(type_), catalogue.check(type_, _parameters(params))
+    analysis, parameters = catalogue.get(type_), catalogue.check(type_, read_parameters(params))
     with stderr.status(f"Reading {sales.name}") as status:
         read = _read(sales)
         at_hand = records(county, encode(read.sales, CountyProfile()), CountyProfile())
@@ -71,19 +74,6 @@ def analyze(
         emit(document)
     else:
         _show(document)
-
-
-def _parameters(given: str) -> dict[str, Any]:
-    allowed = 'a JSON object such as {"period": "quarter"}'
-    try:
-        parameters = orjson.loads(given)
-    except orjson.JSONDecodeError as error:
-        message = f"--params is no JSON ({error}); it must be {allowed}"
-        raise InvalidParameters(message, field="params", value=given, allowed=allowed) from error
-    if not isinstance(parameters, dict):
-        message = f"--params is {given[:100]}; it must be {allowed}"
-        raise InvalidParameters(message, field="params", value=given, allowed=allowed)
-    return parameters
 
 
 def _read(path: Path) -> SalesFile:

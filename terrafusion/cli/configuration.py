@@ -33,6 +33,6 @@ def database(settings: Settings) -> URL:
 
 def brokers(settings: Settings) -> str:
     """Return Kafka's address; raises Misconfigured where none is set."""
-    if settings.kafka_bootstrap is None:
+    if not settings.kafka_bootstrap:
         raise Misconfigured("TERRAFUSION_KAFKA_BOOTSTRAP is not set; `terrafusion dev` prints one.")
     return settings.kafka_bootstrap

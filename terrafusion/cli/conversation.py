@@ -1,85 +1,136 @@
-"""Talk to the system as its neighbours do: requests on their topic, progress from the status topic, results by HTTP."""
+"""Talk to the system as its neighbours do: requests on their topic, progress from the status topic."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, Self
 from uuid import UUID
 
-import aiohttp
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from models.jobs import TERMINAL
 from models.messages import AnalysisRequest, JobStatusChanged
 from terrafusion.cli.output import stderr
 from terrafusion.errors import Unavailable
-from topics.catalogue import REQUESTS, STATUS
+from topics.catalogue import MAX_REQUEST_BYTES, REQUESTS, STATUS
+from topics.events import TYPE
 
-PATIENCE_SECONDS: Final = 90
+SOURCE: Final = b"/terrafusion/cli"
+KAFKA_PATIENCE_S: Final = 15.0
+NOBODY_AFTER_S: Final = 20.0
 
 
-async def converse(bootstrap: str, requests: Sequence[AnalysisRequest]) -> Sequence[UUID]:
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Where on the requests topic a request stands."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+async def send(bootstrap: str, requests: Sequence[AnalysisRequest]) -> Sequence[Sent]:
+    """Put requests on their topic as CloudEvents and return once the broker has them; raises Unavailable."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap, enable_idempotence=True, max_request_size=2 * MAX_REQUEST_BYTES
+    )
+    try:
+        with _reaching(bootstrap):
+            async with asyncio.timeout(KAFKA_PATIENCE_S):
+                await producer.start()
+                acks = [await _send(producer, request) for request in requests]
+                return [Sent(REQUESTS.name, ack.partition, ack.offset) for ack in await asyncio.gather(*acks)]
+    finally:
+        await producer.stop()
+
+
+async def converse(
+    bootstrap: str, requests: Sequence[AnalysisRequest], *, patience_s: float | None = None
+) -> Sequence[UUID]:
     """Send requests, show how their jobs come along, and return the ids when all have ended.
 
-    Raises Unavailable when they do not end in time.
+    Raises Unavailable when Kafka cannot be reached, or when they do not end within ``patience_s``.
     """
     jobs = {request.job_id: f"{request.analysis_type} {request.county_id}" for request in requests if request.job_id}
     async with _status_events(bootstrap) as consumer:
-        await _send(bootstrap, requests)
+        await send(bootstrap, requests)
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(patience_s):
                 await _follow(consumer, jobs)
         except TimeoutError:
-            msg = f"The jobs did not end within {PATIENCE_SECONDS} s."
+            msg = f"The jobs did not end within {patience_s} s."
             raise Unavailable(msg) from None
     return tuple(jobs)
 
 
-async def results(http_url: str, jobs: Sequence[UUID]) -> list[dict[str, Any]]:
-    """Fetch the finished jobs with their results."""
-    async with aiohttp.ClientSession(http_url, raise_for_status=True) as session:
-        return [await _result(session, job) for job in jobs]
+async def _send(producer: AIOKafkaProducer, request: AnalysisRequest) -> Awaitable[Any]:
+    key = str(request.job_id).encode()
+    headers = [
+        ("content-type", b"application/json"),
+        ("ce_specversion", b"1.0"),
+        ("ce_id", b"request/" + key),
+        ("ce_source", SOURCE),
+        ("ce_type", f"{TYPE}.request.v1".encode()),
+        ("ce_time", datetime.now(UTC).isoformat().encode()),
+        ("ce_subject", b"job/" + key),
+    ]
+    value = request.model_dump_json(exclude_defaults=True).encode()
+    acknowledged: Awaitable[Any] = await producer.send(REQUESTS.name, value, key=key, headers=headers)
+    return acknowledged
 
 
-async def _result(session: aiohttp.ClientSession, job: UUID) -> dict[str, Any]:
-    async with session.get(f"/plugins/v1/market-analysis/results/{job}") as response:
-        body: dict[str, Any] = await response.json()
-        return body
+@contextmanager
+def _reaching(bootstrap: str) -> Iterator[None]:
+    try:
+        yield
+    except (KafkaError, OSError, TimeoutError) as error:
+        msg = f"Kafka at {bootstrap} cannot be reached: {error or 'it does not answer in time'}"
+        raise Unavailable(msg) from error
 
 
 @asynccontextmanager
 async def _status_events(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
     """Read the status topic from its present end."""
     consumer = AIOKafkaConsumer(STATUS.name, bootstrap_servers=bootstrap, auto_offset_reset="latest")
-    async with consumer:
-        for partition in consumer.assignment():
-            await consumer.position(partition)
+    try:
+        with _reaching(bootstrap):
+            async with asyncio.timeout(KAFKA_PATIENCE_S):
+                await consumer.start()
+                for partition in consumer.assignment():
+                    await consumer.position(partition)
         yield consumer
-
-
-async def _send(bootstrap: str, requests: Sequence[AnalysisRequest]) -> None:
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all") as producer:
-        for request in requests:
-            value = request.model_dump_json(exclude_defaults=True).encode()
-            await producer.send_and_wait(REQUESTS.name, value, key=str(request.job_id).encode())
+    finally:
+        await consumer.stop()
 
 
 async def _follow(consumer: AIOKafkaConsumer, jobs: Mapping[UUID, str]) -> None:
     open_jobs = set(jobs)
-    with Board(jobs) as board:
-        async for record in consumer:
-            if record.value is None:
-                continue
-            event = JobStatusChanged.model_validate_json(record.value)
-            if event.job_id in jobs:
-                board.see(event)
-            if event.status in TERMINAL:
-                open_jobs.discard(event.job_id)
-            if not open_jobs:
-                return
+    reminder = asyncio.get_running_loop().call_later(NOBODY_AFTER_S, _nobody)
+    try:
+        with Board(jobs) as board:
+            async for record in consumer:
+                if record.value is None:
+                    continue
+                event = JobStatusChanged.model_validate_json(record.value)
+                if event.job_id in jobs:
+                    reminder.cancel()
+                    board.see(event)
+                if event.status in TERMINAL:
+                    open_jobs.discard(event.job_id)
+                if not open_jobs:
+                    return
+    finally:
+        reminder.cancel()
+
+
+def _nobody() -> None:
+    stderr.print("No worker has taken it yet; is one running? Ctrl-C stops waiting, the request stays.")
 
 
 class Board:

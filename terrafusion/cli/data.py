@@ -44,7 +44,10 @@ def add(app: typer.Typer) -> None:
 
 @load.command()
 def sales(file: SalesPath, county: County, *, replace: Replace = False, json: Json = False) -> None:
-    """Load sales: new and changed ones are written, the rest stays; rejected rows go to FILE's name.rejected.csv."""
+    """Load recorded sales.
+
+    New and changed ones are written, the rest stays; rejected rows go to FILE's name.rejected.csv.
+    """
     check_county(county)
     settings = read_settings()
     url, objects = database(settings), Objects(settings.results)

@@ -30,6 +30,7 @@ REQUESTS: Final = (
     {"county_id": "king_wa", "analysis_type": "FAILING_ANALYSIS_SIM"},
 )
 """Three analyses and the drill: it fails, as an analysis can, so that one sees how that looks."""
+PATIENCE_SECONDS: Final = 90
 INTERRUPTED: Final = 130
 """The exit code of what Ctrl-C ended."""
 
@@ -44,7 +45,10 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Stay up after the results until Ctrl-C.")] = False,
     json: Json = False,
 ) -> None:
-    """Start everything in a temporary folder, send real requests, show progress and results, and clear it away."""
+    """Show the whole system at work, and clear it away.
+
+    Starts everything in a temporary folder, sends real requests, shows their progress and their results.
+    """
     folder = Path(tempfile.mkdtemp(prefix="terrafusion-demo-"))
     outcome: list[dict[str, Any]] = []
     ended = in_foreground(_demonstrate(_system(folder), outcome, keep=keep, json=json))
@@ -65,13 +69,15 @@ def _system(folder: Path) -> System:
 
 
 async def _demonstrate(system: System, outcome: list[dict[str, Any]], *, keep: bool, json: bool) -> None:
-    from terrafusion.cli.conversation import converse, results  # noqa: PLC0415
+    from terrafusion.cli.conversation import converse  # noqa: PLC0415
+    from terrafusion.cli.view import View  # noqa: PLC0415
 
     async with system.running():
         watch = asyncio.create_task(system.watch())
         addresses = system.addresses()
-        jobs = await converse(addresses["kafka_bootstrap"], _requests())
-        outcome += await results(addresses["http_url"], jobs)
+        jobs = await converse(addresses["kafka_bootstrap"], _requests(), patience_s=PATIENCE_SECONDS)
+        view = View(addresses["http_url"])
+        outcome += [await view.get("results", str(job)) for job in jobs]
         if json:
             emit({"http_url": addresses["http_url"], "jobs": outcome})
         else:

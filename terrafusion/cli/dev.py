@@ -42,9 +42,10 @@ def dev(
     samples: Annotated[bool, typer.Option(help="Load the sample counties.")] = True,
     json: Json = False,  # noqa: ARG001 - it prints JSON anyway
 ) -> None:
-    """Run the whole system here: Postgres, Kafka, schema, topics, sample counties, workers.
+    """Run the whole system here until Ctrl-C.
 
-    Prints one line of JSON with its addresses when it is ready. Ctrl-C or SIGTERM stops all of it; the data stay.
+    Postgres, Kafka, schema, topics, sample counties and workers. Prints one line of JSON with its addresses when
+    it is ready. Ctrl-C or SIGTERM stops all of it; the data stay.
     """
     from terrafusion.embedded.system import Extent, System  # noqa: PLC0415 - slow to import, as all it stands on
 

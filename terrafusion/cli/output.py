@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, Never
 
 import orjson
 import typer
+from pydantic import ValidationError
 from rich.console import Console
+from typer._click.exceptions import NoArgsIsHelpError, UsageError
 
 from terrafusion.errors import Misconfigured, Rejected, TerraFusionError, Unavailable
 
@@ -23,6 +26,12 @@ def emit(document: Any) -> None:
     sys.stdout.flush()
 
 
+def emit_line(document: Any) -> None:
+    """Print one of many JSON documents, each on a line of its own."""
+    sys.stdout.write(orjson.dumps(document, default=str).decode() + "\n")
+    sys.stdout.flush()
+
+
 def exit_code(error: TerraFusionError) -> int:
     """Say an error as the process' exit code."""
     if isinstance(error, Unavailable):
@@ -31,9 +40,31 @@ def exit_code(error: TerraFusionError) -> int:
 
 
 def run(app: typer.Typer) -> None:
-    """Run the app; our own errors end it with one sentence and their exit code."""
+    """Run the app and end the process; an error of ours or of usage ends it with one sentence and its exit code."""
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what it has to say is in the error
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except TerraFusionError as error:
-        stderr.print(f"terrafusion: {error}", style="red", markup=False, highlight=False)
-        sys.exit(exit_code(error))
+        _end(str(error), exit_code(error))
+    except NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except UsageError as error:
+        command = error.ctx.command_path if error.ctx else "terrafusion"
+        _end(f"{_complaint(error)} See `{command} --help`.", error.exit_code)
+
+
+def _complaint(error: UsageError) -> str:
+    """Say what is wrong with an argument, and what was given."""
+    message = error.format_message().replace("Value error, ", "").rstrip(".")
+    given = _given(error.__cause__)
+    return f"{message}." if given is None or given in message else f"{message}; given was {given}."
+
+
+def _given(cause: BaseException | None) -> str | None:
+    return repr(cause.errors(include_url=False)[0]["input"])[:100] if isinstance(cause, ValidationError) else None
+
+
+def _end(sentence: str, code: int) -> Never:
+    stderr.print(f"terrafusion: {sentence}", style="red", markup=False, highlight=False, soft_wrap=True)
+    sys.exit(code)

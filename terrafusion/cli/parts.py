@@ -33,7 +33,10 @@ def migrate(*, json: Json = False) -> None:
 
 
 def worker() -> None:
-    """Run a worker: it takes requests, runs analyses, publishes events and serves the view."""
+    """Run a worker until SIGTERM.
+
+    It takes requests, runs analyses, publishes events and serves the view.
+    """
     settings = read_settings()
     database(settings)
     brokers(settings)
@@ -43,7 +46,10 @@ def worker() -> None:
 
 
 def create_topics(*, json: Json = False) -> None:
-    """Create the topics that are missing; those that exist are left as they are."""
+    """Create the topics that are missing.
+
+    Those that exist are left as they are.
+    """
     from terrafusion.adapters.kafka_admin import create_topics as create  # noqa: PLC0415
 
     made = asyncio.run(create(brokers(read_settings())))
@@ -51,7 +57,10 @@ def create_topics(*, json: Json = False) -> None:
 
 
 def check_topics(*, json: Json = False) -> None:
-    """Compare the topics on the broker with the catalogue; exit 1 where they differ."""
+    """Compare the topics with the catalogue.
+
+    Exit 1 where they differ.
+    """
     from terrafusion.adapters.kafka_admin import check_topics as check  # noqa: PLC0415
 
     differences = asyncio.run(check(brokers(read_settings())))
@@ -61,7 +70,10 @@ def check_topics(*, json: Json = False) -> None:
 
 
 def doctor(*, json: Json = False) -> None:
-    """Check database, schema, broker, topics, object store and clock; exit 3 for a service, 1 for what is in it."""
+    """Check the services and what is in them.
+
+    Database, schema, broker, topics, object store and clock; exit 3 for a service, 1 for what is in it.
+    """
     from terrafusion.cli.checks import SERVICES, examine  # noqa: PLC0415 - slow to import
 
     findings = asyncio.run(examine(read_settings()))

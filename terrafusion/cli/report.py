@@ -30,15 +30,17 @@ def report(job: Row, *, with_file: bool = True) -> RenderableType:
     result = job["result"]
     if result is None:
         reason = f" ({job['failure_reason']})" if job["failure_reason"] else ""
-        return Group(title, Text(f"{job['status']}{reason}: {job['message']}", "red"), "")
-    return Group(
-        title, Text(result["result_summary"]["key_finding"]), "", *_parts(result), *_file(result, wanted=with_file), ""
-    )
+        style = "red" if job["failure_reason"] else ""
+        return Group(title, Text(f"{job['status']}{reason}: {job['message']}", style), "")
+    finding = Text(result["result_summary"].get("key_finding", job["message"]))
+    return Group(title, finding, "", *_parts(result), *_file(result, wanted=with_file), "")
 
 
 def _parts(result: Row) -> Iterator[RenderableType]:
     rows, trends = result["rows"], result["trends"]
-    if len(rows) > 1:
+    if "group_by" not in result["result_summary"]:
+        yield _figures(result["result_summary"])
+    elif len(rows) > 1:
         yield _by_group(result, sorted(rows, key=lambda row: (-row["sales"], row["group"]))[:ROWS])
     elif trends:
         yield _by_period(result)
@@ -46,6 +48,15 @@ def _parts(result: Row) -> Iterator[RenderableType]:
         yield Text(f"{len(rows) - ROWS} more groups with fewer sales are in the file.", "dim")
     for warning in result["warnings"]:
         yield Text(f"Note: {warning['message']}.", "dim")
+
+
+def _figures(summary: Row) -> Table:
+    """Tell an answer of another shape than the trends: its headline numbers as they are."""
+    table = Table(box=None, show_header=False)
+    for name, value in summary.items():
+        if name != "key_finding":
+            table.add_row(name.replace("_", " "), str(value))
+    return table
 
 
 def _file(result: Row, *, wanted: bool) -> Iterator[RenderableType]:

@@ -1,0 +1,192 @@
+"""Jobs from the command line: requests over their topic, everything else from a worker's view over HTTP.
+
+HTTP rather than Postgres, because whoever looks at jobs then needs no password of the database and no access to the
+result store, reads the same bodies as every other client, and sees live progress. To look past the workers there is
+`terrafusion doctor`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing, suppress
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+import typer
+
+from models.jobs import TERMINAL, JobStatus
+from terrafusion.cli import listing
+from terrafusion.cli.configuration import brokers, read_settings
+from terrafusion.cli.output import Json, emit, emit_line, stderr, stdout
+from terrafusion.cli.parameters import Parameters
+from terrafusion.errors import Unavailable
+
+Id = Annotated[UUID, typer.Argument(metavar="ID", help="The job's id.", show_default=False)]
+Type = Annotated[str, typer.Argument(metavar="TYPE", help="A type of the catalogue; see `terrafusion types`.")]
+County = Annotated[str, typer.Option("--county", metavar="ID", help="A county that is loaded.", show_default=False)]
+Correlation = Annotated[str | None, typer.Option("--correlation-id", metavar="ID", help="The request's own mark.")]
+
+
+def add(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (run, status, results, watch, types):
+        app.command()(command)
+    app.command("list")(list_jobs)
+
+
+def run(
+    type_: Type,
+    county: County,
+    *,
+    params: Parameters = "{}",
+    priority: Annotated[int, typer.Option(help="0 low to 9 high.")] = 5,
+    deadline: Annotated[
+        str | None, typer.Option(metavar="ISO", help="After it the answer is of no use: 2026-11-30T12:00:00Z.")
+    ] = None,
+    correlation_id: Correlation = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Show progress, then the job with its result.")] = False,
+    json: Json = False,
+) -> None:
+    """Put a request on the topic and print the job's id.
+
+    With --wait the job with its result is printed in the end; exit 1 when it did not complete.
+    """
+    from terrafusion.cli import asking  # noqa: PLC0415 - analyses are slow to import
+
+    settings = read_settings()
+    bootstrap = brokers(settings)
+    given = {
+        "job_id": str(uuid4()),
+        "analysis_type": type_,
+        "county_id": county,
+        "priority": priority,
+        "deadline": deadline,
+        "correlation_id": correlation_id,
+    }
+    request = asking.checked(given, params, settings)
+    if not wait:
+        told = asyncio.run(asking.send_one(bootstrap, request))
+        _tell(told, told["job_id"], json=json)
+        stderr.print(f"Sent; `terrafusion watch {told['job_id']}` follows it.", highlight=False, soft_wrap=True)
+        return
+    job = asyncio.run(asking.send_and_wait(bootstrap, settings, request))
+    _show_result(job, json=json)
+    _must_be_completed(job)
+
+
+def status(job_id: Id, *, json: Json = False) -> None:
+    """Say how a job stands."""
+    job = _get("status", str(job_id))
+    _tell(job, "\n".join(listing.job_lines(job)), json=json)
+
+
+def results(job_id: Id, *, json: Json = False) -> None:
+    """Print a job with its result.
+
+    There is none until the job is COMPLETED.
+    """
+    _show_result(_get("results", str(job_id)), json=json)
+
+
+def list_jobs(
+    *,
+    status: Annotated[JobStatus | None, typer.Option(case_sensitive=False, help="Only jobs in this state.")] = None,
+    county: Annotated[str | None, typer.Option("--county", metavar="ID", help="Only of this county.")] = None,
+    type_: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Only of this type.")] = None,
+    correlation_id: Correlation = None,
+    limit: Annotated[int, typer.Option(help="Jobs on a page, 1 to 500.")] = 50,
+    cursor: Annotated[str | None, typer.Option(help="Where the page begins: the last one's next_cursor.")] = None,
+    json: Json = False,
+) -> None:
+    """List jobs, newest first."""
+    filters = {"status": status, "county_id": county, "analysis_type": type_, "correlation_id": correlation_id}
+    page = _get("list", limit=limit, cursor=cursor, **filters)
+    _tell(page, "\n".join(listing.page_lines(page["jobs"])) or "There is no such job.", json=json)
+    if page["next_cursor"] and not json:
+        stderr.print(f"There are more: --cursor {page['next_cursor']}", highlight=False, soft_wrap=True)
+
+
+def watch(
+    job_id: Annotated[UUID | None, typer.Argument(metavar="ID", help="A job's id; else all jobs.")] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Follow a job to its end, or all jobs until Ctrl-C.
+
+    A job's end: exit 1 when it did not complete. With --json one document at the end; for all jobs, which have no end,
+    one a line.
+    """
+    if job_id is None:
+        with suppress(KeyboardInterrupt):
+            asyncio.run(_watch_all(json=json))
+        return
+    job = asyncio.run(_watch_one(job_id))
+    _tell(job, "\n".join(listing.job_lines(job)), json=json)
+    _must_be_completed(job)
+
+
+def types(*, json: Json = False) -> None:
+    """List what can be asked."""
+    catalogue = _get("types")
+    _tell(catalogue, "\n".join(listing.type_lines(catalogue["types"])), json=json)
+
+
+def _get(*path: str, **query: Any) -> dict[str, Any]:
+    from terrafusion.cli.view import view_of  # noqa: PLC0415 - aiohttp is slow to import
+
+    return asyncio.run(view_of(read_settings()).get(*path, **query))
+
+
+async def _watch_all(*, json: bool) -> None:
+    from terrafusion.cli.view import view_of  # noqa: PLC0415
+
+    async with aclosing(view_of(read_settings()).events()) as events:
+        async for event in events:
+            told = event.model_dump(mode="json")
+            if json:
+                emit_line(told)
+            else:
+                _say(listing.event_line(told))
+    raise Unavailable("The worker has stopped.")
+
+
+async def _watch_one(job_id: UUID) -> dict[str, Any]:
+    from terrafusion.cli.conversation import Board  # noqa: PLC0415
+    from terrafusion.cli.view import view_of  # noqa: PLC0415
+
+    view = view_of(read_settings())
+    job = await view.get("status", str(job_id))
+    with Board({job_id: f"{job['analysis_type']} {job['county_id']}"}) as board:
+        async with aclosing(view.events(job_id)) as events:
+            async for event in events:
+                board.see(event)
+                if event.status in TERMINAL:
+                    return await view.get("status", str(job_id))
+    raise Unavailable(f"The worker has stopped before job {job_id} ended.")
+
+
+def _show_result(job: dict[str, Any], *, json: bool) -> None:
+    from terrafusion.cli.report import report  # noqa: PLC0415
+
+    if json:
+        emit(job)
+    else:
+        stdout.print(report(job, with_file=False), highlight=False)
+        if job["result_data_location"]:
+            _say(f"File: {job['result_data_location']}")
+
+
+def _must_be_completed(job: dict[str, Any]) -> None:
+    if job["status"] != JobStatus.COMPLETED:
+        raise typer.Exit(1)
+
+
+def _tell(document: Any, text: str, *, json: bool) -> None:
+    if json:
+        emit(document)
+    else:
+        _say(text)
+
+
+def _say(text: str) -> None:
+    stdout.print(text, markup=False, highlight=False, soft_wrap=True)

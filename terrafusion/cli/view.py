@@ -1,0 +1,84 @@
+"""A worker's view over HTTP, as the commands ask it: the same bodies as everybody's, errors in our words."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any, Final
+from uuid import UUID
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from models.messages import JobStatusChanged
+from terrafusion.errors import Misconfigured, Rejected, TerraFusionError, Unavailable
+from terrafusion.settings import Settings
+
+PREFIX: Final = "plugins/v1/market-analysis"
+ANYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what a worker listens on, not we
+ANSWER: Final = aiohttp.ClientTimeout(total=30, sock_connect=5)
+STREAM: Final = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
+"""A worker breaks a silence every 15 s."""
+DATA: Final = b"data: "
+
+
+def view_of(settings: Settings) -> View:
+    """Return the view at ``HTTP_HOST`` and ``HTTP_PORT``; raises Misconfigured where that is no address to ask."""
+    if not settings.http_port:
+        msg = "TERRAFUSION_HTTP_PORT is 0; a worker that is there already has a port of its own"
+        raise Misconfigured(msg)
+    host = ANYWHERE.get(settings.http_host, settings.http_host)
+    return View(str(URL.build(scheme="http", host=host, port=settings.http_port)))
+
+
+class View:
+    """What any worker tells of any job.
+
+    Raises Unavailable where none answers, Rejected with the worker's own sentence where it refuses.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._root = URL(url)
+
+    async def get(self, *path: str, **query: Any) -> dict[str, Any]:
+        """Return a JSON answer; a part of the query that is None is left out."""
+        given = {name: str(value) for name, value in query.items() if value is not None}
+        async with self._asked(ANSWER, *path, **given) as response:
+            body: dict[str, Any] = await response.json()
+            return body
+
+    async def events(self, job_id: UUID | None = None) -> AsyncGenerator[JobStatusChanged, None]:
+        """Yield a job's events until its end, or everybody's from now on until the worker stops."""
+        path = ("events",) if job_id is None else ("events", str(job_id))
+        async with self._asked(STREAM, *path) as response:
+            async for line in response.content:
+                if line.startswith(DATA):
+                    yield JobStatusChanged.model_validate_json(line[len(DATA) :])
+
+    @asynccontextmanager
+    async def _asked(
+        self, patience: aiohttp.ClientTimeout, *path: str, **query: str
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        url = self._root.joinpath(PREFIX, *path)
+        try:
+            async with aiohttp.ClientSession(timeout=patience) as session, session.get(url, params=query) as response:
+                if response.status != HTTPStatus.OK:
+                    raise await _refusal(response)
+                yield response
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            msg = f"No worker answers at {self._root}: {error or type(error).__name__}"
+            raise Unavailable(msg) from error
+
+
+async def _refusal(response: aiohttp.ClientResponse) -> TerraFusionError:
+    """Read a problem body; what has none is not ours."""
+    if response.content_type != "application/problem+json":
+        return Unavailable(f"{response.url} is no address of a worker: HTTP {response.status}")
+    problem = orjson.loads(await response.read())
+    if response.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Rejected(problem["detail"], field=problem.get("field"), value=problem.get("value"))
+    if response.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return Unavailable(problem["detail"])
+    return TerraFusionError(problem["detail"])
