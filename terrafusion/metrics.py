@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 OTHER: Final = "other"
 PROCESSING_BUCKETS: Final = (1, 2.5, 5, 10, 30, 60, 120, 300, 600, float("inf"))
@@ -16,6 +16,7 @@ class Metrics:
     """The process' metrics on one registry. A label is a known county or type, or `other`."""
 
     def __init__(self, registry: CollectorRegistry, types: Iterable[str]) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry
         self._types = frozenset(types)
         self._counties: frozenset[str] = frozenset()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -26,7 +26,7 @@ from models.jobs import (
     NewJob,
     Transition,
 )
-from models.messages import JobCompleted, JobStatusChanged
+from models.messages import JobStatusChanged
 from models.records import OutgoingRecord
 from terrafusion.errors import Conflict, UnstorableData
 from terrafusion.ports import Accepted, DataVersion, JobFilter, Offer, Page, TakenOver
@@ -254,10 +254,10 @@ class MemoryJobStore:
         self._tell(row.job)
 
     def _tell(self, job: Job) -> None:
-        self.outbox.append(status_record(_changed(job), traceparent=job.traceparent))
+        values = asdict(job)
+        self.outbox.append(status_record(values))
         if job.status in TERMINAL:
-            completed = JobCompleted.model_validate(job, from_attributes=True)
-            self.outbox.append(completed_record(completed, traceparent=job.traceparent))
+            self.outbox.append(completed_record(values))
 
     def _keep(self, letters: Iterable[DeadLetter]) -> None:
         for letter in letters:

@@ -14,7 +14,7 @@ import structlog
 from models.jobs import Claim, FailureReason, Finish, Heartbeat
 from terrafusion.errors import ChildDied, ChildTimedOut, UnknownCounty, UnstorableData
 from terrafusion.metrics import Metrics
-from terrafusion.ports import Bell, JobStore, Outcome, Pool, Task
+from terrafusion.ports import Bell, DataVersion, JobStore, Outcome, Pool, Task
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.pace import Pace
 from terrafusion.usecases.retrying import until_available
@@ -96,10 +96,12 @@ class Workbench:
 
     async def run(self, chunk: Sequence[Claim]) -> None:
         """Have a chunk run and put down how each of its jobs ended; never raises for a job's sake."""
-        started = [claim for claim in chunk if self._is_held(claim) and not self._is_late(claim)]
-        tasks = [task for claim in started if (task := await self._task(claim))]
+        wanted = {(claim.county_id, claim.data_version or "") for claim in chunk}
+        data = {key: await self._version(*key) for key in wanted}
+        ready = [claim for claim in chunk if self._is_held(claim) and not self._is_late(claim)]
+        tasks = [task for claim in ready if (task := self._task(claim, data))]
         if tasks:
-            await self._attempt([claim for claim in started if self._is_held(claim)], tasks)
+            await self._attempt([claim for claim in ready if not self._held[claim.job_id].ended], tasks)
 
     async def _attempt(self, claims: Sequence[Claim], tasks: Sequence[Task]) -> None:
         attempt = asyncio.ensure_future(self.pool.run(tasks, seconds=self._time_limit(claims)))
@@ -133,13 +135,18 @@ class Workbench:
             if self._is_held(claim):
                 await self.run([claim])
 
-    async def _task(self, claim: Claim) -> Task | None:
+    async def _version(self, county_id: str, data_version: str) -> DataVersion | UnknownCounty:
         try:
-            data = await until_available(self.counties.version, claim.county_id, claim.data_version or "")
+            return await until_available(self.counties.version, county_id, data_version)
         except UnknownCounty as error:
-            self._fail(claim, FailureReason.UNKNOWN_COUNTY, str(error))
+            return error
+
+    def _task(self, claim: Claim, data: Mapping[tuple[str, str], DataVersion | UnknownCounty]) -> Task | None:
+        found = data[claim.county_id, claim.data_version or ""]
+        if isinstance(found, UnknownCounty):
+            self._fail(claim, FailureReason.UNKNOWN_COUNTY, str(found))
             return None
-        return Task(claim.job_id, claim.analysis_type, claim.county_id, claim.parameters, data)
+        return Task(claim.job_id, claim.analysis_type, claim.county_id, claim.parameters, found)
 
     async def _came_out(self, claim: Claim, outcome: Outcome) -> None:
         self.pace.observe(claim.analysis_type, outcome.seconds)

@@ -9,7 +9,6 @@ from sqlalchemy import Row, Text, bindparam, func, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.jobs import TERMINAL, JobStatus
-from models.messages import JobCompleted, JobStatusChanged
 from models.records import OutgoingRecord
 from models.tables import jobs, outbox
 from topics.events import completed_record, pack, status_record
@@ -66,7 +65,6 @@ async def tell(connection: AsyncConnection, moved: Iterable[AnyRow], extra: Sequ
 
 def _records(row: AnyRow) -> Iterable[OutgoingRecord]:
     values = row._asdict()
-    traceparent = values["traceparent"]
-    yield status_record(JobStatusChanged(**values), traceparent=traceparent)
-    if JobStatus(values["status"]) in TERMINAL:
-        yield completed_record(JobCompleted(**values), traceparent=traceparent)
+    yield status_record(values)
+    if values["status"] in TERMINAL:
+        yield completed_record(values)

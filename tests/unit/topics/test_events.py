@@ -40,7 +40,10 @@ def as_event(record):
 
 @pytest.mark.parametrize(
     ("record", "topic", "kind"),
-    [(status_record(status()), STATUS, "status"), (completed_record(completed()), COMPLETED, "completed")],
+    [
+        (status_record(status().model_dump()), STATUS, "status"),
+        (completed_record(completed().model_dump()), COMPLETED, "completed"),
+    ],
 )
 def test_the_sdk_reads_an_event(record, topic, kind):
     event = as_event(record)
@@ -56,7 +59,7 @@ def test_the_sdk_reads_an_event(record, topic, kind):
 
 def test_a_status_has_the_fields_that_were_promised():
     promised = ["job_id", "sequence", "status", "attempt", "progress", "message", "correlation_id", "updated_at"]
-    assert set(promised) <= set(json.loads(status_record(status()).value))
+    assert set(promised) <= set(json.loads(status_record(status().model_dump()).value))
 
 
 def test_an_end_has_the_fields_that_were_promised():
@@ -64,25 +67,25 @@ def test_an_end_has_the_fields_that_were_promised():
         "job_id sequence status analysis_type county_id result_summary result_data_location result_sha256 "
         "failure_reason data_version correlation_id completed_at"
     )
-    assert set(promised.split()) <= set(json.loads(completed_record(completed()).value))
+    assert set(promised.split()) <= set(json.loads(completed_record(completed().model_dump()).value))
 
 
 def test_readers_ignore_what_they_do_not_know():
-    later = json.loads(status_record(status()).value) | {"added_in_a_later_release": 1}
+    later = json.loads(status_record(status().model_dump()).value) | {"added_in_a_later_release": 1}
     assert JobStatusChanged.model_validate_json(json.dumps(later)) == status()
 
 
 def test_trace_and_correlation_are_carried_where_there_are_any():
-    record = status_record(status(correlation_id="Fall 17/ä"), traceparent=TRACE)
+    record = status_record(status(correlation_id="Fall 17/ä").model_dump() | {"traceparent": TRACE})
     headers = dict(record.headers)
     assert (headers["correlation_id"], headers["traceparent"]) == ("Fall 17/ä".encode(), TRACE.encode())
-    assert not {"correlation_id", "traceparent"} & set(dict(status_record(status()).headers))
+    assert not {"correlation_id", "traceparent"} & set(dict(status_record(status().model_dump()).headers))
 
 
 @given(st.floats(0, 1), st.text(st.characters(exclude_categories=["Cs"])))
 def test_an_event_is_read_as_it_was_written(progress, message):
     event = status(progress=progress, message=message)
-    assert JobStatusChanged.model_validate_json(status_record(event).value) == event
+    assert JobStatusChanged.model_validate_json(status_record(event.model_dump()).value) == event
 
 
 class TestDeadLetters:
