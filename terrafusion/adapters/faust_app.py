@@ -14,7 +14,7 @@ from yarl import URL
 from terrafusion.settings import Settings
 from topics.catalogue import APP_ID, PARTITIONS, REQUESTS, STATUS
 
-POLL_RECORDS: Final = 500
+POLL_RECORDS: Final = 200
 BUFFER: Final = 5 * POLL_RECORDS * PARTITIONS
 """A full stream buffer would block the one fetch loop, so one slow agent would starve all topics."""
 NEVER_S: Final = 1e8

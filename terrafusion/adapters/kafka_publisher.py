@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Final
@@ -11,6 +11,7 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from aiokafka.partitioner import murmur2
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from models.records import OutgoingRecord
 from terrafusion.errors import TooLarge, Unavailable
@@ -18,19 +19,8 @@ from topics.catalogue import APP_ID, MAX_REQUEST_BYTES
 
 MAX_RECORD_BYTES: Final = 4 * MAX_REQUEST_BYTES
 REQUEST_TIMEOUT_MS: Final = 10_000
-PATIENCE_S: Final = 20.0
-
-
-@lru_cache(maxsize=65_536)
-def _hash(key: bytes) -> int:
-    """Java's hash of a key: pure Python, and every job's key comes four times."""
-    return int(murmur2(key)) & 0x7FFFFFFF
-
-
-def _partition(key: bytes | None, partitions: Sequence[int], available: Sequence[int]) -> int:
-    if key is None:
-        return (available or partitions)[0]
-    return partitions[_hash(key) % len(partitions)]
+PATIENCE_S: Final = 10.0
+"""Shorter than the silence after which another relay takes over."""
 
 
 class KafkaPublisher:
@@ -48,7 +38,6 @@ class KafkaPublisher:
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             max_request_size=MAX_RECORD_BYTES,
             max_batch_size=256 * 1024,
-            partitioner=_partition,
         )
 
     async def start(self) -> None:
@@ -90,7 +79,41 @@ class KafkaPublisher:
         assert self._producer is not None  # noqa: S101 - started by publish
         async with self._producer.transaction():
             sent = [
-                await self._producer.send(record.topic, record.value, key=record.key, headers=list(record.headers))
-                for record in records
+                await self._producer.send_batch(batch, topic, partition=partition)
+                async for topic, partition, batch in self._batches(records)
             ]
             await asyncio.gather(*sent)
+
+    async def _batches(self, records: Sequence[OutgoingRecord]) -> AsyncIterator[tuple[str, int, BatchBuilder]]:
+        """Build a partition's records into batches: a call a record instead costs four times as much."""
+        assert self._producer is not None  # noqa: S101 - started by publish
+        dealt: dict[tuple[str, int], list[OutgoingRecord]] = {}
+        for topic in {record.topic for record in records}:
+            partitions = len(await self._producer.partitions_for(topic))
+            for record in records:
+                if record.topic == topic:
+                    dealt.setdefault((topic, _partition(record.key, partitions)), []).append(record)
+        for (topic, partition), part in dealt.items():
+            for batch in _filled(self._producer, part):
+                yield topic, partition, batch
+
+
+def _filled(producer: AIOKafkaProducer, records: Sequence[OutgoingRecord]) -> Iterator[BatchBuilder]:
+    batch = producer.create_batch()
+    for record in records:
+        content = {"timestamp": None, "key": record.key, "value": record.value, "headers": list(record.headers)}
+        if batch.append(**content) is None:
+            yield batch
+            batch = producer.create_batch()
+            batch.append(**content)
+    yield batch
+
+
+@lru_cache(maxsize=65_536)
+def _hash(key: bytes) -> int:
+    """Java's hash of a key: pure Python, and every job's key comes four times."""
+    return int(murmur2(key)) & 0x7FFFFFFF
+
+
+def _partition(key: bytes | None, partitions: int) -> int:
+    return _hash(key) % partitions if key is not None else 0

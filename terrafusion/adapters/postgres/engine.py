@@ -17,6 +17,8 @@ from terrafusion.errors import Unavailable, UnstorableData
 
 RETRYABLE: Final = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300"})
 """SQLSTATEs that say: the same again, later."""
+IDLE_MS: Final = 10_000
+"""A process stopped amid a transaction holds up the others no longer than this."""
 DATA_ERRORS: Final = ("22", "23")
 """Classes of SQLSTATE that say: these very rows cannot be stored."""
 
@@ -34,7 +36,11 @@ def make_engine(url: URL, *, connections: int) -> AsyncEngine:
         connect_args={
             "timeout": 5,
             "command_timeout": 30,
-            "server_settings": {"application_name": "terrafusion", "jit": "off"},
+            "server_settings": {
+                "application_name": "terrafusion",
+                "jit": "off",
+                "idle_in_transaction_session_timeout": str(IDLE_MS),
+            },
         },
     )
 

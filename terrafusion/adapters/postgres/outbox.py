@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.dead_letters import DeadLetter, Stage
@@ -18,9 +18,23 @@ from terrafusion.adapters.postgres.engine import connected
 from topics.events import unpack
 
 RELAY_LOCK: Final = 7_251_003
+SILENT_S: Final = 15
+"""Longer than a relay waits for the broker."""
 
 _TRY: Final = select(func.pg_try_advisory_lock(RELAY_LOCK))
+_NEVER_SILENT: Final = text("SET idle_session_timeout = '10s'")
+"""A relay asks each second; Postgres ends the session of one that is frozen, and its hold on the lock."""
 
+_UNSEAT: Final = text(f"""
+    SELECT pg_terminate_backend(pid)
+    FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND granted AND classid = 0 AND objid = {RELAY_LOCK} AND objsubid = 1
+      AND state_change < now() - interval '{SILENT_S} seconds'
+""")  # noqa: S608 - our own numbers
+"""Take the lock from a relay that was stopped: its process holds the connection, but asks nothing any more.
+
+Should it wake it finds the connection closed, and its producer fenced by its successor's.
+"""
 _BACKLOG: Final = select(func.count(), func.extract("epoch", func.now() - func.min(outbox.c.created_at)))
 
 
@@ -34,9 +48,12 @@ class PostgresOutbox:
     async def lead(self) -> AsyncIterator[PostgresOutboxLeader | None]:
         """Become the one relay while the block runs; the lock goes with the very connection that reads."""
         async with connected(self._engine) as connection:
+            await connection.execute(_NEVER_SILENT)
             leads = (await connection.execute(_TRY)).scalar_one()
             await connection.commit()
             if not leads:
+                await connection.execute(_UNSEAT)
+                await connection.commit()
                 yield None
                 return
             try:
