@@ -137,6 +137,7 @@ class Live:
         self.table = table
         self._metrics = metrics
         self._followers: dict[UUID | None, set[asyncio.Queue[JobStatusChanged]]] = {}
+        app.on_partitions_assigned.connect(self._count_rebalance)
 
     def see(self, value: bytes, partition: int) -> None:
         """Take in one event of the status topic."""
@@ -146,6 +147,9 @@ class Live:
         self._metrics.table_entries.set(len(self.table.data.data))
         if self._followers:
             self._tell(entry.event())
+
+    async def _count_rebalance(self, *_: Any, **__: Any) -> None:
+        self._metrics.rebalances.inc()
 
     def get(self, job_id: UUID) -> JobStatusChanged | None:
         """Return a job's last event where this process holds it."""
