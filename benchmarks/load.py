@@ -33,6 +33,8 @@ class Driven:
 
     seconds: float
     """From the first request to the last answer."""
+    ended: float
+    """When the last answer came, by `perf_counter`."""
     latencies: tuple[float, ...]
     """In rising order."""
     answers: Mapping[str, bytes]
@@ -57,9 +59,14 @@ class Driven:
 
 def requests(analysis_type: str, count: int, parameters: Mapping[str, Any] | None = None) -> Requests:
     """Write ``count`` requests of one kind."""
-    body = {"analysis_type": analysis_type, "county_id": COUNTY, "parameters": parameters or {}}
     ids = [str(uuid4()) for _ in range(count)]
-    return {job_id: orjson.dumps({"job_id": job_id, **body}) for job_id in ids}
+    return {job_id: request(analysis_type, job_id, parameters) for job_id in ids}
+
+
+def request(analysis_type: str, job_id: str, parameters: Mapping[str, Any] | None = None) -> bytes:
+    """Write one request."""
+    body = {"analysis_type": analysis_type, "county_id": COUNTY, "parameters": parameters or {}}
+    return orjson.dumps({"job_id": job_id, **body})
 
 
 def drive(
@@ -80,9 +87,9 @@ def drive(
     finally:
         consumer.close()
     sender.join()
-    seconds = max(at for at, _ in came.values()) - began
+    ended = max(at for at, _ in came.values())
     latencies = sorted(at - sent[job_id] for job_id, (at, _) in came.items())
-    return Driven(seconds, tuple(latencies), {job_id: value for job_id, (_, value) in came.items()})
+    return Driven(ended - began, ended, tuple(latencies), {job_id: value for job_id, (_, value) in came.items()})
 
 
 def _from_now_on(bootstrap: str, topic: str) -> Consumer:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from benchmarks import beside, synthetic
 from benchmarks.consumption import processor_seconds
-from benchmarks.following import seconds_behind
+from benchmarks.following import caught_up
 from benchmarks.load import Driven, drive, requests
 from benchmarks.size import Size
 from benchmarks.stage import Stage, stage
@@ -43,10 +43,10 @@ def _ours(services: Stage, count: int) -> Ours:
     services.load(synthetic.sales(1000))
     with services.worker() as worker:
         drive(services.kafka.bootstrap, requests("noop", WARM_UP)).all_completed()
-        seconds_behind(services.kafka.bootstrap)
+        caught_up(services.kafka.bootstrap, worker)
         before = processor_seconds(services, worker)
         driven = drive(services.kafka.bootstrap, requests("noop", count))
-        behind = seconds_behind(services.kafka.bootstrap)
+        behind = caught_up(services.kafka.bootstrap, worker) - driven.ended
         after = processor_seconds(services, worker)
     return Ours(driven.all_completed(), behind, {part: after[part] - before[part] for part in after})
 
