@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Final
@@ -20,6 +21,7 @@ from terrafusion.usecases.work import Workbench
 POLL: Final = timedelta(seconds=1)
 BEAT_S: Final = 1.0
 GUARD_S: Final = 0.25
+LAST_CLAIM_S: Final = 5.0
 NOBODY: Final = UUID(int=0)
 
 log = structlog.get_logger(__name__)
@@ -33,14 +35,24 @@ class Claimer(Service):
         self._bench = bench
         self._bell = bell
         self._put = put
+        self._filling: asyncio.Future[None] | None = None
 
     @Service.task
     async def _run(self) -> None:
         async for _ in self._bell.rings(at_least_every=POLL):
             if self.should_stop:
                 return
-            for chunk in await until_available(self._bench.claim):
-                await self._put(chunk)
+            self._filling = asyncio.ensure_future(self._fill())
+            await self._filling
+
+    async def _fill(self) -> None:
+        for chunk in await until_available(self._bench.claim):
+            await self._put(chunk)
+
+    async def on_stop(self) -> None:
+        """Let a claim under way end: jobs that were given to a worker which forgot to listen wait for their lease."""
+        if self._filling is not None:
+            await asyncio.wait([self._filling], timeout=LAST_CLAIM_S)
 
 
 class Committer(Service):

@@ -22,9 +22,6 @@ SILENT_S: Final = 15
 """Longer than a relay waits for the broker."""
 
 _TRY: Final = select(func.pg_try_advisory_lock(RELAY_LOCK))
-_NEVER_SILENT: Final = text("SET idle_session_timeout = '10s'")
-"""A relay asks each second; Postgres ends the session of one that is frozen, and its hold on the lock."""
-
 _UNSEAT: Final = text(f"""
     SELECT pg_terminate_backend(pid)
     FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -48,7 +45,6 @@ class PostgresOutbox:
     async def lead(self) -> AsyncIterator[PostgresOutboxLeader | None]:
         """Become the one relay while the block runs; the lock goes with the very connection that reads."""
         async with connected(self._engine) as connection:
-            await connection.execute(_NEVER_SILENT)
             leads = (await connection.execute(_TRY)).scalar_one()
             await connection.commit()
             if not leads:
