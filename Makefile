@@ -1,6 +1,6 @@
 # Needs Python 3.11 or newer, make and a network; nothing else.
 
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet install
 # where the system can: the demo ends also when make itself is killed
 TIED := $(shell command -v setpriv >/dev/null && echo setpriv --pdeathsig TERM --)
