@@ -16,11 +16,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, get_args
 
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from models.jobs import TERMINAL, TRANSITIONS, FailureReason, JobStatus
 from models.messages import AnalysisRequest, JobCompleted, JobStatusChanged
+from terrafusion.metrics import Metrics
 from terrafusion.settings import Settings
 from topics.catalogue import TOPICS
 from topics.schemas import schemas
@@ -135,6 +137,19 @@ def _limits(field: FieldInfo) -> str:
     return f" ({', '.join(found)})" if found else ""
 
 
+def _metrics(prefix: str) -> str:
+    kinds = vars(Metrics(CollectorRegistry(), ())).values()
+    rows = (_metric(metric) for metric in kinds if isinstance(metric, Counter | Gauge | Histogram))
+    return _table(("metric", "kind", "labels", "meaning"), (row for row in rows if row[0].startswith(f"`{prefix}")))
+
+
+def _metric(metric: Counter | Gauge | Histogram) -> Sequence[str]:
+    (told,) = metric.describe()
+    name = f"{told.name}_total" if told.type == "counter" else told.name
+    labels = ", ".join(f"`{label}`" for label in metric._labelnames)  # noqa: SLF001 - told nowhere else
+    return f"`{name}`", told.type, labels, f"{told.documentation}."
+
+
 def _members(kind: type[StrEnum]) -> Sequence[tuple[str, str]]:
     """Read each member of an enumeration with the docstring that stands below it."""
     (body,) = (node.body for node in ast.parse(inspect.getsource(kind)).body if isinstance(node, ast.ClassDef))
@@ -157,6 +172,8 @@ BLOCKS: Final = {
     "status": lambda: _fields(JobStatusChanged),
     "completed": lambda: _fields(JobCompleted),
     "settings": _settings,
+    "platform_metrics": lambda: _metrics("market_analysis_"),
+    "own_metrics": lambda: _metrics("terrafusion_"),
 }
 
 

@@ -40,7 +40,7 @@ class View:
     """
 
     def __init__(self, url: str) -> None:
-        self._root = URL(url)
+        self.url = URL(url)
 
     async def get(self, *path: str, **query: Any) -> dict[str, Any]:
         """Return a JSON answer; a part of the query that is None is left out."""
@@ -61,14 +61,14 @@ class View:
     async def _asked(
         self, patience: aiohttp.ClientTimeout, *path: str, **query: str
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        url = self._root.joinpath(PREFIX, *path)
+        url = self.url.joinpath(PREFIX, *path)
         try:
             async with aiohttp.ClientSession(timeout=patience) as session, session.get(url, params=query) as response:
                 if response.status != HTTPStatus.OK:
                     raise await _refusal(response)
                 yield response
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            msg = f"No worker answers at {self._root}: {error or type(error).__name__}"
+            msg = f"No worker answers at {self.url}: {error or type(error).__name__}"
             raise Unavailable(msg) from error
 
 
