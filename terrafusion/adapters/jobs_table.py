@@ -34,8 +34,8 @@ ENDED_KEPT: Final = 1_000
 """Finished jobs that stay for those who were just watching them."""
 HYDRATED: Final = 10_000
 FOLLOWER_BUFFER: Final = 1_000
-STORE_URL: Final = "postgresql+asyncpg://"
-"""Only the scheme, by which Faust finds the store: an address would be shown with its password."""
+STORE_URL: Final = "postgresql+asyncpg://jobs"
+"""By its scheme Faust finds the store. No address, for it would be shown with its password, but not empty: that is false."""
 
 log = structlog.get_logger(__name__)
 

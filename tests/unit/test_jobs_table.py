@@ -1,0 +1,107 @@
+"""The jobs table's store by itself: what it keeps, what it lets go, how much of it there can be."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID, uuid4
+
+import faust
+import pytest
+from prometheus_client import CollectorRegistry
+
+from models.jobs import JobStatus
+from models.messages import JobStatusChanged
+from terrafusion.adapters.jobs_table import ENDED_KEPT, FOLLOWER_BUFFER, MOST_ENTRIES, Entry, JobsStore, Live
+from terrafusion.adapters.memory import MemoryJobStore
+from terrafusion.metrics import Metrics
+from topics.catalogue import STATUS
+
+
+def event(job_id: UUID, sequence: int) -> bytes:
+    told = JobStatusChanged(
+        job_id=job_id,
+        sequence=sequence,
+        status=JobStatus.RUNNING,
+        analysis_type="trend_analysis",
+        county_id="king_wa",
+        attempt=1,
+        progress=0.0,
+        message="told by a test",
+        priority=5,
+        created_at="2026-11-24T00:00:00Z",
+        updated_at="2026-11-24T00:00:00Z",
+    )
+    return told.model_dump_json().encode()
+
+
+@pytest.fixture
+def live() -> Live:
+    return Live(faust.App(f"table-{uuid4()}"), MemoryJobStore(), Metrics(CollectorRegistry(), ()))
+
+
+@pytest.fixture
+def store(live: Live) -> JobsStore:
+    found = live.table.data
+    assert isinstance(found, JobsStore), "Faust found another store by the table's URL"
+    return found
+
+
+def entry(sequence: int = 1, *, ended: bool = False, partition: int = 0) -> Entry:
+    return Entry(sequence, ended, partition, b"{}")
+
+
+def test_many_more_entries_than_fit_do_not_grow_it(store: JobsStore) -> None:
+    for number in range(3 * MOST_ENTRIES):
+        store[str(number)] = entry()
+    assert len(store.data) == MOST_ENTRIES
+    assert str(3 * MOST_ENTRIES - 1) in store.data
+    assert "0" not in store.data
+
+
+def test_of_finished_jobs_the_last_ones_stay(store: JobsStore) -> None:
+    for number in range(3 * ENDED_KEPT):
+        store[str(number)] = entry(1)
+        store[str(number)] = entry(2, ended=True)
+    assert set(store.data) == {str(number) for number in range(2 * ENDED_KEPT, 3 * ENDED_KEPT)}
+    assert len(store._ended) <= ENDED_KEPT
+
+
+def test_finished_jobs_push_no_running_one_out(store: JobsStore) -> None:
+    store["runs"] = entry()
+    for number in range(3 * ENDED_KEPT):
+        store[str(number)] = entry(ended=True)
+    assert "runs" in store.data
+
+
+@pytest.mark.parametrize("sequence", [1, 2, 3])
+def test_an_event_that_is_not_newer_changes_nothing(store: JobsStore, sequence: int) -> None:
+    store["job"] = entry(3, ended=True)
+    store["job"] = entry(sequence)
+    assert store.data["job"] == entry(3, ended=True)
+
+
+async def test_what_other_workers_follow_now_is_dropped(store: JobsStore) -> None:
+    for partition in range(4):
+        store[str(partition)] = entry(partition=partition)
+    revoked = {faust.types.TP(STATUS.name, 1), faust.types.TP(STATUS.name, 3), faust.types.TP("another", 2)}
+    await store.on_rebalance(set(), revoked, set())
+    assert set(store.data) == {"0", "2"}
+
+
+async def test_a_follower_hears_its_job_or_all_and_leaves_nothing_behind(live: Live) -> None:
+    mine, other = uuid4(), uuid4()
+    async with live.follow(mine) as one, live.follow() as every:
+        for told in (event(mine, 1), event(other, 1), event(mine, 2)):
+            live.see(told, 0)
+        assert [(await anext(one)).sequence for _ in range(2)] == [1, 2]
+        assert [(await anext(every)).job_id for _ in range(3)] == [mine, other, mine]
+    assert live._followers == {}
+
+
+async def test_a_follower_that_falls_behind_loses_the_oldest(live: Live) -> None:
+    job_id = uuid4()
+    async with live.follow(job_id) as events:
+        for sequence in range(1, FOLLOWER_BUFFER + 11):
+            live.see(event(job_id, sequence), 0)
+        async with asyncio.timeout(5):
+            assert (await anext(events)).sequence == 11
