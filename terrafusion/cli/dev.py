@@ -60,8 +60,8 @@ async def _serve(system: System) -> None:
         exported = write_exports(system.settings, addresses["http_url"])
         sys.stdout.write(orjson.dumps(addresses).decode() + "\n")
         sys.stdout.flush()
-        say(_told(addresses))
-        say(f"In another terminal: . {exported}   points `terrafusion` at it")
+        say(f"Status page: {addresses['http_url']}/   Logs: {addresses['data_dir']}/*/*.log   Ctrl-C stops all of it.")
+        say(f"In another terminal: `. {exported}` points `terrafusion` at it.")
         await system.watch()
 
 
@@ -72,16 +72,6 @@ def write_exports(settings: Settings, http_url: str) -> Path:
     file.touch(0o600)
     file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in told.items()))
     return file
-
-
-def _told(addresses: dict[str, Any]) -> str:
-    named = [
-        f"TERRAFUSION_{name.upper()}={addresses[name]}" for name in ("database_url", "kafka_bootstrap", "results_url")
-    ]
-    return (
-        f"Status page: {addresses['http_url']}/   Logs: {addresses['data_dir']}/*/*.log   Ctrl-C stops all of it.\n"
-        f"For commands in another terminal: export {' '.join(named)}"
-    )
 
 
 def say(sentence: str) -> None:
