@@ -43,10 +43,10 @@ def main(
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}; allowed are {', '.join(MEASUREMENTS)}")
     size = Size(jobs=jobs, seconds=seconds, sales=sales, finished=finished)
     for name in names or MEASUREMENTS:
-        console.print(f"\n[bold]{name}[/bold] {_circumstances()}", highlight=False)
+        console.print(f"\n[bold]{name}[/bold] {_circumstances()}", highlight=False, soft_wrap=True)
         with tempfile.TemporaryDirectory(prefix=f"terrafusion-bench-{name}-", ignore_cleanup_errors=True) as folder:
             for table in MEASUREMENTS[name](Path(folder), size):
-                console.print(_aligned(table))
+                _show(table)
 
 
 def _circumstances() -> str:
@@ -56,11 +56,12 @@ def _circumstances() -> str:
     return f"· {now} · {os.cpu_count()} cores · Python {platform.python_version()} · {load}"
 
 
-def _aligned(table: Table) -> Table:
-    table.title_justify = table.caption_justify = "left"
+def _show(table: Table) -> None:
+    """Print a table with title and caption as lines of their own, which a narrow table would break."""
     for column in table.columns[1:]:
         column.justify = "right"
-    return table
+    title, caption, table.title, table.caption = table.title, table.caption, None, None
+    console.print(title or "", table, caption or "", sep="\n", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

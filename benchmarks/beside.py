@@ -21,7 +21,7 @@ from terrafusion.adapters.postgres.engine import make_engine
 
 A_TRANSACTION: Final = 200
 CLIENTS: Final = 32
-PATIENCE_S: Final = 300
+PATIENCE_S: Final = 600
 
 
 def bare_kafka(stage: Stage, count: int) -> float:

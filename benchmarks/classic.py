@@ -20,7 +20,7 @@ from benchmarks.stage import READY
 from models.tables import jobs
 
 CONNECTIONS: Final = 15
-PATIENCE_S: Final = 300
+PATIENCE_S: Final = 600
 """For a connection. With the usual 30 s a long queue of tasks ends in errors."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,13 @@ from benchmarks.consumption import processor_seconds
 from benchmarks.following import caught_up
 from benchmarks.load import Driven, drive, requests
 from benchmarks.size import Size
-from benchmarks.stage import Stage, stage
+from benchmarks.stage import Stage, ask, stage
 
 WARM_UP: Final = 500
+SETTINGS: Final = """
+SELECT current_setting('server_version') AS version, current_setting('fsync') AS fsync,
+    current_setting('synchronous_commit') AS synchronous_commit
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +66,14 @@ def _speeds(ours: Ours, classic: float, services: Stage, count: int) -> Table:
     table.add_row("TerraFusion, request to completed event", f"{ours.driven.a_second:,.0f}", "")
     for name, a_second in others.items():
         table.add_row(name, f"{a_second:,.0f}", f"{ours.driven.a_second / a_second:.2f}")
-    table.caption = f"The live table had caught up {ours.behind:.2f} s after the last completed event."
+    caught_up = f"The live table had caught up {ours.behind:.2f} s after the last completed event."
+    table.caption = f"{caught_up} {_durability(services)}"
     return table
+
+
+def _durability(services: Stage) -> str:
+    (said,) = asyncio.run(ask(services.url, SETTINGS))
+    return f"Postgres {said['version']}, fsync {said['fsync']}, synchronous_commit {said['synchronous_commit']}."
 
 
 def _processor(ours: Ours, count: int) -> Table:
