@@ -74,7 +74,7 @@ class Following:
 
     async def until_sequence(self, job_id: UUID, sequence: int) -> JobStatusChanged:
         async with asyncio.timeout(LIMIT_S):
-            while (seen := self.live.get(job_id)) is None or seen.sequence < sequence:
+            while (seen := self.live.get(job_id)) is None or seen.sequence < sequence:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         return seen
 

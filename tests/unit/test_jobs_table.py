@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import faust
@@ -16,6 +17,8 @@ from terrafusion.adapters.memory import MemoryJobStore
 from terrafusion.metrics import Metrics
 from topics.catalogue import STATUS
 
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
 
 def event(job_id: UUID, sequence: int) -> bytes:
     told = JobStatusChanged(
@@ -28,15 +31,16 @@ def event(job_id: UUID, sequence: int) -> bytes:
         progress=0.0,
         message="told by a test",
         priority=5,
-        created_at="2026-11-24T00:00:00Z",
-        updated_at="2026-11-24T00:00:00Z",
+        created_at=NOW,
+        updated_at=NOW,
     )
     return told.model_dump_json().encode()
 
 
 @pytest.fixture
 def live() -> Live:
-    return Live(faust.App(f"table-{uuid4()}"), MemoryJobStore(), Metrics(CollectorRegistry(), ()))
+    jobs = MemoryJobStore(clock=lambda: NOW)
+    return Live(faust.App(f"table-{uuid4()}"), jobs, Metrics(CollectorRegistry(), ()))
 
 
 @pytest.fixture
