@@ -69,6 +69,10 @@ class System:
                 self._stop()
 
     async def _start(self) -> None:
+        if self._extent.http_port and not is_free(self._extent.http_port):
+            raise Misconfigured(
+                f"HTTP port {self._extent.http_port} is taken; --http-port takes another, 0 a free one."
+            )
         await _together(self._database(), self._broker())
         self.workers = [self._worker(number) for number in range(1, self._extent.workers + 1)]
         await _together(self._samples(), *(self._up(worker) for worker in self.workers))
@@ -127,9 +131,6 @@ class System:
 
     def _worker(self, number: int) -> WorkerProcess:
         port = self._extent.http_port if number == 1 else 0
-        if port and not is_free(port):
-            msg = f"HTTP port {port} is taken; --http-port takes another, 0 any free one."
-            raise Misconfigured(msg)
         return WorkerProcess(self.settings.data_dir / f"worker-{number}", self.settings, port=port)
 
     async def _up(self, server: Server) -> None:

@@ -123,7 +123,7 @@ def test_servers_that_are_killed_are_started_again(dev: Dev) -> None:
     assert eventually(lambda: all(answers(url) for url in dev.said["worker_urls"]), within=60)
 
 
-def test_sigterm_stops_all_of_it_and_the_next_one_has_the_same_addresses(tmp_path: Path) -> None:
+def test_sigterm_stops_all_of_it_in_good_order_and_kill_9_leaves_nothing_either(tmp_path: Path) -> None:
     with ready(tmp_path / "data", "--no-samples") as first:
         family = first.family
         first.process.send_signal(signal.SIGTERM)
@@ -134,13 +134,9 @@ def test_sigterm_stops_all_of_it_and_the_next_one_has_the_same_addresses(tmp_pat
     with ready(tmp_path / "data", "--no-samples") as second:
         addresses = ("http_url", "kafka_bootstrap", "database_url")
         assert [second.said[name] for name in addresses] == [first.said[name] for name in addresses]
-
-
-def test_kill_9_leaves_nothing_running(tmp_path: Path) -> None:
-    with ready(tmp_path / "data", "--no-samples") as running:
-        family = running.family
+        family = second.family
         assert len(family) >= 3
-        running.process.kill()
+        second.process.kill()
         assert psutil.wait_procs(family, timeout=20)[1] == []
 
 
