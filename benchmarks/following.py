@@ -1,81 +1,75 @@
-"""When the live table has seen everything, asked of the table itself.
+"""When the live table has seen everything: the consumer group has committed past the last status event.
 
-The stream of all events tells what the table has just taken in. So mark jobs are sent, one for each partition of the
-status topic: once the table has taken in an event of each, it has taken in all that came before, for it reads a
-partition in order. (The group's committed offsets would tell when the offsets were committed, which is later.)
+It is asked of the broker, for asking the worker would cost it time: its stream of events costs more than the table.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import closing
-from threading import Event, Thread
+from collections.abc import Mapping
 from typing import Final
-from urllib.request import urlopen
-from uuid import uuid4
 
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from benchmarks.load import request
-from terrafusion.adapters.jobs_table import partition_of
-from terrafusion.embedded.workers import WorkerProcess
-from terrafusion.web.api import PREFIX
-from topics.catalogue import REQUESTS, STATUS
+from topics.catalogue import APP_ID, PARTITIONS, STATUS
 
 PATIENCE_S: Final = 60.0
-EVERY_S: Final = 0.25
-"""A stream drops events when its reader is slower than the table; so marks are sent again until a set is whole."""
+TAIL: Final = 200
+"""Offsets to read back: transactions leave markers behind the last event."""
+Offsets = Mapping[int, int]
 
 
-def caught_up(bootstrap: str, worker: WorkerProcess) -> float:
-    """Wait until the worker's table has caught up; return when by `perf_counter`. Raises TimeoutError."""
-    awaited: list[set[str]] = []
-    done = Event()
-    with closing(urlopen(f"{worker.url}{PREFIX}/events", timeout=PATIENCE_S)) as stream:
-        marker = Thread(target=_mark, args=(bootstrap, awaited, done), daemon=True)
-        marker.start()
-        try:
-            return _seen(_told(stream), awaited)
-        finally:
-            done.set()
-            marker.join()
+def caught_up(bootstrap: str) -> float:
+    """Wait until the worker's table has caught up with the status topic; return when, by `perf_counter`.
+
+    An offset is committed after the table took its event in. Commits come once a second, so up to a second of
+    it may be the wait for the next one. Raises TimeoutError.
+    """
+    until = time.perf_counter() + PATIENCE_S
+    last = _last_events(bootstrap)
+    group = Consumer({"bootstrap.servers": bootstrap, "group.id": APP_ID})
+    asked = [TopicPartition(STATUS.name, partition) for partition in last]
+    try:
+        while any(at.offset <= last[at.partition] for at in group.committed(asked, timeout=10)):
+            if time.perf_counter() > until:
+                msg = f"the table has not caught up with the status topic within {PATIENCE_S:g} s"
+                raise TimeoutError(msg)
+            time.sleep(0.02)
+    finally:
+        group.close()
+    return time.perf_counter()
 
 
-def _seen(told: Iterator[str], awaited: list[set[str]]) -> float:
+def _last_events(bootstrap: str) -> Offsets:
+    """Return the offset of the last status event of each partition that has one."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "benchmark-tail", "enable.partition.eof": True})
+    parts = [TopicPartition(STATUS.name, number) for number in range(PARTITIONS)]
+    for part in parts:
+        low, high = consumer.get_watermark_offsets(part, timeout=10)
+        part.offset = max(low, high - TAIL)
+    consumer.assign(parts)
+    try:
+        return _read_to_the_end(consumer)
+    finally:
+        consumer.close()
+
+
+def _read_to_the_end(consumer: Consumer) -> Offsets:
+    last: dict[int, int] = {}
+    ended: set[int] = set()
     until = time.monotonic() + PATIENCE_S
-    for job_id in told:
-        for marks in awaited:
-            marks.discard(job_id)
-        if not all(awaited):
-            return time.perf_counter()
+    while len(ended) < PARTITIONS:
         if time.monotonic() > until:
-            break
-    msg = f"the table has not caught up with the status topic within {PATIENCE_S:g} s"
-    raise TimeoutError(msg)
-
-
-def _told(stream: Iterator[bytes]) -> Iterator[str]:
-    """Read the job ids of the events as they come."""
-    for line in stream:
-        if line.startswith(b"id: "):
-            yield line[4:].partition(b"/")[0].decode()
-
-
-def _mark(bootstrap: str, awaited: list[set[str]], done: Event) -> None:
-    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0})
-    while not done.is_set():
-        marks = _one_a_partition()
-        awaited.append(set(marks))
-        for job_id in marks:
-            producer.produce(REQUESTS.name, request("noop", job_id), job_id)
-        producer.flush(PATIENCE_S)
-        done.wait(EVERY_S)
-
-
-def _one_a_partition() -> list[str]:
-    found: dict[int, str] = {}
-    while len(found) < STATUS.partitions:
-        job_id = str(uuid4())
-        found.setdefault(partition_of(job_id), job_id)
-    return list(found.values())
+            msg = f"the end of the status topic could not be read within {PATIENCE_S:g} s"
+            raise TimeoutError(msg)
+        message = consumer.poll(1.0)
+        if message is None:
+            continue
+        error, partition, offset = message.error(), message.partition(), message.offset()
+        if partition is None or offset is None:
+            continue
+        if error is None:
+            last[partition] = offset
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - so it is spelled
+            ended.add(partition)
+    return last

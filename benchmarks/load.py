@@ -60,13 +60,8 @@ class Driven:
 def requests(analysis_type: str, count: int, parameters: Mapping[str, Any] | None = None) -> Requests:
     """Write ``count`` requests of one kind."""
     ids = [str(uuid4()) for _ in range(count)]
-    return {job_id: request(analysis_type, job_id, parameters) for job_id in ids}
-
-
-def request(analysis_type: str, job_id: str, parameters: Mapping[str, Any] | None = None) -> bytes:
-    """Write one request."""
     body = {"analysis_type": analysis_type, "county_id": COUNTY, "parameters": parameters or {}}
-    return orjson.dumps({"job_id": job_id, **body})
+    return {job_id: orjson.dumps({"job_id": job_id, **body}) for job_id in ids}
 
 
 def drive(

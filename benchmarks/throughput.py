@@ -48,10 +48,10 @@ def _ours(services: Stage, count: int) -> Ours:
     services.load(synthetic.sales(1000))
     with services.worker() as worker:
         drive(services.kafka.bootstrap, requests("noop", WARM_UP)).all_completed()
-        caught_up(services.kafka.bootstrap, worker)
+        caught_up(services.kafka.bootstrap)
         before = processor_seconds(services, worker)
         driven = drive(services.kafka.bootstrap, requests("noop", count))
-        behind = caught_up(services.kafka.bootstrap, worker) - driven.ended
+        behind = caught_up(services.kafka.bootstrap) - driven.ended
         after = processor_seconds(services, worker)
     return Ours(driven.all_completed(), behind, {part: after[part] - before[part] for part in after})
 
