@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Self
@@ -12,6 +12,7 @@ from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from pydantic import ValidationError
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from models.jobs import TERMINAL
@@ -94,6 +95,22 @@ def _reaching(bootstrap: str) -> Iterator[None]:
         raise Unavailable(msg) from error
 
 
+async def every_event(bootstrap: str) -> AsyncGenerator[JobStatusChanged, None]:
+    """Yield every job's status events from now on; raises Unavailable."""
+    async with _status_events(bootstrap) as consumer:
+        stderr.print("Watching; Ctrl-C ends it.")
+        async for record in consumer:
+            if event := _event(record.value):
+                yield event
+
+
+def _event(value: bytes | None) -> JobStatusChanged | None:
+    """Read a status event; a tombstone is none, nor is what somebody else wrote on the topic."""
+    with suppress(ValidationError):
+        return JobStatusChanged.model_validate_json(value or b"")
+    return None
+
+
 @asynccontextmanager
 async def _status_events(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
     """Read the status topic from its present end."""
@@ -115,12 +132,11 @@ async def _follow(consumer: AIOKafkaConsumer, jobs: Mapping[UUID, str]) -> None:
     try:
         with Board(jobs) as board:
             async for record in consumer:
-                if record.value is None:
+                event = _event(record.value)
+                if event is None or event.job_id not in jobs:
                     continue
-                event = JobStatusChanged.model_validate_json(record.value)
-                if event.job_id in jobs:
-                    reminder.cancel()
-                    board.see(event)
+                reminder.cancel()
+                board.see(event)
                 if event.status in TERMINAL:
                     open_jobs.discard(event.job_id)
                 if not open_jobs:

@@ -1,8 +1,8 @@
-"""Jobs from the command line: requests over their topic, everything else from a worker's view over HTTP.
+"""Jobs from the command line: requests and everybody's events over their topics, the rest from a worker over HTTP.
 
 HTTP rather than Postgres, because whoever looks at jobs then needs no password of the database and no access to the
 result store, reads the same bodies as every other client, and sees live progress. To look past the workers there is
-`terrafusion doctor`.
+`terrafusion doctor`. Only `watch` of all jobs reads the status topic, for a worker hears but its own partitions.
 """
 
 from __future__ import annotations
@@ -138,16 +138,15 @@ def _get(*path: str, **query: Any) -> dict[str, Any]:
 
 
 async def _watch_all(*, json: bool) -> None:
-    from terrafusion.cli.view import view_of  # noqa: PLC0415
+    from terrafusion.cli.conversation import every_event  # noqa: PLC0415
 
-    async with aclosing(view_of(read_settings()).events()) as events:
+    async with aclosing(every_event(brokers(read_settings()))) as events:
         async for event in events:
             told = event.model_dump(mode="json")
             if json:
                 emit_line(told)
             else:
                 _say(listing.event_line(told))
-    raise Unavailable("The worker has stopped.")
 
 
 async def _watch_one(job_id: UUID) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def run(app: typer.Typer) -> None:
     """Run the app and end the process; an error of ours or of usage ends it with one sentence and its exit code."""
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what it has to say is in the error
     try:
-        sys.exit(app(standalone_mode=False))
+        sys.exit(app(prog_name="terrafusion", standalone_mode=False))
     except TerraFusionError as error:
         _end(str(error), exit_code(error))
     except NoArgsIsHelpError as error:
@@ -58,7 +58,9 @@ def _complaint(error: UsageError) -> str:
     """Say what is wrong with an argument, and what was given."""
     message = error.format_message().replace("Value error, ", "").rstrip(".")
     given = _given(error.__cause__)
-    return f"{message}." if given is None or given in message else f"{message}; given was {given}."
+    if given is not None and given not in message:
+        message += f"; given was {given}"
+    return message if message.endswith("?") else f"{message}."
 
 
 def _given(cause: BaseException | None) -> str | None:

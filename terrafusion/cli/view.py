@@ -49,10 +49,9 @@ class View:
             body: dict[str, Any] = await response.json()
             return body
 
-    async def events(self, job_id: UUID | None = None) -> AsyncGenerator[JobStatusChanged, None]:
-        """Yield a job's events until its end, or everybody's from now on until the worker stops."""
-        path = ("events",) if job_id is None else ("events", str(job_id))
-        async with self._asked(STREAM, *path) as response:
+    async def events(self, job_id: UUID) -> AsyncGenerator[JobStatusChanged, None]:
+        """Yield how a job stands and then its events, until its end or until the worker stops."""
+        async with self._asked(STREAM, "events", str(job_id)) as response:
             async for line in response.content:
                 if line.startswith(DATA):
                     yield JobStatusChanged.model_validate_json(line[len(DATA) :])

@@ -1,0 +1,191 @@
+"""Jobs from the command line, as scripts and people use it: exit codes, one document on stdout, whole lines."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from support.rig import ANALYSES, ROOT, Rig
+from support.waiting import until
+from support.web import PREFIX
+
+NOWHERE = "127.0.0.1:1"
+
+
+class Shell:
+    """The command `terrafusion`, told where the system is as `dev` tells it."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._told = {
+            **os.environ,
+            "TERRAFUSION_KAFKA_BOOTSTRAP": rig.bootstrap,
+            "TERRAFUSION_HTTP_PORT": rig.web.url.rpartition(":")[2],
+            "TERRAFUSION_ANALYSIS_MODULES": ANALYSES,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
+        }
+
+    def start(self, *words: str, told: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "terrafusion", *words],
+            env=self._told | (told or {}),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *words: str, code: int = 0, told: Mapping[str, str] | None = None) -> tuple[str, str]:
+        with self.start(*words, told=told) as process:
+            out, err = process.communicate(timeout=60)
+        assert process.returncode == code, err
+        return out, err
+
+    def json(self, *words: str, code: int = 0) -> Any:
+        return json.loads(self.run(*words, "--json", code=code)[0])
+
+
+@pytest.fixture(scope="module")
+def shell(rig: Rig) -> Shell:
+    rig.ready()
+    return Shell(rig)
+
+
+def ended(rig: Rig, job_id: str) -> Any:
+    """Wait for a job's end and return it; a request over the topic is no job at once."""
+
+    def look() -> Any:
+        reply = rig.web.get(f"{PREFIX}/results/{job_id}")
+        return reply.body if reply.status == 200 and reply.body["completed_at"] else None
+
+    return until(look, what=f"job {job_id} ends")
+
+
+def test_a_request_is_sent_and_told_as_it_was_sent(shell: Shell, rig: Rig) -> None:
+    mark = f"cli-{uuid4()}"
+    options = ("--params", '{"period":"year"}', "--priority", "7", "--deadline", "2100-01-01T00:00:00+01:00")
+    sent = shell.json("run", "trend_analysis", "--county", "lucas_oh", *options, "--correlation-id", mark)
+    assert sent["topic"] == "market-analysis.requests.v1"
+    job = ended(rig, sent["job_id"])
+    assert (job["status"], job["priority"], job["parameters"]) == ("COMPLETED", 7, {"period": "year"})
+    assert (job["correlation_id"], job["requested_by"]) == (mark, "/terrafusion/cli")
+    row = rig.database.job(sent["job_id"])
+    assert (row["origin_partition"], row["origin_offset"]) == (sent["partition"], sent["offset"])
+    assert row["deadline"].isoformat() == "2099-12-31T23:00:00+00:00"
+
+
+def test_the_id_alone_is_on_stdout(shell: Shell, rig: Rig) -> None:
+    out, err = shell.run("run", "sleepy", "--county", "king_wa")
+    assert UUID(out.strip())
+    assert f"terrafusion watch {out.strip()}" in err
+    ended(rig, out.strip())
+
+
+def test_waiting_shows_progress_and_prints_the_job_with_its_result(shell: Shell, rig: Rig) -> None:
+    out, err = shell.run("run", "price_trend_by_zip", "--county", "king_wa", "--wait", "--json")
+    job = json.loads(out)
+    assert job == rig.web.get(f"{PREFIX}/results/{job['job_id']}").body
+    assert job["result"]["trends"]
+    assert re.search(r"price_trend_by_zip king_wa +COMPLETED 100%", err)
+
+
+def test_waiting_for_a_job_that_fails_is_a_failure(shell: Shell) -> None:
+    assert shell.json("run", "FAILING_ANALYSIS_SIM", "--county", "king_wa", "--wait", code=1)["status"] == "FAILED"
+    out, _ = shell.run("run", "trend_analysis", "--county", "nowhere", "--wait", code=1)
+    assert "FAILED (unknown_county)" in out
+
+
+def test_an_answer_of_any_shape_can_be_read(shell: Shell) -> None:
+    out, _ = shell.run("run", "tabled", "--county", "king_wa", "--wait")
+    assert re.search(r"^ *total +\d+\.\d", out, re.MULTILINE)
+    assert re.search(r"^File: file:///\S+\.parquet$", out, re.MULTILINE)
+
+
+def test_the_bodies_are_those_of_http(shell: Shell, rig: Rig) -> None:
+    mark = f"cli-{uuid4()}"
+    job_id = shell.json("run", "trend_analysis", "--county", "lucas_oh", "--correlation-id", mark, "--wait")["job_id"]
+    for command, words, path in (
+        ("status", [job_id], f"status/{job_id}"),
+        ("results", [job_id], f"results/{job_id}"),
+        ("watch", [job_id], f"status/{job_id}"),
+        ("types", [], "types"),
+        ("list", ["--correlation-id", mark], f"list?correlation_id={mark}"),
+    ):
+        assert shell.json(command, *words) == rig.web.get(f"{PREFIX}/{path}").body
+
+
+def test_people_read_whole_lines(shell: Shell) -> None:
+    mark = f"cli-{uuid4()}"
+    ids = [
+        shell.json("run", "sleepy", "--county", "king_wa", "--correlation-id", mark, "--wait")["job_id"] for _ in "12"
+    ]
+    first, more = shell.run("list", "--correlation-id", mark, "--status", "completed", "--limit", "1")
+    assert re.search(rf"{ids[1]}  COMPLETED  sleepy  king_wa$", first, re.MULTILINE)
+    cursor = more.split("--cursor ")[1].strip()
+    second, no_more = shell.run("list", "--correlation-id", mark, "--limit", "1", "--cursor", cursor)
+    assert ids[0] in second
+    assert no_more == ""
+    assert re.search(rf"^correlation id +{mark}$", shell.run("status", ids[0])[0], re.MULTILINE)
+    assert "price_trend_by_zip" in shell.run("types")[0]
+
+
+def test_progress_is_told_as_it_comes(shell: Shell) -> None:
+    _, err = shell.run("run", "sleepy", "--county", "king_wa", "--params", '{"seconds": 2.5}', "--wait")
+    assert re.search(r"RUNNING +[1-9]\d?%  Slept \d+ of 125", err)
+
+
+def test_watching_follows_a_job_to_its_end(shell: Shell) -> None:
+    job_id = shell.run("run", "tabled", "--county", "king_wa", "--params", '{"seconds": 3.5}')[0].strip()
+    out, err = shell.run("watch", job_id, "--json")
+    assert json.loads(out)["status"] == "COMPLETED"
+    assert re.search(r"tabled king_wa +COMPLETED 100%", err)
+    failed = shell.run("run", "FAILING_ANALYSIS_SIM", "--county", "king_wa")[0].strip()
+    assert "simulated_failure" in shell.run("watch", failed, code=1)[0]
+
+
+def test_watching_all_jobs_ends_with_ctrl_c(shell: Shell) -> None:
+    with shell.start("watch", "--json") as watching:
+        assert watching.stderr is not None
+        assert watching.stderr.readline() == "Watching; Ctrl-C ends it.\n"
+        ids = {shell.json("run", "sleepy", "--county", "king_wa", "--wait")["job_id"] for _ in "1234"}
+        watching.send_signal(signal.SIGINT)
+        out, err = watching.communicate(timeout=10)
+    assert (watching.returncode, err) == (0, "")
+    assert ids <= {json.loads(line)["job_id"] for line in out.splitlines()}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("results", str(UUID(int=7))), "no job has the id"),
+        (("watch", str(UUID(int=7))), "no job has the id"),
+        (("list", "--limit", "501"), "limit is '501'"),
+    ],
+)
+def test_what_a_worker_refuses_is_said_in_its_sentence(shell: Shell, words: tuple[str, ...], said: str) -> None:
+    out, err = shell.run(*words, code=2)
+    assert out == ""
+    assert said in err
+    assert err.count("\n") == 1
+    assert err.startswith("terrafusion")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("run", "trend_analysis", "--county", "a"), {"TERRAFUSION_KAFKA_BOOTSTRAP": NOWHERE}),
+        (("list",), {"TERRAFUSION_HTTP_PORT": "1"}),
+        (("watch",), {"TERRAFUSION_KAFKA_BOOTSTRAP": NOWHERE}),
+    ],
+)
+def test_a_service_that_is_away_is_named(shell: Shell, words: tuple[str, ...], told: Mapping[str, str]) -> None:
+    out, err = shell.run(*words, code=3, told=told)
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "127.0.0.1:1" in err
