@@ -67,6 +67,8 @@ class Workbench:
     pace: Pace = field(default_factory=Pace)
     _held: dict[UUID, _Held] = field(default_factory=dict)
     _ended: list[Finish] = field(default_factory=list)
+    _given_up: dict[UUID, int] = field(default_factory=dict)
+    """Attempts whose lease this worker let run out."""
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -239,6 +241,7 @@ class Workbench:
 
     async def beat(self) -> None:
         """Renew every lease; stop what is not this worker's any more. Raises Unavailable."""
+        await self._hand_back()
         now = self.monotonic()
         beats = [Heartbeat(job_id, h.claim.attempt, h.progress, h.message) for job_id, h in self._held.items()]
         if not beats:
@@ -251,9 +254,19 @@ class Workbench:
         self.relay_bell.ring()
 
     def guard(self) -> None:
-        """Stop, by this worker's own clock, what it could not renew in time."""
+        """Stop, by this worker's own clock, what it could not renew in time; the next beat hands it back."""
         oldest = self.monotonic() - LEASE_SAFETY * self.limits.lease.total_seconds()
-        self._lose([job_id for job_id, held in self._held.items() if held.leased_at < oldest])
+        late = {i: held.claim.attempt for i, held in self._held.items() if held.leased_at < oldest and not held.ended}
+        self._given_up |= late
+        self._lose(late)
+
+    async def _hand_back(self) -> None:
+        """Return what was given up, so that an outage of the store is no crash; does nothing to what others took."""
+        given_up = dict(self._given_up)
+        if given_up:
+            await self.leases.release(given_up, message="Its lease could not be renewed; waits for another worker")
+            self._given_up = {i: attempt for i, attempt in self._given_up.items() if given_up.get(i) != attempt}
+            self.relay_bell.ring()
 
     def _lose(self, ids: Iterable[UUID]) -> None:
         for job_id in list(ids):

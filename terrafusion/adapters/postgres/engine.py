@@ -73,7 +73,9 @@ def in_our_words() -> Iterator[None]:
         TimeoutError,
         SQLAlchemyTimeout,
         asyncpg.PostgresConnectionError,
-        asyncpg.CannotConnectNowError,
+        asyncpg.OperatorInterventionError,
+        asyncpg.InsufficientResourcesError,
+        asyncpg.InterfaceError,
     ) as error:
         msg = f"Postgres cannot be reached: {error or type(error).__name__}"
         raise Unavailable(msg) from error
