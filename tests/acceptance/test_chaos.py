@@ -10,13 +10,14 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
-from support.audit import audit
+from support.audit import audit, read_all
 from support.rig import GROUP, LEASE_S, Rig
-from support.tape import committed_lag
+from support.tape import COMPLETED, DEAD_LETTER, STATUS, committed_lag
 from support.waiting import until
 
 from terrafusion.adapters.kafka_admin import create_topics
@@ -42,9 +43,8 @@ class Doomed:
         self.kafka = kafka
 
     def kill_worker(self, number: int) -> None:
-        """Kill a worker and start it again, as a supervisor would."""
+        """Kill a worker; the supervisor sees it later."""
         self.rig.workers[number].kill()
-        self.rig.workers[number].spawn()
 
     def kill_postgres(self) -> None:
         """Pull its plug and put it in again."""
@@ -117,6 +117,7 @@ def plan(dice: random.Random, doomed: Doomed) -> Mapping[int, Callable[[], None]
 
 def at_rest(doomed: Doomed) -> bool:
     """Say whether everything was taken, run and told."""
+    doomed.rig.supervise()
     waiting = "SELECT count(*) FROM market_analysis_jobs WHERE status IN ('PENDING', 'RUNNING')"
     database = doomed.rig.database
     taken = database.value("SELECT count(*) FROM market_analysis_jobs") == REQUESTS
@@ -135,8 +136,32 @@ def test_every_job_ends_exactly_once_whatever_is_killed(doomed: Doomed, tmp_path
         if burst in blows:
             blows[burst]()
         time.sleep(PAUSE_S)
+        doomed.rig.supervise()
     doomed.rig.upstream.flush()
     until(lambda: at_rest(doomed), what="everything was taken, run and told", within=QUIET_WITHIN_S)
     ids = [request["job_id"] for request in asked]
-    results = doomed.rig.settings.results
-    assert audit(doomed.rig.bootstrap, doomed.rig.database, asked=ids, group=GROUP, results=results) == []
+    assert audited(doomed, ids) == []
+    tamper(doomed, ids)
+    assert len(audited(doomed, ids)) == 6
+
+
+def audited(doomed: Doomed, ids: Sequence[str]) -> Sequence[str]:
+    rig = doomed.rig
+    return audit(rig.bootstrap, rig.database, asked=ids, group=GROUP, results=rig.settings.results)
+
+
+def tamper(doomed: Doomed, ids: Sequence[str]) -> None:
+    """Break six promises, so that it shows that the audit would have seen each."""
+    rig = doomed.rig
+    rig.end()
+    rig.database.rows("INSERT INTO outbox (records) VALUES ('')")
+    location = "SELECT result_data_location FROM market_analysis_jobs WHERE analysis_type = 'tabled' LIMIT 1"
+    Path(urlsplit(rig.database.value(location)).path).write_bytes(b"other bytes")
+    rig.upstream.put(b"", topic=DEAD_LETTER)
+    rig.upstream.put(b"a request that nobody took")
+    again = next(record for record in read_all(rig.bootstrap, [STATUS])[STATUS] if record.body["sequence"] == 1)
+    rig.upstream.put(again.value, topic=STATUS, key=again.key, partition=again.partition, headers=again.headers)
+    twice = read_all(rig.bootstrap, [COMPLETED])[COMPLETED][0]
+    other = [(name, b"another" if name == "ce_id" else value) for name, value in twice.headers]
+    rig.upstream.put(twice.value, topic=COMPLETED, key=twice.key, partition=twice.partition, headers=other)
+    rig.upstream.flush()

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
-import psutil
 import pytest
 from aiokafka import AIOKafkaProducer
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
+from support.rig import frozen
 
 from agents import status
 from models.jobs import Finish, JobStatus, NewJob
@@ -105,19 +103,6 @@ async def following(
             await app.tables.recovery.completed.wait()
         yield Following(app, live, producer, jobs)
         await app.stop()
-
-
-@contextmanager
-def frozen(postgres: EmbeddedPostgres) -> Iterator[None]:
-    """Postgres takes connections and bytes, and answers nothing."""
-    family = [psutil.Process(postgres.pid), *psutil.Process(postgres.pid).children(recursive=True)]
-    try:
-        for process in family:
-            process.send_signal(signal.SIGSTOP)
-        yield
-    finally:
-        for process in family:
-            process.send_signal(signal.SIGCONT)
 
 
 async def test_entries_and_followers_move_while_postgres_is_silent(

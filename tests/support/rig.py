@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.error import URLError
 
 import psutil
 from support.database import Database
@@ -14,13 +15,28 @@ from support.tape import Upstream
 from support.waiting import until
 from support.web import Web
 
+from terrafusion.embedded.postgres import EmbeddedPostgres
 from terrafusion.embedded.workers import WorkerProcess
 from terrafusion.settings import Settings
 
 GROUP = "terrafusion-market-analysis"
 ANALYSES = "benchmarks.noop,support.analyses"
 ROOT = Path(__file__).parents[2]
-LEASE_S = 2.0
+LEASE_S = 3.0
+
+
+@contextmanager
+def frozen(postgres: EmbeddedPostgres) -> Iterator[None]:
+    """Postgres takes connections and bytes, and answers nothing."""
+    parent = psutil.Process(postgres.pid)
+    family = [parent, *parent.children(recursive=True)]
+    try:
+        for process in family:
+            process.send_signal(signal.SIGSTOP)
+        yield
+    finally:
+        for process in family:
+            process.send_signal(signal.SIGCONT)
 
 
 class TestedWorker(WorkerProcess):
@@ -38,6 +54,13 @@ class TestedWorker(WorkerProcess):
     def web(self) -> Web:
         return Web(self.url)
 
+    def answers_at_all(self) -> bool:
+        """Say whether its view is open, ready or not."""
+        try:
+            return self.is_running and self.web.get("/livez").status in (200, 503)
+        except URLError:
+            return False
+
     def signal(self, number: signal.Signals) -> None:
         assert self.pid
         os.kill(self.pid, number)
@@ -45,12 +68,6 @@ class TestedWorker(WorkerProcess):
     def children(self) -> Sequence[psutil.Process]:
         """Return its child processes that run analyses."""
         return [p for p in psutil.Process(self.pid).children() if "spawn_main" in " ".join(p.cmdline())]
-
-    def wake_after(self, seconds: float) -> threading.Timer:
-        """Let a stopped worker go on after a while."""
-        timer = threading.Timer(seconds, self.signal, [signal.SIGCONT])
-        timer.start()
-        return timer
 
 
 class Rig:
@@ -81,10 +98,11 @@ class Rig:
         """Wait until every worker says that it is."""
         until(lambda: all(worker.is_up() for worker in self.workers), what="every worker is ready", within=within)
 
-    def again(self, worker: TestedWorker) -> None:
-        """Start a worker that was stopped or killed."""
-        worker.start()
-        self.ready()
+    def supervise(self) -> None:
+        """Start again what has died: a worker may not live long while the broker is away."""
+        for worker in self.workers:
+            if not worker.is_running:
+                worker.spawn()
 
     def end(self) -> None:
         """Stop the workers."""
