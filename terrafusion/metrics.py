@@ -79,6 +79,11 @@ class Metrics:
         """Count a job that failed."""
         self._failed.labels(*self._labels(county_id, analysis_type), reason).inc()
 
+    def all_failed(self, jobs: Iterable[tuple[str, str]], reason: str) -> None:
+        """Count several, each by its county and type, that failed for the same reason."""
+        for county_id, analysis_type in jobs:
+            self.failed(county_id, analysis_type, reason)
+
     def _labels(self, county_id: str, analysis_type: str) -> tuple[str, str]:
         return (
             county_id if county_id in self._counties else OTHER,

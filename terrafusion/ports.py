@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -72,6 +72,8 @@ class TakenOver:
 
     returned: int
     given_up: int
+    whose: Sequence[tuple[str, str]] = field(default=(), compare=False)
+    """County and analysis type of each that was given up."""
 
 
 class JobStore(Protocol):

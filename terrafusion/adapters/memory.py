@@ -232,7 +232,8 @@ class MemoryJobStore:
                 given_up += 1
             else:
                 self._move(row, TAKE_OVER, message=f"{message}; waits for another", progress=0.0)
-        return TakenOver(len(rows) - given_up, given_up)
+        whose = [(row.job.county_id, row.job.analysis_type) for row in rows if row.job.status is JobStatus.FAILED]
+        return TakenOver(len(rows) - given_up, given_up, whose)
 
     def _give_up(self, row: _Row, message: str) -> None:
         reason = FailureReason.ATTEMPTS_EXHAUSTED

@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 from mode import Service
 
-from models.jobs import Claim
+from models.jobs import Claim, FailureReason
 from terrafusion.errors import Unavailable
 from terrafusion.metrics import Metrics
 from terrafusion.ports import Bell, JobStore
@@ -131,4 +131,5 @@ class Takeover(Service):
         if taken.returned or taken.given_up:
             log.warning("took over from silent workers", returned=taken.returned, given_up=taken.given_up)
             self._metrics.takeovers.inc(taken.returned + taken.given_up)
+            self._metrics.all_failed(taken.whose, FailureReason.ATTEMPTS_EXHAUSTED)
             self._bell.ring()

@@ -183,8 +183,7 @@ class Workbench:
         max_crashes = self.limits.max_crashes
         attempts = {claim.job_id: claim.attempt}
         taken = await until_available(self.jobs.crashed, attempts, message=message, max_crashes=max_crashes)
-        if taken.given_up:
-            self.metrics.failed(claim.county_id, claim.analysis_type, FailureReason.ATTEMPTS_EXHAUSTED)
+        self.metrics.all_failed(taken.whose, FailureReason.ATTEMPTS_EXHAUSTED)
         self._forget([claim.job_id])
 
     async def _give_back(self, attempts: Mapping[UUID, int], message: str, delay: timedelta) -> None:

@@ -114,7 +114,7 @@ async def _count_crash(
     returned = (await connection.execute(_after_crash(ids), asked)).all()
     given_up = (await connection.execute(_give_up(ids), asked)).all()
     await tell(connection, [*returned, *given_up], await keep(connection, [_letter(row) for row in given_up]))
-    return TakenOver(len(returned), len(given_up))
+    return TakenOver(len(returned), len(given_up), [(row.county_id, row.analysis_type) for row in given_up])
 
 
 def _after_crash(ids: Sequence[UUID]) -> Any:
