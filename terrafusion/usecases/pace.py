@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import Final
 
 from models.jobs import Claim
 
-SLOT_S: Final = 0.05
+SLOT_S: Final = 0.1
 """A job that takes this long or longer fills a slot; shorter ones share it."""
 LEAST: Final = 1 / 256
 CHUNK: Final = 0.5
 """What one message to a child may hold, in slots."""
-FORGETTING: Final = 0.1
+LEARNING: Final = 0.3
 
 
 class Pace:
     """How long the jobs of each type lately took, so how much of a slot the next one takes.
 
-    A type that was not seen yet is taken for slow, and one slow job makes its type slow at once: a worker that
-    holds little too much keeps jobs from other workers, one that holds too little only commits more often.
+    A type that was not seen yet is taken for slow. What is learnt is the mean of a chunk, so that a hiccup of the
+    machine does not make a quick type slow, and yet one job of a third of a second does.
     """
 
     def __init__(self) -> None:
         self._seconds: dict[str, float] = {}
 
-    def observe(self, analysis_type: str, seconds: float) -> None:
-        """Learn how long a job took."""
-        usual = self._seconds.get(analysis_type, seconds)
-        self._seconds[analysis_type] = max(seconds, usual + FORGETTING * (seconds - usual))
+    def observe(self, chunk: Iterable[tuple[str, float]]) -> None:
+        """Learn from a chunk: the type of each of its jobs, and the seconds it took."""
+        took: dict[str, list[float]] = {}
+        for analysis_type, seconds in chunk:
+            took.setdefault(analysis_type, []).append(seconds)
+        for analysis_type, each in took.items():
+            now = fmean(each)
+            usual = self._seconds.get(analysis_type, now)
+            self._seconds[analysis_type] = usual + LEARNING * (now - usual)
 
     def weight(self, analysis_type: str) -> float:
         """Return the part of a slot that a job of this type takes, in (0, 1]."""

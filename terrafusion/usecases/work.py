@@ -118,6 +118,7 @@ class Workbench:
                 raise
             await self._alone(claims)
         else:
+            self.pace.observe((claim.analysis_type, o.seconds) for claim, o in zip(claims, outcomes, strict=True))
             for claim, outcome in zip(claims, outcomes, strict=True):
                 await self._came_out(claim, outcome)
 
@@ -151,7 +152,6 @@ class Workbench:
         return Task(claim.job_id, claim.analysis_type, claim.county_id, claim.parameters, found)
 
     async def _came_out(self, claim: Claim, outcome: Outcome) -> None:
-        self.pace.observe(claim.analysis_type, outcome.seconds)
         if not self._is_held(claim):
             return
         if outcome.retry:
