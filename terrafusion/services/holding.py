@@ -118,10 +118,18 @@ class Takeover(Service):
         reached_since = self._monotonic()
         while not self.should_stop:
             await self.sleep(min(1.0, self._lease / 4))
-            try:
-                await self._look(rested=self._monotonic() - reached_since >= self._lease)
-            except Unavailable:
+            if not await self._reaches(rested=self._monotonic() - reached_since >= self._lease):
                 reached_since = self._monotonic()
+
+    async def _reaches(self, *, rested: bool) -> bool:
+        """Look, and say whether the database answered in time: a silent one is away, also if it answers in the end."""
+        asked = self._monotonic()
+        try:
+            async with asyncio.timeout(self._lease / 2):
+                await self._look(rested=rested)
+        except (Unavailable, TimeoutError):
+            return False
+        return self._monotonic() - asked < self._lease / 4
 
     async def _look(self, *, rested: bool) -> None:
         if not rested:
