@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -108,10 +109,14 @@ outbox: Final = Table(
     "outbox",
     metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
-    Column("records", LargeBinary, nullable=False),
+    Column("moves", Text),
+    Column("letters", ARRAY(BigInteger)),
     Column("created_at", Timestamp, nullable=False, server_default=func.now()),
 )
-"""What one transaction has to tell, in order; gone once the broker has acknowledged all of it."""
+"""What one statement has to tell, in order; gone once the broker has acknowledged all of it.
+
+``moves`` is a JSON array of the rows it moved, ``letters`` the ids of the dead letters it kept.
+"""
 
 dead_letters: Final = Table(
     "dead_letters",

@@ -109,7 +109,8 @@ class _Assembly:
         self.work, self.own_heart, self.own_relay = (
             make_engine(settings.database, connections=n) for n in (CONNECTIONS, 1, 1)
         )
-        self.jobs = PostgresJobStore(self.work)
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        self.jobs = PostgresJobStore(self.work, sender=self.name)
         self.stored_counties = PostgresCounties(self.work)
         self.counties = KnownCounties(self.stored_counties, self.metrics)
         self.jobs_bell, self.relay_bell = AsyncBell(), AsyncBell()
@@ -132,7 +133,7 @@ class _Assembly:
 
     def _bench(self) -> Workbench:
         limits = Limits(
-            owner=f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}",
+            owner=self.name,
             slots=self.settings.pool_size,
             lease=timedelta(seconds=self.settings.lease_seconds),
             job_timeout_s=self.settings.job_timeout_seconds,
@@ -141,7 +142,7 @@ class _Assembly:
         return Workbench(
             limits=limits,
             jobs=self.jobs,
-            leases=PostgresJobStore(self.own_heart),
+            leases=PostgresJobStore(self.own_heart, sender=self.name),
             pool=self.pool,
             counties=self.counties,
             metrics=self.metrics,
@@ -194,7 +195,13 @@ class _Assembly:
         )
 
     def _services(self) -> Sequence[Service]:
-        hear = partial(listen, self.settings.database, on_jobs=self.jobs_bell.ring, on_entries=self.relay_bell.ring)
+        hear = partial(
+            listen,
+            self.settings.database,
+            sender=self.name,
+            on_jobs=self.jobs_bell.ring,
+            on_entries=self.relay_bell.ring,
+        )
         takeover = Takeover(
             jobs=self.jobs,
             lease=self.bench.limits.lease,

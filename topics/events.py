@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-import msgpack
 import orjson
 
 from models.dead_letters import DeadLetter
+from models.jobs import TERMINAL
 from models.messages import JobCompleted, JobEvent, JobStatusChanged
 from models.records import Headers, OutgoingRecord
 from topics.catalogue import COMPLETED, DEAD_LETTER, STATUS
@@ -20,13 +20,24 @@ CARRIED: Final = ("correlation_id", "traceparent")
 TYPE: Final = "org.terrafusion.market-analysis"
 
 
+def event_records(job: Mapping[str, Any]) -> Sequence[OutgoingRecord]:
+    """Make the records that tell of a move: the job's status, and at its end the completed event.
+
+    ``job`` holds JSON values: the fields of `JobStatusChanged`, at the end also those of `JobCompleted`, and a
+    ``traceparent`` where there is one.
+    """
+    if job["status"] in TERMINAL:
+        return status_record(job), completed_record(job)
+    return (status_record(job),)
+
+
 def status_record(job: Mapping[str, Any]) -> OutgoingRecord:
-    """Make the record of a job's state from the fields of `JobStatusChanged`, and a `traceparent` where there is one."""
+    """Make the record of a job's state."""
     return _record(_STATUS, job, time=job["updated_at"])
 
 
 def completed_record(job: Mapping[str, Any]) -> OutgoingRecord:
-    """Make the record of a job's end from the fields of `JobCompleted`, and a `traceparent` where there is one."""
+    """Make the record of a job's end."""
     return _record(_COMPLETED, job, time=job["completed_at"])
 
 
@@ -48,20 +59,20 @@ _STATUS: Final = _kind("status", STATUS.name, JobStatusChanged)
 _COMPLETED: Final = _kind("completed", COMPLETED.name, JobCompleted)
 
 
-def _record(kind: _Kind, job: Mapping[str, Any], *, time: datetime) -> OutgoingRecord:
+def _record(kind: _Kind, job: Mapping[str, Any], *, time: str) -> OutgoingRecord:
     """Write the fields as they are: validating what our own row says cost more than all the rest of it."""
-    key = str(job["job_id"]).encode()
+    key = job["job_id"].encode()
     headers = [
         ("content-type", b"application/json"),
         ("ce_specversion", b"1.0"),
         ("ce_id", b"%s/%s/%d" % (kind.name, key, job["sequence"])),
         ("ce_source", SOURCE),
         ("ce_type", kind.type),
-        ("ce_time", time.isoformat().encode()),
+        ("ce_time", time.encode()),
         ("ce_subject", b"job/" + key),
     ]
     headers += [(name, job[name].encode()) for name in CARRIED if job.get(name)]
-    value = orjson.dumps({field: job[field] for field in kind.fields}, default=str, option=orjson.OPT_UTC_Z)
+    value = orjson.dumps({field: job[field] for field in kind.fields})
     return OutgoingRecord(kind.topic, key, value, tuple(headers))
 
 
@@ -88,14 +99,3 @@ def _cut(message: str) -> bytes:
 
 def _number(value: int | None) -> bytes:
     return b"" if value is None else str(value).encode()
-
-
-def pack(records: Sequence[OutgoingRecord]) -> bytes:
-    """Write records as the one value that an outbox entry holds."""
-    packed: bytes = msgpack.packb([(r.topic, r.key, r.value, r.headers) for r in records])
-    return packed
-
-
-def unpack(packed: bytes) -> Sequence[OutgoingRecord]:
-    """Read them back."""
-    return [OutgoingRecord(*record) for record in msgpack.unpackb(packed, use_list=False)]

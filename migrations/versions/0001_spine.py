@@ -122,7 +122,8 @@ def upgrade() -> None:
     op.create_table(
         "outbox",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("records", sa.LargeBinary(), nullable=False),
+        sa.Column("moves", sa.Text(), nullable=True),
+        sa.Column("letters", postgresql.ARRAY(sa.BigInteger()), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -31,7 +31,7 @@ from models.records import OutgoingRecord
 from terrafusion.errors import Conflict, UnstorableData
 from terrafusion.ports import Accepted, DataVersion, JobFilter, Offer, Page, TakenOver
 from topics.catalogue import REQUESTS
-from topics.events import completed_record, dead_letter_record, status_record
+from topics.events import dead_letter_record, event_records
 from topics.requests import holds_null
 
 Clock = Callable[[], datetime]
@@ -255,10 +255,7 @@ class MemoryJobStore:
         self._tell(row.job)
 
     def _tell(self, job: Job) -> None:
-        values = asdict(job)
-        self.outbox.append(status_record(values))
-        if job.status in TERMINAL:
-            self.outbox.append(completed_record(values))
+        self.outbox += event_records(orjson.loads(orjson.dumps(job)))
 
     def _keep(self, letters: Iterable[DeadLetter]) -> None:
         for letter in letters:

@@ -9,15 +9,12 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import make_url
-from support.rig import LEASE_S, Rig
+from support.rig import JOB_TIMEOUT_S, LEASE_S, MAX_CRASHES, POOL_SIZE, Rig
 from support.tape import Tape
 
 from terrafusion.embedded.postgres import EmbeddedPostgres
 from terrafusion.samples import load_samples
 from terrafusion.settings import Settings
-
-JOB_TIMEOUT_S = 4.0
-MAX_CRASHES = 2
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +31,7 @@ async def rig(
         database_url=SecretStr(url),
         kafka_bootstrap=topics,
         results_url=(folder / "results").as_uri(),
-        pool_size=2,
+        pool_size=POOL_SIZE,
         lease_seconds=LEASE_S,
         session_timeout_seconds=2,
         job_timeout_seconds=JOB_TIMEOUT_S,

@@ -8,12 +8,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.rig import Rig, TestedWorker
+from support.rig import JOB_TIMEOUT_S, MAX_CRASHES, POOL_SIZE, Rig, TestedWorker
 from support.tape import DEAD_LETTER, Tape, request
 from support.waiting import until
-
-JOB_TIMEOUT_S = 4.0
-MAX_CRASHES = 2
 
 
 def worker_with(rig: Rig, job_id: str) -> TestedWorker:
@@ -91,7 +88,7 @@ def test_the_pool_is_rebuilt(rig: Rig, tape: Tape) -> None:
             child.kill()
     ids = rig.upstream.send(*(request("sleepy", parameters={"seconds": 0.05}) for _ in range(8)))
     assert {end["status"] for end in tape.ends(ids)} == {"COMPLETED"}
-    until(lambda: all(len(worker.children()) == 2 for worker in rig.workers), what="all children are back")
+    until(lambda: all(len(worker.children()) == POOL_SIZE for worker in rig.workers), what="all children are back")
 
 
 def test_a_job_survives_the_death_of_its_process(rig: Rig, tape: Tape, tmp_path: Path) -> None:
@@ -133,5 +130,5 @@ def test_an_analysis_that_fails_says_why(rig: Rig, tape: Tape, analysis_type: st
 def test_no_process_is_left_over(rig: Rig) -> None:
     for worker in rig.workers:
         family = psutil.Process(worker.pid).children(recursive=True)
-        assert len([child for child in family if child in worker.children()]) == 2
+        assert len([child for child in family if child in worker.children()]) == POOL_SIZE
         assert not [child for child in family if child.status() == psutil.STATUS_ZOMBIE]

@@ -104,7 +104,7 @@ def test_a_worker_started_cold_answers_for_every_job_at_once(rig: Rig, tape: Tap
     running = rig.upstream.send(*(request("sleepy", parameters={"seconds": 3.0}) for _ in range(6)))
     cold.prepare()
     cold.spawn()
-    until(cold.answers_at_all, what="its port is open")
+    until(cold.is_open, what="its port is open")
     assert {cold.web.status(job_id)["status"] for job_id in done} == {"COMPLETED"}
     assert {cold.web.status(job_id)["status"] for job_id in running} <= {"PENDING", "RUNNING", "COMPLETED"}
     rig.ready()

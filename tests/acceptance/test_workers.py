@@ -8,18 +8,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
-from support.rig import LEASE_S, Rig, TestedWorker
+from support.rig import LEASE_S, POOL_SIZE, Rig, TestedWorker, frozen
 from support.tape import COMPLETED, Tape, request
 from support.waiting import until
 
-LONG_S = 2.5
-SLOTS = 4
+from terrafusion.embedded.postgres import EmbeddedPostgres
+
+LONG_S = 3.5
 
 
 @pytest.fixture(autouse=True)
 def all_workers(rig: Rig) -> Iterator[None]:
     """Each test begins with ready workers and leaves them so."""
     rig.ready()
+    until(lambda: all(len(worker.children()) == POOL_SIZE for worker in rig.workers), what="all children are there")
     yield
     for worker in rig.workers:
         if worker.is_running:
@@ -41,8 +43,10 @@ def jobs_of(rig: Rig, worker: TestedWorker) -> set[str]:
 
 def filled(rig: Rig, seconds: float = LONG_S) -> Sequence[str]:
     """Fill every slot of every worker."""
-    ids = rig.upstream.send(*(request("sleepy", parameters={"seconds": seconds}) for _ in range(SLOTS)))
-    until(lambda: all(len(jobs_of(rig, worker)) == 2 for worker in rig.workers), what="all slots are filled")
+    ids = rig.upstream.send(
+        *(request("sleepy", parameters={"seconds": seconds}) for _ in range(POOL_SIZE * len(rig.workers)))
+    )
+    until(lambda: all(len(jobs_of(rig, worker)) == POOL_SIZE for worker in rig.workers), what="all slots are filled")
     return ids
 
 
@@ -58,9 +62,9 @@ def leader(rig: Rig) -> TestedWorker:
 def check_ended_once(tape: Tape, ids: Sequence[str]) -> None:
     assert {end["status"] for end in tape.ends(ids, within=40)} == {"COMPLETED"}
     for job_id in ids:
-        assert [r.body["sequence"] for r in tape.of(job_id)] == list(range(1, len(tape.of(job_id)) + 1))
-        assert tape.states(job_id)[-1] == "COMPLETED"
-        assert len(tape.of(job_id, COMPLETED)) == 1
+        until(lambda i=job_id: tape.states(i)[-1] == "COMPLETED", what="the status topic tells it as well")
+        assert [event["sequence"] for event in tape.life(job_id)] == list(range(1, len(tape.life(job_id)) + 1))
+        assert len({record.header("ce_id") for record in tape.of(job_id, COMPLETED)}) == 1
 
 
 def rows(rig: Rig, ids: Sequence[str]) -> Mapping[str, Any]:
@@ -85,7 +89,7 @@ def test_a_worker_that_is_stopped_hands_its_jobs_over(rig: Rig, tape: Tape) -> N
     for job_id, row in rows(rig, ids).items():
         assert (row["crashes"], row["attempt"]) == (0, 2 if job_id in handed else 1)
         assert tape.states(job_id).count("PENDING") == row["attempt"]
-    assert handed
+    assert len(handed) == POOL_SIZE
 
 
 def test_a_worker_that_is_killed_is_taken_over_after_its_lease(rig: Rig, tape: Tape) -> None:
@@ -94,11 +98,20 @@ def test_a_worker_that_is_killed_is_taken_over_after_its_lease(rig: Rig, tape: T
     lost = jobs_of(rig, killed)
     killed.kill()
     began = time.monotonic()
-    until(lambda: all(len(tape.states(job_id)) > 2 for job_id in lost), what="its jobs wait again")
+    assert len(lost) == POOL_SIZE
+    until(lambda: all(tape.states(job_id).count("PENDING") == 2 for job_id in lost), what="its jobs wait again")
     assert LEASE_S - 1.2 < time.monotonic() - began < LEASE_S + 6
     check_ended_once(tape, ids)
     for job_id, row in rows(rig, ids).items():
         assert (row["crashes"], row["attempt"]) == ((1, 2) if job_id in lost else (0, 1))
+
+
+def test_an_outage_of_postgres_is_no_crash_of_a_job(rig: Rig, tape: Tape, postgres: EmbeddedPostgres) -> None:
+    ids = filled(rig)
+    with frozen(postgres):
+        time.sleep(LEASE_S + 1)
+    check_ended_once(tape, ids)
+    assert {row["crashes"] for row in rows(rig, ids).values()} == {0}
 
 
 def test_a_job_whose_workers_keep_dying_is_given_up(rig: Rig, tape: Tape) -> None:
@@ -120,25 +133,25 @@ def running(rig: Rig, job_id: str, attempt: int) -> bool:
 @pytest.mark.parametrize("is_relay", [True, False])
 def test_a_frozen_worker_is_fenced_when_it_wakes(rig: Rig, tape: Tape, *, is_relay: bool) -> None:
     relay = leader(rig)
-    frozen = relay if is_relay else next(worker for worker in rig.workers if worker is not relay)
-    [other] = [worker for worker in rig.workers if worker is not frozen]
-    ids = filled(rig, seconds=1.0)
-    lost = jobs_of(rig, frozen)
-    before = given_up(frozen)
-    frozen.signal(signal.SIGSTOP)
+    victim = relay if is_relay else next(worker for worker in rig.workers if worker is not relay)
+    [other] = [worker for worker in rig.workers if worker is not victim]
+    ids = filled(rig, seconds=1.5)
+    lost = jobs_of(rig, victim)
+    before = given_up(victim)
+    victim.signal(signal.SIGSTOP)
     check_ended_once(tape, ids)
     children = {child.pid for child in other.children()}
     after = rows(rig, ids)
-    told = {job_id: len(tape.of(job_id)) for job_id in ids}
-    frozen.signal(signal.SIGCONT)
-    until(lambda: given_up(frozen) >= before + len(lost), what="it gives up what it lost")
+    told = {job_id: tape.life(job_id) for job_id in ids}
+    victim.signal(signal.SIGCONT)
+    until(lambda: given_up(victim) >= before + len(lost), what="it gives up what it lost")
     rig.ready()
     for job_id in lost:
         assert tape.of(job_id, COMPLETED)[0].body["result_summary"]["child"] in children
         assert after[job_id]["attempt"] == 2
     check_ended_once(tape, ids)
     assert rows(rig, ids) == after
-    assert {job_id: len(tape.of(job_id)) for job_id in ids} == told
+    assert {job_id: tape.life(job_id) for job_id in ids} == told
 
 
 def given_up(worker: TestedWorker) -> float:

@@ -21,16 +21,16 @@ from models.records import OutgoingRecord
 from models.tables import county_profiles, data_versions, dead_letters, jobs, outbox
 from terrafusion.adapters.memory import MemoryCounties, MemoryJobStore
 from terrafusion.adapters.postgres.counties import PostgresCounties
-from terrafusion.adapters.postgres.engine import make_engine
+from terrafusion.adapters.postgres.engine import connected, make_engine, single_statements
 from terrafusion.adapters.postgres.migrate import migrate
 from terrafusion.adapters.postgres.moves import move
+from terrafusion.adapters.postgres.outbox import PostgresOutboxLeader
 from terrafusion.adapters.postgres.store import PostgresJobStore
-from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, tell
+from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, telling
 from terrafusion.embedded.postgres import EmbeddedPostgres
 from terrafusion.errors import Conflict
 from terrafusion.ports import Counties, DataVersion, JobStore, Offer
 from topics.catalogue import COMPLETED, DEAD_LETTER, REQUESTS, STATUS
-from topics.events import unpack
 
 LEASE = timedelta(seconds=30)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -152,11 +152,10 @@ class PostgresDriver:
             await connection.execute(update(jobs).where(jobs.c.status.not_in(sorted(TERMINAL))).values(sooner))
 
     async def cancel(self, job_id: UUID) -> bool:
-        statement = move(CANCEL, message="Cancelled").where(jobs.c.job_id == job_id).returning(*TOLD_AT_THE_END)
-        async with self._engine.begin() as connection:
-            moved = (await connection.execute(statement)).all()
-            await tell(connection, moved)
-        return bool(moved)
+        cancelled = move(CANCEL, message="Cancelled").where(jobs.c.job_id == job_id)
+        async with connected(single_statements(self._engine)) as connection:
+            moved = await connection.execute(telling(cancelled, jobs.c.job_id, told=TOLD_AT_THE_END))
+            return bool(moved.all())
 
     async def load(self, county_id: str, version: str) -> None:
         async with self._engine.begin() as connection:
@@ -169,9 +168,9 @@ class PostgresDriver:
             await connection.execute(insert(data_versions).values(**values, profile={}, sales=1, current=True))
 
     async def outbox(self) -> Sequence[OutgoingRecord]:
-        async with self._engine.begin() as connection:
-            entries = (await connection.execute(select(outbox.c.records).order_by(outbox.c.id))).scalars().all()
-        return [record for entry in entries for record in unpack(entry)]
+        async with connected(single_statements(self._engine)) as connection:
+            entries = await PostgresOutboxLeader(connection).read(1_000_000)
+        return [record for _, entry in entries for record in entry]
 
     async def letters(self) -> Sequence[KeptLetter]:
         columns = (dead_letters.c[name] for name in KeptLetter.__dataclass_fields__)

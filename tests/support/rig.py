@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.error import URLError
 
@@ -23,6 +23,9 @@ GROUP = "terrafusion-market-analysis"
 ANALYSES = "benchmarks.noop,support.analyses"
 ROOT = Path(__file__).parents[2]
 LEASE_S = 3.0
+JOB_TIMEOUT_S = 5.0
+MAX_CRASHES = 2
+POOL_SIZE = 2
 
 
 @contextmanager
@@ -36,7 +39,8 @@ def frozen(postgres: EmbeddedPostgres) -> Iterator[None]:
         yield
     finally:
         for process in family:
-            process.send_signal(signal.SIGCONT)
+            with suppress(psutil.NoSuchProcess):  # a backend that was closed ends once its parent goes on
+                process.send_signal(signal.SIGCONT)
 
 
 class TestedWorker(WorkerProcess):
@@ -54,12 +58,16 @@ class TestedWorker(WorkerProcess):
     def web(self) -> Web:
         return Web(self.url)
 
-    def answers_at_all(self) -> bool:
-        """Say whether its view is open, ready or not."""
+    def is_open(self) -> bool:
+        """Say whether its view answers, ready or not."""
         try:
             return self.is_running and self.web.get("/livez").status in (200, 503)
         except URLError:
             return False
+
+    def is_ready(self) -> bool:
+        """Say whether it calls itself ready."""
+        return self.is_open() and self.web.get("/readyz").status == 200
 
     def signal(self, number: signal.Signals) -> None:
         assert self.pid
@@ -96,7 +104,7 @@ class Rig:
 
     def ready(self, *, within: float = 60) -> None:
         """Wait until every worker says that it is."""
-        until(lambda: all(worker.is_up() for worker in self.workers), what="every worker is ready", within=within)
+        until(lambda: all(worker.is_ready() for worker in self.workers), what="every worker is ready", within=within)
 
     def supervise(self) -> None:
         """Start again what has died: a worker may not live long while the broker is away."""

@@ -135,9 +135,17 @@ class Tape:
         """Return what was published of a job so far."""
         return tuple(self._of_job[topic].get(job_id, ()))
 
+    def life(self, job_id: str) -> Sequence[Mapping[str, Any]]:
+        """Return a job's status events as a reader keeps them: what it has seen it drops."""
+        seen: list[Mapping[str, Any]] = []
+        for record in self.of(job_id):
+            if not seen or record.body["sequence"] > seen[-1]["sequence"]:
+                seen.append(record.body)
+        return seen
+
     def states(self, job_id: str) -> Sequence[str]:
         """Return the states a job went through, each once."""
-        told = [record.body["status"] for record in self.of(job_id)]
+        told = [event["status"] for event in self.life(job_id)]
         return [state for at, state in enumerate(told) if at == 0 or told[at - 1] != state]
 
     def status(self, job_id: str, *states: str, within: float = 20) -> Mapping[str, Any]:
@@ -149,9 +157,11 @@ class Tape:
         return until(look, what=f"job {job_id} is {' or '.join(states)}, it is {self.states(job_id)}", within=within)
 
     def completed(self, job_id: str, *, within: float = 30) -> Record:
-        """Wait for a job's completed event."""
+        """Wait for a job's completed event, and for the status event that tells the same."""
         until(lambda: self.of(job_id, COMPLETED), what=f"completed event of {job_id}", within=within)
-        return self.of(job_id, COMPLETED)[0]
+        end = self.of(job_id, COMPLETED)[0]
+        self.status(job_id, end.body["status"])
+        return end
 
     def ends(self, ids: Sequence[str], *, within: float = 30) -> Sequence[Mapping[str, Any]]:
         """Wait until all these jobs have ended and return how, in the same order."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -15,6 +13,7 @@ from sqlalchemy import (
     DateTime,
     Integer,
     LargeBinary,
+    Select,
     SmallInteger,
     Text,
     Uuid,
@@ -28,12 +27,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.dead_letters import DeadLetter
 from models.jobs import FailureReason, JobStatus, NewJob
-from models.records import OutgoingRecord
 from models.tables import data_versions, dead_letters, jobs
 from terrafusion.adapters.postgres.batches import arrays, as_json, batch
-from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, tell
+from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, entered, telling
 from terrafusion.ports import Accepted, Offer
-from topics.events import dead_letter_record
 
 STAMP: Final = DateTime(timezone=True)
 NEW: Final = batch(
@@ -70,8 +67,8 @@ INSERT_JOBS: Final = (
     insert(jobs)
     .from_select(list(_cells), select(*_cells.values()))
     .on_conflict_do_nothing(index_elements=[jobs.c.job_id])
-    .returning(*TOLD_AT_THE_END)
 )
+ACCEPT: Final = telling(INSERT_JOBS, jobs.c.job_id, told=TOLD_AT_THE_END, wakes=True)
 STANDING: Final = select(jobs.c.job_id, jobs.c.digest)
 
 LETTERS: Final = batch(
@@ -92,38 +89,50 @@ INSERT_LETTERS: Final = (
     insert(dead_letters)
     .from_select(list(LETTERS.c.keys()), select(*LETTERS.c))
     .on_conflict_do_nothing()
-    .returning(dead_letters.c.topic, dead_letters.c.partition, dead_letters.c.offset, dead_letters.c.stage)
+    .returning(dead_letters.c.id)
 )
 
 
-async def accept(connection: AsyncConnection, offers: Sequence[Offer], letters: Sequence[DeadLetter]) -> Accepted:
+def _keep() -> Select[Any]:
+    kept = INSERT_LETTERS.cte("kept")
+    ids = select(func.array_agg(kept.c.id)).having(func.count() > 0)
+    return select(kept.c.id).add_cte(entered("letters", ids))
+
+
+KEEP: Final = _keep()
+"""Each letter is kept once, and told as often as it is kept."""
+
+
+async def accept(
+    connection: AsyncConnection, offers: Sequence[Offer], letters: Sequence[DeadLetter], sender: str
+) -> Accepted:
     """Write the offers whose ids are new, keep letters for those in conflict, and tell of both."""
     first = {offer.job.job_id: offer.job for offer in reversed(offers)}
-    moved = (await connection.execute(INSERT_JOBS, arrays(NEW, _rows(first.values())))).all() if first else []
-    new = frozenset(row.job_id for row in moved)
+    new = await _write(connection, first.values(), sender)
     digests = {job_id: job.digest for job_id, job in first.items() if job_id in new}
     digests |= await _standing(connection, first.keys() - new)
     conflicts = [offer for offer in offers if offer.job.digest != digests[offer.job.job_id]]
-    kept = [*letters, *_letters(offers, conflicts)]
-    await tell(connection, moved, await keep(connection, kept))
+    await keep(connection, [*letters, *_letters(offers, conflicts)], sender)
     known = (offer.job.job_id for offer in offers if offer.job.digest == digests[offer.job.job_id])
     return Accepted(new, frozenset(known) - new, frozenset(offer.job.job_id for offer in conflicts))
 
 
-async def keep(connection: AsyncConnection, letters: Sequence[DeadLetter]) -> Sequence[OutgoingRecord]:
-    """Store dead letters, each once, and return what is to be published of the new ones."""
-    if not letters:
-        return []
-    stored = await connection.execute(INSERT_LETTERS, arrays(LETTERS, map(_letter_row, letters)))
-    fresh = Counter(tuple(row) for row in stored)
-    now = datetime.now(UTC)
-    told = []
-    for letter in letters:
-        place = (letter.topic, letter.partition, letter.offset, letter.stage)
-        if fresh[place]:
-            fresh[place] -= 1
-            told.append(dead_letter_record(letter, failed_at=now))
-    return told
+async def _write(connection: AsyncConnection, new: Collection[NewJob], sender: str) -> frozenset[UUID]:
+    if not new:
+        return frozenset()
+    written = await connection.execute(ACCEPT, arrays(NEW, _rows(new)) | {"sender": sender})
+    return frozenset(written.scalars())
+
+
+async def keep(connection: AsyncConnection, letters: Sequence[DeadLetter], sender: str) -> None:
+    """Store dead letters, each once, and have the new ones told."""
+    if letters:
+        await connection.execute(KEEP, arrays(LETTERS, map(_letter_row, letters)) | {"sender": sender})
+
+
+async def park(connection: AsyncConnection, letters: Sequence[DeadLetter]) -> None:
+    """Store dead letters of which nothing is told: it was the telling that failed."""
+    await connection.execute(INSERT_LETTERS, arrays(LETTERS, map(_letter_row, letters)))
 
 
 async def _standing(connection: AsyncConnection, ids: frozenset[UUID] | set[UUID]) -> Mapping[UUID, str]:

@@ -7,19 +7,24 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Double, Integer, Select, Text, Update, Uuid, bindparam, func, select, text
+from sqlalchemy import Double, Integer, Select, Text, Update, Uuid, bindparam, func, select, text, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.jobs import CLAIM, RELEASE, Claim, JobStatus
 from models.tables import jobs
 from terrafusion.adapters.postgres.batches import arrays, batch
 from terrafusion.adapters.postgres.moves import move, seconds
-from terrafusion.adapters.postgres.telling import TOLD, AnyRow, tell
+from terrafusion.adapters.postgres.telling import AnyRow, telling
 
 MOST_AT_ONCE: Final = 512
 """Jobs in one claim, however little of a slot each takes."""
+
 CLAIM_LOCK: Final = 7_251_002
-"""Claimers take turns, so that what one counts another does not change meanwhile."""
+_TURN: Final = select(true()).select_from(func.pg_advisory_xact_lock(CLAIM_LOCK)).scalar_subquery()
+"""Claimers take turns: each locks more rows than it takes, and would hide them from the others.
+
+Evaluated before the first row is looked at; rows that changed while it waited are seen as they are by then.
+"""
 
 WEIGHTS: Final = batch(analysis_type=Text(), weight=Double())
 HELD: Final = batch(job_id=Uuid(), attempt=Integer())
@@ -33,6 +38,7 @@ def _waiting() -> Select[Any]:
         select(jobs.c.job_id, jobs.c.priority, jobs.c.created_at, weight)
         .select_from(jobs.outerjoin(WEIGHTS, WEIGHTS.c.analysis_type == jobs.c.analysis_type))
         .where(jobs.c.status == text(f"'{JobStatus.PENDING}'"))  # a literal, for the partial index
+        .where(_TURN)
         .where(jobs.c.run_after.is_(None) | (jobs.c.run_after <= func.now()))
         .order_by(*_ORDER)
         .limit(MOST_AT_ONCE)
@@ -45,42 +51,44 @@ def _claim() -> Update:
     order = (waiting.c.priority.desc(), waiting.c.created_at, waiting.c.job_id)
     taken = func.sum(waiting.c.weight).over(order_by=order).label("taken")
     fitting = select(waiting.c.job_id, taken).subquery("fitting")
-    return (
-        move(
-            CLAIM,
-            attempt=jobs.c.attempt + 1,
-            owner=bindparam("claimer", type_=Text),
-            started_at=func.coalesce(jobs.c.started_at, func.now()),
-            message="Running",
-        )
-        .where(jobs.c.job_id == fitting.c.job_id, fitting.c.taken <= bindparam("slots", type_=Double))
-        .returning(
-            *TOLD,
-            jobs.c.parameters_json,
-            func.extract("epoch", jobs.c.deadline - func.now()).label("seconds_left"),
-            func.extract("epoch", func.now() - jobs.c.created_at).label("seconds_waited"),
-        )
-    )
+    return move(
+        CLAIM,
+        attempt=jobs.c.attempt + 1,
+        owner=bindparam("claimer", type_=Text),
+        started_at=func.coalesce(jobs.c.started_at, func.now()),
+        message="Running",
+    ).where(jobs.c.job_id == fitting.c.job_id, fitting.c.taken <= bindparam("slots", type_=Double))
 
 
-_CLAIM: Final = _claim()
-_TURN: Final = select(func.pg_advisory_xact_lock(CLAIM_LOCK))
-_RELEASE: Final = (
-    move(RELEASE, message=bindparam("reason", type_=Text), run_after=func.now() + seconds("delay"))
-    .where(jobs.c.job_id == HELD.c.job_id, jobs.c.attempt == HELD.c.attempt)
-    .returning(*TOLD)
+_CLAIM: Final = telling(
+    _claim(),
+    *(jobs.c[name] for name in ("job_id", "attempt", "analysis_type", "county_id", "data_version", "correlation_id")),
+    *(jobs.c[name] for name in ("traceparent", "priority", "created_at", "parameters_json")),
+    func.extract("epoch", jobs.c.deadline - func.now()).label("seconds_left"),
+    func.extract("epoch", func.now() - jobs.c.created_at).label("seconds_waited"),
+)
+_RELEASE: Final = telling(
+    move(RELEASE, message=bindparam("reason", type_=Text), run_after=func.now() + seconds("delay")).where(
+        jobs.c.job_id == HELD.c.job_id, jobs.c.attempt == HELD.c.attempt
+    ),
+    jobs.c.job_id,
+    wakes=True,
 )
 
 
 async def claim(
-    connection: AsyncConnection, owner: str, *, slots: float, weights: Mapping[str, float], lease: timedelta
+    connection: AsyncConnection,
+    owner: str,
+    *,
+    slots: float,
+    weights: Mapping[str, float],
+    lease: timedelta,
+    sender: str,
 ) -> Sequence[Claim]:
     """Give waiting jobs to ``owner`` until their weights fill ``slots``."""
-    await connection.execute(_TURN)
     known = arrays(WEIGHTS, ({"analysis_type": name, "weight": weight} for name, weight in weights.items()))
-    asked = {"claimer": owner, "slots": slots + 1e-9, "lease": lease.total_seconds()}
+    asked = {"claimer": owner, "slots": slots + 1e-9, "lease": lease.total_seconds(), "sender": sender}
     moved = (await connection.execute(_CLAIM, known | asked)).all()
-    await tell(connection, moved)
     first = sorted(moved, key=lambda row: (-row.priority, row.created_at, row.job_id))
     return [_as_claim(row) for row in first]
 
@@ -101,13 +109,11 @@ def _as_claim(row: AnyRow) -> Claim:
 
 
 async def release(
-    connection: AsyncConnection, attempts: Mapping[UUID, int], *, message: str, delay: timedelta
+    connection: AsyncConnection, attempts: Mapping[UUID, int], *, message: str, delay: timedelta, sender: str
 ) -> frozenset[UUID]:
     """Hand jobs back to the queue, without counting it against them."""
-    asked = {"reason": message, "delay": delay.total_seconds()}
-    moved = (await connection.execute(_RELEASE, held(attempts) | asked)).all()
-    await tell(connection, moved)
-    return frozenset(row.job_id for row in moved)
+    asked = {"reason": message, "delay": delay.total_seconds(), "sender": sender}
+    return frozenset((await connection.execute(_RELEASE, held(attempts) | asked)).scalars())
 
 
 def held(attempts: Mapping[UUID, int]) -> dict[str, Sequence[Any]]:

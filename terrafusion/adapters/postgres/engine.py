@@ -39,6 +39,7 @@ def make_engine(url: URL, *, connections: int) -> AsyncEngine:
             "server_settings": {
                 "application_name": "terrafusion",
                 "jit": "off",
+                "timezone": "UTC",
                 "idle_in_transaction_session_timeout": str(IDLE_MS),
             },
         },
@@ -51,6 +52,11 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     with in_our_words():
         async with engine.begin() as connection:
             yield connection
+
+
+def single_statements(engine: AsyncEngine) -> AsyncEngine:
+    """Return the same connections for statements that are a transaction each, without BEGIN and COMMIT around them."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Double, Integer, Text, Update, Uuid, cast, func
+from sqlalchemy import ColumnElement, Double, Integer, Select, Text, Uuid, cast, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,7 +14,7 @@ from models.jobs import COMPLETE, FAIL, Finish, JobStatus, Transition
 from models.tables import jobs
 from terrafusion.adapters.postgres.batches import arrays, as_json, batch
 from terrafusion.adapters.postgres.moves import move
-from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, AnyRow, tell
+from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, telling
 
 ENDED: Final = batch(
     job_id=Uuid(),
@@ -28,31 +28,31 @@ ENDED: Final = batch(
 )
 
 
-def _end(transition: Transition) -> Update:
+def _end(transition: Transition) -> Select[Any]:
     told: dict[str, ColumnElement[Any]] = {
         column.name: column for column in ENDED.c if column.name not in {"job_id", "attempt", "result_summary_json"}
     }
     told["progress"] = func.coalesce(ENDED.c.progress, jobs.c.progress)
-    return (
+    ended = (
         move(transition, result_summary_json=cast(ENDED.c.result_summary_json, JSONB), **told)
         .where(jobs.c.job_id == ENDED.c.job_id, jobs.c.attempt == ENDED.c.attempt)
         .where(jobs.c.status == JobStatus.RUNNING)
-        .returning(*TOLD_AT_THE_END)
     )
+    return telling(ended, jobs.c.job_id, told=TOLD_AT_THE_END)
 
 
 _END: Final = {transition: _end(transition) for transition in (COMPLETE, FAIL)}
 
 
-async def finish(connection: AsyncConnection, finishes: Sequence[Finish]) -> frozenset[UUID]:
+async def finish(connection: AsyncConnection, finishes: Sequence[Finish], sender: str) -> frozenset[UUID]:
     """End attempts; who is missing from the answer was fenced off."""
-    moved: list[AnyRow] = []
+    moved: list[UUID] = []
     for transition, statement in _END.items():
         ending = sorted((f for f in finishes if f.transition is transition), key=lambda f: f.job_id)
         if ending:
-            moved += (await connection.execute(statement, arrays(ENDED, map(_row, ending)))).all()
-    await tell(connection, moved)
-    return frozenset(row.job_id for row in moved)
+            asked = arrays(ENDED, map(_row, ending)) | {"sender": sender}
+            moved += (await connection.execute(statement, asked)).scalars()
+    return frozenset(moved)
 
 
 def _row(finish: Finish) -> dict[str, Any]:

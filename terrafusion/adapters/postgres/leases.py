@@ -19,7 +19,7 @@ from terrafusion.adapters.postgres.acceptance import keep
 from terrafusion.adapters.postgres.batches import arrays, batch
 from terrafusion.adapters.postgres.claiming import HELD, held
 from terrafusion.adapters.postgres.moves import move, seconds
-from terrafusion.adapters.postgres.telling import TOLD, TOLD_AT_THE_END, AnyRow, tell
+from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, AnyRow, telling
 from terrafusion.ports import TakenOver
 from topics.catalogue import REQUESTS
 
@@ -44,7 +44,7 @@ _UNLOCKED: Final = (
 """A row that a finish holds is left alone: waiting for it while holding others is how deadlocks are made."""
 _rose = _UNLOCKED.c.progress > jobs.c.progress
 _renewal = func.now() + seconds("lease")
-_TELL_PROGRESS: Final = (
+_TELL_PROGRESS: Final = telling(
     update(jobs)
     .where(jobs.c.job_id == _UNLOCKED.c.job_id, _rose)
     .values(
@@ -53,18 +53,16 @@ _TELL_PROGRESS: Final = (
         message=_UNLOCKED.c.message,
         sequence=jobs.c.sequence + 1,
         updated_at=func.now(),
-    )
-    .returning(*TOLD)
+    ),
+    jobs.c.job_id,
 )
 _RENEW: Final = update(jobs).where(jobs.c.job_id == _UNLOCKED.c.job_id, ~_rose).values(lease_until=_renewal)
 
-_expired = (
-    select(jobs.c.job_id)
-    .where(jobs.c.status == text(f"'{JobStatus.RUNNING}'"), jobs.c.lease_until < func.now())
-    .order_by(jobs.c.lease_until)
-    .limit(MOST_AT_ONCE)
-    .with_for_update(skip_locked=True)
+_ran_out = select(jobs.c.job_id).where(
+    jobs.c.status == text(f"'{JobStatus.RUNNING}'"), jobs.c.lease_until < func.now()
 )
+_ANY_RAN_OUT: Final = select(_ran_out.exists())
+_expired = _ran_out.order_by(jobs.c.lease_until).limit(MOST_AT_ONCE).with_for_update(skip_locked=True)
 _named = (
     select(jobs.c.job_id)
     .where(jobs.c.job_id == HELD.c.job_id, jobs.c.attempt == HELD.c.attempt, jobs.c.status == JobStatus.RUNNING)
@@ -75,15 +73,14 @@ _bearable = jobs.c.crashes < bindparam("max_crashes", type_=Integer)
 
 
 async def heartbeat(
-    connection: AsyncConnection, owner: str, beats: Sequence[Heartbeat], *, lease: timedelta
+    connection: AsyncConnection, owner: str, beats: Sequence[Heartbeat], *, lease: timedelta, sender: str
 ) -> frozenset[UUID]:
     """Renew the leases of ``beats``, tell progress where it rose, and answer the ids that are not the owner's."""
     asked: dict[str, Any] = {**arrays(BEATS, map(_beat_row, beats)), "holder": owner}
     still_mine = (await connection.execute(_STILL_MINE, asked)).scalars().all()
-    asked |= {"lease": lease.total_seconds()}
+    asked |= {"lease": lease.total_seconds(), "sender": sender}
     await connection.execute(_RENEW, asked)
-    moved = (await connection.execute(_TELL_PROGRESS, asked)).all()
-    await tell(connection, moved)
+    await connection.execute(_TELL_PROGRESS, asked)
     return frozenset(beat.job_id for beat in beats) - frozenset(still_mine)
 
 
@@ -92,44 +89,49 @@ def _beat_row(beat: Heartbeat) -> dict[str, Any]:
 
 
 async def crashed(
-    connection: AsyncConnection, attempts: Mapping[UUID, int], *, message: str, max_crashes: int
+    connection: AsyncConnection, attempts: Mapping[UUID, int], *, message: str, max_crashes: int, sender: str
 ) -> TakenOver:
     """Count a child's death against the jobs it had."""
     ids = (await connection.execute(_named, held(attempts))).scalars().all()
-    return await _count_crash(connection, ids, message=message, max_crashes=max_crashes)
+    return await _count_crash(connection, ids, message=message, max_crashes=max_crashes, sender=sender)
 
 
-async def take_over(connection: AsyncConnection, *, max_crashes: int) -> TakenOver:
+async def any_expired(connection: AsyncConnection) -> bool:
+    """Say whether a lease has run out."""
+    return bool((await connection.execute(_ANY_RAN_OUT)).scalar_one())
+
+
+async def take_over(connection: AsyncConnection, *, max_crashes: int, sender: str) -> TakenOver:
     """Count a worker's death against the jobs whose lease it let run out."""
     ids = (await connection.execute(_expired)).scalars().all()
-    return await _count_crash(connection, ids, message="Its worker fell silent", max_crashes=max_crashes)
+    return await _count_crash(connection, ids, message="Its worker fell silent", max_crashes=max_crashes, sender=sender)
 
 
 async def _count_crash(
-    connection: AsyncConnection, ids: Sequence[UUID], *, message: str, max_crashes: int
+    connection: AsyncConnection, ids: Sequence[UUID], *, message: str, max_crashes: int, sender: str
 ) -> TakenOver:
     if not ids:
         return TakenOver(0, 0)
-    asked = {"max_crashes": max_crashes, "reason": message}
+    asked = {"max_crashes": max_crashes, "reason": message, "sender": sender}
     returned = (await connection.execute(_after_crash(ids), asked)).all()
     given_up = (await connection.execute(_give_up(ids), asked)).all()
-    await tell(connection, [*returned, *given_up], await keep(connection, [_letter(row) for row in given_up]))
+    await keep(connection, [_letter(row) for row in given_up], sender)
     return TakenOver(len(returned), len(given_up), [(row.county_id, row.analysis_type) for row in given_up])
 
 
 def _after_crash(ids: Sequence[UUID]) -> Any:
     reason: ColumnElement[str] = bindparam("reason", type_=Text) + "; waits for another"
     back = move(TAKE_OVER, crashes=jobs.c.crashes + 1, message=reason)
-    return back.where(jobs.c.job_id.in_(ids), _bearable).returning(*TOLD)
+    return telling(back.where(jobs.c.job_id.in_(ids), _bearable), jobs.c.job_id, wakes=True)
 
 
 def _give_up(ids: Sequence[UUID]) -> Any:
     reason: ColumnElement[str] = bindparam("reason", type_=Text) + "; given up after too many of these"
     end = move(FAIL, crashes=jobs.c.crashes + 1, message=reason, failure_reason=FailureReason.ATTEMPTS_EXHAUSTED)
-    rest = (jobs.c.requested_by, jobs.c.parameters_json, jobs.c.origin_topic, jobs.c.origin_partition)
-    return end.where(jobs.c.job_id.in_(ids), ~_bearable, jobs.c.status == JobStatus.RUNNING).returning(
-        *TOLD_AT_THE_END, *rest, jobs.c.origin_offset
-    )
+    ended = end.where(jobs.c.job_id.in_(ids), ~_bearable, jobs.c.status == JobStatus.RUNNING)
+    asked = ("job_id", "analysis_type", "county_id", "parameters_json", "message", "attempt")
+    origin = ("origin_topic", "origin_partition", "origin_offset")
+    return telling(ended, *(jobs.c[name] for name in (*asked, *origin)), told=TOLD_AT_THE_END)
 
 
 def _letter(row: AnyRow) -> DeadLetter:

@@ -16,15 +16,17 @@ from terrafusion.errors import Unavailable
 CHECK_EVERY_S: Final = 5.0
 
 
-async def listen(url: URL, *, on_jobs: Callable[[], None], on_entries: Callable[[], None]) -> None:
+async def listen(url: URL, *, sender: str, on_jobs: Callable[[], None], on_entries: Callable[[], None]) -> None:
     """Call ``on_jobs`` where jobs may wait, ``on_entries`` where the outbox has some, until the connection is lost.
 
     Then raises Unavailable; calls both first, for what was missed before it listened.
     """
 
     def hear(_connection: Any, _pid: int, _channel: str, payload: str) -> None:
+        if payload.split(" ", maxsplit=1)[0] == sender:
+            return  # this process knows what it did itself
         on_entries()
-        if payload == JOBS_WAIT:
+        if payload.endswith(f" {JOBS_WAIT}"):
             on_jobs()
 
     with in_our_words():

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import delete, func, select, text
+import msgpack
+import orjson
+from sqlalchemy import ARRAY, BigInteger, any_, bindparam, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.dead_letters import DeadLetter, Stage
 from models.records import OutgoingRecord
-from models.tables import outbox
-from terrafusion.adapters.postgres.acceptance import keep
-from terrafusion.adapters.postgres.engine import connected
-from topics.events import unpack
+from models.tables import dead_letters, outbox
+from terrafusion.adapters.postgres.acceptance import park
+from terrafusion.adapters.postgres.engine import connected, single_statements
+from terrafusion.adapters.postgres.telling import AnyRow
+from topics.events import dead_letter_record, event_records
 
 RELAY_LOCK: Final = 7_251_003
 SILENT_S: Final = 15
@@ -32,6 +35,8 @@ _UNSEAT: Final = text(f"""
 
 Should it wake it finds the connection closed, and its producer fenced by its successor's.
 """
+_OLDEST: Final = select(outbox.c.id, outbox.c.moves, outbox.c.letters).order_by(outbox.c.id)
+_FORGET: Final = delete(outbox).where(outbox.c.id == any_(bindparam("published", type_=ARRAY(BigInteger))))
 _BACKLOG: Final = select(func.count(), func.extract("epoch", func.now() - func.min(outbox.c.created_at)))
 
 
@@ -39,17 +44,14 @@ class PostgresOutbox:
     """Fulfils `terrafusion.ports.Outbox`."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+        self._engine = single_statements(engine)
 
     @asynccontextmanager
     async def lead(self) -> AsyncIterator[PostgresOutboxLeader | None]:
         """Become the one relay while the block runs; the lock goes with the very connection that reads."""
         async with connected(self._engine) as connection:
-            leads = (await connection.execute(_TRY)).scalar_one()
-            await connection.commit()
-            if not leads:
+            if not (await connection.execute(_TRY)).scalar_one():
                 await connection.execute(_UNSEAT)
-                await connection.commit()
                 yield None
                 return
             try:
@@ -66,30 +68,57 @@ class PostgresOutboxLeader:
 
     async def read(self, limit: int) -> Sequence[tuple[int, Sequence[OutgoingRecord]]]:
         """Return the oldest entries."""
-        rows = (
-            await self._connection.execute(select(outbox.c.id, outbox.c.records).order_by(outbox.c.id).limit(limit))
-        ).all()
-        await self._connection.commit()
-        return [(row.id, unpack(row.records)) for row in rows]
+        rows = (await self._connection.execute(_OLDEST.limit(limit))).all()
+        letters = await self._letters([i for row in rows for i in row.letters or ()])
+        return [(row.id, _records(row, letters)) for row in rows]
+
+    async def _letters(self, ids: Sequence[int]) -> Mapping[int, OutgoingRecord]:
+        if not ids:
+            return {}
+        found = await self._connection.execute(select(dead_letters).where(dead_letters.c.id.in_(ids)))
+        return {row.id: dead_letter_record(_as_letter(row), failed_at=row.created_at) for row in found}
 
     async def backlog(self) -> tuple[int, float]:
         """Return how many entries wait, and the age of the oldest in seconds."""
         entries, age = (await self._connection.execute(_BACKLOG)).one()
-        await self._connection.commit()
         return entries, float(age or 0)
 
     async def delete(self, ids: Sequence[int]) -> None:
         """Forget entries that were published."""
-        await self._connection.execute(delete(outbox).where(outbox.c.id.in_(ids)))
-        await self._connection.commit()
+        await self._connection.execute(_FORGET, {"published": ids})
 
     async def park(self, refused: Sequence[OutgoingRecord], reason: str) -> None:
         """Keep as dead letters what the broker refuses; these are not published, or they would come back."""
-        await keep(self._connection, [_letter(record, reason) for record in refused])
-        await self._connection.commit()
+        await park(self._connection, [_refused(record, reason) for record in refused])
 
 
-def _letter(record: OutgoingRecord, reason: str) -> DeadLetter:
+def _records(row: AnyRow, letters: Mapping[int, OutgoingRecord]) -> Sequence[OutgoingRecord]:
+    """Make the records of an entry: events of its moves, and those of its dead letters that are still kept."""
+    moves = orjson.loads(row.moves) if row.moves else ()
+    return [
+        *(record for job in moves for record in event_records(job)),
+        *(letters[letter] for letter in row.letters or () if letter in letters),
+    ]
+
+
+def _as_letter(row: AnyRow) -> DeadLetter:
+    return DeadLetter(
+        topic=row.topic,
+        partition=row.partition,
+        offset=row.offset,
+        timestamp=row.timestamp,
+        job_id=row.job_id,
+        key=row.key,
+        value=row.value,
+        headers=msgpack.unpackb(row.headers, use_list=False),
+        stage=Stage(row.stage),
+        error_class=row.error_class,
+        error_message=row.error_message,
+        attempts=row.attempts,
+    )
+
+
+def _refused(record: OutgoingRecord, reason: str) -> DeadLetter:
     return DeadLetter(
         topic=record.topic,
         partition=None,

@@ -1,4 +1,4 @@
-"""The job store on Postgres: each call one transaction, errors in our words."""
+"""The job store on Postgres: each move one statement with the events that tell of it, errors in our words."""
 
 from __future__ import annotations
 
@@ -12,71 +12,81 @@ from models.dead_letters import DeadLetter
 from models.jobs import Claim, Finish, Heartbeat, Job, JobStatus
 from models.messages import JobStatusChanged
 from terrafusion.adapters.postgres import acceptance, claiming, finishing, leases, reading
-from terrafusion.adapters.postgres.engine import transaction
+from terrafusion.adapters.postgres.engine import connected, single_statements, transaction
 from terrafusion.ports import Accepted, JobFilter, Offer, Page, TakenOver
 
 
 class PostgresJobStore:
     """Fulfils `terrafusion.ports.JobStore`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, *, sender: str = "") -> None:
+        """Take the connections, and the name by which this process knows its own notifications."""
         self._engine = engine
+        self._statements = single_statements(engine)
+        self._sender = sender
 
     async def accept(self, offers: Sequence[Offer], letters: Sequence[DeadLetter] = ()) -> Accepted:
         """Write jobs and dead letters."""
-        async with transaction(self._engine) as connection:
-            return await acceptance.accept(connection, offers, letters)
+        async with connected(self._statements) as connection:
+            return await acceptance.accept(connection, offers, letters, self._sender)
 
     async def claim(
         self, owner: str, *, slots: float, weights: Mapping[str, float], lease: timedelta
     ) -> Sequence[Claim]:
         """Give waiting jobs to ``owner``."""
-        async with transaction(self._engine) as connection:
-            return await claiming.claim(connection, owner, slots=slots, weights=weights, lease=lease)
+        async with connected(self._statements) as connection:
+            return await claiming.claim(
+                connection, owner, slots=slots, weights=weights, lease=lease, sender=self._sender
+            )
 
     async def finish(self, finishes: Sequence[Finish]) -> frozenset[UUID]:
         """End attempts."""
-        async with transaction(self._engine) as connection:
-            return await finishing.finish(connection, finishes)
+        async with connected(self._statements) as connection:
+            return await finishing.finish(connection, finishes, self._sender)
 
     async def heartbeat(self, owner: str, beats: Sequence[Heartbeat], *, lease: timedelta) -> frozenset[UUID]:
         """Renew leases; answers the ids that are no longer the owner's."""
-        async with transaction(self._engine) as connection:
-            return await leases.heartbeat(connection, owner, beats, lease=lease)
+        async with connected(self._statements) as connection:
+            return await leases.heartbeat(connection, owner, beats, lease=lease, sender=self._sender)
 
     async def release(
         self, attempts: Mapping[UUID, int], *, message: str, delay: timedelta = timedelta(0)
     ) -> frozenset[UUID]:
         """Hand jobs back to the queue."""
-        async with transaction(self._engine) as connection:
-            return await claiming.release(connection, attempts, message=message, delay=delay)
+        async with connected(self._statements) as connection:
+            return await claiming.release(connection, attempts, message=message, delay=delay, sender=self._sender)
 
     async def crashed(self, attempts: Mapping[UUID, int], *, message: str, max_crashes: int) -> TakenOver:
         """Count a child's death against its jobs."""
         async with transaction(self._engine) as connection:
-            return await leases.crashed(connection, attempts, message=message, max_crashes=max_crashes)
+            return await leases.crashed(
+                connection, attempts, message=message, max_crashes=max_crashes, sender=self._sender
+            )
 
     async def take_over(self, *, max_crashes: int) -> TakenOver:
         """Move on the jobs whose lease has run out."""
+        async with connected(self._statements) as connection:
+            if not await leases.any_expired(connection):
+                return TakenOver(0, 0)
         async with transaction(self._engine) as connection:
-            return await leases.take_over(connection, max_crashes=max_crashes)
+            return await leases.take_over(connection, max_crashes=max_crashes, sender=self._sender)
 
     async def get(self, job_id: UUID) -> Job | None:
         """Return one job."""
-        async with transaction(self._engine) as connection:
+        async with connected(self._statements) as connection:
             return await reading.get(connection, job_id)
 
     async def page(self, wanted: JobFilter, *, after: tuple[datetime, UUID] | None, limit: int) -> Page:
         """Return jobs newest first."""
-        async with transaction(self._engine) as connection:
+        async with connected(self._statements) as connection:
             return await reading.page(connection, wanted, after=after, limit=limit)
 
     async def live(self, limit: int) -> Sequence[JobStatusChanged]:
         """Return the last event of jobs that are not terminal."""
-        async with transaction(self._engine) as connection:
+        async with connected(self._statements) as connection:
             return await reading.live(connection, limit)
 
     async def counts(self) -> Mapping[JobStatus, int]:
         """Return how many jobs stand where."""
-        async with transaction(self._engine) as connection:
+        async with connected(self._statements) as connection:
             return await reading.counts(connection)

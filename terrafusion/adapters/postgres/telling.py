@@ -1,17 +1,15 @@
-"""Every move is told in the transaction that makes it: rows in, one outbox entry out."""
+"""Every move is told in the statement that makes it: rows moved, one outbox entry written, listeners woken."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, Text, bindparam, func, insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Insert, Row, Select, Text, Update, bindparam, cast, func, insert, literal, select
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.selectable import CTE
 
-from models.jobs import TERMINAL, JobStatus
-from models.records import OutgoingRecord
 from models.tables import jobs, outbox
-from topics.events import completed_record, pack, status_record
 
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -34,37 +32,45 @@ TOLD: Final = (
     jobs.c.started_at,
     jobs.c.completed_at,
 )
-"""What every statement that moves a job returns, for its events to be made of."""
+"""What of a moved row goes into its status event."""
 TOLD_AT_THE_END: Final = (
     *TOLD,
     jobs.c.result_summary_json.label("result_summary"),
     jobs.c.result_data_location,
     jobs.c.result_sha256,
 )
-
+"""And into its completed event."""
 
 OUTBOX_CHANNEL: Final = "terrafusion_outbox"
-"""Notified with every entry; its payload, where there is one, says that jobs wait too."""
+"""Notified with every entry. The payload is who wrote it, and `JOBS_WAIT` where jobs wait since."""
 JOBS_WAIT: Final = "jobs"
-_ENTRY: Final = (
-    insert(outbox)
-    .values(records=bindparam("entry"))
-    .returning(func.pg_notify(OUTBOX_CHANNEL, bindparam("payload", type_=Text)))
-)
 
 
-async def tell(connection: AsyncConnection, moved: Iterable[AnyRow], extra: Sequence[OutgoingRecord] = ()) -> None:
-    """Write the events of moved rows, and further records, as one outbox entry, and wake who listens."""
-    rows = list(moved)
-    records = [record for row in rows for record in _records(row)]
-    records.extend(extra)
-    if records:
-        waiting = any(row.status == JobStatus.PENDING for row in rows)
-        await connection.execute(_ENTRY, {"entry": pack(records), "payload": JOBS_WAIT if waiting else ""})
+def telling(
+    moving: Update | Insert,
+    *answer: ColumnElement[Any],
+    told: Sequence[ColumnElement[Any]] = TOLD,
+    wakes: bool = False,
+) -> Select[Any]:
+    """Make one statement of a move: it also writes the outbox entry of the rows that moved, and answers ``answer``.
+
+    One statement commits by itself, so that a step costs one round trip. Its parameter ``sender`` says who asks.
+    """
+    extra = [column for column in answer if column.name not in {column.name for column in told}]
+    moved = moving.returning(*told, *extra).cte("moved")
+    rows = select(*(moved.c[column.name] for column in told)).subquery("told")
+    moves = select(cast(func.json_agg(rows.table_valued()), Text)).having(func.count() > 0)
+    entry = entered("moves", moves.select_from(rows), wakes=wakes)
+    return select(*(moved.c[column.name] for column in answer)).add_cte(entry)
 
 
-def _records(row: AnyRow) -> Iterable[OutgoingRecord]:
-    values = row._asdict()
-    yield status_record(values)
-    if values["status"] in TERMINAL:
-        yield completed_record(values)
+def entered(column: str, content: Select[Any], *, wakes: bool = False) -> CTE:
+    """Write ``content`` as one outbox entry, and wake who listens."""
+    sender = bindparam("sender", "", type_=Text)
+    payload = sender + literal(f" {JOBS_WAIT}") if wakes else sender
+    return (
+        insert(outbox)
+        .from_select([column], content)
+        .returning(func.pg_notify(OUTBOX_CHANNEL, payload).label("woken"))
+        .cte("entry")
+    )
