@@ -154,7 +154,7 @@ def tamper(doomed: Doomed, ids: Sequence[str]) -> None:
     """Break six promises, so that it shows that the audit would have seen each."""
     rig = doomed.rig
     rig.end()
-    rig.database.rows("INSERT INTO outbox (records) VALUES ('')")
+    rig.database.rows("INSERT INTO outbox DEFAULT VALUES")
     location = "SELECT result_data_location FROM market_analysis_jobs WHERE analysis_type = 'tabled' LIMIT 1"
     Path(urlsplit(rig.database.value(location)).path).write_bytes(b"other bytes")
     rig.upstream.put(b"", topic=DEAD_LETTER)
