@@ -67,7 +67,9 @@ class Relay(Service):
 
     async def empty(self, leader: OutboxLeader) -> None:
         """Publish all that the outbox holds."""
-        while entries := await leader.read(ENTRIES):
+        full = True
+        while full and (entries := await leader.read(ENTRIES)):
+            full = len(entries) == ENTRIES
             records = [record for _, entry in entries for record in entry]
             refused = await self._publish(records)
             if refused:

@@ -67,6 +67,7 @@ class Workbench:
     pace: Pace = field(default_factory=Pace)
     _held: dict[UUID, _Held] = field(default_factory=dict)
     _ended: list[Finish] = field(default_factory=list)
+    _more: bool = True
     _given_up: dict[UUID, int] = field(default_factory=dict)
     """Attempts whose lease this worker let run out."""
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -84,6 +85,7 @@ class Workbench:
     async def claim(self) -> Sequence[Sequence[Claim]]:
         """Take as many jobs as there is room for, in chunks for the children."""
         free = self.free()
+        self._more = True
         if free <= 0:
             return []
         now, weights = self.monotonic(), self.pace.weights()
@@ -94,7 +96,13 @@ class Workbench:
             self.metrics.queue_wait.observe(claim.seconds_waited)
         if claims:
             self.relay_bell.ring()
+        self._more = self.free() < 1  # else whatever waits would have found room
         return self.pace.chunks(claims)
+
+    def _room(self) -> None:
+        """Have it claimed again, where more may wait than there was room for."""
+        if self._more:
+            self.bell.ring()
 
     async def run(self, chunk: Sequence[Claim]) -> None:
         """Have a chunk run and put down how each of its jobs ended; never raises for a job's sake."""
@@ -177,7 +185,7 @@ class Workbench:
         self._held[finish.job_id].ended = True
         self._ended.append(finish)
         self._news.set()
-        self.bell.ring()
+        self._room()
 
     async def _crashed(self, claim: Claim, message: str) -> None:
         max_crashes = self.limits.max_crashes
@@ -303,7 +311,7 @@ class Workbench:
         for job_id in ids:
             self._held.pop(job_id, None)
         self.metrics.in_flight.set(self.held)
-        self.bell.ring()
+        self._room()
 
 
 def _is_cancelling() -> bool:
