@@ -6,7 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,13 @@ from support.tape import COMPLETED, PARTITIONS, STATUS, Record, Tape, request
 from support.waiting import until
 from support.web import PREFIX
 
+from models.messages import JobCompleted, JobEvent, JobStatusChanged
 from terrafusion.samples import sample_file
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 ASKED: dict[str, Any] = {"analysis_type": "price_trend_by_zip", "county_id": "king_wa"}
 QUARTERS = {"period": "quarter"}
+SCHEMAS: Mapping[str, type[JobEvent]] = {STATUS: JobStatusChanged, COMPLETED: JobCompleted}
 CARRIED = [("traceparent", TRACEPARENT.encode()), ("correlation_id", b"roll 2026/17")]
 
 
@@ -87,6 +89,7 @@ def check_completed(completed: Record, last: Record) -> None:
 
 def check_headers(event: Record, job_id: str) -> None:
     kind = event.topic.split(".")[1]
+    SCHEMAS[event.topic].model_validate(event.body, extra="forbid")
     assert event.key == job_id.encode()
     assert event.body["correlation_id"] == event.header("correlation_id") == "roll 2026/17"
     assert event.header("traceparent") == TRACEPARENT

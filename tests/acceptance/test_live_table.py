@@ -13,6 +13,7 @@ from support.tape import STATUS, Tape, request
 from support.waiting import until
 from support.web import PREFIX, Web
 
+from models.messages import JobStatusChanged
 from terrafusion.embedded.postgres import EmbeddedPostgres
 
 
@@ -91,7 +92,8 @@ def test_a_stream_tells_every_event_of_a_job_and_ends_with_it(rig: Rig, tape: Ta
         ear.join(20)
         assert not ear.is_alive()
         assert heard(ear) == sorted(set(heard(ear)))
-        assert ear.heard[-1] == tape.of(job_id)[-1].body
+        last = JobStatusChanged.model_validate(tape.of(job_id)[-1].body)
+        assert JobStatusChanged.model_validate(ear.heard[-1]) == last
     fullest = max((heard(ear) for ear in ears), key=len)
     assert fullest == list(range(fullest[0], tape.of(job_id)[-1].body["sequence"] + 1))
 
