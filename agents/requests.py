@@ -6,17 +6,16 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-import faust
-
 from models.records import IncomingRecord
 
 
-def register(app: faust.App, topic: Any, put: Callable[[IncomingRecord, Callable[[], None]], Awaitable[None]]) -> None:
+def register(app: Any, topic: Any, put: Callable[[IncomingRecord, Callable[[], None]], Awaitable[None]]) -> None:
     """Turn records of the requests topic into calls of ``put``, in order, with what acknowledges each."""
 
     async def requests(stream: Any) -> None:
-        async for event in stream.noack().events():
-            await put(_record(event), _acknowledgement(app, event))
+        async for batch in app.batches(stream):
+            for event in batch:
+                await put(_record(event), _acknowledgement(app, event))
 
     app.agent(topic, name="requests")(requests)
 
@@ -34,7 +33,7 @@ def _record(event: Any) -> IncomingRecord:
     )
 
 
-def _acknowledgement(app: faust.App, event: Any) -> Callable[[], None]:
+def _acknowledgement(app: Any, event: Any) -> Callable[[], None]:
     """Acknowledge only while the partition is dealt as it was: an old generation's offset is not ours to move."""
 
     def acknowledge() -> None:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import faust
 import structlog
 
 log = structlog.get_logger(__name__)
 
 
-def register(app: faust.App, topic: Any, see: Callable[[bytes, int], None]) -> None:
+def register(app: Any, topic: Any, see: Callable[[bytes, int], None]) -> None:
     """Show every event to the table; a tombstone says that a job was purged, and the table forgets by itself."""
 
-    async def status(stream: faust.StreamT[Any]) -> None:
-        async for event in stream.events():
-            if event.message.value is not None:
-                _show(event.message, see)
+    async def status(stream: Any) -> None:
+        async for batch in app.batches(stream):
+            for event in batch:
+                if event.message.value is not None:
+                    _show(event.message, see)
+                event.ack()
 
     app.agent(topic, name="status")(status)
 

@@ -97,6 +97,7 @@ Index(
     "ix_jobs_waiting",
     jobs.c.priority.desc(),
     jobs.c.created_at,
+    jobs.c.job_id,
     postgresql_where=jobs.c.status == text(f"'{JobStatus.PENDING}'"),
 )
 Index(

@@ -110,7 +110,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_jobs_waiting",
         "market_analysis_jobs",
-        [sa.literal_column("priority DESC"), "created_at"],
+        [sa.literal_column("priority DESC"), "created_at", "job_id"],
         unique=False,
         postgresql_where=sa.text("status = 'PENDING'"),
     )

@@ -142,6 +142,9 @@ class Live:
     def see(self, value: bytes, partition: int) -> None:
         """Take in one event of the status topic."""
         told = orjson.loads(value)
+        if not isinstance(told["sequence"], int):
+            msg = f"sequence is {told['sequence']!r}, no integer"
+            raise TypeError(msg)
         entry = Entry(told["sequence"], told["status"] in TERMINAL, partition, value)
         self.table[told["job_id"]] = entry
         self._metrics.table_entries.set(len(self.table.data.data))

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Double, Integer, Select, Text, Update, Uuid, bindparam, func, select, text, true
+from sqlalchemy import Double, Integer, Select, Text, Update, Uuid, any_, bindparam, func, select, text, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.jobs import CLAIM, RELEASE, Claim, JobStatus
@@ -50,14 +50,15 @@ def _claim() -> Update:
     waiting = _waiting().cte("waiting").prefix_with("MATERIALIZED")
     order = (waiting.c.priority.desc(), waiting.c.created_at, waiting.c.job_id)
     taken = func.sum(waiting.c.weight).over(order_by=order).label("taken")
-    fitting = select(waiting.c.job_id, taken).subquery("fitting")
+    taking = select(waiting.c.job_id, taken).subquery("taking")
+    fitting = select(taking.c.job_id).where(taking.c.taken <= bindparam("slots", type_=Double))
     return move(
         CLAIM,
         attempt=jobs.c.attempt + 1,
         owner=bindparam("claimer", type_=Text),
         started_at=func.coalesce(jobs.c.started_at, func.now()),
         message="Running",
-    ).where(jobs.c.job_id == fitting.c.job_id, fitting.c.taken <= bindparam("slots", type_=Double))
+    ).where(jobs.c.job_id == any_(func.array(fitting.scalar_subquery())))
 
 
 _CLAIM: Final = telling(

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.jobs import COMPLETE, FAIL, Finish, JobStatus, Transition
 from models.tables import jobs
 from terrafusion.adapters.postgres.batches import arrays, as_json, batch
-from terrafusion.adapters.postgres.moves import move
+from terrafusion.adapters.postgres.moves import move, stands
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, telling
 
 ENDED: Final = batch(
@@ -36,7 +36,7 @@ def _end(transition: Transition) -> Select[Any]:
     ended = (
         move(transition, result_summary_json=cast(ENDED.c.result_summary_json, JSONB), **told)
         .where(jobs.c.job_id == ENDED.c.job_id, jobs.c.attempt == ENDED.c.attempt)
-        .where(jobs.c.status == JobStatus.RUNNING)
+        .where(stands(JobStatus.RUNNING))
     )
     return telling(ended, jobs.c.job_id, told=TOLD_AT_THE_END)
 

@@ -18,7 +18,7 @@ from models.tables import jobs
 from terrafusion.adapters.postgres.acceptance import keep
 from terrafusion.adapters.postgres.batches import arrays, batch
 from terrafusion.adapters.postgres.claiming import HELD, held
-from terrafusion.adapters.postgres.moves import move, seconds
+from terrafusion.adapters.postgres.moves import move, seconds, stands
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, AnyRow, telling
 from terrafusion.ports import TakenOver
 from topics.catalogue import REQUESTS
@@ -31,7 +31,7 @@ _mine = (
     (jobs.c.job_id == BEATS.c.job_id)
     & (jobs.c.attempt == BEATS.c.attempt)
     & (jobs.c.owner == bindparam("holder", type_=Text))
-    & (jobs.c.status == JobStatus.RUNNING)
+    & stands(JobStatus.RUNNING)
 )
 _STILL_MINE: Final = select(jobs.c.job_id).where(_mine)
 _UNLOCKED: Final = (
@@ -58,14 +58,12 @@ _TELL_PROGRESS: Final = telling(
 )
 _RENEW: Final = update(jobs).where(jobs.c.job_id == _UNLOCKED.c.job_id, ~_rose).values(lease_until=_renewal)
 
-_ran_out = select(jobs.c.job_id).where(
-    jobs.c.status == text(f"'{JobStatus.RUNNING}'"), jobs.c.lease_until < func.now()
-)
+_ran_out = select(jobs.c.job_id).where(jobs.c.status == text(f"'{JobStatus.RUNNING}'"), jobs.c.lease_until < func.now())
 _ANY_RAN_OUT: Final = select(_ran_out.exists())
 _expired = _ran_out.order_by(jobs.c.lease_until).limit(MOST_AT_ONCE).with_for_update(skip_locked=True)
 _named = (
     select(jobs.c.job_id)
-    .where(jobs.c.job_id == HELD.c.job_id, jobs.c.attempt == HELD.c.attempt, jobs.c.status == JobStatus.RUNNING)
+    .where(jobs.c.job_id == HELD.c.job_id, jobs.c.attempt == HELD.c.attempt, stands(JobStatus.RUNNING))
     .order_by(jobs.c.job_id)
     .with_for_update(of=jobs)
 )
@@ -128,7 +126,7 @@ def _after_crash(ids: Sequence[UUID]) -> Any:
 def _give_up(ids: Sequence[UUID]) -> Any:
     reason: ColumnElement[str] = bindparam("reason", type_=Text) + "; given up after too many of these"
     end = move(FAIL, crashes=jobs.c.crashes + 1, message=reason, failure_reason=FailureReason.ATTEMPTS_EXHAUSTED)
-    ended = end.where(jobs.c.job_id.in_(ids), ~_bearable, jobs.c.status == JobStatus.RUNNING)
+    ended = end.where(jobs.c.job_id.in_(ids), ~_bearable, stands(JobStatus.RUNNING))
     asked = ("job_id", "analysis_type", "county_id", "parameters_json", "message", "attempt")
     origin = ("origin_topic", "origin_partition", "origin_offset")
     return telling(ended, *(jobs.c[name] for name in (*asked, *origin)), told=TOLD_AT_THE_END)

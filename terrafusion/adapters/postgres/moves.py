@@ -18,12 +18,21 @@ def seconds(parameter: str) -> ColumnElement[Any]:
     return bindparam(parameter, type_=Float) * _SECOND
 
 
+def stands(*states: JobStatus) -> ColumnElement[bool]:
+    """Guard a row that is found by its id: it stands in one of ``states``.
+
+    Written so that no index on the status serves it: its statistics are always out of date, and the planner would
+    walk all rows of a status for each id.
+    """
+    return jobs.c.status.concat("").in_(sorted(states))
+
+
 def move(transition: Transition, **values: Any) -> Update:
     """Start an UPDATE that finds only rows the transition may start from, and counts the move in `sequence`."""
     changes = _of_target(transition.target) | values
     return (
         update(jobs)
-        .where(jobs.c.status.in_(sorted(transition.sources)))
+        .where(stands(*transition.sources))
         .values(status=transition.target, sequence=jobs.c.sequence + 1, updated_at=func.now(), **changes)
     )
 
