@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from typing import Final
 
 import faust
 
@@ -10,6 +12,8 @@ from terrafusion.bootstrap import create_worker
 from terrafusion.errors import Misconfigured
 from terrafusion.logs import configure
 from terrafusion.settings import Settings
+
+GC_THRESHOLDS: Final = (20_000, 20, 20)
 
 
 def run(settings: Settings) -> None:
@@ -20,7 +24,16 @@ def run(settings: Settings) -> None:
             raise Misconfigured(msg)
     configure(settings)
     (settings.data_dir / "faust").mkdir(parents=True, exist_ok=True)
-    _Process(create_worker(settings).app).execute_from_commandline()
+    process = _Process(create_worker(settings).app)
+    _spare_the_collector()
+    process.execute_from_commandline()
+
+
+def _spare_the_collector() -> None:
+    """Leave what was imported out of garbage collection, and collect less often: a backlog is many small objects."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 class _Process(faust.Worker):
