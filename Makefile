@@ -32,10 +32,10 @@ bench: .venv/.installed-dev  ## the figures of the goals, measured side by side
 
 .venv/.installed: requirements.txt pyproject.toml | .venv/bin/python
 	$(PIP) --require-hashes -r requirements.txt
-	$(PIP) --no-deps --editable .
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/.installed-dev: requirements-dev.txt pyproject.toml | .venv/bin/python
 	$(PIP) --require-hashes -r requirements-dev.txt
-	$(PIP) --no-deps --editable .
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch .venv/.installed $@
