@@ -130,7 +130,7 @@ def test_sigterm_stops_all_of_it_in_good_order_and_kill_9_leaves_nothing_either(
         assert first.process.wait(30) == 0
         assert first.process.stdout is not None
         assert first.process.stdout.read() == ""
-        assert psutil.wait_procs(family, timeout=0)[1] == []
+        assert psutil.wait_procs(family, timeout=5)[1] == []
     with ready(tmp_path / "data", "--no-samples") as second:
         addresses = ("http_url", "kafka_bootstrap", "database_url")
         assert [second.said[name] for name in addresses] == [first.said[name] for name in addresses]
@@ -147,7 +147,7 @@ def test_an_interrupt_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
         family = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
-        assert psutil.wait_procs(family, timeout=0)[1] == []
+        assert psutil.wait_procs(family, timeout=5)[1] == []
 
 
 def test_a_taken_port_is_refused_in_a_sentence(tmp_path: Path, dev: Dev) -> None:
