@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import faust
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from terrafusion.adapters.postgres.engine import transaction
@@ -35,7 +34,7 @@ def coordination_error(app: faust.App) -> str | None:
 
 
 class WorkerHealth:
-    """Fulfils `terrafusion.web.deps.Health`."""
+    """Fulfils `terrafusion.ports.Health`."""
 
     def __init__(self, app: faust.App, engine: AsyncEngine) -> None:
         self._app = app
@@ -53,7 +52,6 @@ class WorkerHealth:
     async def _database(self) -> Check:
         try:
             async with asyncio.timeout(PATIENCE_S), transaction(self._engine) as connection:
-                await connection.execute(text("SELECT 1"))
                 found = await schema_version(connection)
         except (Unavailable, TimeoutError) as error:
             return Check(ok=False, detail=f"{error or 'no answer in time'}")

@@ -203,7 +203,7 @@ class Workbench:
         await self._news.wait()
 
     async def commit(self) -> None:
-        """Commit what has ended, all of it in one transaction. Raises Unavailable; then it is tried again."""
+        """Commit what has ended, those that completed and those that failed in a statement each. Raises Unavailable; then it is tried again."""
         self._news.clear()
         batch, self._ended = self._ended, []
         try:

@@ -1,4 +1,4 @@
-"""Requests become rows: a batch in one transaction, each id once."""
+"""Requests become rows: a batch in one statement, each id once."""
 
 from __future__ import annotations
 

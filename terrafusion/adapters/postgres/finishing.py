@@ -1,4 +1,4 @@
-"""From running to the end: many attempts finished in one transaction, each guarded by its fencing token."""
+"""From running to the end: many attempts finished in one statement, each guarded by its fencing token."""
 
 from __future__ import annotations
 
