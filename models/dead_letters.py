@@ -20,6 +20,17 @@ class Stage(StrEnum):
     PUBLISH = "publish"
 
 
+class LetterState(StrEnum):
+    """What became of a dead letter."""
+
+    OPEN = "open"
+    """Nobody has done anything about it."""
+    REPLAYED = "replayed"
+    """It was put to work again, as it was or corrected."""
+    DISCARDED = "discarded"
+    """Somebody decided that nothing needs to be done, and said why."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
     """Original key, value and headers, the coordinates, and the error."""

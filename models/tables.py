@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from enum import StrEnum
 from typing import Final
 
 from sqlalchemy import (
@@ -29,7 +31,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from models.dead_letters import LetterState
 from models.jobs import TERMINAL, FailureReason, JobStatus
+from models.pauses import Scope
 
 metadata: Final = MetaData(
     naming_convention={
@@ -43,7 +47,7 @@ metadata: Final = MetaData(
 Timestamp: Final = DateTime(timezone=True)
 
 
-def _one_of(column: str, values: type[JobStatus | FailureReason] | frozenset[JobStatus]) -> str:
+def _one_of(column: str, values: Iterable[StrEnum]) -> str:
     names = ", ".join(f"'{value}'" for value in sorted(values))
     return f"{column} IN ({names})"
 
@@ -67,6 +71,7 @@ jobs: Final = Table(
     Column("priority", SmallInteger, nullable=False),
     Column("attempt", Integer, nullable=False, server_default="0"),
     Column("crashes", Integer, nullable=False, server_default="0"),
+    Column("queue_at", Timestamp, nullable=False, server_default=func.now()),
     Column("run_after", Timestamp),
     Column("deadline", Timestamp),
     Column("owner", Text),
@@ -90,21 +95,20 @@ jobs: Final = Table(
     CheckConstraint(f"(lease_until IS NOT NULL) = (status = '{JobStatus.RUNNING}')", name="running_has_lease"),
     CheckConstraint(f"(owner IS NOT NULL) = (status = '{JobStatus.RUNNING}')", name="running_has_owner"),
 )
-"""One row a job, for ever the truth about it."""
+"""One row a job, for ever the truth about it.
+
+``queue_at`` is its place among the waiting ones of its county: when it was accepted, moved by what its priority is
+worth in waiting. So a job gains on all others with the time, and its place never has to be written again.
+"""
+
+waits: Final = jobs.c.status == text(f"'{JobStatus.PENDING}'")
+"""A condition that the partial indexes serve, as `runs` is: written with a literal."""
+runs: Final = jobs.c.status == text(f"'{JobStatus.RUNNING}'")
 
 Index("ix_jobs_newest", jobs.c.created_at.desc(), jobs.c.job_id.desc())
-Index(
-    "ix_jobs_waiting",
-    jobs.c.priority.desc(),
-    jobs.c.created_at,
-    jobs.c.job_id,
-    postgresql_where=jobs.c.status == text(f"'{JobStatus.PENDING}'"),
-)
-Index(
-    "ix_jobs_leases",
-    jobs.c.lease_until,
-    postgresql_where=jobs.c.status == text(f"'{JobStatus.RUNNING}'"),
-)
+Index("ix_jobs_queue", jobs.c.county_id, jobs.c.queue_at, jobs.c.job_id, postgresql_where=waits)
+Index("ix_jobs_deadlines", jobs.c.deadline, postgresql_where=waits & jobs.c.deadline.is_not(None))
+Index("ix_jobs_leases", jobs.c.lease_until, postgresql_where=runs)
 
 outbox: Final = Table(
     "outbox",
@@ -118,6 +122,27 @@ outbox: Final = Table(
 
 ``moves`` is a JSON array of the rows it moved, ``letters`` the ids of the dead letters it kept.
 """
+
+pauses: Final = Table(
+    "pauses",
+    metadata,
+    Column("scope", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("reason", Text),
+    Column("requested_by", Text),
+    Column("created_at", Timestamp, nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("scope", "name"),
+    CheckConstraint(_one_of("scope", Scope), name="scope"),
+)
+"""What stands still by somebody's order: the intake (its name is empty), counties, analysis types."""
+
+county_turns: Final = Table(
+    "county_turns",
+    metadata,
+    Column("county_id", Text, primary_key=True),
+    Column("served_at", Timestamp, nullable=False),
+)
+"""When a job of each county was last claimed: of counties that are equal else, the one that waited longest is next."""
 
 dead_letters: Final = Table(
     "dead_letters",
@@ -136,9 +161,18 @@ dead_letters: Final = Table(
     Column("error_message", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("created_at", Timestamp, nullable=False, server_default=func.now()),
+    Column("state", Text, nullable=False, server_default=LetterState.OPEN.value),
+    Column("note", Text),
+    Column("handled_at", Timestamp),
+    Column("handled_by", Text),
+    Column("replayed_as", Uuid),
+    CheckConstraint(_one_of("state", LetterState), name="state"),
+    CheckConstraint(f"(handled_at IS NULL) = (state = '{LetterState.OPEN}')", name="handled_has_time"),
     Index("uq_dead_letters_coordinates", "topic", "partition", "offset", "stage", unique=True),
 )
-"""Messages that could not be used, whole."""
+"""Messages that could not be used, whole, and what somebody did about each."""
+
+Index("ix_dead_letters_open", dead_letters.c.id, postgresql_where=dead_letters.c.state == text(f"'{LetterState.OPEN}'"))
 
 property_sales: Final = Table(
     "property_sales",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -12,6 +12,7 @@ from uuid import UUID
 from models.dead_letters import DeadLetter
 from models.jobs import Claim, FailureReason, Finish, Heartbeat, Job, JobStatus, NewJob
 from models.messages import JobStatusChanged
+from models.pauses import Pause, Scope
 from models.records import OutgoingRecord
 
 
@@ -89,10 +90,11 @@ class JobStore(Protocol):
     async def claim(
         self, owner: str, *, slots: float, weights: Mapping[str, float], lease: timedelta
     ) -> Sequence[Claim]:
-        """Give waiting jobs to ``owner``, highest priority first, then oldest.
+        """Give waiting jobs to ``owner``: counties in turn, within a county by priority and how long they wait.
 
         ``weights`` says what part of a slot a job of a type takes (1 where it is silent); the sum of the
-        weights given out never exceeds ``slots``.
+        weights given out never exceeds ``slots``. No county ever has more jobs running than the store's limit, and
+        nothing is given out that is paused.
         """
 
     async def finish(self, finishes: Sequence[Finish]) -> frozenset[UUID]:
@@ -112,6 +114,18 @@ class JobStore(Protocol):
     async def take_over(self, *, max_crashes: int) -> TakenOver:
         """Do the same for jobs whose lease has run out."""
 
+    async def cancel(self, ids: Sequence[UUID], *, message: str) -> frozenset[UUID]:
+        """End jobs that wait or run, at once; answers the ids that moved. A late finish of theirs is fenced off."""
+
+    async def cancelled(self, ids: Collection[UUID]) -> frozenset[UUID]:
+        """Say which of these jobs were cancelled."""
+
+    async def expire(self) -> Sequence[tuple[str, str]]:
+        """Fail waiting jobs whose deadline has passed; answers county and analysis type of each."""
+
+    async def running(self) -> Mapping[str, int]:
+        """Return how many jobs run, by county; a county without any is absent."""
+
     async def get(self, job_id: UUID) -> Job | None:
         """Return one job, parameters and result included."""
 
@@ -123,6 +137,19 @@ class JobStore(Protocol):
 
     async def counts(self) -> Mapping[JobStatus, int]:
         """Return how many jobs stand where; every state is there."""
+
+
+class Pauses(Protocol):
+    """What stands still by somebody's order; every worker sees it in the store."""
+
+    async def pause(self, scope: Scope, name: str, *, reason: str | None, requested_by: str | None) -> Pause:
+        """Have something stand still; one that does so already keeps its time and reason. Returns it as it stands."""
+
+    async def resume(self, scope: Scope, name: str) -> bool:
+        """Let it go on; says whether it was paused."""
+
+    async def all(self) -> Sequence[Pause]:
+        """Return what is paused, oldest first."""
 
 
 class Counties(Protocol):

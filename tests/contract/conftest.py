@@ -19,7 +19,8 @@ from models.jobs import CANCEL, TERMINAL, Claim, FailureReason, Finish, Job, Job
 from models.messages import JobCompleted, JobStatusChanged
 from models.records import OutgoingRecord
 from models.tables import county_profiles, data_versions, dead_letters, jobs, outbox
-from terrafusion.adapters.memory import MemoryCounties, MemoryJobStore
+from terrafusion.adapters.memory.counties import MemoryCounties
+from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.adapters.postgres.counties import PostgresCounties
 from terrafusion.adapters.postgres.engine import connected, make_engine, single_statements
 from terrafusion.adapters.postgres.migrate import migrate

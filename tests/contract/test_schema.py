@@ -91,7 +91,7 @@ async def test_indexes_of_the_migrated_schema_are_the_declared_ones(engine):
         await connection.run_sync(metadata.drop_all)
         await connection.run_sync(metadata.create_all)
         assert migrated == await connection.run_sync(_indexes)
-        assert {"ix_jobs_waiting", "ix_jobs_leases", "ix_jobs_newest"} <= set(migrated)
+        assert {"ix_jobs_queue", "ix_jobs_leases", "ix_jobs_newest"} <= set(migrated)
 
 
 def _checks(connection):

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from models.jobs import JobStatus
 from models.messages import JobStatusChanged
 from terrafusion.adapters.jobs_table import ENDED_KEPT, FOLLOWER_BUFFER, MOST_ENTRIES, Entry, JobsStore, Live
-from terrafusion.adapters.memory import MemoryJobStore
+from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.metrics import Metrics
 from topics.catalogue import STATUS
 

@@ -27,8 +27,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.dead_letters import DeadLetter
 from models.jobs import FailureReason, JobStatus, NewJob
+from models.queue import ORDINARY, QueueRules
 from models.tables import data_versions, dead_letters, jobs
 from terrafusion.adapters.postgres.batches import arrays, as_json, batch
+from terrafusion.adapters.postgres.moves import seconds
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, entered, telling
 from terrafusion.ports import Accepted, Offer
 
@@ -61,6 +63,7 @@ _cells: Final[dict[str, ColumnElement[Any]]] = {
     **{c.name: c for c in NEW.c},
     "parameters_json": cast(NEW.c.parameters_json, JSONB),
     "completed_at": case((NEW.c.status == JobStatus.FAILED, func.now())),
+    "queue_at": func.now() + (ORDINARY - NEW.c.priority) * seconds("ageing"),
     "data_version": case((NEW.c.status == JobStatus.PENDING, _current)),
 }
 INSERT_JOBS: Final = (
@@ -104,11 +107,16 @@ KEEP: Final = _keep()
 
 
 async def accept(
-    connection: AsyncConnection, offers: Sequence[Offer], letters: Sequence[DeadLetter], sender: str
+    connection: AsyncConnection,
+    offers: Sequence[Offer],
+    letters: Sequence[DeadLetter],
+    *,
+    rules: QueueRules,
+    sender: str,
 ) -> Accepted:
     """Write the offers whose ids are new, keep letters for those in conflict, and tell of both."""
     first = {offer.job.job_id: offer.job for offer in reversed(offers)}
-    new = await _write(connection, first.values(), sender)
+    new = await _write(connection, first.values(), {"ageing": rules.ageing.total_seconds(), "sender": sender})
     digests = {job_id: job.digest for job_id, job in first.items() if job_id in new}
     digests |= await _standing(connection, first.keys() - new)
     conflicts = [offer for offer in offers if offer.job.digest != digests[offer.job.job_id]]
@@ -117,10 +125,10 @@ async def accept(
     return Accepted(new, frozenset(known) - new, frozenset(offer.job.job_id for offer in conflicts))
 
 
-async def _write(connection: AsyncConnection, new: Collection[NewJob], sender: str) -> frozenset[UUID]:
+async def _write(connection: AsyncConnection, new: Collection[NewJob], asked: Mapping[str, Any]) -> frozenset[UUID]:
     if not new:
         return frozenset()
-    written = await connection.execute(ACCEPT, arrays(NEW, _rows(new)) | {"sender": sender})
+    written = await connection.execute(ACCEPT, {**arrays(NEW, _rows(new)), **asked})
     return frozenset(written.scalars())
 
 

@@ -2,55 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from math import ceil
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Double, Integer, Select, Text, Update, Uuid, any_, bindparam, func, select, text, true
+from sqlalchemy import (
+    CTE,
+    Double,
+    Integer,
+    Select,
+    Text,
+    Update,
+    Uuid,
+    any_,
+    bindparam,
+    column,
+    func,
+    select,
+    table,
+    true,
+)
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.jobs import CLAIM, RELEASE, Claim, JobStatus
-from models.tables import jobs
+from models.jobs import CLAIM, RELEASE, Claim
+from models.pauses import Scope
+from models.queue import QueueRules
+from models.tables import county_turns, jobs, pauses, waits
 from terrafusion.adapters.postgres.batches import arrays, batch
 from terrafusion.adapters.postgres.moves import move, seconds
+from terrafusion.adapters.postgres.reading import RUNNING
 from terrafusion.adapters.postgres.telling import AnyRow, telling
+
+UNLIMITED: Final = 1_000_000
+OFF: Final = ("sort", "bitmapscan", "hashjoin", "mergejoin", "seqscan")
+"""Ways that the planner must not go for a claim. Its statistics of what waits are always out of date, and each of these
+would read all that waits, where the index has it in order."""
 
 MOST_AT_ONCE: Final = 512
 """Jobs in one claim, however little of a slot each takes."""
 
 CLAIM_LOCK: Final = 7_251_002
-_TURN: Final = select(true()).select_from(func.pg_advisory_xact_lock(CLAIM_LOCK)).scalar_subquery()
-"""Claimers take turns: each locks more rows than it takes, and would hide them from the others.
-
-Evaluated before the first row is looked at; rows that changed while it waited are seen as they are by then.
-"""
+_TURN: Final = select(
+    func.pg_advisory_xact_lock(CLAIM_LOCK), *(func.set_config(f"enable_{way}", "off", true()) for way in OFF)
+)
+"""Claimers take turns, each seeing what the one before it has committed: so a county's limit is exact."""
 
 WEIGHTS: Final = batch(analysis_type=Text(), weight=Double())
 HELD: Final = batch(job_id=Uuid(), attempt=Integer())
 
-_ORDER: Final = (jobs.c.priority.desc(), jobs.c.created_at, jobs.c.job_id)
+
+def _counties() -> CTE:
+    """Walk the index from county to county: however many jobs each has waiting, it is one step."""
+    first = select(func.min(jobs.c.county_id).label("county_id")).where(waits)
+    walk = first.cte("counties", recursive=True)
+    following = select(func.min(jobs.c.county_id)).where(waits, jobs.c.county_id > walk.c.county_id).scalar_subquery()
+    return walk.union_all(select(following).where(walk.c.county_id.is_not(None)))
+
+
+def _paused(scope: Scope) -> Select[Any]:
+    return select(pauses.c.name).where(pauses.c.scope == scope.value)
 
 
 def _waiting() -> Select[Any]:
-    weight = func.coalesce(WEIGHTS.c.weight, 1.0).label("weight")
-    return (
-        select(jobs.c.job_id, jobs.c.priority, jobs.c.created_at, weight)
-        .select_from(jobs.outerjoin(WEIGHTS, WEIGHTS.c.analysis_type == jobs.c.analysis_type))
-        .where(jobs.c.status == text(f"'{JobStatus.PENDING}'"))  # a literal, for the partial index
-        .where(_TURN)
+    """Take the first of each county's queue, with how many jobs of the county would run beside each."""
+    counties, running = _counties(), RUNNING.cte("running")
+    beside = func.coalesce(running.c.running, 0)
+    first = (
+        select(jobs.c.job_id, jobs.c.queue_at, jobs.c.analysis_type)
+        .where(waits, jobs.c.county_id == counties.c.county_id)
         .where(jobs.c.run_after.is_(None) | (jobs.c.run_after <= func.now()))
-        .order_by(*_ORDER)
-        .limit(MOST_AT_ONCE)
+        .where(jobs.c.analysis_type.not_in(_paused(Scope.TYPE)))
+        .order_by(jobs.c.queue_at, jobs.c.job_id)
+        .limit(func.least(bindparam("most", type_=Integer), bindparam("per_county", type_=Integer) - beside))
         .with_for_update(of=jobs, skip_locked=True)
+        .lateral("first")
+    )
+    nth = func.row_number().over(partition_by=counties.c.county_id, order_by=(first.c.queue_at, first.c.job_id))
+    return (
+        select(
+            first.c.job_id,
+            first.c.queue_at,
+            county_turns.c.served_at,
+            (beside + nth).label("place"),
+            func.coalesce(WEIGHTS.c.weight, 1.0).label("weight"),
+        )
+        .select_from(counties)
+        .outerjoin(running, running.c.county_id == counties.c.county_id)
+        .outerjoin(county_turns, county_turns.c.county_id == counties.c.county_id)
+        .join(first, true())
+        .outerjoin(WEIGHTS, WEIGHTS.c.analysis_type == first.c.analysis_type)
+        .where(counties.c.county_id.not_in(_paused(Scope.COUNTY)))
     )
 
 
 def _claim() -> Update:
-    waiting = _waiting().cte("waiting").prefix_with("MATERIALIZED")
-    order = (waiting.c.priority.desc(), waiting.c.created_at, waiting.c.job_id)
-    taken = func.sum(waiting.c.weight).over(order_by=order).label("taken")
-    taking = select(waiting.c.job_id, taken).subquery("taking")
+    """Give slots to counties in turn: the next is the one with the fewest running, then the one served longest ago."""
+    waiting = _waiting().subquery("waiting")
+    turn = (waiting.c.place, waiting.c.served_at.asc().nulls_first(), waiting.c.queue_at, waiting.c.job_id)
+    taken = func.sum(waiting.c.weight).over(order_by=turn).label("taken")
+    taking = select(waiting.c.job_id, taken).order_by(taken).limit(MOST_AT_ONCE).subquery("taking")
     fitting = select(taking.c.job_id).where(taking.c.taken <= bindparam("slots", type_=Double))
     return move(
         CLAIM,
@@ -61,13 +115,23 @@ def _claim() -> Update:
     ).where(jobs.c.job_id == any_(func.array(fitting.scalar_subquery())))
 
 
+def _served() -> CTE:
+    """Put down which counties had their turn."""
+    moved = table("moved", column("county_id", Text))
+    turns = select(moved.c.county_id, func.now()).distinct().order_by(moved.c.county_id)
+    write = insert(county_turns).from_select(["county_id", "served_at"], turns)
+    return write.on_conflict_do_update(index_elements=["county_id"], set_={"served_at": write.excluded.served_at}).cte(
+        "served"
+    )
+
+
 _CLAIM: Final = telling(
     _claim(),
     *(jobs.c[name] for name in ("job_id", "attempt", "analysis_type", "county_id", "data_version", "correlation_id")),
-    *(jobs.c[name] for name in ("traceparent", "priority", "created_at", "parameters_json")),
+    *(jobs.c[name] for name in ("traceparent", "queue_at", "created_at", "parameters_json")),
     func.extract("epoch", jobs.c.deadline - func.now()).label("seconds_left"),
     func.extract("epoch", func.now() - jobs.c.created_at).label("seconds_waited"),
-)
+).add_cte(_served())
 _RELEASE: Final = telling(
     move(RELEASE, message=bindparam("reason", type_=Text), run_after=func.now() + seconds("delay")).where(
         jobs.c.job_id == HELD.c.job_id, jobs.c.attempt == HELD.c.attempt
@@ -84,14 +148,30 @@ async def claim(
     slots: float,
     weights: Mapping[str, float],
     lease: timedelta,
+    rules: QueueRules,
     sender: str,
 ) -> Sequence[Claim]:
-    """Give waiting jobs to ``owner`` until their weights fill ``slots``."""
-    known = arrays(WEIGHTS, ({"analysis_type": name, "weight": weight} for name, weight in weights.items()))
-    asked = {"claimer": owner, "slots": slots + 1e-9, "lease": lease.total_seconds(), "sender": sender}
-    moved = (await connection.execute(_CLAIM, known | asked)).all()
-    first = sorted(moved, key=lambda row: (-row.priority, row.created_at, row.job_id))
-    return [_as_claim(row) for row in first]
+    """Give waiting jobs to ``owner`` until their weights fill ``slots``; the transaction is the caller's."""
+    asked = arrays(WEIGHTS, ({"analysis_type": name, "weight": weight} for name, weight in weights.items())) | {
+        "claimer": owner,
+        "slots": slots + 1e-9,
+        "most": ceil(min(MOST_AT_ONCE, slots / min(weights.values(), default=1.0))),
+        "per_county": rules.max_running_per_county or UNLIMITED,
+        "lease": lease.total_seconds(),
+        "sender": sender,
+    }
+    await connection.execute(_TURN)
+    return [_as_claim(row) for row in _in_turn((await connection.execute(_CLAIM, asked)).all())]
+
+
+def _in_turn(moved: Iterable[AnyRow]) -> Iterable[AnyRow]:
+    """Bring what was claimed into the order of its queues, the counties in turn."""
+    nth: Counter[str] = Counter()
+    places = []
+    for row in sorted(moved, key=lambda row: (row.queue_at, row.job_id)):
+        nth[row.county_id] += 1
+        places.append((nth[row.county_id], row.queue_at, row.job_id, row))
+    return (place[-1] for place in sorted(places))
 
 
 def _as_claim(row: AnyRow) -> Claim:

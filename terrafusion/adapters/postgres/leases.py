@@ -8,13 +8,13 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Double, Integer, Text, Uuid, bindparam, func, select, text, update
+from sqlalchemy import Double, Integer, Text, Uuid, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from models.dead_letters import DeadLetter, Stage
 from models.jobs import FAIL, TAKE_OVER, FailureReason, Heartbeat, JobStatus
-from models.tables import jobs
+from models.tables import jobs, runs
 from terrafusion.adapters.postgres.acceptance import keep
 from terrafusion.adapters.postgres.batches import arrays, batch
 from terrafusion.adapters.postgres.claiming import HELD, held
@@ -58,7 +58,7 @@ _TELL_PROGRESS: Final = telling(
 )
 _RENEW: Final = update(jobs).where(jobs.c.job_id == _UNLOCKED.c.job_id, ~_rose).values(lease_until=_renewal)
 
-_ran_out = select(jobs.c.job_id).where(jobs.c.status == text(f"'{JobStatus.RUNNING}'"), jobs.c.lease_until < func.now())
+_ran_out = select(jobs.c.job_id).where(runs, jobs.c.lease_until < func.now())
 _ANY_RAN_OUT: Final = select(_ran_out.exists())
 _expired = _ran_out.order_by(jobs.c.lease_until).limit(MOST_AT_ONCE).with_for_update(skip_locked=True)
 _named = (

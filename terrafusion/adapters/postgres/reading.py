@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.jobs import TERMINAL, FailureReason, Job, JobStatus, Origin
 from models.messages import JobStatusChanged
-from models.tables import Timestamp, jobs
+from models.tables import Timestamp, jobs, runs
+from terrafusion.adapters.postgres.moves import stands
 from terrafusion.adapters.postgres.telling import TOLD, AnyRow
 from terrafusion.ports import JobFilter, Page
 
@@ -30,6 +31,8 @@ _LISTED: Final = (
     jobs.c.parameters_json.label("parameters"),
     jobs.c.result_summary_json.label("result_summary"),
 )
+
+RUNNING: Final = select(jobs.c.county_id, func.count().label("running")).where(runs).group_by(jobs.c.county_id)
 
 
 async def get(connection: AsyncConnection, job_id: UUID) -> Job | None:
@@ -74,6 +77,18 @@ async def counts(connection: AsyncConnection) -> Mapping[JobStatus, int]:
     rows = await connection.execute(select(jobs.c.status, func.count().label("n")).group_by(jobs.c.status))
     found = {row.status: row.n for row in rows}
     return {status: found.get(status, 0) for status in JobStatus}
+
+
+async def running(connection: AsyncConnection) -> Mapping[str, int]:
+    """Return how many jobs run, by county."""
+    rows = await connection.execute(RUNNING)
+    return {row.county_id: row.running for row in rows}
+
+
+async def cancelled(connection: AsyncConnection, ids: Collection[UUID]) -> frozenset[UUID]:
+    """Say which of these jobs were cancelled."""
+    found = await connection.execute(select(jobs.c.job_id).where(jobs.c.job_id.in_(ids), stands(JobStatus.CANCELLED)))
+    return frozenset(found.scalars())
 
 
 def _job(row: AnyRow) -> Job:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from models.dead_letters import DeadLetter
 from models.jobs import Claim, Finish, Heartbeat, Job, JobStatus
 from models.messages import JobStatusChanged
-from terrafusion.adapters.postgres import acceptance, claiming, finishing, leases, reading
+from models.queue import QueueRules
+from terrafusion.adapters.postgres import acceptance, claiming, ending, finishing, leases, reading
 from terrafusion.adapters.postgres.engine import connected, single_statements, transaction
 from terrafusion.ports import Accepted, JobFilter, Offer, Page, TakenOver
 
@@ -19,24 +20,31 @@ from terrafusion.ports import Accepted, JobFilter, Offer, Page, TakenOver
 class PostgresJobStore:
     """Fulfils `terrafusion.ports.JobStore`."""
 
-    def __init__(self, engine: AsyncEngine, *, sender: str = "") -> None:
-        """Take the connections, and the name by which this process knows its own notifications."""
+    def __init__(self, engine: AsyncEngine, *, sender: str = "", queue: QueueRules = QueueRules()) -> None:  # noqa: B008 - frozen
+        """Take the connections, the name by which this process knows its own notifications, and the queue's rules."""
         self._engine = engine
         self._statements = single_statements(engine)
         self._sender = sender
+        self._queue = queue
 
     async def accept(self, offers: Sequence[Offer], letters: Sequence[DeadLetter] = ()) -> Accepted:
         """Write jobs and dead letters."""
         async with connected(self._statements) as connection:
-            return await acceptance.accept(connection, offers, letters, self._sender)
+            return await acceptance.accept(connection, offers, letters, rules=self._queue, sender=self._sender)
 
     async def claim(
         self, owner: str, *, slots: float, weights: Mapping[str, float], lease: timedelta
     ) -> Sequence[Claim]:
         """Give waiting jobs to ``owner``."""
-        async with connected(self._statements) as connection:
+        async with transaction(self._engine) as connection:
             return await claiming.claim(
-                connection, owner, slots=slots, weights=weights, lease=lease, sender=self._sender
+                connection,
+                owner,
+                slots=slots,
+                weights=weights,
+                lease=lease,
+                rules=self._queue,
+                sender=self._sender,
             )
 
     async def finish(self, finishes: Sequence[Finish]) -> frozenset[UUID]:
@@ -70,6 +78,26 @@ class PostgresJobStore:
                 return TakenOver(0, 0)
         async with transaction(self._engine) as connection:
             return await leases.take_over(connection, max_crashes=max_crashes, sender=self._sender)
+
+    async def cancel(self, ids: Sequence[UUID], *, message: str) -> frozenset[UUID]:
+        """End jobs that wait or run."""
+        async with connected(self._statements) as connection:
+            return await ending.cancel(connection, ids, message=message, sender=self._sender)
+
+    async def cancelled(self, ids: Collection[UUID]) -> frozenset[UUID]:
+        """Say which of these jobs were cancelled."""
+        async with connected(self._statements) as connection:
+            return await reading.cancelled(connection, ids)
+
+    async def expire(self) -> Sequence[tuple[str, str]]:
+        """Fail waiting jobs whose deadline has passed."""
+        async with connected(self._statements) as connection:
+            return await ending.expire(connection, self._sender)
+
+    async def running(self) -> Mapping[str, int]:
+        """Return how many jobs run, by county."""
+        async with connected(self._statements) as connection:
+            return await reading.running(connection)
 
     async def get(self, job_id: UUID) -> Job | None:
         """Return one job."""

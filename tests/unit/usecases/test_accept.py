@@ -13,7 +13,8 @@ from models.dead_letters import Stage
 from models.jobs import FailureReason, JobStatus
 from models.messages import AnalysisRequest
 from models.records import IncomingRecord
-from terrafusion.adapters.memory import MemoryCounties, MemoryJobStore
+from terrafusion.adapters.memory.counties import MemoryCounties
+from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.analysis.registry import load_catalogue
 from terrafusion.errors import Conflict, InvalidParameters, Unavailable, UnknownCounty, UnstorableData
 from terrafusion.metrics import Metrics

@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from models.jobs import FailureReason, Finish, Job, JobStatus, NewJob, Origin
 from models.messages import AnalysisRequest, JobStatusChanged
-from terrafusion.adapters.memory import MemoryCounties, MemoryJobStore
+from terrafusion.adapters.memory.counties import MemoryCounties
+from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.analysis.api import Analysis, Answer
 from terrafusion.analysis.registry import Catalogue
 from terrafusion.errors import Conflict, Unavailable

@@ -1,10 +1,11 @@
-"""Fakes of the ports, for tests: the guards of the real ones, from the same table of transitions, without I/O."""
+"""Jobs without a database."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,6 +13,7 @@ import orjson
 
 from models.dead_letters import DeadLetter, Stage
 from models.jobs import (
+    CANCEL,
     CLAIM,
     FAIL,
     RELEASE,
@@ -27,43 +29,20 @@ from models.jobs import (
     Transition,
 )
 from models.messages import JobStatusChanged
+from models.pauses import Scope
+from models.queue import QueueRules
 from models.records import OutgoingRecord
+from terrafusion.adapters.memory.counties import MemoryCounties
+from terrafusion.adapters.memory.pauses import MemoryPauses
 from terrafusion.errors import Conflict, UnstorableData
-from terrafusion.ports import Accepted, DataVersion, JobFilter, Offer, Page, TakenOver
+from terrafusion.ports import Accepted, JobFilter, Offer, Page, TakenOver
 from topics.catalogue import REQUESTS
 from topics.events import dead_letter_record, event_records
 from topics.requests import holds_null
 
 Clock = Callable[[], datetime]
 _ROUNDING: Final = 1e-9
-
-
-class MemoryCounties:
-    """Fulfils `terrafusion.ports.Counties`."""
-
-    def __init__(self, versions: Iterable[DataVersion] = ()) -> None:
-        self._versions: dict[tuple[str, str], DataVersion] = {}
-        self._current: dict[str, DataVersion] = {}
-        for version in versions:
-            self.add(version)
-
-    def add(self, version: DataVersion) -> None:
-        """Make a version its county's current one."""
-        self._versions[version.county_id, version.data_version] = version
-        self._current[version.county_id] = version
-
-    def current_of(self, county_id: str) -> str | None:
-        """Name a county's current version; None for a county that is not loaded."""
-        version = self._current.get(county_id)
-        return version.data_version if version else None
-
-    async def current(self) -> Sequence[DataVersion]:
-        """Return each known county's current data version."""
-        return [self._current[county_id] for county_id in sorted(self._current)]
-
-    async def version(self, county_id: str, data_version: str) -> DataVersion | None:
-        """Return one data version."""
-        return self._versions.get((county_id, data_version))
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -72,6 +51,7 @@ class _Row:
 
     job: Job
     deadline: datetime | None
+    queue_at: datetime
     crashes: int = 0
     owner: str | None = None
     lease_until: datetime | None = None
@@ -80,12 +60,22 @@ class _Row:
 class MemoryJobStore:
     """Fulfils `terrafusion.ports.JobStore`. What it tells lies in ``outbox``, what it could not use in ``letters``."""
 
-    def __init__(self, *, clock: Clock, counties: MemoryCounties | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        counties: MemoryCounties | None = None,
+        pauses: MemoryPauses | None = None,
+        queue: QueueRules = QueueRules(),  # noqa: B008 - frozen
+    ) -> None:
         self.outbox: list[OutgoingRecord] = []
         self.letters: list[DeadLetter] = []
         self._clock = clock
         self._counties = counties or MemoryCounties()
+        self._pauses = pauses or MemoryPauses(clock=clock)
+        self._queue = queue
         self._rows: dict[UUID, _Row] = {}
+        self._served: dict[str, datetime] = {}
 
     async def accept(self, offers: Sequence[Offer], letters: Sequence[DeadLetter] = ()) -> Accepted:
         """Write jobs and dead letters."""
@@ -113,6 +103,7 @@ class MemoryJobStore:
             if taken > slots + _ROUNDING:
                 break
             claims.append(self._start(row, owner, now, now + lease))
+            self._served[row.job.county_id] = now
         return claims
 
     async def finish(self, finishes: Sequence[Finish]) -> frozenset[UUID]:
@@ -155,6 +146,32 @@ class MemoryJobStore:
         expired = [row for row in self._rows.values() if row.lease_until is not None and row.lease_until < now]
         return self._count_crash(expired, "Its worker fell silent", max_crashes)
 
+    async def cancel(self, ids: Sequence[UUID], *, message: str) -> frozenset[UUID]:
+        """End jobs that wait or run."""
+        rows = [row for job_id in set(ids) if (row := self._rows.get(job_id)) and row.job.status in CANCEL.sources]
+        for row in rows:
+            self._move(row, CANCEL, message=message)
+        return frozenset(row.job.job_id for row in rows)
+
+    async def cancelled(self, ids: Collection[UUID]) -> frozenset[UUID]:
+        """Say which of these jobs were cancelled."""
+        rows = (row for job_id in ids if (row := self._rows.get(job_id)))
+        return frozenset(row.job.job_id for row in rows if row.job.status is JobStatus.CANCELLED)
+
+    async def expire(self) -> Sequence[tuple[str, str]]:
+        """Fail waiting jobs whose deadline has passed."""
+        now = self._clock()
+        waiting = (row for row in self._rows.values() if row.job.status is JobStatus.PENDING)
+        late = [row for row in waiting if row.deadline is not None and row.deadline < now]
+        for row in late:
+            told = "Its deadline passed while it waited"
+            self._move(row, FAIL, message=told, failure_reason=FailureReason.DEADLINE_PASSED)
+        return [(row.job.county_id, row.job.analysis_type) for row in late]
+
+    async def running(self) -> Mapping[str, int]:
+        """Return how many jobs run, by county."""
+        return Counter(row.job.county_id for row in self._rows.values() if row.job.status is JobStatus.RUNNING)
+
     async def get(self, job_id: UUID) -> Job | None:
         """Return one job."""
         row = self._rows.get(job_id)
@@ -188,12 +205,30 @@ class MemoryJobStore:
             completed_at=None if waits else now,
             data_version=self._counties.current_of(new.county_id) if waits else None,
         )
-        return _Row(job, new.deadline)
+        return _Row(job, new.deadline, now + self._queue.delay(new.priority))
 
     def _waiting(self, now: datetime) -> Sequence[_Row]:
-        rows = (row for row in self._rows.values() if row.job.status is JobStatus.PENDING)
-        due = (row for row in rows if row.job.run_after is None or row.job.run_after <= now)
-        return sorted(due, key=lambda row: (-row.job.priority, row.job.created_at, row.job.job_id))
+        """Return the rows that may be claimed: each county's own queue, and the counties in turn."""
+        queues: dict[str, list[_Row]] = {}
+        for row in sorted(self._claimable(now), key=lambda row: (row.queue_at, row.job.job_id)):
+            queues.setdefault(row.job.county_id, []).append(row)
+        running = Counter(row.job.county_id for row in self._rows.values() if row.job.status is JobStatus.RUNNING)
+        places = [
+            (running[county_id] + n, self._served.get(county_id, _NEVER), row.queue_at, row.job.job_id, row)
+            for county_id, rows in queues.items()
+            for n, row in enumerate(rows)
+        ]
+        limit = self._queue.max_running_per_county
+        return [place[-1] for place in sorted(places) if limit is None or place[0] < limit]
+
+    def _claimable(self, now: datetime) -> Iterator[_Row]:
+        counties, types = self._pauses.names(Scope.COUNTY), self._pauses.names(Scope.TYPE)
+        for row in self._rows.values():
+            job = row.job
+            paused = job.county_id in counties or job.analysis_type in types
+            due = job.run_after is None or job.run_after <= now
+            if job.status is JobStatus.PENDING and due and not paused:
+                yield row
 
     def _start(self, row: _Row, owner: str, now: datetime, lease_until: datetime) -> Claim:
         row.owner, row.lease_until = owner, lease_until

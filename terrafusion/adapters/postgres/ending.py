@@ -1,0 +1,52 @@
+"""Ends that no attempt brings about: jobs that somebody cancels, and waiting ones whose deadline passes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Text, Uuid, any_, bindparam, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.jobs import CANCEL, FAIL, FailureReason, JobStatus
+from models.tables import jobs, waits
+from terrafusion.adapters.postgres.moves import move, stands
+from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, telling
+
+MOST_AT_ONCE: Final = 500
+
+_CANCEL: Final = telling(
+    move(CANCEL, message=bindparam("reason", type_=Text)).where(
+        jobs.c.job_id == any_(bindparam("ids", type_=ARRAY(Uuid)))
+    ),
+    jobs.c.job_id,
+    told=TOLD_AT_THE_END,
+)
+_overdue = (
+    select(jobs.c.job_id)
+    .where(waits, jobs.c.deadline < func.now())
+    .order_by(jobs.c.deadline)
+    .limit(MOST_AT_ONCE)
+    .scalar_subquery()
+)
+_EXPIRE: Final = telling(
+    move(FAIL, message="Its deadline passed while it waited", failure_reason=FailureReason.DEADLINE_PASSED).where(
+        jobs.c.job_id == any_(func.array(_overdue)), stands(JobStatus.PENDING)
+    ),
+    jobs.c.county_id,
+    jobs.c.analysis_type,
+    told=TOLD_AT_THE_END,
+)
+
+
+async def cancel(connection: AsyncConnection, ids: Sequence[UUID], *, message: str, sender: str) -> frozenset[UUID]:
+    """End jobs that wait or run; answers the ids that moved."""
+    asked = {"ids": sorted(ids), "reason": message, "sender": sender}
+    return frozenset((await connection.execute(_CANCEL, asked)).scalars())
+
+
+async def expire(connection: AsyncConnection, sender: str) -> Sequence[tuple[str, str]]:
+    """Fail waiting jobs whose deadline has passed; answers county and type of each."""
+    rows = (await connection.execute(_EXPIRE, {"sender": sender})).all()
+    return [(row.county_id, row.analysis_type) for row in rows]
