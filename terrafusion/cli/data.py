@@ -23,6 +23,7 @@ from terrafusion.errors import InvalidRequest
 from terrafusion.ingest.files import refuse
 from terrafusion.ingest.sales import SalesFile, read_sales, without_repeats
 from terrafusion.ports import DataVersion
+from terrafusion.samples import load_samples
 from terrafusion.settings import Settings
 
 SHORT_VERSION: Final = 12
@@ -62,6 +63,16 @@ def sales(file: SalesPath, county: County, *, replace: Replace = False, json: Js
         emit(_document(county, read, loaded, told))
     else:
         _show(county, read, loaded, told)
+
+
+@load.command()
+def samples(*, json: Json = False) -> None:
+    """Load the sample counties where they are not loaded as they are, and list what is loaded."""
+    settings = read_settings()
+    database(settings)
+    with stderr.status("Loading the sample counties"):
+        asyncio.run(load_samples(settings))
+    counties(json=json)
 
 
 def check_county(county: str) -> None:
