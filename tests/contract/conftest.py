@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -15,22 +15,22 @@ from sqlalchemy import delete, func, insert, make_url, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.dead_letters import DeadLetter, Stage
-from models.jobs import CANCEL, TERMINAL, Claim, FailureReason, Finish, Job, JobStatus, NewJob, allowed
+from models.jobs import TERMINAL, Claim, FailureReason, Finish, Job, JobStatus, NewJob, allowed
 from models.messages import JobCompleted, JobStatusChanged
+from models.queue import QueueRules
 from models.records import OutgoingRecord
-from models.tables import county_profiles, data_versions, dead_letters, jobs, outbox
+from models.tables import county_profiles, county_turns, data_versions, dead_letters, jobs, outbox, pauses
 from terrafusion.adapters.memory.counties import MemoryCounties
 from terrafusion.adapters.memory.jobs import MemoryJobStore
+from terrafusion.adapters.memory.pauses import MemoryPauses
 from terrafusion.adapters.postgres.counties import PostgresCounties
 from terrafusion.adapters.postgres.engine import connected, make_engine, single_statements
 from terrafusion.adapters.postgres.migrate import migrate
-from terrafusion.adapters.postgres.moves import move
 from terrafusion.adapters.postgres.outbox import PostgresOutboxLeader
+from terrafusion.adapters.postgres.pausing import PostgresPauses
 from terrafusion.adapters.postgres.store import PostgresJobStore
-from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, telling
 from terrafusion.embedded.postgres import EmbeddedPostgres
-from terrafusion.errors import Conflict
-from terrafusion.ports import Counties, DataVersion, JobStore, Offer
+from terrafusion.ports import Counties, DataVersion, JobFilter, JobStore, Offer, Pauses
 from topics.catalogue import COMPLETED, DEAD_LETTER, REQUESTS, STATUS
 
 LEASE = timedelta(seconds=30)
@@ -64,12 +64,13 @@ class Driver(Protocol):
 
     store: JobStore
     counties: Counties
+    pauses: Pauses
 
     async def pass_time(self, delta: timedelta) -> None:
-        """Let leases, waiting times and deadlines come nearer by ``delta``."""
+        """Let leases and deadlines come nearer by ``delta``, and what waits have waited so much longer."""
 
-    async def cancel(self, job_id: UUID) -> bool:
-        """Cancel a job, which the port does not offer yet; answers whether it moved."""
+    def rule(self, rules: QueueRules) -> None:
+        """Have the store give jobs out by other rules from now on."""
 
     async def load(self, county_id: str, version: str) -> None:
         """Make ``version`` the county's current data version."""
@@ -80,8 +81,8 @@ class Driver(Protocol):
     async def letters(self) -> Sequence[KeptLetter]:
         """Return the dead letters kept so far."""
 
-    async def hidden(self, job_id: UUID) -> Hidden:
-        """Return what only the row says."""
+    async def hidden(self) -> Mapping[UUID, Hidden]:
+        """Return what only the rows say, by job."""
 
     async def clear(self) -> None:
         """Forget everything."""
@@ -94,7 +95,8 @@ class MemoryDriver:
     def _start(self) -> None:
         self._now = LONG_AGO
         self.counties = MemoryCounties()
-        self.store = MemoryJobStore(clock=self._tick, counties=self.counties)
+        self.pauses = MemoryPauses(clock=self._tick)
+        self.store = MemoryJobStore(clock=self._tick, counties=self.counties, pauses=self.pauses)
 
     def _tick(self) -> datetime:
         """No two moments are the same, as in a database whose every call takes its time."""
@@ -104,12 +106,8 @@ class MemoryDriver:
     async def pass_time(self, delta: timedelta) -> None:
         self._now += delta
 
-    async def cancel(self, job_id: UUID) -> bool:
-        try:
-            self.store._move(self.store._rows[job_id], CANCEL, message="Cancelled")
-        except Conflict:
-            return False
-        return True
+    def rule(self, rules: QueueRules) -> None:
+        self.store._queue = rules
 
     async def load(self, county_id: str, version: str) -> None:
         self.counties.add(
@@ -133,9 +131,9 @@ class MemoryDriver:
             KeptLetter(x.topic, x.partition, x.offset, x.stage, x.job_id, x.error_class) for x in self.store.letters
         ]
 
-    async def hidden(self, job_id: UUID) -> Hidden:
-        row = self.store._rows[job_id]
-        return Hidden(row.owner, row.lease_until, row.crashes, row.deadline)
+    async def hidden(self) -> Mapping[UUID, Hidden]:
+        rows = self.store._rows.items()
+        return {i: Hidden(row.owner, row.lease_until, row.crashes, row.deadline) for i, row in rows}
 
     async def clear(self) -> None:
         self._start()
@@ -146,17 +144,15 @@ class PostgresDriver:
         self._engine = engine
         self.store = PostgresJobStore(engine)
         self.counties = PostgresCounties(engine)
+        self.pauses = PostgresPauses(engine)
 
     async def pass_time(self, delta: timedelta) -> None:
-        sooner = {name: jobs.c[name] - delta for name in ("lease_until", "run_after", "deadline")}
+        sooner = {name: jobs.c[name] - delta for name in ("lease_until", "run_after", "deadline", "queue_at")}
         async with self._engine.begin() as connection:
             await connection.execute(update(jobs).where(jobs.c.status.not_in(sorted(TERMINAL))).values(sooner))
 
-    async def cancel(self, job_id: UUID) -> bool:
-        cancelled = move(CANCEL, message="Cancelled").where(jobs.c.job_id == job_id)
-        async with connected(single_statements(self._engine)) as connection:
-            moved = await connection.execute(telling(cancelled, jobs.c.job_id, told=TOLD_AT_THE_END))
-            return bool(moved.all())
+    def rule(self, rules: QueueRules) -> None:
+        self.store = PostgresJobStore(self._engine, queue=rules)
 
     async def load(self, county_id: str, version: str) -> None:
         async with self._engine.begin() as connection:
@@ -178,14 +174,15 @@ class PostgresDriver:
         async with self._engine.begin() as connection:
             return [KeptLetter(*row) for row in await connection.execute(select(*columns).order_by(dead_letters.c.id))]
 
-    async def hidden(self, job_id: UUID) -> Hidden:
+    async def hidden(self) -> Mapping[UUID, Hidden]:
         columns = (jobs.c[name] for name in Hidden.__dataclass_fields__)
         async with self._engine.begin() as connection:
-            return Hidden(*(await connection.execute(select(*columns).where(jobs.c.job_id == job_id))).one())
+            rows = await connection.execute(select(jobs.c.job_id, *columns))
+            return {job_id: Hidden(*row) for job_id, *row in rows}
 
     async def clear(self) -> None:
         async with self._engine.begin() as connection:
-            for table in (jobs, outbox, dead_letters, data_versions, county_profiles):
+            for table in (jobs, outbox, dead_letters, data_versions, county_profiles, pauses, county_turns):
                 await connection.execute(delete(table))
 
 
@@ -242,7 +239,7 @@ class Bench:
             case JobStatus.FAILED:
                 await self.store.finish([replace(done, failure_reason=FailureReason.TIMEOUT)])
             case JobStatus.CANCELLED:
-                await self.driver.cancel(claim.job_id)
+                await self.store.cancel([claim.job_id], message="Cancelled")
         return claim
 
     async def look(self, job_id: UUID) -> Job:
@@ -266,13 +263,13 @@ class Bench:
         told: dict[UUID, list[JobStatusChanged | JobCompleted]] = {}
         for event in await self.told():
             told.setdefault(event.job_id, []).append(event)
-        counted = await self.store.counts()
-        assert sum(counted.values()) == len(told), "a row without events, or events without a row"
-        for job_id, events in told.items():
-            _check_life(await self.look(job_id), events)
-            hidden = await self.driver.hidden(job_id)
-            runs = (await self.look(job_id)).status is JobStatus.RUNNING
-            assert (hidden.owner is not None, hidden.lease_until is not None) == (runs, runs)
+        page = await self.store.page(JobFilter(), after=None, limit=1_000_000)
+        hidden = await self.driver.hidden()
+        assert {job.job_id for job in page.jobs} == told.keys(), "a row without events, or events without a row"
+        for job in page.jobs:
+            _check_life(job, told[job.job_id])
+            runs, row = job.status is JobStatus.RUNNING, hidden[job.job_id]
+            assert (row.owner is not None, row.lease_until is not None) == (runs, runs)
 
 
 def _check_life(job: Job, events: Sequence[JobStatusChanged | JobCompleted]) -> None:
@@ -333,6 +330,16 @@ def by_hand(request: pytest.FixtureRequest) -> Iterator[tuple[Bench, Callable[[A
         engine = make_engine(make_url(request.getfixturevalue("database_url")), connections=2)
         yield Bench(PostgresDriver(engine)), loop.run_until_complete
         loop.run_until_complete(engine.dispose())
+    loop.close()
+
+
+@pytest.fixture
+def both_by_hand(database_url: str) -> Iterator[tuple[tuple[Bench, Bench], Callable[[Awaitable[Any]], Any]]]:
+    """The fake and the real store beside each other, and what runs coroutines of both."""
+    loop = asyncio.new_event_loop()
+    engine = make_engine(make_url(database_url), connections=2)
+    yield (Bench(MemoryDriver()), Bench(PostgresDriver(engine))), loop.run_until_complete
+    loop.run_until_complete(engine.dispose())
     loop.close()
 
 

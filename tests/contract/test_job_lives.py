@@ -118,7 +118,8 @@ class JobLives(RuleBasedStateMachine):
     @rule(n=pick)
     def cancel(self, n):
         job_id = self.ids[n % len(self.ids)]
-        assert self.run(self.bench.driver.cancel(job_id)) is (job_id not in self.ended)
+        moved = self.run(self.bench.store.cancel([job_id], message="Cancelled"))
+        assert moved == ({job_id} - set(self.ended))
         self.held.pop(job_id, None)
 
     def leaves(self, claim, moved):

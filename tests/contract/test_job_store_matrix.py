@@ -35,7 +35,7 @@ async def _fail(bench, claim):
 
 
 async def _cancel(bench, claim):
-    return await bench.driver.cancel(claim.job_id)
+    return bool(await bench.store.cancel([claim.job_id], message="Cancelled"))
 
 
 async def _release(bench, claim):

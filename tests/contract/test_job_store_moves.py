@@ -64,7 +64,7 @@ class TestClaim:
 
     async def test_names_the_owner_and_ends_with_the_lease(self, bench):
         claim = await bench.running(owner="one")
-        hidden = await bench.driver.hidden(claim.job_id)
+        hidden = (await bench.driver.hidden())[claim.job_id]
         assert hidden.owner == "one"
         assert hidden.lease_until - (await bench.look(claim.job_id)).updated_at == pytest.approx(
             LEASE, abs=timedelta(milliseconds=1)
@@ -174,7 +174,7 @@ class TestFinish:
 
     async def test_many_in_one_call(self, bench):
         claims = [await bench.running() for _ in range(9)]
-        await bench.driver.cancel(claims[0].job_id)
+        await bench.store.cancel([claims[0].job_id], message="Cancelled")
         reasons = [None, FailureReason.TIMEOUT, None] * 3
         endings = [done(c, failure_reason=reason) for c, reason in zip(claims, reasons, strict=True)]
         assert await bench.store.finish(endings) == {claim.job_id for claim in claims[1:]}
@@ -225,7 +225,7 @@ class TestHeartbeat:
     async def test_answers_what_is_no_longer_the_owners(self, bench):
         mine, finished, cancelled, handed_back, taken = [await bench.running() for _ in range(5)]
         await bench.store.finish([done(finished)])
-        await bench.driver.cancel(cancelled.job_id)
+        await bench.store.cancel([cancelled.job_id], message="Cancelled")
         await bench.store.release({handed_back.job_id: 1, taken.job_id: 1}, message="Later")
         again = {claim.job_id: claim for claim in await bench.claim(owner="other")}
         before = [await bench.look(c.job_id) for c in (finished, cancelled, handed_back, taken)]
@@ -238,9 +238,9 @@ class TestHeartbeat:
 
     async def test_a_stranger_renews_nothing(self, bench):
         claim = await bench.running(owner="one")
-        before = await bench.driver.hidden(claim.job_id)
+        before = (await bench.driver.hidden())[claim.job_id]
         assert await bench.store.heartbeat("two", [beat(claim, 0.5)], lease=2 * LEASE) == {claim.job_id}
-        assert await bench.driver.hidden(claim.job_id) == before
+        assert (await bench.driver.hidden())[claim.job_id] == before
 
     async def test_the_same_owner_with_an_old_attempt_has_lost_it(self, bench):
         old = await bench.running()
@@ -260,7 +260,7 @@ class TestRelease:
         job = await bench.look(claim.job_id)
         assert (job.status, job.message, job.progress) == (JobStatus.PENDING, "The worker stops", 0.0)
         assert [c.job_id for c in await bench.claim(owner="other")] == [claim.job_id]
-        assert (await bench.driver.hidden(claim.job_id)).crashes == 0
+        assert (await bench.driver.hidden())[claim.job_id].crashes == 0
 
     async def test_waits_for_its_delay(self, bench):
         claim = await bench.running()
@@ -294,7 +294,7 @@ class TestDeaths:
             answer = await bench.store.crashed({claim.job_id: claim.attempt}, message="Its child died", max_crashes=2)
             assert answer == TakenOver(1, 0)
             assert (await bench.look(claim.job_id)).status is JobStatus.PENDING
-            assert (await bench.driver.hidden(claim.job_id)).crashes == crash
+            assert (await bench.driver.hidden())[claim.job_id].crashes == crash
             (claim,) = await bench.claim()
         answer = await bench.store.crashed({claim.job_id: claim.attempt}, message="Its child died", max_crashes=2)
         assert answer == TakenOver(0, 1)
@@ -323,7 +323,7 @@ class TestDeaths:
         assert await bench.store.crashed({claim.job_id: 2, uuid4(): 1}, message="Died", max_crashes=0) == TakenOver(
             0, 0
         )
-        assert (await bench.driver.hidden(claim.job_id)).crashes == 0
+        assert (await bench.driver.hidden())[claim.job_id].crashes == 0
 
     async def test_nobody_died(self, bench):
         assert await bench.store.crashed({}, message="Died", max_crashes=0) == TakenOver(0, 0)
