@@ -73,12 +73,18 @@ class Accept:
         idempotency_key: str | None = None,
         traceparent: str | None = None,
         requested_by: str | None = None,
+        retry_of: UUID | None = None,
+        named: UUID | None = None,
     ) -> Job:
-        """Accept one request and return its job, new or standing. Raises the Rejected family."""
+        """Accept one request and return its job, new or standing. Raises the Rejected family.
+
+        ``named`` is the job's id whatever the request says: who asks again derives it from what made it ask, so that
+        asking twice makes one job.
+        """
         await self._counties.look(frozenset({request.county_id}))
-        named = request.job_id or (idempotency_key and derived_id("idempotency-key", idempotency_key))
-        envelope = Envelope(named or uuid4(), request, request.correlation_id, traceparent, requested_by)
-        job = replace(self._checked(envelope), origin=None)
+        job_id = named or request.job_id or (idempotency_key and derived_id("idempotency-key", idempotency_key))
+        envelope = Envelope(job_id or uuid4(), request, request.correlation_id, traceparent, requested_by)
+        job = replace(self._checked(envelope), retry_of=retry_of)
         accepted = await self._accept_one(job)
         self._on_accepted()
         return await self._standing(job.job_id, accepted)
