@@ -16,6 +16,7 @@ from benchmarks.echo import CALLS, ECHOES
 from benchmarks.load import drive, requests
 from benchmarks.stage import COUNTY, Stage, ask
 from models.tables import jobs
+from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.kafka_admin import create_topics
 from terrafusion.adapters.postgres.engine import make_engine
 
@@ -27,7 +28,7 @@ PATIENCE_S: Final = 600
 def bare_kafka(stage: Stage, count: int) -> float:
     """Have the same messages consumed and produced by bare aiokafka in a process of its own."""
     bootstrap = stage.kafka.bootstrap
-    asyncio.run(create_topics(bootstrap, (CALLS, ECHOES)))
+    asyncio.run(create_topics(Broker(bootstrap), (CALLS, ECHOES)))
     with stage.program("echo", bootstrap):
         route = (CALLS.name, ECHOES.name)
         drive(bootstrap, requests("noop", min(count, 500)), route=route)

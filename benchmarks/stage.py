@@ -16,6 +16,7 @@ import polars as pl
 from pydantic import SecretStr
 from sqlalchemy import URL, make_url
 
+from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.kafka_admin import create_topics
 from terrafusion.adapters.objects import Objects
 from terrafusion.adapters.postgres.migrate import migrate
@@ -82,7 +83,7 @@ def stage(folder: Path) -> Iterator[Stage]:
     """Start the services with the schema and the topics; stop them in the end."""
     with EmbeddedPostgres(folder / "postgres") as postgres, EmbeddedKafka(folder / "kafka") as kafka:
         asyncio.run(migrate(make_url(postgres.url)))
-        asyncio.run(create_topics(kafka.bootstrap))
+        asyncio.run(create_topics(Broker(kafka.bootstrap)))
         yield Stage(folder, postgres, kafka, Objects((folder / "results").as_uri()))
 
 

@@ -22,6 +22,7 @@ from agents import jobs, requests, status
 from models.jobs import Claim
 from models.records import IncomingRecord
 from terrafusion.adapters.bell import AsyncBell
+from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.faust_app import MarketAnalysisApp, SteadyChannel, make_app, request_topic, status_topic
 from terrafusion.adapters.health import WorkerHealth
 from terrafusion.adapters.jobs_table import Live
@@ -212,7 +213,7 @@ class _Assembly:
         )
         relay = Relay(
             outbox=PostgresOutbox(self.own_relay),
-            publisher=KafkaPublisher(self.settings.kafka_bootstrap or ""),
+            publisher=KafkaPublisher(Broker.of(self.settings)),
             bell=self.relay_bell,
             metrics=self.metrics,
             monotonic=time.monotonic,

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.kafka_admin import create_topics
 from terrafusion.adapters.postgres.engine import make_engine
 from terrafusion.adapters.postgres.migrate import migrate
@@ -34,7 +35,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
 @pytest.fixture(scope="session")
 async def topics(kafka: EmbeddedKafka) -> str:
     """The address of the broker, with every topic of the catalogue on it."""
-    await create_topics(kafka.bootstrap)
+    await create_topics(Broker(kafka.bootstrap))
     return kafka.bootstrap
 
 

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import faust
+from faust.auth import SASLCredentials, SSLCredentials
 from faust.transport.drivers import aiokafka as driver
+from faust.types.auth import CredentialsT
 from mode.utils.queues import FlowControlEvent, ThrowableQueue
 from yarl import URL
 
+from terrafusion.adapters.broker import Broker
 from terrafusion.settings import Settings
 from topics.catalogue import APP_ID, REQUESTS, STATUS
 
@@ -121,9 +124,11 @@ class SteadyChannel(faust.Channel[Any]):
 def make_app(settings: Settings, *, web_options: dict[str, Any]) -> MarketAnalysisApp:
     """Make the app; what is set here and not said by a setting is needed for the promises."""
     heartbeat = min(3.0, settings.session_timeout_seconds / 3)
+    broker = Broker.of(settings)
     return MarketAnalysisApp(
         APP_ID,
-        broker=[URL(f"kafka://{address}") for address in (settings.kafka_bootstrap or "").split(",")],
+        broker=[URL(f"kafka://{address}") for address in broker.bootstrap.split(",")],
+        broker_credentials=credentials(broker),
         datadir=Path(settings.data_dir) / "faust",
         autodiscover=False,
         processing_guarantee="at_least_once",
@@ -157,6 +162,18 @@ def make_app(settings: Settings, *, web_options: dict[str, Any]) -> MarketAnalys
         web_application_options=web_options,
         loghandlers=[],
     )
+
+
+def credentials(broker: Broker) -> CredentialsT | None:
+    """Say to Faust how to speak to the brokers; its consumer and its producer both do."""
+    if broker.login is not None:
+        return SASLCredentials(
+            username=broker.login.username,
+            password=broker.login.password.get_secret_value(),
+            mechanism=broker.login.mechanism,
+            ssl_context=broker.tls,
+        )
+    return SSLCredentials(broker.tls) if broker.tls else None
 
 
 def request_topic(app: faust.App) -> Any:

@@ -8,26 +8,27 @@ from contextlib import asynccontextmanager
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
+from terrafusion.adapters.broker import Broker
 from terrafusion.errors import Misconfigured, Unavailable
 from topics.catalogue import TOPICS, TopicSpec
 
 
 @asynccontextmanager
-async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=10_000)
+async def _admin(broker: Broker) -> AsyncIterator[AIOKafkaAdminClient]:
+    client = AIOKafkaAdminClient(**broker.options, request_timeout_ms=10_000)
     try:
         await client.start()
         yield client
     except KafkaError as error:
-        msg = f"Kafka at {bootstrap} cannot be reached: {error}"
+        msg = f"Kafka at {broker} cannot be reached: {await broker.trouble()}"
         raise Unavailable(msg) from error
     finally:
         await client.close()
 
 
-async def create_topics(bootstrap: str, specs: Sequence[TopicSpec] = TOPICS) -> tuple[str, ...]:
+async def create_topics(broker: Broker, specs: Sequence[TopicSpec] = TOPICS) -> tuple[str, ...]:
     """Create what is missing and return the names of it; what exists is left as it is."""
-    async with _admin(bootstrap) as admin:
+    async with _admin(broker) as admin:
         answer = await admin.create_topics([_new(spec) for spec in specs])
     return tuple(name for name, code, *detail in answer.topic_errors if _is_new(name, code, detail))
 
@@ -47,9 +48,9 @@ def _is_new(name: str, code: int, detail: Sequence[object]) -> bool:
     return True
 
 
-async def check_topics(bootstrap: str, specs: Sequence[TopicSpec] = TOPICS) -> tuple[str, ...]:
+async def check_topics(broker: Broker, specs: Sequence[TopicSpec] = TOPICS) -> tuple[str, ...]:
     """Return one sentence for each difference between the broker and the catalogue."""
-    async with _admin(bootstrap) as admin:
+    async with _admin(broker) as admin:
         found = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
     return tuple(sentence for spec in specs if (sentence := _difference(spec, found.get(spec.name))))
 

@@ -14,6 +14,7 @@ from aiokafka.partitioner import murmur2
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from models.records import OutgoingRecord
+from terrafusion.adapters.broker import Broker
 from terrafusion.errors import TooLarge, Unavailable
 from topics.catalogue import APP_ID, MAX_REQUEST_BYTES
 
@@ -26,13 +27,13 @@ PATIENCE_S: Final = 10.0
 class KafkaPublisher:
     """Fulfils `terrafusion.ports.Publisher`; started anew after every failure."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
         self._producer: AIOKafkaProducer | None = None
 
     def _make(self) -> AIOKafkaProducer:
         return AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
+            **self._broker.options,
             transactional_id=f"{APP_ID}-relay",
             transaction_timeout_ms=REQUEST_TIMEOUT_MS,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
@@ -48,7 +49,7 @@ class KafkaPublisher:
                 await self._producer.start()
         except (KafkaError, TimeoutError) as error:
             await self.stop()
-            msg = f"Kafka cannot be reached: {error or type(error).__name__}"
+            msg = f"Kafka at {self._broker} cannot be reached: {await self._broker.trouble()}"
             raise Unavailable(msg) from error
 
     async def stop(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from models.messages import AnalysisRequest
+from terrafusion.adapters.broker import Broker
 from terrafusion.analysis.registry import load_catalogue
 from terrafusion.cli.conversation import converse, send
 from terrafusion.cli.parameters import read_parameters
@@ -22,14 +23,14 @@ def checked(given: Mapping[str, Any], params: str, settings: Settings) -> Analys
     return request
 
 
-async def send_one(bootstrap: str, request: AnalysisRequest) -> dict[str, Any]:
+async def send_one(broker: Broker, request: AnalysisRequest) -> dict[str, Any]:
     """Send a request and return it with the place it has on its topic."""
-    (sent,) = await send(bootstrap, [request])
+    (sent,) = await send(broker, [request])
     return {**request.model_dump(mode="json"), **asdict(sent)}
 
 
-async def send_and_wait(bootstrap: str, settings: Settings, request: AnalysisRequest) -> dict[str, Any]:
+async def send_and_wait(broker: Broker, settings: Settings, request: AnalysisRequest) -> dict[str, Any]:
     """Send a request, show its progress until its end, and return the job with its result."""
     view = view_of(settings)
-    await converse(bootstrap, [request])
+    await converse(broker, [request])
     return await view.get("results", str(request.job_id))

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from sqlalchemy import URL
-from sqlalchemy.exc import ArgumentError
 
 from terrafusion.errors import Misconfigured
 from terrafusion.settings import Settings
 
+if TYPE_CHECKING:
+    from terrafusion.adapters.broker import Broker
+
 
 def read_settings(**given: Any) -> Settings:
-    """Read the environment; what a command line gives beside it wins. Raises Misconfigured, never with the value."""
+    """Read the environment; what a command line gives beside it wins. Raises Misconfigured, never with a secret."""
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
-        raise Misconfigured(f"TERRAFUSION_{name}: {first['msg'].removeprefix('Value error, ')}") from None
-    except ArgumentError:
-        raise Misconfigured("TERRAFUSION_DATABASE_URL: is no URL of a database") from None
+        complaint = first["msg"].removeprefix("Value error, ")
+        raise Misconfigured(f"TERRAFUSION_{name}: {complaint}" if name else complaint) from None
 
 
 def database(settings: Settings) -> URL:
-    """Return the database's address; raises Misconfigured where none is set."""
+    """Return the database's address with its TLS; raises Misconfigured where none is set."""
     if settings.database_url is None:
         raise Misconfigured("TERRAFUSION_DATABASE_URL is not set; `terrafusion dev` prints one.")
     return settings.database
 
 
-def brokers(settings: Settings) -> str:
-    """Return Kafka's address; raises Misconfigured where none is set."""
+def brokers(settings: Settings) -> Broker:
+    """Return the brokers and how to speak to them; raises Misconfigured where none are set."""
     if not settings.kafka_bootstrap:
         raise Misconfigured("TERRAFUSION_KAFKA_BOOTSTRAP is not set; `terrafusion dev` prints one.")
-    return settings.kafka_bootstrap
+    from terrafusion.adapters.broker import Broker  # noqa: PLC0415 - aiokafka is slow to import
+
+    return Broker.of(settings)

@@ -13,6 +13,7 @@ from typing import Any, Final, Never
 
 from pydantic import SecretStr
 
+from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.kafka_admin import create_topics
 from terrafusion.adapters.postgres.migrate import migrate
 from terrafusion.embedded.kafka import EmbeddedKafka
@@ -45,7 +46,7 @@ class System:
     """
 
     def __init__(self, settings: Settings, extent: Extent, say: Callable[[str], None]) -> None:
-        self.settings = settings.model_copy(update={"data_dir": settings.data_dir.absolute()})
+        self.settings = _bare(settings.model_copy(update={"data_dir": settings.data_dir.absolute()}))
         self.postgres = None if settings.database_url else EmbeddedPostgres(self.settings.data_dir / "postgres")
         self.kafka = None if settings.kafka_bootstrap else EmbeddedKafka(self.settings.data_dir / "kafka")
         self.workers: Sequence[WorkerProcess] = ()
@@ -100,7 +101,7 @@ class System:
         return {
             "http_url": urls[0],
             "kafka_bootstrap": self.settings.kafka_bootstrap,
-            "database_url": self.settings.database.render_as_string(hide_password=False),
+            "database_url": self.settings.shown["database_url"],
             "results_url": self.settings.results,
             "data_dir": str(self.settings.data_dir),
             "worker_urls": urls,
@@ -121,7 +122,7 @@ class System:
         if self.kafka is not None:
             await self._up(self.kafka)
             self.settings = self.settings.model_copy(update={"kafka_bootstrap": self.kafka.bootstrap})
-        made = await create_topics(self.settings.kafka_bootstrap or "")
+        made = await create_topics(Broker.of(self.settings))
         self._say(f"{len(made)} topics created" if made else "Topics exist")
 
     async def _samples(self) -> None:
@@ -151,6 +152,20 @@ class System:
             self._say(f"{server.name} died, it is started again in {pause:.1f} s; its last words: {server.last_line()}")
             await asyncio.sleep(pause)
             server.spawn()
+
+
+def _bare(settings: Settings) -> Settings:
+    """Take away what secures connections to services that are elsewhere, where ours are embedded."""
+    absent = [
+        name for name, url in (("database", settings.database_url), ("kafka", settings.kafka_bootstrap)) if not url
+    ]
+    reset = {
+        name: field.default
+        for name, field in Settings.model_fields.items()
+        for service in absent
+        if name.startswith(f"{service}_")
+    }
+    return settings.model_copy(update=reset)
 
 
 async def _together(*work: Coroutine[Any, Any, None]) -> None:

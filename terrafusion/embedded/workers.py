@@ -9,8 +9,10 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import BinaryIO
 
+from pydantic import SecretStr
+
 from terrafusion.embedded.processes import Server
-from terrafusion.settings import Settings
+from terrafusion.settings import PREFIX, Settings
 
 
 class WorkerProcess(Server):
@@ -54,10 +56,12 @@ class WorkerProcess(Server):
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Write what a worker needs to find the services of these settings."""
-    return {
-        "TERRAFUSION_DATABASE_URL": settings.database.render_as_string(hide_password=False),
-        "TERRAFUSION_KAFKA_BOOTSTRAP": settings.kafka_bootstrap or "",
-        "TERRAFUSION_RESULTS_URL": settings.results,
-        "TERRAFUSION_DATA_DIR": str(settings.data_dir),
-    }
+    """Write every setting as a worker reads it; what is not set is empty, so that nothing inherited stands there."""
+    given = {**settings.model_dump(), "results_url": settings.results, "data_dir": settings.data_dir.absolute()}
+    return {f"{PREFIX}{name.upper()}": _written(value) for name, value in given.items()}
+
+
+def _written(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return "" if value is None else str(value)

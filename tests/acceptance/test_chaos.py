@@ -20,6 +20,7 @@ from support.rig import GROUP, LEASE_S, Rig
 from support.tape import COMPLETED, DEAD_LETTER, STATUS, committed_lag
 from support.waiting import until
 
+from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.kafka_admin import create_topics
 from terrafusion.adapters.postgres.migrate import migrate
 from terrafusion.embedded.kafka import EmbeddedKafka
@@ -73,7 +74,7 @@ async def doomed(tmp_path: Path) -> AsyncIterator[Doomed]:
             log_format="json",
         )
         await migrate(settings.database)
-        await create_topics(kafka.bootstrap)
+        await create_topics(Broker(kafka.bootstrap))
         rig = Rig(tmp_path, settings, workers=2)
         stack.callback(rig.end)
         rig.begin()

@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.kafka_admin import check_topics, create_topics
 from terrafusion.embedded.kafka import EmbeddedKafka
 from terrafusion.embedded.postgres import NOBODY, EmbeddedPostgres, binaries
@@ -110,12 +111,12 @@ def test_postgres_runs_as_nobody_where_user_namespaces_are_refused(monkeypatch: 
 
 async def test_kafka_keeps_records_when_killed(tmp_path: Path) -> None:
     with EmbeddedKafka(tmp_path) as server:
-        await create_topics(server.bootstrap)
+        await create_topics(Broker(server.bootstrap))
         async with AIOKafkaProducer(bootstrap_servers=server.bootstrap, acks="all") as producer:
             await producer.send_and_wait("market-analysis.requests.v1", b"kept", partition=0)
         server.kill()
         server.start()
-        assert await check_topics(server.bootstrap) == ()
+        assert await check_topics(Broker(server.bootstrap)) == ()
         consumer = AIOKafkaConsumer(
             "market-analysis.requests.v1", bootstrap_servers=server.bootstrap, auto_offset_reset="earliest"
         )
@@ -129,7 +130,7 @@ async def test_each_test_has_a_migrated_database(engine: AsyncEngine) -> None:
 
 
 async def test_topics_of_the_catalogue_are_on_the_broker(topics: str) -> None:
-    assert await check_topics(topics) == ()
+    assert await check_topics(Broker(topics)) == ()
 
 
 def test_interrupt_while_starting_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

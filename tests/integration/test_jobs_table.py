@@ -20,6 +20,7 @@ from agents import status
 from models.jobs import Finish, JobStatus, NewJob
 from models.messages import JobStatusChanged
 from terrafusion.adapters import faust_app, jobs_table
+from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.faust_app import MarketAnalysisApp, make_app, status_topic
 from terrafusion.adapters.jobs_table import JobsStore, Live, partition_of
 from terrafusion.adapters.kafka_admin import create_topics
@@ -88,7 +89,7 @@ async def following(
     """In a consumer group of its own, so that workers of other tests take nothing from it."""
     group = f"table-{uuid4()}"
     monkeypatch.setattr(faust_app, "APP_ID", group)
-    await create_topics(topics, [TopicSpec(f"{group}-jobs-changelog", None, STATUS.partitions, "stays empty")])
+    await create_topics(Broker(topics), [TopicSpec(f"{group}-jobs-changelog", None, STATUS.partitions, "stays empty")])
     settings = Settings(
         database_url=SecretStr(database_url), kafka_bootstrap=topics, data_dir=tmp_path, http_port=free_port()
     )

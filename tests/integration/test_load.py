@@ -15,7 +15,7 @@ from models.tables import county_profiles, property_sales
 from terrafusion.adapters.objects import Objects
 from terrafusion.adapters.postgres import sales as adapter
 from terrafusion.adapters.postgres.counties import PostgresCounties
-from terrafusion.adapters.postgres.sales import Loaded, libpq_url, load_sales
+from terrafusion.adapters.postgres.sales import Loaded, load_sales
 from terrafusion.analysis.api import CountyProfile
 from terrafusion.analysis.frames import SALES_SCHEMA
 from terrafusion.errors import Misconfigured, Unavailable
@@ -227,10 +227,3 @@ async def test_a_database_without_tables_is_told_of(postgres: object, database_u
     empty = make_url(database_url).set(database="postgres")
     with pytest.raises(Misconfigured, match="terrafusion migrate"):
         load_sales(empty, objects, "lucas", SALES)
-
-
-def test_the_address_as_libpq_reads_it() -> None:
-    url = libpq_url(make_url("postgresql+asyncpg://a:p%40ss@host:5433/db?ssl=require"))
-    assert url.startswith("postgresql://a:p%40ss@host:5433/db?")
-    assert "sslmode=require" in url
-    assert "&ssl=" not in url

@@ -19,6 +19,7 @@ from models.jobs import Finish, NewJob
 from models.records import OutgoingRecord
 from models.tables import outbox
 from terrafusion.adapters.bell import AsyncBell
+from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.kafka_publisher import KafkaPublisher
 from terrafusion.adapters.postgres.outbox import PostgresOutbox
 from terrafusion.adapters.postgres.store import PostgresJobStore
@@ -107,7 +108,7 @@ def relay_of(engine: AsyncEngine, publisher: KafkaPublisher) -> Relay:
 
 @pytest.fixture
 async def publisher(topics: str) -> AsyncIterator[KafkaPublisher]:
-    made = KafkaPublisher(topics)
+    made = KafkaPublisher(Broker(topics))
     yield made
     await made.stop()
 
@@ -160,7 +161,7 @@ async def test_only_one_leads_and_the_next_follows_it(engine: AsyncEngine) -> No
 async def test_a_relay_that_was_succeeded_is_fenced_by_the_broker(topics: str, publisher: KafkaPublisher) -> None:
     key = str(uuid4())
     await publisher.publish(records(key, ["by the first"]))
-    successor = KafkaPublisher(topics)
+    successor = KafkaPublisher(Broker(topics))
     await successor.publish(records(key, ["by the second"]))
     with pytest.raises(Unavailable):
         await publisher.publish(records(key, ["by the first, too late"]))

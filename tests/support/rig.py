@@ -44,15 +44,12 @@ def frozen(postgres: EmbeddedPostgres) -> Iterator[None]:
 
 
 class TestedWorker(WorkerProcess):
-    """A worker with all of the settings, able to import the tests' analyses."""
+    """A worker that is able to import the tests' analyses."""
 
     __test__ = False
 
     def _environment(self) -> Mapping[str, str]:
-        given = self._settings.model_dump(mode="json", exclude_none=True, exclude={"database_url"})
-        settings = {f"TERRAFUSION_{name.upper()}": str(value) for name, value in given.items()}
-        path = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
-        return settings | super()._environment() | path
+        return {**super()._environment(), "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
 
     @property
     def web(self) -> Web:

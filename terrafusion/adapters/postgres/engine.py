@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Final
+from typing import Any, Final
+from urllib.parse import quote, urlencode
 
 import asyncpg
 import orjson
-from sqlalchemy import URL
+from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as SQLAlchemyTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -19,31 +20,52 @@ RETRYABLE: Final = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P0
 """SQLSTATEs that say: the same again, later."""
 IDLE_MS: Final = 10_000
 """A process stopped amid a transaction holds up the others no longer than this."""
+CONNECT_S: Final = 5.0
+STATEMENT_S: Final = 30.0
+SESSION: Final = {
+    "application_name": "terrafusion",
+    "jit": "off",
+    "timezone": "UTC",
+    "idle_in_transaction_session_timeout": str(IDLE_MS),
+}
 DATA_ERRORS: Final = ("22", "23")
 """Classes of SQLSTATE that say: these very rows cannot be stored."""
 
 
-def make_engine(url: URL, *, connections: int) -> AsyncEngine:
-    """Make an engine that never waits for ever: 5 s to connect, 30 s a statement."""
+def shared_dsn(url: URL, **more: str) -> str:
+    """Return an address as libpq and asyncpg both read it, its TLS with it (`Settings.database`); a secret."""
+    query = urlencode({**url.query, **more}, doseq=True, quote_via=quote)
+    plain = url.set(drivername="postgresql", query={}).render_as_string(hide_password=False)
+    return f"{plain}?{query}" if query else plain
+
+
+def make_engine(url: URL, *, connections: int, statement_s: float | None = STATEMENT_S) -> AsyncEngine:
+    """Make an engine that never waits for ever: 5 s to connect, ``statement_s`` a statement."""
+
+    async def connect() -> Any:
+        limits = {"timeout": CONNECT_S, "command_timeout": statement_s}
+        return await asyncpg.connect(shared_dsn(url), **limits, server_settings=SESSION)
+
     return create_async_engine(
         url,
+        async_creator=connect,
         pool_size=connections,
         max_overflow=0,
         pool_timeout=30,
         hide_parameters=True,
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
-        connect_args={
-            "timeout": 5,
-            "command_timeout": 30,
-            "server_settings": {
-                "application_name": "terrafusion",
-                "jit": "off",
-                "timezone": "UTC",
-                "idle_in_transaction_session_timeout": str(IDLE_MS),
-            },
-        },
     )
+
+
+async def encryption(connection: AsyncConnection) -> str:
+    """Say, for a person, how safe the connection is, as the server sees it."""
+    asked = text("SELECT version, cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl")
+    found = (await connection.execute(asked)).one_or_none()
+    if found is None:
+        return "not encrypted"
+    proved = connection.engine.url.query.get("sslmode") == "verify-full"
+    return f"encrypted ({found.version}), the server is {'verified' if proved else 'not verified'}"
 
 
 @asynccontextmanager
@@ -79,6 +101,8 @@ def in_our_words() -> Iterator[None]:
         TimeoutError,
         SQLAlchemyTimeout,
         asyncpg.PostgresConnectionError,
+        asyncpg.InvalidAuthorizationSpecificationError,
+        asyncpg.InvalidCatalogNameError,
         asyncpg.OperatorInterventionError,
         asyncpg.InsufficientResourcesError,
         asyncpg.InterfaceError,

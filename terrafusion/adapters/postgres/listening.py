@@ -9,7 +9,7 @@ from typing import Any, Final
 import asyncpg
 from sqlalchemy import URL
 
-from terrafusion.adapters.postgres.engine import in_our_words
+from terrafusion.adapters.postgres.engine import CONNECT_S, in_our_words, shared_dsn
 from terrafusion.adapters.postgres.telling import JOBS_WAIT, OUTBOX_CHANNEL
 from terrafusion.errors import Unavailable
 
@@ -30,7 +30,7 @@ async def listen(url: URL, *, sender: str, on_jobs: Callable[[], None], on_entri
             on_jobs()
 
     with in_our_words():
-        connection = await asyncpg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False))
+        connection = await asyncpg.connect(shared_dsn(url), timeout=CONNECT_S)
         try:
             await connection.add_listener(OUTBOX_CHANNEL, hear)
             on_jobs()

@@ -10,9 +10,9 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, text
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from terrafusion.adapters.postgres.engine import transaction
+from terrafusion.adapters.postgres.engine import make_engine, transaction
 
 MIGRATION_LOCK = 7_251_001
 
@@ -31,7 +31,7 @@ def _config(connection: Connection | None = None) -> Config:
 
 async def migrate(url: URL, revision: str = "head") -> str:
     """Upgrade or downgrade to ``revision`` under an advisory lock; return the version reached; raises Unavailable."""
-    engine = create_async_engine(url)
+    engine = make_engine(url, connections=1, statement_s=None)
     try:
         async with transaction(engine) as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})

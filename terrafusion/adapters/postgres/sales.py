@@ -15,7 +15,7 @@ from sqlalchemy import URL
 
 from models.tables import data_versions, property_sales
 from terrafusion.adapters.objects import Objects
-from terrafusion.adapters.postgres.engine import DATA_ERRORS, RETRYABLE
+from terrafusion.adapters.postgres.engine import DATA_ERRORS, RETRYABLE, shared_dsn
 from terrafusion.adapters.snapshots import write_snapshot
 from terrafusion.analysis.api import CountyProfile
 from terrafusion.analysis.frames import SALES_SCHEMA
@@ -159,18 +159,10 @@ def _ask(cursor: dbapi.Cursor, query: str, *parameters: Any) -> pl.DataFrame:
 def _connection(url: URL) -> Iterator[dbapi.Connection]:
     """One connection and one transaction, rolled back unless committed; errors in our words, without secrets."""
     try:
-        with dbapi.connect(libpq_url(url)) as connection:
+        with dbapi.connect(shared_dsn(url, connect_timeout="5", application_name="terrafusion load")) as connection:
             yield connection
     except Error as error:
         raise _translated(error, url) from None
-
-
-def libpq_url(url: URL) -> str:
-    """Say SQLAlchemy's address of asyncpg as libpq reads it."""
-    tls = url.query.get("ssl")
-    query = {"connect_timeout": "5", "application_name": "terrafusion load"} | ({"sslmode": tls} if tls else {})
-    plain = url.difference_update_query(["ssl"]).set(drivername="postgresql").update_query_dict(query)
-    return plain.render_as_string(hide_password=False)
 
 
 def _translated(error: Error, url: URL) -> Exception:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from terrafusion.cli.configuration import brokers, database, read_settings
-from terrafusion.cli.parts import hidden
 from terrafusion.errors import Misconfigured
 
 
@@ -47,4 +46,4 @@ def test_services_that_are_not_set_are_asked_for() -> None:
 
 def test_a_password_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERRAFUSION_DATABASE_URL", "postgresql+asyncpg://u:secret@h/d")
-    assert hidden(read_settings())["database_url"] == "postgresql+asyncpg://u:***@h/d"
+    assert read_settings().shown["database_url"] == "postgresql+asyncpg://u:***@h/d"

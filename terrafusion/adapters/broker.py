@@ -1,0 +1,99 @@
+"""The brokers and how we speak to them: the one place where settings become what each client of Kafka takes."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+from aiokafka.conn import create_conn
+from aiokafka.errors import KafkaError
+from pydantic import SecretStr
+
+from terrafusion.refusals import SASL_PROTOCOLS, TLS_PROTOCOLS
+from terrafusion.settings import Settings
+from terrafusion.tls import client_context
+
+PATIENCE_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """A user of the brokers."""
+
+    mechanism: str
+    username: str
+    password: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where the brokers are, how we encrypt and prove them, and who we are; written out, it is its address."""
+
+    bootstrap: str
+    tls: ssl.SSLContext | None = None
+    login: Login | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Read the settings, which fit together."""
+        files = (settings.kafka_ca_file, settings.kafka_cert_file, settings.kafka_key_file)
+        protocol = settings.kafka_security_protocol
+        return cls(
+            settings.kafka_bootstrap or "",
+            tls=client_context(*files) if protocol in TLS_PROTOCOLS else None,
+            login=_login(settings) if protocol in SASL_PROTOCOLS else None,
+        )
+
+    def __str__(self) -> str:
+        return self.bootstrap
+
+    @property
+    def protocol(self) -> str:
+        """Kafka's name of it."""
+        return ("SASL_" if self.login else "") + ("SSL" if self.tls else "PLAINTEXT")
+
+    @property
+    def security(self) -> str:
+        """How safe the connection is, for a person."""
+        user = f", as {self.login.username} by {self.login.mechanism}" if self.login else ""
+        return f"{'encrypted, the broker is verified' if self.tls else 'not encrypted'}{user}"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What every client of aiokafka takes."""
+        return {"bootstrap_servers": self.bootstrap, **self._connection}
+
+    @property
+    def _connection(self) -> dict[str, Any]:
+        tls = {"security_protocol": self.protocol, "ssl_context": self.tls}
+        if self.login is None:
+            return tls
+        return {
+            **tls,
+            "sasl_mechanism": self.login.mechanism,
+            "sasl_plain_username": self.login.username,
+            "sasl_plain_password": self.login.password.get_secret_value(),
+        }
+
+    async def trouble(self) -> str:
+        """Say why nobody can connect: aiokafka tells that to its log alone. Asks the first broker again."""
+        host, _, port = self.bootstrap.split(",")[0].strip().rpartition(":")
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                connection = await create_conn(host.strip("[]"), int(port), **self._connection)
+        except TimeoutError:
+            return "it does not answer in time"
+        except (KafkaError, OSError) as error:
+            return str(error) or type(error).__name__
+        connection.close()
+        return "it answers, but not to what was asked"
+
+
+def _login(settings: Settings) -> Login:
+    return Login(
+        mechanism=settings.kafka_sasl_mechanism,
+        username=settings.kafka_username or "",
+        password=settings.kafka_password or SecretStr(""),
+    )
