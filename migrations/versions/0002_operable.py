@@ -14,27 +14,35 @@ WAITS = sa.text("status = 'PENDING'")
 
 
 def upgrade() -> None:
+    """Keep every lock short: what takes time is done row by row, or beside the workers, in commits of its own.
+
+    So it may be broken off in the middle, and must be able to begin again.
+    """
     op.execute("SET LOCAL lock_timeout = '5s'")
-    _upgrade_jobs()
-    _create_pauses()
     _upgrade_letters()
-
-
-def _upgrade_jobs() -> None:
+    _create_pauses()
+    moment = sa.DateTime(timezone=True)
     op.add_column(
-        JOBS, sa.Column("queue_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False)
+        JOBS, sa.Column("queue_at", moment, server_default=sa.text("now()"), nullable=False), if_not_exists=True
     )
+    with op.get_context().autocommit_block():
+        _give_places()
+        _create_index("ix_jobs_queue", ["county_id", "queue_at", "job_id"], WAITS)
+        _create_index("ix_jobs_deadlines", ["deadline"], sa.text("status = 'PENDING' AND deadline IS NOT NULL"))
+        op.drop_index("ix_jobs_waiting", JOBS, postgresql_concurrently=True, if_exists=True)
+
+
+def _give_places() -> None:
     op.execute(
-        f"UPDATE {JOBS} SET queue_at = created_at + (5 - priority) * interval '5 minutes' WHERE status = 'PENDING'"
+        "UPDATE market_analysis_jobs SET queue_at = created_at + (5 - priority) * interval '5 minutes'"
+        " WHERE status = 'PENDING'"
     )
-    op.create_index("ix_jobs_queue", JOBS, ["county_id", "queue_at", "job_id"], postgresql_where=WAITS)
-    op.create_index(
-        "ix_jobs_deadlines",
-        JOBS,
-        ["deadline"],
-        postgresql_where=sa.text("status = 'PENDING' AND deadline IS NOT NULL"),
-    )
-    op.drop_index("ix_jobs_waiting", table_name=JOBS)
+
+
+def _create_index(name: str, columns: list[str], condition: sa.TextClause) -> None:
+    """Create an index beside the workers; one left half made by a run that was broken off goes first."""
+    op.drop_index(name, JOBS, postgresql_concurrently=True, if_exists=True)
+    op.create_index(name, JOBS, columns, postgresql_where=condition, postgresql_concurrently=True)
 
 
 def _create_pauses() -> None:
@@ -47,28 +55,36 @@ def _create_pauses() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("scope IN ('county', 'intake', 'type')", name=op.f("ck_pauses_scope")),
         sa.PrimaryKeyConstraint("scope", "name", name=op.f("pk_pauses")),
+        if_not_exists=True,
     )
     op.create_table(
         "county_turns",
         sa.Column("county_id", sa.Text(), nullable=False),
         sa.Column("served_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("county_id", name=op.f("pk_county_turns")),
+        if_not_exists=True,
     )
 
 
 def _upgrade_letters() -> None:
-    op.add_column("dead_letters", sa.Column("state", sa.Text(), server_default="open", nullable=False))
-    op.add_column("dead_letters", sa.Column("note", sa.Text(), nullable=True))
-    op.add_column("dead_letters", sa.Column("handled_at", sa.DateTime(timezone=True), nullable=True))
-    op.add_column("dead_letters", sa.Column("handled_by", sa.Text(), nullable=True))
-    op.add_column("dead_letters", sa.Column("replayed_as", sa.Uuid(), nullable=True))
-    op.create_check_constraint(
-        op.f("ck_dead_letters_state"), "dead_letters", "state IN ('discarded', 'open', 'replayed')"
+    for column in (
+        sa.Column("state", sa.Text(), server_default="open", nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("handled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("handled_by", sa.Text(), nullable=True),
+        sa.Column("replayed_as", sa.Uuid(), nullable=True),
+    ):
+        op.add_column("dead_letters", column, if_not_exists=True)
+    _hold("ck_dead_letters_state", "state IN ('discarded', 'open', 'replayed')")
+    _hold("ck_dead_letters_handled_has_time", "(handled_at IS NULL) = (state = 'open')")
+    op.create_index(
+        "ix_dead_letters_open", "dead_letters", ["id"], postgresql_where=sa.text("state = 'open'"), if_not_exists=True
     )
-    op.create_check_constraint(
-        op.f("ck_dead_letters_handled_has_time"), "dead_letters", "(handled_at IS NULL) = (state = 'open')"
-    )
-    op.create_index("ix_dead_letters_open", "dead_letters", ["id"], postgresql_where=sa.text("state = 'open'"))
+
+
+def _hold(name: str, condition: str) -> None:
+    op.drop_constraint(op.f(name), "dead_letters", if_exists=True)
+    op.create_check_constraint(op.f(name), "dead_letters", condition)
 
 
 def downgrade() -> None:

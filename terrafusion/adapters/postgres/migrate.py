@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import cache
 from pathlib import Path
+from typing import Final
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, text
+from sqlalchemy import URL, Connection, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from terrafusion.adapters.postgres.engine import make_engine, transaction
+from terrafusion.adapters.postgres.engine import connected, make_engine
 
-MIGRATION_LOCK = 7_251_001
+MIGRATION_LOCK: Final = 7_251_001
+AGAIN_AFTER_S: Final = 0.2
+_TRY: Final = select(func.pg_try_advisory_lock(MIGRATION_LOCK))
 
 
 def _scripts() -> Path:
@@ -30,19 +34,36 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 async def migrate(url: URL, revision: str = "head") -> str:
-    """Upgrade or downgrade to ``revision`` under an advisory lock; return the version reached; raises Unavailable."""
+    """Upgrade or downgrade to ``revision``; return the version reached; raises Unavailable.
+
+    One process at a time, under an advisory lock of the session: a migration may commit between its steps, so that
+    none of them holds up the workers for long. One that was broken off is begun again.
+    """
     engine = make_engine(url, connections=1, statement_s=None)
     try:
-        async with transaction(engine) as connection:
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        async with connected(engine) as connection:
+            await _alone(connection)
             await connection.run_sync(_move, revision)
-            return await schema_version(connection) or "base"
+            version = await schema_version(connection)
+            await connection.invalidate()  # ends the session, so the lock as well
+            return version or "base"
     finally:
         await engine.dispose()
 
 
+async def _alone(connection: AsyncConnection) -> None:
+    """Wait for the lock without a statement that waits: its snapshot would hold up the other's concurrent index."""
+    while not (await connection.execute(_TRY)).scalar_one():
+        await connection.commit()
+        await asyncio.sleep(AGAIN_AFTER_S)
+    await connection.commit()
+
+
 def _move(connection: Connection, revision: str) -> None:
-    go = command.downgrade if revision == "base" else command.upgrade
+    standing = MigrationContext.configure(connection).get_current_revision()
+    connection.commit()
+    older = {script.revision for script in ScriptDirectory.from_config(_config()).iterate_revisions(standing, "base")}
+    go = command.downgrade if revision in older - {standing} | {"base"} else command.upgrade
     go(_config(connection), revision)
 
 

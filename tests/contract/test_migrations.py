@@ -1,0 +1,140 @@
+"""Migrations go up and down with what is there, may be broken off, and hold up no worker of the version before."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from alembic.script import ScriptDirectory
+from sqlalchemy import make_url, text
+
+from terrafusion.adapters.postgres.engine import make_engine
+from terrafusion.adapters.postgres.migrate import _config, migrate, newest_version
+from terrafusion.adapters.postgres.store import PostgresJobStore
+from terrafusion.errors import Unavailable
+
+REVISIONS = [script.revision for script in reversed(list(ScriptDirectory.from_config(_config()).walk_revisions()))]
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+ACCEPT_0001 = text("""
+    INSERT INTO market_analysis_jobs
+        (job_id, analysis_type, county_id, status, message, parameters_json, priority, digest, created_at)
+    VALUES (:job_id, 'trend_analysis', 'king_wa', 'PENDING', 'Waiting', '{}', :priority, 'd', :created_at)
+""")
+CLAIM_0001 = text("""
+    WITH waiting AS MATERIALIZED (
+        SELECT job_id FROM market_analysis_jobs WHERE status = 'PENDING' AND (run_after IS NULL OR run_after <= now())
+        ORDER BY priority DESC, created_at, job_id LIMIT 2 FOR UPDATE SKIP LOCKED
+    )
+    UPDATE market_analysis_jobs SET status = 'RUNNING', attempt = attempt + 1, sequence = sequence + 1,
+        owner = 'old', lease_until = now() + interval '9 s', started_at = now(), message = 'Running'
+    WHERE job_id IN (SELECT job_id FROM waiting) RETURNING job_id
+""")
+LETTER_0001 = text("""
+    INSERT INTO dead_letters (topic, timestamp, headers, stage, error_class, error_message, attempts)
+    VALUES ('t', now(), '', 'decode', 'MalformedMessage', 'bad', 1) RETURNING id
+""")
+"""What workers of the version 0001 send."""
+
+
+@pytest.fixture
+async def old(database_url):
+    """A database as the version 0001 left it, and connections to it."""
+    await migrate(make_url(database_url), REVISIONS[0])
+    engine = make_engine(make_url(database_url), connections=3)
+    yield make_url(database_url), engine
+    await engine.dispose()
+
+
+async def ask(engine, statement, **values):
+    async with engine.begin() as connection:
+        found = await connection.execute(statement, values)
+        return found.all() if found.returns_rows else []
+
+
+async def wait_in_line(engine, *, priority=5, created_at=LONG_AGO) -> UUID:
+    job_id = uuid4()
+    await ask(engine, ACCEPT_0001, job_id=job_id, priority=priority, created_at=created_at)
+    return job_id
+
+
+@pytest.mark.parametrize("number", range(1, len(REVISIONS)))
+async def test_each_goes_up_down_and_up_with_what_is_there(old, number):
+    url, engine = old
+    await migrate(url, REVISIONS[number - 1])
+    job_id = await wait_in_line(engine)
+    await ask(engine, LETTER_0001)
+    for revision in (REVISIONS[number], REVISIONS[number - 1], REVISIONS[number]):
+        assert await migrate(url, revision) == revision
+        assert await ask(engine, text("SELECT job_id FROM market_analysis_jobs")) == [(job_id,)]
+        assert len(await ask(engine, text("SELECT id FROM dead_letters"))) == 1
+
+
+async def test_who_waits_keeps_the_place_that_its_priority_gives(old):
+    url, engine = old
+    late = LONG_AGO + timedelta(minutes=1)
+    low, urgent = await wait_in_line(engine, priority=4), await wait_in_line(engine, priority=6, created_at=late)
+    await migrate(url)
+    claims = await PostgresJobStore(engine).claim("w", slots=9, weights={}, lease=timedelta(seconds=9))
+    assert [claim.job_id for claim in claims] == [urgent, low]
+
+
+async def test_workers_of_the_version_before_go_on(old):
+    url, engine = old
+    await migrate(url)
+    jobs = {await wait_in_line(engine), await wait_in_line(engine)}
+    assert set(await ask(engine, CLAIM_0001)) == {(job_id,) for job_id in jobs}
+    assert await ask(engine, LETTER_0001)
+    await wait_in_line(engine)
+    assert len(await PostgresJobStore(engine).claim("w", slots=9, weights={}, lease=timedelta(seconds=9))) == 1
+
+
+async def test_while_it_runs_old_workers_accept_and_claim(old):
+    url, engine = old
+    await asyncio.gather(*(wait_in_line(engine) for _ in range(200)))
+    done: dict[str, int] = {"accepted": 0, "claimed": 0}
+    over = asyncio.Event()
+
+    async def work():
+        while not over.is_set():
+            await wait_in_line(engine)
+            done["accepted"] += 1
+            done["claimed"] += len(await ask(engine, CLAIM_0001))
+
+    working = asyncio.create_task(work())
+    await asyncio.sleep(0.1)
+    assert await migrate(url) == newest_version()
+    over.set()
+    await working
+    counted = dict(await ask(engine, text("SELECT status, count(*) FROM market_analysis_jobs GROUP BY status")))
+    assert counted == {"PENDING": 200 + done["accepted"] - done["claimed"], "RUNNING": done["claimed"]}
+    assert done["accepted"] > 1
+
+
+async def test_two_at_once_take_turns(old):
+    url, _ = old
+    assert await asyncio.gather(*(migrate(url) for _ in range(3))) == [newest_version()] * 3
+
+
+async def test_one_that_was_broken_off_is_begun_again(old):
+    url, engine = old
+    await wait_in_line(engine)
+    for after in (0.05, 0.1, 0.2, 0.3):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(after):
+                await migrate(url)
+        await asyncio.sleep(0.05)
+    assert await migrate(url) == newest_version()
+    invalid = "SELECT indexrelid::regclass FROM pg_index WHERE NOT indisvalid"
+    assert await ask(engine, text(invalid)) == []
+
+
+async def test_it_gives_way_to_who_holds_the_table(old):
+    url, engine = old
+    async with engine.begin() as connection:
+        await connection.execute(text("LOCK TABLE dead_letters IN ACCESS SHARE MODE"))
+        with pytest.raises(Unavailable, match="lock timeout"):
+            await migrate(url, "0002")
+    assert await migrate(url) == newest_version()
