@@ -32,19 +32,60 @@ class LetterState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
-    """Original key, value and headers, the coordinates, and the error."""
+class Refusal:
+    """Where a message came from, and why it could not be used."""
 
     topic: str
     partition: int | None
-    """None, as the offset, where no record carried it: a job asked for over HTTP."""
+    """None, as the offset, where no record carried it: a job asked for over HTTP, an event that was not published."""
     offset: int | None
     timestamp: datetime
     job_id: UUID | None = None
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
     stage: Stage
     error_class: str
     error_message: str
     attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter(Refusal):
+    """The refusal with the message itself: key, value and headers as they came."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterEntry(Refusal):
+    """A kept dead letter without its message: what a list shows, and what became of it."""
+
+    id: int
+    created_at: datetime
+    """When it was kept."""
+    state: LetterState = LetterState.OPEN
+    note: str | None = None
+    """Why it was discarded."""
+    handled_at: datetime | None = None
+    handled_by: str | None = None
+    replayed_as: UUID | None = None
+    """The job that its replay made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptLetter(LetterEntry):
+    """A kept dead letter, whole."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handling:
+    """What somebody does about dead letters."""
+
+    state: LetterState
+    by: str | None
+    note: str | None = None
+    replayed_as: UUID | None = None

@@ -25,8 +25,8 @@ class Metrics:
         def counter(name: str, text: str, labels: Iterable[str] = ()) -> Counter:
             return Counter(name, text, list(labels), registry=registry)
 
-        def gauge(name: str, text: str) -> Gauge:
-            return Gauge(name, text, registry=registry)
+        def gauge(name: str, text: str, labels: Iterable[str] = ()) -> Gauge:
+            return Gauge(name, text, list(labels), registry=registry)
 
         self._submitted = counter(
             "market_analysis_jobs_submitted_total",
@@ -44,10 +44,20 @@ class Metrics:
             buckets=PROCESSING_BUCKETS,
             registry=registry,
         )
+        self.commands = counter(
+            "terrafusion_commands_total", "Commands, by what became of them", ["command", "outcome"]
+        )
+        self.paused = Gauge("terrafusion_paused", "What stands still by somebody's order", ["scope"], registry=registry)
         self.queue_wait = Histogram(
             "terrafusion_queue_wait_seconds", "From accept to claim", buckets=WAIT_BUCKETS, registry=registry
         )
         self.dead_letters = counter("terrafusion_dead_letters_total", "Messages that could not be used", ["stage"])
+        self.letters_handled = counter(
+            "terrafusion_dead_letters_handled_total", "Dead letters that somebody dealt with here, and how", ["state"]
+        )
+        self.open_letters = gauge(
+            "terrafusion_dead_letters_open", "Dead letters that nobody dealt with yet; told by the leader", ["stage"]
+        )
         self.duplicates = counter("terrafusion_duplicate_requests_total", "Requests whose job stood already")
         self.published = counter("terrafusion_events_published_total", "Records that the relay brought to the broker")
         self.fenced = counter("terrafusion_finishes_fenced_total", "Answers that came after the job was another's")

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
-from models.dead_letters import DeadLetter
+from models.dead_letters import DeadLetter, Handling, KeptLetter, LetterEntry, LetterState, Stage
 from models.jobs import Claim, FailureReason, Finish, Heartbeat, Job, JobStatus, NewJob
 from models.messages import JobStatusChanged
 from models.pauses import Pause, Scope
@@ -152,6 +152,43 @@ class Pauses(Protocol):
         """Return what is paused, oldest first."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterFilter:
+    """Which dead letters are meant; None is no condition."""
+
+    state: LetterState | None = LetterState.OPEN
+    topic: str | None = None
+    stage: Stage | None = None
+    error_class: str | None = None
+    job_id: UUID | None = None
+    since: datetime | None = None
+    """Kept at this moment or later."""
+    until: datetime | None = None
+    """Kept before this moment."""
+
+
+class DeadLetters(Protocol):
+    """What could not be used, and what somebody did about it. Ids rise in the order in which letters were kept."""
+
+    async def page(self, wanted: LetterFilter, *, before: int | None, limit: int) -> Sequence[LetterEntry]:
+        """Return letters newest first, those whose id is below ``before``."""
+
+    async def count(self, wanted: LetterFilter, *, after: int) -> int:
+        """Return how many letters with an id above ``after`` there are."""
+
+    async def ids(self, wanted: LetterFilter, *, after: int, limit: int) -> Sequence[int]:
+        """Return the ids above ``after``, oldest first."""
+
+    async def get(self, letter_id: int) -> KeptLetter | None:
+        """Return one letter, whole."""
+
+    async def settle(self, ids: Sequence[int], handling: Handling) -> frozenset[int]:
+        """Write down what was done about letters that are open; answers which were: of two who try one wins."""
+
+    async def republish(self, letter_id: int, *, by: str | None) -> bool:
+        """Have the relay publish an open letter's record as it was, and call it replayed; says whether it was open."""
+
+
 class Counties(Protocol):
     """Which counties are loaded."""
 
@@ -194,6 +231,9 @@ class OutboxLeader(Protocol):
 
     async def backlog(self) -> tuple[int, float]:
         """Return how many entries wait, and the age of the oldest in seconds."""
+
+    async def open_letters(self) -> Mapping[Stage, int]:
+        """Return how many dead letters nobody has done anything about, by stage; counts a bounded number."""
 
     async def delete(self, ids: Sequence[int]) -> None:
         """Forget entries that were published."""

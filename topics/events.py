@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.metadata import version
 from typing import Any, Final
 
 import orjson
@@ -13,11 +14,12 @@ from models.dead_letters import DeadLetter
 from models.jobs import TERMINAL
 from models.messages import JobCompleted, JobEvent, JobStatusChanged
 from models.records import Headers, OutgoingRecord
-from topics.catalogue import COMPLETED, DEAD_LETTER, STATUS
+from topics.catalogue import APP_ID, COMPLETED, DEAD_LETTER, STATUS
 
 SOURCE: Final = b"/terrafusion/market-analysis"
 CARRIED: Final = ("correlation_id", "traceparent")
 TYPE: Final = "org.terrafusion.market-analysis"
+VERSION: Final = version("terrafusion-market-analysis").encode()
 
 
 def event_records(job: Mapping[str, Any]) -> Sequence[OutgoingRecord]:
@@ -76,18 +78,21 @@ def _record(kind: _Kind, job: Mapping[str, Any], *, time: str) -> OutgoingRecord
     return OutgoingRecord(kind.topic, key, value, tuple(headers))
 
 
-def dead_letter_record(letter: DeadLetter, *, failed_at: datetime) -> OutgoingRecord:
+def dead_letter_record(letter: DeadLetter, *, letter_id: int, failed_at: datetime) -> OutgoingRecord:
     """Make the record of a dead letter: key, value and headers untouched, the reason in headers of its own."""
     reason: Headers = (
+        ("dlq.id", _number(letter_id)),
         ("dlq.original.topic", letter.topic.encode()),
         ("dlq.original.partition", _number(letter.partition)),
         ("dlq.original.offset", _number(letter.offset)),
         ("dlq.original.timestamp", letter.timestamp.isoformat().encode()),
+        ("dlq.original.consumer-group", b"" if letter.partition is None else APP_ID.encode()),
         ("dlq.error.stage", letter.stage.encode()),
         ("dlq.error.class", letter.error_class.encode()),
         ("dlq.error.message", _cut(letter.error_message)),
         ("dlq.attempts", str(letter.attempts).encode()),
         ("dlq.failed-at", failed_at.isoformat().encode()),
+        ("dlq.app-version", VERSION),
     )
     return OutgoingRecord(DEAD_LETTER.name, letter.key, letter.value, letter.headers + reason)
 

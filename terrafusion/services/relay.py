@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
 import structlog
 from mode import Service
 
+from models.dead_letters import Stage
 from models.records import OutgoingRecord
 from terrafusion.errors import TooLarge, Unavailable
 from terrafusion.metrics import Metrics
@@ -56,12 +57,14 @@ class Relay(Service):
     async def _lead(self) -> None:
         async with self._outbox.lead() as leader:
             if leader is None:
+                self._show_backlog(0, 0)  # another tells of it
+                self._metrics.open_letters.clear()
                 return
             self._metrics.leads.set(1)
             log.info("this worker is the relay")
             async for _ in self._bell.rings(at_least_every=IDLE):
+                await self._tell_backlog(leader)  # before it is tried: the broker may be away
                 await self.empty(leader)
-                await self._tell_backlog(leader)
                 if self.should_stop:
                     return
 
@@ -74,15 +77,23 @@ class Relay(Service):
             refused = await self._publish(records)
             if refused:
                 await leader.park(refused, "the broker refuses its size")
+                self._metrics.dead_letters.labels(Stage.PUBLISH).inc(len(refused))
             await leader.delete([entry_id for entry_id, _ in entries])
             self._metrics.published.inc(len(records) - len(refused))
 
     async def _tell_backlog(self, leader: OutboxLeader) -> None:
         if self._monotonic() >= self._tell_at:
             self._tell_at = self._monotonic() + TELL_EVERY_S
-            entries, age = await leader.backlog()
-            self._metrics.outbox_entries.set(entries)
-            self._metrics.outbox_age.set(age)
+            self._show_backlog(*await leader.backlog())
+            self._show_letters(await leader.open_letters())
+
+    def _show_backlog(self, entries: int, age: float) -> None:
+        self._metrics.outbox_entries.set(entries)
+        self._metrics.outbox_age.set(age)
+
+    def _show_letters(self, are_open: Mapping[Stage, int]) -> None:
+        for stage in Stage:
+            self._metrics.open_letters.labels(stage).set(are_open.get(stage, 0))
 
     async def _publish(self, records: Sequence[OutgoingRecord]) -> list[OutgoingRecord]:
         """Publish, halving what the broker refuses until the record that it means stands alone; return those."""
@@ -90,7 +101,9 @@ class Relay(Service):
             await self._publisher.publish(records)
         except TooLarge:
             if len(records) == 1:
-                log.warning("record is too large for the broker", topic=records[0].topic)
+                log.warning(
+                    "record is too large for the broker", topic=records[0].topic, bytes=len(records[0].value or b"")
+                )
                 return list(records)
             middle = len(records) // 2
             return await self._publish(records[:middle]) + await self._publish(records[middle:])

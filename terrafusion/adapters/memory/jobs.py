@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -33,11 +33,12 @@ from models.pauses import Scope
 from models.queue import QueueRules
 from models.records import OutgoingRecord
 from terrafusion.adapters.memory.counties import MemoryCounties
+from terrafusion.adapters.memory.letters import MemoryDeadLetters
 from terrafusion.adapters.memory.pauses import MemoryPauses
 from terrafusion.errors import Conflict, UnstorableData
 from terrafusion.ports import Accepted, JobFilter, Offer, Page, TakenOver
 from topics.catalogue import REQUESTS
-from topics.events import dead_letter_record, event_records
+from topics.events import event_records
 from topics.requests import holds_null
 
 Clock = Callable[[], datetime]
@@ -58,7 +59,7 @@ class _Row:
 
 
 class MemoryJobStore:
-    """Fulfils `terrafusion.ports.JobStore`. What it tells lies in ``outbox``, what it could not use in ``letters``."""
+    """Fulfils `terrafusion.ports.JobStore`. What it tells lies in ``outbox``, what it could not use in ``dead_letters``."""
 
     def __init__(
         self,
@@ -69,13 +70,18 @@ class MemoryJobStore:
         queue: QueueRules = QueueRules(),  # noqa: B008 - frozen
     ) -> None:
         self.outbox: list[OutgoingRecord] = []
-        self.letters: list[DeadLetter] = []
+        self.dead_letters = MemoryDeadLetters(clock=clock, outbox=self.outbox)
         self._clock = clock
         self._counties = counties or MemoryCounties()
         self._pauses = pauses or MemoryPauses(clock=clock)
         self._queue = queue
         self._rows: dict[UUID, _Row] = {}
         self._served: dict[str, datetime] = {}
+
+    @property
+    def letters(self) -> list[DeadLetter]:
+        """What could not be used so far."""
+        return self.dead_letters.all
 
     async def accept(self, offers: Sequence[Offer], letters: Sequence[DeadLetter] = ()) -> Accepted:
         """Write jobs and dead letters."""
@@ -87,7 +93,7 @@ class MemoryJobStore:
             self._rows[job_id] = self._born(first[job_id])
             self._tell(self._rows[job_id].job)
         conflicts = [offer for offer in offers if offer.job.digest != self._rows[offer.job.job_id].job.digest]
-        self._keep([*letters, *_letters(offers, conflicts)])
+        self.dead_letters.keep([*letters, *_letters(offers, conflicts)])
         known = (offer.job.job_id for offer in offers if offer.job.digest == self._rows[offer.job.job_id].job.digest)
         return Accepted(new, frozenset(known) - new, frozenset(offer.job.job_id for offer in conflicts))
 
@@ -273,7 +279,7 @@ class MemoryJobStore:
     def _give_up(self, row: _Row, message: str) -> None:
         reason = FailureReason.ATTEMPTS_EXHAUSTED
         self._move(row, FAIL, message=f"{message}; given up after too many of these", failure_reason=reason)
-        self._keep([_given_up(row.job)])
+        self.dead_letters.keep([_given_up(row.job)])
 
     def _move(self, row: _Row, move: Transition, **changes: Any) -> None:
         """Make a move and tell of it; raises Conflict for one that the table of transitions does not have."""
@@ -291,12 +297,6 @@ class MemoryJobStore:
 
     def _tell(self, job: Job) -> None:
         self.outbox += event_records(orjson.loads(orjson.dumps(job)))
-
-    def _keep(self, letters: Iterable[DeadLetter]) -> None:
-        for letter in letters:
-            if letter.offset is None or _coordinates(letter) not in map(_coordinates, self.letters):
-                self.letters.append(letter)
-                self.outbox.append(dead_letter_record(letter, failed_at=self._clock()))
 
     def _newest(self) -> Sequence[Job]:
         return sorted((row.job for row in self._rows.values()), key=_place, reverse=True)
@@ -343,10 +343,6 @@ def _check_storable(job: NewJob) -> None:
 def _letters(offers: Sequence[Offer], conflicts: Sequence[Offer]) -> Iterator[DeadLetter]:
     yield from (offer.letter for offer in offers if offer.letter)
     yield from (offer.on_conflict for offer in conflicts if offer.on_conflict and not offer.letter)
-
-
-def _coordinates(letter: DeadLetter) -> tuple[str, int | None, int | None, Stage]:
-    return letter.topic, letter.partition, letter.offset, letter.stage
 
 
 def _ending(finish: Finish, job: Job) -> Mapping[str, Any]:

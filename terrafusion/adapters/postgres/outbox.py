@@ -6,19 +6,20 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
+from uuid import UUID
 
-import msgpack
 import orjson
 from sqlalchemy import ARRAY, BigInteger, any_, bindparam, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.dead_letters import DeadLetter, Stage
 from models.records import OutgoingRecord
-from models.tables import dead_letters, outbox
+from models.tables import outbox
+from terrafusion.adapters.postgres import letters
 from terrafusion.adapters.postgres.acceptance import park
 from terrafusion.adapters.postgres.engine import connected, single_statements
 from terrafusion.adapters.postgres.telling import AnyRow
-from topics.events import dead_letter_record, event_records
+from topics.events import event_records
 
 RELAY_LOCK: Final = 7_251_003
 SILENT_S: Final = 15
@@ -69,19 +70,17 @@ class PostgresOutboxLeader:
     async def read(self, limit: int) -> Sequence[tuple[int, Sequence[OutgoingRecord]]]:
         """Return the oldest entries."""
         rows = (await self._connection.execute(_OLDEST.limit(limit))).all()
-        letters = await self._letters([i for row in rows for i in row.letters or ()])
-        return [(row.id, _records(row, letters)) for row in rows]
-
-    async def _letters(self, ids: Sequence[int]) -> Mapping[int, OutgoingRecord]:
-        if not ids:
-            return {}
-        found = await self._connection.execute(select(dead_letters).where(dead_letters.c.id.in_(ids)))
-        return {row.id: dead_letter_record(_as_letter(row), failed_at=row.created_at) for row in found}
+        named = await letters.records(self._connection, [i for row in rows for i in row.letters or ()])
+        return [(row.id, _records(row, named)) for row in rows]
 
     async def backlog(self) -> tuple[int, float]:
         """Return how many entries wait, and the age of the oldest in seconds."""
         entries, age = (await self._connection.execute(_BACKLOG)).one()
         return entries, float(age or 0)
+
+    async def open_letters(self) -> Mapping[Stage, int]:
+        """Return how many dead letters nobody has done anything about, by stage."""
+        return await letters.open_letters(self._connection)
 
     async def delete(self, ids: Sequence[int]) -> None:
         """Forget entries that were published."""
@@ -92,30 +91,13 @@ class PostgresOutboxLeader:
         await park(self._connection, [_refused(record, reason) for record in refused])
 
 
-def _records(row: AnyRow, letters: Mapping[int, OutgoingRecord]) -> Sequence[OutgoingRecord]:
+def _records(row: AnyRow, named: Mapping[int, OutgoingRecord]) -> Sequence[OutgoingRecord]:
     """Make the records of an entry: events of its moves, and those of its dead letters that are still kept."""
     moves = orjson.loads(row.moves) if row.moves else ()
     return [
         *(record for job in moves for record in event_records(job)),
-        *(letters[letter] for letter in row.letters or () if letter in letters),
+        *(named[letter] for letter in row.letters or () if letter in named),
     ]
-
-
-def _as_letter(row: AnyRow) -> DeadLetter:
-    return DeadLetter(
-        topic=row.topic,
-        partition=row.partition,
-        offset=row.offset,
-        timestamp=row.timestamp,
-        job_id=row.job_id,
-        key=row.key,
-        value=row.value,
-        headers=msgpack.unpackb(row.headers, use_list=False),
-        stage=Stage(row.stage),
-        error_class=row.error_class,
-        error_message=row.error_message,
-        attempts=row.attempts,
-    )
 
 
 def _refused(record: OutgoingRecord, reason: str) -> DeadLetter:
@@ -124,6 +106,7 @@ def _refused(record: OutgoingRecord, reason: str) -> DeadLetter:
         partition=None,
         offset=None,
         timestamp=datetime.now(UTC),
+        job_id=_job_of(record),
         key=record.key,
         value=record.value,
         headers=record.headers,
@@ -131,3 +114,11 @@ def _refused(record: OutgoingRecord, reason: str) -> DeadLetter:
         error_class="RecordTooLarge",
         error_message=reason,
     )
+
+
+def _job_of(record: OutgoingRecord) -> UUID | None:
+    """Read the job's id, which is the key of every event."""
+    try:
+        return UUID((record.key or b"").decode())
+    except ValueError:
+        return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from importlib.metadata import version
 from uuid import UUID
 
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from models.dead_letters import DeadLetter, Stage
 from models.jobs import FailureReason, JobStatus
 from models.messages import JobCompleted, JobStatusChanged
-from topics.catalogue import COMPLETED, DEAD_LETTER, REQUESTS, STATUS
+from topics.catalogue import APP_ID, COMPLETED, DEAD_LETTER, REQUESTS, STATUS
 from topics.events import completed_record, dead_letter_record, status_record
 
 NOW = datetime(2026, 11, 24, 12, 0, 0, 123456, tzinfo=UTC)
@@ -95,32 +96,37 @@ class TestDeadLetters:
         return DeadLetter(**{**place, **content, **reason, **fields})
 
     def test_key_value_and_headers_are_untouched(self):
-        record = dead_letter_record(self.letter(), failed_at=NOW)
+        record = dead_letter_record(self.letter(), letter_id=9, failed_at=NOW)
         assert (record.topic, record.key, record.value) == (DEAD_LETTER.name, b"\xff", b"\x00junk")
         assert record.headers[:2] == (("a", b"1"), ("a", b"\xfe"))
 
     def test_the_reason_stands_in_headers_of_its_own(self):
-        added = dict(dead_letter_record(self.letter(attempts=2), failed_at=NOW).headers[2:])
+        added = dict(dead_letter_record(self.letter(attempts=2), letter_id=9, failed_at=NOW).headers[2:])
         assert added == {
+            "dlq.id": b"9",
             "dlq.original.topic": REQUESTS.name.encode(),
             "dlq.original.partition": b"3",
             "dlq.original.offset": b"17",
             "dlq.original.timestamp": b"2026-11-24T12:00:00.123456+00:00",
+            "dlq.original.consumer-group": APP_ID.encode(),
             "dlq.error.stage": b"decode",
             "dlq.error.class": b"MalformedMessage",
             "dlq.error.message": b"bad",
             "dlq.attempts": b"2",
             "dlq.failed-at": b"2026-11-24T12:00:00.123456+00:00",
+            "dlq.app-version": version("terrafusion-market-analysis").encode(),
         }
 
     def test_a_null_value_stays_null_and_no_place_is_empty(self):
-        record = dead_letter_record(self.letter(value=None, key=None, partition=None, offset=None), failed_at=NOW)
+        record = dead_letter_record(
+            self.letter(value=None, key=None, partition=None, offset=None), letter_id=9, failed_at=NOW
+        )
         assert (record.key, record.value) == (None, None)
         assert dict(record.headers)["dlq.original.offset"] == b""
 
     @pytest.mark.parametrize("message", ["ä" * 999, "x" + "ä" * 999, "\ud800", "x\0y", "😀" * 400])
     def test_any_message_is_utf_8_of_at_most_a_thousand_bytes(self, message):
-        written = dict(dead_letter_record(self.letter(error_message=message), failed_at=NOW).headers)[
+        written = dict(dead_letter_record(self.letter(error_message=message), letter_id=9, failed_at=NOW).headers)[
             "dlq.error.message"
         ]
         assert 0 < len(written) <= 1000

@@ -1,0 +1,112 @@
+"""Dead letters without a database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields, replace
+from datetime import datetime
+
+from models.dead_letters import DeadLetter, Handling, KeptLetter, LetterEntry, LetterState, Refusal, Stage
+from models.records import OutgoingRecord
+from terrafusion.ports import LetterFilter
+from topics.events import dead_letter_record
+
+
+class MemoryDeadLetters:
+    """Fulfils `terrafusion.ports.DeadLetters`. What it tells is put at the end of ``outbox``."""
+
+    def __init__(self, *, clock: Callable[[], datetime], outbox: list[OutgoingRecord]) -> None:
+        self._clock = clock
+        self._outbox = outbox
+        self._kept: dict[int, KeptLetter] = {}
+
+    @property
+    def all(self) -> list[DeadLetter]:
+        """Everything kept so far, as it was handed over."""
+        return [_letter(kept) for kept in self._kept.values()]
+
+    def keep(self, letters: Iterable[DeadLetter]) -> None:
+        """Keep letters, each once, and tell of the new ones."""
+        for letter in letters:
+            known = (_coordinates(kept) for kept in self._kept.values())
+            if letter.offset is None or _coordinates(letter) not in known:
+                kept = self._keep(letter)
+                self._outbox.append(dead_letter_record(letter, letter_id=kept.id, failed_at=kept.created_at))
+
+    def park(self, letters: Iterable[DeadLetter]) -> None:
+        """Keep letters of which nothing is told."""
+        for letter in letters:
+            self._keep(letter)
+
+    async def page(self, wanted: LetterFilter, *, before: int | None, limit: int) -> Sequence[LetterEntry]:
+        """Return letters newest first."""
+        found = [kept for kept in self._wanted(wanted) if before is None or kept.id < before]
+        return [_entry(kept) for kept in reversed(found)][:limit]
+
+    async def count(self, wanted: LetterFilter, *, after: int) -> int:
+        """Return how many letters there are."""
+        return sum(kept.id > after for kept in self._wanted(wanted))
+
+    async def ids(self, wanted: LetterFilter, *, after: int, limit: int) -> Sequence[int]:
+        """Return ids, oldest first."""
+        return [kept.id for kept in self._wanted(wanted) if kept.id > after][:limit]
+
+    async def get(self, letter_id: int) -> KeptLetter | None:
+        """Return one letter, whole."""
+        return self._kept.get(letter_id)
+
+    async def settle(self, ids: Sequence[int], handling: Handling) -> frozenset[int]:
+        """Write down what was done about letters that are open."""
+        found = (self._kept.get(letter_id) for letter_id in ids)
+        are_open = [kept for kept in found if kept and kept.state is LetterState.OPEN]
+        for kept in are_open:
+            self._kept[kept.id] = self._handled(kept, handling)
+        return frozenset(kept.id for kept in are_open)
+
+    async def republish(self, letter_id: int, *, by: str | None) -> bool:
+        """Tell an open letter's record as it was."""
+        kept = self._kept.get(letter_id)
+        if kept is None or kept.stage is not Stage.PUBLISH or kept.state is not LetterState.OPEN:
+            return False
+        self._kept[letter_id] = self._handled(kept, Handling(state=LetterState.REPLAYED, by=by))
+        self._outbox.append(OutgoingRecord(kept.topic, kept.key, kept.value, kept.headers))
+        return True
+
+    def _keep(self, letter: DeadLetter) -> KeptLetter:
+        content = {field.name: getattr(letter, field.name) for field in fields(DeadLetter)}
+        kept = KeptLetter(**content, id=len(self._kept) + 1, created_at=self._clock())
+        self._kept[kept.id] = kept
+        return kept
+
+    def _wanted(self, wanted: LetterFilter) -> Iterator[KeptLetter]:
+        return (kept for kept in self._kept.values() if _matches(kept, wanted))
+
+    def _handled(self, kept: KeptLetter, handling: Handling) -> KeptLetter:
+        return replace(
+            kept,
+            state=handling.state,
+            note=handling.note,
+            handled_at=self._clock(),
+            handled_by=handling.by,
+            replayed_as=handling.replayed_as,
+        )
+
+
+def _letter(kept: KeptLetter) -> DeadLetter:
+    return DeadLetter(**{field.name: getattr(kept, field.name) for field in fields(DeadLetter)})
+
+
+def _entry(kept: KeptLetter) -> LetterEntry:
+    return LetterEntry(**{field.name: getattr(kept, field.name) for field in fields(LetterEntry)})
+
+
+def _coordinates(letter: Refusal) -> tuple[str, int | None, int | None, Stage]:
+    return letter.topic, letter.partition, letter.offset, letter.stage
+
+
+def _matches(kept: KeptLetter, wanted: LetterFilter) -> bool:
+    exact = ("state", "topic", "stage", "error_class", "job_id")
+    if any(getattr(wanted, name) not in (None, getattr(kept, name)) for name in exact):
+        return False
+    since, until = wanted.since, wanted.until
+    return (since is None or since <= kept.created_at) and (until is None or kept.created_at < until)

@@ -1,0 +1,140 @@
+"""Dead letters read back, and what was done about each written beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, Final
+
+import msgpack
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Select, Update, any_, bindparam, func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from models.dead_letters import DeadLetter, Handling, KeptLetter, LetterEntry, LetterState, Stage
+from models.records import OutgoingRecord
+from models.tables import dead_letters
+from terrafusion.adapters.postgres.engine import connected, single_statements
+from terrafusion.adapters.postgres.telling import AnyRow, entered
+from terrafusion.ports import LetterFilter
+from topics.events import dead_letter_record
+
+MOST_COUNTED: Final = 100_000
+EXACT: Final = ("topic", "stage", "error_class", "job_id")
+"""Conditions of a `LetterFilter` that a column must equal."""
+
+_IS_OPEN: Final = dead_letters.c.state == text(f"'{LetterState.OPEN}'")
+"""A literal, so that the partial index serves it."""
+_ENTRY: Final = [dead_letters.c[field.name] for field in fields(LetterEntry)]
+_some_open = select(dead_letters.c.stage).where(_IS_OPEN).limit(MOST_COUNTED).subquery()
+OPEN_BY_STAGE: Final = select(_some_open.c.stage, func.count().label("n")).group_by(_some_open.c.stage)
+
+
+class PostgresDeadLetters:
+    """Fulfils `terrafusion.ports.DeadLetters`."""
+
+    def __init__(self, engine: AsyncEngine, *, sender: str = "") -> None:
+        """Take the connections, and the name by which this process knows its own notifications."""
+        self._engine = single_statements(engine)
+        self._sender = sender
+
+    async def page(self, wanted: LetterFilter, *, before: int | None, limit: int) -> Sequence[LetterEntry]:
+        """Return letters newest first."""
+        query = select(*_ENTRY).where(*_conditions(wanted)).order_by(dead_letters.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(dead_letters.c.id < before)
+        async with connected(self._engine) as connection:
+            return [LetterEntry(**_values(row)) for row in await connection.execute(query)]
+
+    async def count(self, wanted: LetterFilter, *, after: int) -> int:
+        """Return how many letters there are."""
+        async with connected(self._engine) as connection:
+            counted: int = (await connection.execute(_behind(after, wanted, func.count()))).scalar_one()
+            return counted
+
+    async def ids(self, wanted: LetterFilter, *, after: int, limit: int) -> Sequence[int]:
+        """Return ids, oldest first."""
+        query = _behind(after, wanted, dead_letters.c.id).order_by(dead_letters.c.id).limit(limit)
+        async with connected(self._engine) as connection:
+            return [row.id for row in await connection.execute(query)]
+
+    async def get(self, letter_id: int) -> KeptLetter | None:
+        """Return one letter, whole."""
+        async with connected(self._engine) as connection:
+            row = (await connection.execute(select(dead_letters).where(dead_letters.c.id == letter_id))).one_or_none()
+        return KeptLetter(**_values(row)) if row else None
+
+    async def settle(self, ids: Sequence[int], handling: Handling) -> frozenset[int]:
+        """Write down what was done about letters that are open."""
+        meant = dead_letters.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger)))
+        done = _handled(handling).where(meant).returning(dead_letters.c.id)
+        async with connected(self._engine) as connection:
+            return frozenset((await connection.execute(done, {"ids": list(ids)})).scalars())
+
+    async def republish(self, letter_id: int, *, by: str | None) -> bool:
+        """Name the letter in an outbox entry: one of the stage publish is told as the record it was."""
+        replayed = _handled(Handling(state=LetterState.REPLAYED, by=by))
+        meant = replayed.where(dead_letters.c.id == letter_id, dead_letters.c.stage == Stage.PUBLISH)
+        moved = meant.returning(dead_letters.c.id).cte("moved")
+        ids = select(func.array_agg(moved.c.id)).having(func.count() > 0)
+        told = select(moved.c.id).add_cte(entered("letters", ids))
+        async with connected(self._engine) as connection:
+            return (await connection.execute(told, {"sender": self._sender})).one_or_none() is not None
+
+
+async def records(connection: AsyncConnection, ids: Sequence[int]) -> Mapping[int, OutgoingRecord]:
+    """Return what is to be published of letters that an outbox entry names, by their ids; who is gone is absent."""
+    if not ids:
+        return {}
+    rows = await connection.execute(select(dead_letters).where(dead_letters.c.id.in_(ids)))
+    return {row.id: _record(row) for row in rows}
+
+
+async def open_letters(connection: AsyncConnection) -> Mapping[Stage, int]:
+    """Return how many letters are open, by stage, of the first 100,000."""
+    return {Stage(row.stage): row.n for row in await connection.execute(OPEN_BY_STAGE)}
+
+
+def _record(row: AnyRow) -> OutgoingRecord:
+    values = _values(row)
+    if row.stage == Stage.PUBLISH:
+        return OutgoingRecord(row.topic, row.key, row.value, values["headers"])
+    letter = DeadLetter(**{field.name: values[field.name] for field in fields(DeadLetter)})
+    return dead_letter_record(letter, letter_id=row.id, failed_at=row.created_at)
+
+
+def _values(row: AnyRow) -> dict[str, Any]:
+    values = row._asdict() | {"stage": Stage(row.stage), "state": LetterState(row.state)}
+    if "headers" in values:
+        values["headers"] = msgpack.unpackb(row.headers, use_list=False)
+    return values
+
+
+def _conditions(wanted: LetterFilter) -> Iterator[ColumnElement[bool]]:
+    if wanted.state is not None:
+        yield _IS_OPEN if wanted.state is LetterState.OPEN else dead_letters.c.state == wanted.state
+    for name in EXACT:
+        if (value := getattr(wanted, name)) is not None:
+            yield dead_letters.c[name] == value
+    if wanted.since is not None:
+        yield dead_letters.c.created_at >= wanted.since
+    if wanted.until is not None:
+        yield dead_letters.c.created_at < wanted.until
+
+
+def _behind(after: int, wanted: LetterFilter, *columns: ColumnElement[Any]) -> Select[Any]:
+    return select(*columns).where(dead_letters.c.id > after, *_conditions(wanted))
+
+
+def _handled(handling: Handling) -> Update:
+    """Start the guarded UPDATE: only an open letter can be handled, so of two who try one finds no row."""
+    return (
+        update(dead_letters)
+        .where(_IS_OPEN)
+        .values(
+            state=handling.state,
+            note=handling.note,
+            handled_at=func.now(),
+            handled_by=handling.by,
+            replayed_as=handling.replayed_as,
+        )
+    )
