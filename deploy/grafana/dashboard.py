@@ -47,13 +47,14 @@ def _quantile(share: float, metric: str, chosen: str = "") -> str:
 
 DURATION: Final = "market_analysis_processing_duration_seconds"
 WAIT: Final = "terrafusion_queue_wait_seconds"
+OPEN: Final = "max by (stage) (terrafusion_dead_letters_open)"
 ROWS: Final[Mapping[str, Sequence[Panel]]] = {
     "Now": (
         _figure("Workers", 'count(up{job="terrafusion"} == 1) or vector(0)', text="That answer Prometheus."),
         _figure("Relay", "sum(terrafusion_relay_leader)", text="1: exactly one worker publishes events."),
         _figure("Running", "sum(terrafusion_jobs_in_flight)", text="Jobs that workers hold."),
         _figure("Oldest event", "max(terrafusion_outbox_age_seconds)", "s", "That waits for the broker."),
-        _figure("Dead letters, 24 h", "sum(increase(terrafusion_dead_letters_total[24h]))"),
+        _figure("Open dead letters", f"sum({OPEN})", text="That nobody dealt with yet."),
         _figure("Failed, 24 h", "sum(increase(market_analysis_jobs_failed_total[24h]))"),
     ),
     "Jobs": (
@@ -97,6 +98,14 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
             "Events published a second", {"{{instance}}": "rate(terrafusion_events_published_total[$__rate_interval])"}
         ),
         Panel("Messages that could not be used", {"{{stage}}": _by("stage", "terrafusion_dead_letters_total")}),
+        Panel("Open dead letters", {"{{stage}}": OPEN}, text="That nobody dealt with yet."),
+        Panel("Dead letters dealt with", {"{{state}}": _by("state", "terrafusion_dead_letters_handled_total")}),
+    ),
+    "By hand": (
+        Panel(
+            "Commands", {"{{command}}: {{outcome}}": _by("command, outcome", "terrafusion_commands_total")}, width=12
+        ),
+        Panel("Paused", {"{{scope}}": "max by (scope) (terrafusion_paused)"}, width=12),
     ),
     "Workers": (
         Panel("Jobs held", {"{{instance}}": "terrafusion_jobs_in_flight"}),
