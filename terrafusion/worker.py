@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Callable
 from typing import Final
 
 import faust
@@ -18,15 +19,15 @@ SWITCH_INTERVAL_S: Final = 0.001
 """Each message goes through the threads of the broker's client and of the pool: they wait less for a busy loop."""
 
 
-def run(settings: Settings) -> None:
-    """Run a worker until it is told to stop; exits the process."""
+def run(settings: Settings, *, started: Callable[[], None] | None = None) -> None:
+    """Run a worker until it is told to stop; exits the process. ``started`` is called when all its parts run."""
     for name, value in (("DATABASE_URL", settings.database_url), ("KAFKA_BOOTSTRAP", settings.kafka_bootstrap)):
         if value is None:
             msg = f"TERRAFUSION_{name} is not set; a worker needs it"
             raise Misconfigured(msg)
     configure(settings)
     (settings.data_dir / "faust").mkdir(parents=True, exist_ok=True)
-    process = _Process(create_worker(settings).app)
+    process = _Process(create_worker(settings).app, started)
     _spare_the_collector()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     process.execute_from_commandline()
@@ -42,9 +43,16 @@ def _spare_the_collector() -> None:
 class _Process(faust.Worker):
     """A Faust worker that leaves logging as it was configured, and turns no spinner."""
 
-    def __init__(self, app: faust.App) -> None:
+    def __init__(self, app: faust.App, started: Callable[[], None] | None) -> None:
         super().__init__(app, quiet=True, stdout=sys.stderr)
         self.spinner = None
+        self._tell_started = started
+
+    async def on_startup_finished(self) -> None:
+        """Say so to whoever waits for it."""
+        await super().on_startup_finished()
+        if self._tell_started is not None:
+            self._tell_started()
 
     def _setup_logging(self) -> None:
         pass

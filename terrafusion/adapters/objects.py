@@ -65,6 +65,11 @@ class Objects:
             return False
         return True
 
+    def delete(self, location: str) -> None:
+        """Remove a file; that there is none is no error."""
+        with _translated(location):
+            obstore.delete(self._store, self._path(location))
+
     def local_copy(self, location: str, cache: Path) -> Path:
         """Return a path on this machine that holds the file: the file itself, or a copy in ``cache``."""
         if self._folder is not None:

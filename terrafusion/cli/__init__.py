@@ -9,7 +9,7 @@ import typer
 
 from terrafusion.cli.output import run
 
-COMMANDS: Final = ("dev", "demo", "parts", "data", "analyze", "jobs")
+COMMANDS: Final = ("dev", "demo", "parts", "data", "analyze", "jobs", "compare", "schema")
 """The files beside this one; each has ``add(app)``."""
 
 

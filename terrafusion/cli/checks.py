@@ -1,20 +1,25 @@
-"""What `terrafusion doctor` looks at."""
+"""What `terrafusion doctor` looks at, and what to do about what it finds."""
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
+from uuid import uuid4
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models import tables
 from terrafusion.adapters.kafka_admin import check_topics
 from terrafusion.adapters.objects import Objects
-from terrafusion.adapters.postgres.engine import make_engine, transaction
+from terrafusion.adapters.postgres.engine import encryption, make_engine, transaction
 from terrafusion.adapters.postgres.migrate import newest_version, schema_version
 from terrafusion.cli.configuration import brokers, database
+from terrafusion.cli.view import view_of
 from terrafusion.errors import TerraFusionError
 from terrafusion.settings import Settings
 
@@ -22,31 +27,54 @@ SERVICES: Final = frozenset({"database", "broker", "object store"})
 """Checks whose failure means that a service cannot be reached."""
 CLOCK_SECONDS: Final = 2.0
 """Leases run on the database's clock, so a difference harms only what people read."""
+LITTLE_GB: Final = 2.0
+"""Less room than this on the disk is worth a word: a snapshot and the results of a busy day."""
+ADVICE: Final = {
+    "database": "Start Postgres, or correct TERRAFUSION_DATABASE_URL.",
+    "broker": "Start Kafka, or correct TERRAFUSION_KAFKA_BOOTSTRAP.",
+    "object store": "Make TERRAFUSION_RESULTS_URL name a place where this machine may write, read and delete.",
+    "worker": "Nothing works on the jobs from here; `terrafusion worker` starts one.",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found."""
+    """What one check found. One that is ok and has advice is a note: nothing is wrong, but somebody should know."""
 
     check: str
     ok: bool
     detail: str
+    advice: str | None = None
+
+
+def lines(finding: Finding) -> Iterator[str]:
+    """Tell a finding."""
+    verdict = "WRONG" if not finding.ok else "note" if finding.advice else "ok"
+    yield f"{verdict:<6}{finding.check:<14}{finding.detail}"
+    if finding.advice:
+        yield f"{'':<20}{finding.advice}"
 
 
 async def examine(settings: Settings) -> list[Finding]:
     """Make every check that can be made; one that fails never hides another."""
-    return [
-        *await _checked("database", lambda: _examine_database(settings)),
-        *await _checked("broker", lambda: _examine_broker(settings)),
-        *await _checked("object store", lambda: _examine_store(settings)),
-    ]
+    checks = {
+        "database": _examine_database,
+        "broker": _examine_broker,
+        "object store": _examine_store,
+        "worker": _examine_worker,
+        "disk": _examine_disk,
+    }
+    found = await asyncio.gather(*(_checked(name, check, settings) for name, check in checks.items()))
+    return [finding for findings in found for finding in findings]
 
 
-async def _checked(name: str, check: Callable[[], Awaitable[list[Finding]]]) -> list[Finding]:
+async def _checked(
+    name: str, check: Callable[[Settings], Awaitable[list[Finding]]], settings: Settings
+) -> list[Finding]:
     try:
-        return await check()
+        return await check(settings)
     except TerraFusionError as error:
-        return [Finding(name, ok=False, detail=str(error))]
+        return [Finding(name, ok=name not in SERVICES, detail=str(error), advice=ADVICE[name])]
 
 
 async def _examine_database(settings: Settings) -> list[Finding]:
@@ -54,32 +82,81 @@ async def _examine_database(settings: Settings) -> list[Finding]:
     try:
         async with transaction(engine) as connection:
             version = str((await connection.execute(text("SHOW server_version"))).scalar())
-            reached = Finding("database", ok=True, detail=f"Postgres {version}")
-            return [reached, await _schema(connection), await _clock(connection)]
+            reached = Finding("database", ok=True, detail=f"Postgres {version}, {await encryption(connection)}")
+            schema = await _schema(connection)
+            held = await _held_up(connection) if schema.ok else []
+            return [reached, schema, await _clock(connection), *held]
     finally:
         await engine.dispose()
 
 
 async def _schema(connection: AsyncConnection) -> Finding:
     found, wanted = await schema_version(connection), newest_version()
-    detail = f"at {found}" if found == wanted else f"at {found or 'nothing'}, not {wanted}; see `terrafusion migrate`"
-    return Finding("schema", ok=found == wanted, detail=detail)
+    if found == wanted:
+        return Finding("schema", ok=True, detail=f"at {found}")
+    detail = f"at {found or 'nothing'}, not {wanted}"
+    return Finding("schema", ok=False, detail=detail, advice="`terrafusion migrate` brings it there.")
 
 
 async def _clock(connection: AsyncConnection) -> Finding:
     theirs = float((await connection.execute(text("SELECT extract(epoch FROM clock_timestamp())"))).scalar_one())
     ahead = time.time() - theirs
-    return Finding("clock", ok=abs(ahead) < CLOCK_SECONDS, detail=f"{ahead:+.3f} s against the database's")
+    detail = f"{ahead:+.3f} s against the database's"
+    if abs(ahead) < CLOCK_SECONDS:
+        return Finding("clock", ok=True, detail=detail)
+    advice = "Let both machines keep time by NTP; until then times that people read are wrong."
+    return Finding("clock", ok=False, detail=detail, advice=advice)
+
+
+async def _held_up(connection: AsyncConnection) -> list[Finding]:
+    """Tell what waits for a person."""
+    letters, paused = tables.dead_letters, tables.pauses
+    wanted = select(func.count()).select_from(letters).where(letters.c.state == "open")
+    waiting = (await connection.execute(wanted)).scalar_one()
+    still = [" ".join(row).strip() for row in await connection.execute(select(paused.c.scope, paused.c.name))]
+    handle = "`terrafusion dead-letters list` shows them; each is replayed or discarded." if waiting else None
+    resume = "`terrafusion resume` lets it go on." if still else None
+    return [
+        Finding("dead letters", ok=True, detail=f"{waiting:,} open", advice=handle),
+        Finding("paused", ok=True, detail=", ".join(still) or "nothing", advice=resume),
+    ]
 
 
 async def _examine_broker(settings: Settings) -> list[Finding]:
-    address = brokers(settings)
-    differences = await check_topics(address)
-    topics = Finding("topics", ok=not differences, detail=" ".join(differences) or "as the catalogue says")
-    return [Finding("broker", ok=True, detail=address), topics]
+    broker = brokers(settings)
+    differences = await check_topics(broker)
+    reached = Finding("broker", ok=True, detail=f"{broker}, {broker.security}")
+    if not differences:
+        return [reached, Finding("topics", ok=True, detail="as the catalogue says")]
+    advice = "`terrafusion topics create` makes those that are missing; others must be changed on the broker."
+    return [reached, Finding("topics", ok=False, detail=" ".join(differences), advice=advice)]
 
 
 async def _examine_store(settings: Settings) -> list[Finding]:
-    objects = Objects(settings.results)
-    location = objects.put_new("doctor/probe", b"written by terrafusion doctor\n")
-    return [Finding("object store", ok=objects.exists(location), detail=objects.url)]
+    url = await asyncio.to_thread(_write_read_delete, settings.results)
+    return [Finding("object store", ok=True, detail=f"{url}, written, read and deleted")]
+
+
+def _write_read_delete(url: str) -> str:
+    objects = Objects(url)
+    location = objects.put_new(f"doctor/{uuid4().hex}", b"written by terrafusion doctor\n")
+    objects.get(location)
+    objects.delete(location)
+    return objects.url
+
+
+async def _examine_worker(settings: Settings) -> list[Finding]:
+    view = view_of(settings)
+    failing = await view.failing()
+    if not failing:
+        return [Finding("worker", ok=True, detail=f"well, at {view.url}")]
+    detail = f"at {view.url}, not well: {', '.join(failing)}"
+    return [Finding("worker", ok=True, detail=detail, advice="What it misses stands above, or in its log.")]
+
+
+async def _examine_disk(settings: Settings) -> list[Finding]:
+    place = settings.data_dir.absolute()
+    there = next(folder for folder in (place, *place.parents) if folder.exists())
+    free = shutil.disk_usage(there).free / 1e9
+    advice = "Make room: without it snapshots cannot be kept here." if free < LITTLE_GB else None
+    return [Finding("disk", ok=True, detail=f"{free:,.1f} GB free in {place}", advice=advice)]

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Self
+from typing import Any, Final
 from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from models.jobs import TERMINAL
 from models.messages import AnalysisRequest, JobStatusChanged
-from terrafusion.cli.output import stderr
+from terrafusion.adapters.broker import Broker
+from terrafusion.cli.output import note
+from terrafusion.cli.progress import Board
 from terrafusion.errors import Unavailable
 from topics.catalogue import MAX_REQUEST_BYTES, REQUESTS, STATUS
 from topics.events import TYPE
@@ -36,31 +37,28 @@ class Sent:
     offset: int
 
 
-async def send(bootstrap: str, requests: Sequence[AnalysisRequest]) -> Sequence[Sent]:
+async def send(broker: Broker, requests: Sequence[AnalysisRequest]) -> Sequence[Sent]:
     """Put requests on their topic as CloudEvents and return once the broker has them; raises Unavailable."""
-    producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, enable_idempotence=True, max_request_size=2 * MAX_REQUEST_BYTES
-    )
+    producer = AIOKafkaProducer(**broker.options, enable_idempotence=True, max_request_size=2 * MAX_REQUEST_BYTES)
     try:
-        with _reaching(bootstrap):
-            async with asyncio.timeout(KAFKA_PATIENCE_S):
-                await producer.start()
-                acks = [await _send(producer, request) for request in requests]
-                return [Sent(REQUESTS.name, ack.partition, ack.offset) for ack in await asyncio.gather(*acks)]
+        async with _reaching(broker):
+            await producer.start()
+            acks = [await _send(producer, request) for request in requests]
+            return [Sent(REQUESTS.name, ack.partition, ack.offset) for ack in await asyncio.gather(*acks)]
     finally:
         await producer.stop()
 
 
 async def converse(
-    bootstrap: str, requests: Sequence[AnalysisRequest], *, patience_s: float | None = None
+    broker: Broker, requests: Sequence[AnalysisRequest], *, patience_s: float | None = None
 ) -> Sequence[UUID]:
     """Send requests, show how their jobs come along, and return the ids when all have ended.
 
     Raises Unavailable when Kafka cannot be reached, or when they do not end within ``patience_s``.
     """
     jobs = {request.job_id: f"{request.analysis_type} {request.county_id}" for request in requests if request.job_id}
-    async with _status_events(bootstrap) as consumer:
-        await send(bootstrap, requests)
+    async with _status_events(broker) as consumer:
+        await send(broker, requests)
         try:
             async with asyncio.timeout(patience_s):
                 await _follow(consumer, jobs)
@@ -86,19 +84,20 @@ async def _send(producer: AIOKafkaProducer, request: AnalysisRequest) -> Awaitab
     return acknowledged
 
 
-@contextmanager
-def _reaching(bootstrap: str) -> Iterator[None]:
+@asynccontextmanager
+async def _reaching(broker: Broker) -> AsyncIterator[None]:
     try:
-        yield
+        async with asyncio.timeout(KAFKA_PATIENCE_S):
+            yield
     except (KafkaError, OSError, TimeoutError) as error:
-        msg = f"Kafka at {bootstrap} cannot be reached: {error or 'it does not answer in time'}"
+        msg = f"Kafka at {broker} cannot be reached: {await broker.trouble()}"
         raise Unavailable(msg) from error
 
 
-async def every_event(bootstrap: str) -> AsyncGenerator[JobStatusChanged, None]:
+async def every_event(broker: Broker) -> AsyncGenerator[JobStatusChanged, None]:
     """Yield every job's status events from now on; raises Unavailable."""
-    async with _status_events(bootstrap) as consumer:
-        stderr.print("Watching; Ctrl-C ends it.")
+    async with _status_events(broker) as consumer:
+        note("Watching; Ctrl-C ends it.")
         async for record in consumer:
             if event := _event(record.value):
                 yield event
@@ -112,15 +111,14 @@ def _event(value: bytes | None) -> JobStatusChanged | None:
 
 
 @asynccontextmanager
-async def _status_events(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
+async def _status_events(broker: Broker) -> AsyncIterator[AIOKafkaConsumer]:
     """Read the status topic from its present end."""
-    consumer = AIOKafkaConsumer(STATUS.name, bootstrap_servers=bootstrap, auto_offset_reset="latest")
+    consumer = AIOKafkaConsumer(STATUS.name, **broker.options, auto_offset_reset="latest")
     try:
-        with _reaching(bootstrap):
-            async with asyncio.timeout(KAFKA_PATIENCE_S):
-                await consumer.start()
-                for partition in consumer.assignment():
-                    await consumer.position(partition)
+        async with _reaching(broker):
+            await consumer.start()
+            for partition in consumer.assignment():
+                await consumer.position(partition)
         yield consumer
     finally:
         await consumer.stop()
@@ -146,34 +144,4 @@ async def _follow(consumer: AIOKafkaConsumer, jobs: Mapping[UUID, str]) -> None:
 
 
 def _nobody() -> None:
-    stderr.print("No worker has taken it yet; is one running? Ctrl-C stops waiting, the request stays.")
-
-
-class Board:
-    """Where each job stands: a bar each on a terminal, elsewhere a line for each event."""
-
-    def __init__(self, jobs: Mapping[UUID, str]) -> None:
-        self._jobs = jobs
-        columns = (TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[state]}"))
-        self._progress = Progress(*columns, console=stderr) if stderr.is_terminal else None
-        self._tasks: dict[UUID, TaskID] = {}
-
-    def __enter__(self) -> Self:
-        if self._progress is not None:
-            self._tasks = {
-                job: self._progress.add_task(label, total=1.0, state="sent") for job, label in self._jobs.items()
-            }
-            self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-
-    def see(self, event: JobStatusChanged) -> None:
-        """Show what an event tells."""
-        state = f"{event.status:<9} {event.progress:4.0%}  {event.message}"
-        if self._progress is not None:
-            self._progress.update(self._tasks[event.job_id], completed=event.progress, state=state)
-        else:
-            stderr.print(f"{self._jobs[event.job_id]:<28} {state}", markup=False, highlight=False, soft_wrap=True)
+    note("No worker has taken it yet; is one running? Ctrl-C stops waiting, the request stays.")

@@ -16,15 +16,12 @@ import typer
 
 from models.jobs import TERMINAL, JobStatus
 from terrafusion.cli import listing
+from terrafusion.cli.arguments import Correlation, County, Id, Type
+from terrafusion.cli.completion import analysis_types, counties, job_ids
 from terrafusion.cli.configuration import brokers, read_settings
-from terrafusion.cli.output import Json, emit, emit_line, stderr, stdout
+from terrafusion.cli.output import FAILED, Json, emit, emit_line, note, room, say, stdout, tell
 from terrafusion.cli.parameters import Parameters
 from terrafusion.errors import Unavailable
-
-Id = Annotated[UUID, typer.Argument(metavar="ID", help="The job's id.", show_default=False)]
-Type = Annotated[str, typer.Argument(metavar="TYPE", help="A type of the catalogue; see `terrafusion types`.")]
-County = Annotated[str, typer.Option("--county", metavar="ID", help="A county that is loaded.", show_default=False)]
-Correlation = Annotated[str | None, typer.Option("--correlation-id", metavar="ID", help="The request's own mark.")]
 
 
 def add(app: typer.Typer) -> None:
@@ -66,8 +63,8 @@ def run(
     request = asking.checked(given, params, settings)
     if not wait:
         told = asyncio.run(asking.send_one(bootstrap, request))
-        _tell(told, told["job_id"], json=json)
-        stderr.print(f"Sent; `terrafusion watch {told['job_id']}` follows it.", highlight=False, soft_wrap=True)
+        tell(told, told["job_id"], json=json)
+        note(f"Sent; `terrafusion watch {told['job_id']}` follows it.")
         return
     job = asyncio.run(asking.send_and_wait(bootstrap, settings, request))
     _show_result(job, json=json)
@@ -77,7 +74,7 @@ def run(
 def status(job_id: Id, *, json: Json = False) -> None:
     """Say how a job stands."""
     job = _get("status", str(job_id))
-    _tell(job, "\n".join(listing.job_lines(job)), json=json)
+    tell(job, "\n".join(listing.job_lines(job)), json=json)
 
 
 def results(job_id: Id, *, json: Json = False) -> None:
@@ -91,8 +88,12 @@ def results(job_id: Id, *, json: Json = False) -> None:
 def list_jobs(
     *,
     status: Annotated[JobStatus | None, typer.Option(case_sensitive=False, help="Only jobs in this state.")] = None,
-    county: Annotated[str | None, typer.Option("--county", metavar="ID", help="Only of this county.")] = None,
-    type_: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Only of this type.")] = None,
+    county: Annotated[
+        str | None, typer.Option("--county", metavar="ID", help="Only of this county.", autocompletion=counties)
+    ] = None,
+    type_: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help="Only of this type.", autocompletion=analysis_types)
+    ] = None,
     correlation_id: Correlation = None,
     limit: Annotated[int, typer.Option(help="Jobs on a page, 1 to 500.")] = 50,
     cursor: Annotated[str | None, typer.Option(help="Where the page begins: the last one's next_cursor.")] = None,
@@ -101,13 +102,15 @@ def list_jobs(
     """List jobs, newest first."""
     filters = {"status": status, "county_id": county, "analysis_type": type_, "correlation_id": correlation_id}
     page = _get("list", limit=limit, cursor=cursor, **filters)
-    _tell(page, "\n".join(listing.page_lines(page["jobs"])) or "There is no such job.", json=json)
+    tell(page, "\n".join(listing.page_lines(page["jobs"], width=room())) or "There is no such job.", json=json)
     if page["next_cursor"] and not json:
-        stderr.print(f"There are more: --cursor {page['next_cursor']}", highlight=False, soft_wrap=True)
+        note(f"There are more: --cursor {page['next_cursor']}")
 
 
 def watch(
-    job_id: Annotated[UUID | None, typer.Argument(metavar="ID", help="A job's id; else all jobs.")] = None,
+    job_id: Annotated[
+        UUID | None, typer.Argument(metavar="ID", help="A job's id; else all jobs.", autocompletion=job_ids)
+    ] = None,
     *,
     json: Json = False,
 ) -> None:
@@ -121,14 +124,14 @@ def watch(
             asyncio.run(_watch_all(json=json))
         return
     job = asyncio.run(_watch_one(job_id))
-    _tell(job, "\n".join(listing.job_lines(job)), json=json)
+    tell(job, "\n".join(listing.job_lines(job)), json=json)
     _must_be_completed(job)
 
 
 def types(*, json: Json = False) -> None:
     """List what can be asked."""
     catalogue = _get("types")
-    _tell(catalogue, "\n".join(listing.type_lines(catalogue["types"])), json=json)
+    tell(catalogue, "\n".join(listing.type_lines(catalogue["types"])), json=json)
 
 
 def _get(*path: str, **query: Any) -> dict[str, Any]:
@@ -146,11 +149,11 @@ async def _watch_all(*, json: bool) -> None:
             if json:
                 emit_line(told)
             else:
-                _say(listing.event_line(told))
+                say(listing.event_line(told))
 
 
 async def _watch_one(job_id: UUID) -> dict[str, Any]:
-    from terrafusion.cli.conversation import Board  # noqa: PLC0415
+    from terrafusion.cli.progress import Board  # noqa: PLC0415
     from terrafusion.cli.view import view_of  # noqa: PLC0415
 
     view = view_of(read_settings())
@@ -172,20 +175,9 @@ def _show_result(job: dict[str, Any], *, json: bool) -> None:
     else:
         stdout.print(report(job, with_file=False), highlight=False)
         if job["result_data_location"]:
-            _say(f"File: {job['result_data_location']}")
+            say(f"File: {job['result_data_location']}")
 
 
 def _must_be_completed(job: dict[str, Any]) -> None:
     if job["status"] != JobStatus.COMPLETED:
-        raise typer.Exit(1)
-
-
-def _tell(document: Any, text: str, *, json: bool) -> None:
-    if json:
-        emit(document)
-    else:
-        _say(text)
-
-
-def _say(text: str) -> None:
-    stdout.print(text, markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(FAILED)

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 TOLD_FIRST: Final = ("job_id", "analysis_type", "county_id", "status")
 HIDDEN: Final = ("result_summary",)
+HEAD: Final = 3
+"""Columns of a job that tell it and its state; the others tell what was asked, and why it waits or failed."""
 
 Body = Mapping[str, Any]
 
@@ -24,9 +26,19 @@ def job_lines(job: Body) -> Iterator[str]:
         yield f"{'finding':<{width}}{finding}"
 
 
-def page_lines(jobs: Sequence[Body]) -> Iterator[str]:
-    """Tell a page of jobs, one a line, in columns."""
+def page_lines(jobs: Sequence[Body], *, width: int | None = None) -> Iterator[str]:
+    """Tell a page of jobs in columns, one a line; where ``width`` is too narrow for that, what was asked below it."""
     rows = [_row(job) for job in jobs]
+    whole = [*_columns(rows)]
+    if width is None or max(map(len, whole), default=0) <= width:
+        yield from whole
+        return
+    for head, asked in zip(_columns([row[:HEAD] for row in rows]), _columns([row[HEAD:] for row in rows]), strict=True):
+        yield head
+        yield f"  {asked}"
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()

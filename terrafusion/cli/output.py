@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
-from typing import Annotated, Any, Never
+from typing import Annotated, Any, Final
 
 import orjson
 import typer
@@ -15,6 +16,10 @@ from typer._click.exceptions import NoArgsIsHelpError, UsageError
 from terrafusion.errors import Misconfigured, Rejected, TerraFusionError, Unavailable
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+
+FAILED: Final = 1
+WRONG: Final = 2
+AWAY: Final = 3
 
 stderr = Console(stderr=True)
 stdout = Console()
@@ -32,26 +37,86 @@ def emit_line(document: Any) -> None:
     sys.stdout.flush()
 
 
+def tell(document: Any, text: str, *, json: bool) -> None:
+    """Print what a command has to say: the document for a program, the text for a person."""
+    if json:
+        emit(document)
+    else:
+        say(text)
+
+
+def say(text: str) -> None:
+    """Print lines on stdout as they are; none is cut."""
+    stdout.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def room() -> int | None:
+    """Return how many columns a person sees; None where a program reads."""
+    return stdout.width if stdout.is_terminal else None
+
+
+def note(text: str) -> None:
+    """Tell the person at the terminal, beside what the command prints."""
+    stderr.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def exit_code(error: TerraFusionError) -> int:
     """Say an error as the process' exit code."""
     if isinstance(error, Unavailable):
-        return 3
-    return 2 if isinstance(error, Rejected | Misconfigured) else 1
+        return AWAY
+    return WRONG if isinstance(error, Rejected | Misconfigured) else FAILED
 
 
 def run(app: typer.Typer) -> None:
-    """Run the app and end the process; an error of ours or of usage ends it with one sentence and its exit code."""
+    """Run the app and end the process; whatever goes wrong ends it with one sentence and an exit code."""
+    _open_what_is_closed()
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what it has to say is in the error
+    sys.exit(_written(_ran(app)))
+
+
+def _ran(app: typer.Typer) -> Any:
     try:
-        sys.exit(app(prog_name="terrafusion", standalone_mode=False))
-    except TerraFusionError as error:
-        _end(str(error), exit_code(error))
+        return app(prog_name="terrafusion", standalone_mode=False)
+    except SystemExit as end:
+        return end.code
     except NoArgsIsHelpError as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except UsageError as error:
         command = error.ctx.command_path if error.ctx else "terrafusion"
-        _end(f"{_complaint(error)} See `{command} --help`.", error.exit_code)
+        return _failed(f"{_complaint(error)} See `{command} --help`.", error.exit_code)
+    except TerraFusionError as error:
+        return _failed(str(error), exit_code(error))
+    except Exception as error:  # the boundary of the process
+        if sys.flags.dev_mode:
+            raise
+        return _failed(_unforeseen(error), FAILED)
+
+
+def _open_what_is_closed() -> None:
+    """Give a process that was started without stdout or stderr ones that nobody reads."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - it stays open to the end
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
+
+
+def _written(code: Any) -> Any:
+    """Hand over what is still to be printed; nobody may be there any more to read it, or no room for it."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED if isinstance(error, BrokenPipeError) else _failed(_unforeseen(error), FAILED)
+    return code
+
+
+def _unforeseen(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        place = "" if error.filename is None else f"{error.filename}: "
+        return f"{place}{error.strerror}."
+    where = "`python -X dev -m terrafusion …` shows where"
+    return f"Something went wrong here: {type(error).__name__}: {str(error).partition(chr(10))[0]}; {where}."
 
 
 def _complaint(error: UsageError) -> str:
@@ -67,6 +132,6 @@ def _given(cause: BaseException | None) -> str | None:
     return repr(cause.errors(include_url=False)[0]["input"])[:100] if isinstance(cause, ValidationError) else None
 
 
-def _end(sentence: str, code: int) -> Never:
+def _failed(sentence: str, code: int) -> int:
     stderr.print(f"terrafusion: {sentence}", style="red", markup=False, highlight=False, soft_wrap=True)
-    sys.exit(code)
+    return code

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from functools import partial
 
 import typer
 
 from terrafusion.cli.configuration import brokers, database, read_settings
-from terrafusion.cli.output import Json, emit, stdout
-from terrafusion.settings import Settings
+from terrafusion.cli.output import AWAY, FAILED, Json, emit_line, tell
 
 
 def add(app: typer.Typer) -> None:
@@ -29,20 +30,22 @@ def migrate(*, json: Json = False) -> None:
     from terrafusion.adapters.postgres.migrate import migrate as upgrade  # noqa: PLC0415 - alembic is slow to import
 
     version = asyncio.run(upgrade(database(read_settings())))
-    _tell({"schema_version": version}, f"The schema is at {version}.", json=json)
+    tell({"schema_version": version}, f"The schema is at {version}.", json=json)
 
 
-def worker() -> None:
+def worker(*, json: Json = False) -> None:
     """Run a worker until SIGTERM.
 
-    It takes requests, runs analyses, publishes events and serves the view.
+    It takes requests, runs analyses, publishes events and serves the view. With --json the one document, its address
+    and process id, is printed as soon as it has started.
     """
     settings = read_settings()
     database(settings)
     brokers(settings)
     from terrafusion.worker import run  # noqa: PLC0415 - Faust is slow to import
 
-    run(settings)
+    http_url = f"http://{settings.http_host}:{settings.http_port}"
+    run(settings, started=partial(emit_line, {"http_url": http_url, "pid": os.getpid()}) if json else None)
 
 
 def create_topics(*, json: Json = False) -> None:
@@ -53,7 +56,7 @@ def create_topics(*, json: Json = False) -> None:
     from terrafusion.adapters.kafka_admin import create_topics as create  # noqa: PLC0415
 
     made = asyncio.run(create(brokers(read_settings())))
-    _tell({"created": made}, f"Created {', '.join(made)}." if made else "All topics exist.", json=json)
+    tell({"created": made}, f"Created {', '.join(made)}." if made else "All topics exist.", json=json)
 
 
 def check_topics(*, json: Json = False) -> None:
@@ -64,44 +67,29 @@ def check_topics(*, json: Json = False) -> None:
     from terrafusion.adapters.kafka_admin import check_topics as check  # noqa: PLC0415
 
     differences = asyncio.run(check(brokers(read_settings())))
-    _tell({"differences": differences}, "\n".join(differences) or "All topics are as the catalogue says.", json=json)
+    tell({"differences": differences}, "\n".join(differences) or "All topics are as the catalogue says.", json=json)
     if differences:
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 def doctor(*, json: Json = False) -> None:
     """Check the services and what is in them.
 
-    Database, schema, broker, topics, object store and clock; exit 3 for a service, 1 for what is in it.
+    Database, schema, clock, broker, topics, object store; exit 3 for a service that is away, 1 for what is wrong in
+    one. Beside them, for information: the worker at this address, the disk, pauses, dead letters.
     """
-    from terrafusion.cli.checks import SERVICES, examine  # noqa: PLC0415 - slow to import
+    from terrafusion.cli import checks  # noqa: PLC0415 - slow to import
 
-    findings = asyncio.run(examine(read_settings()))
-    lines = [f"{'ok' if found.ok else 'WRONG':<6}{found.check:<14}{found.detail}" for found in findings]
+    findings = asyncio.run(checks.examine(read_settings()))
     document = {"ok": all(found.ok for found in findings), "checks": findings}
-    _tell(document, "\n".join(lines), json=json)
+    tell(document, "\n".join(line for found in findings for line in checks.lines(found)), json=json)
     wrong = {found.check for found in findings if not found.ok}
     if wrong:
-        raise typer.Exit(3 if wrong & SERVICES else 1)
+        raise typer.Exit(AWAY if wrong & checks.SERVICES else FAILED)
 
 
 def show_config(*, json: Json = False) -> None:
     """Print every setting as it is now; secrets are hidden."""
-    shown = hidden(read_settings())
+    shown = read_settings().shown
     lines = [f"TERRAFUSION_{name.upper():<25}{'' if value is None else value}" for name, value in shown.items()]
-    _tell(shown, "\n".join(lines), json=json)
-
-
-def hidden(settings: Settings) -> dict[str, object]:
-    """Return the settings by name, the database's address without its password."""
-    shown = settings.model_dump(mode="json")
-    if settings.database_url is not None:
-        shown["database_url"] = settings.database.render_as_string(hide_password=True)
-    return shown
-
-
-def _tell(document: object, sentence: str, *, json: bool) -> None:
-    if json:
-        emit(document)
-    else:
-        stdout.print(sentence, markup=False, highlight=False, soft_wrap=True)
+    tell(shown, "\n".join(lines), json=json)

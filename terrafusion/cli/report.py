@@ -18,6 +18,8 @@ ROWS: Final = 12
 """Groups that are shown, those with the most sales first."""
 BAR: Final = 24
 CHART: Final = 20
+WHOLE_FROM: Final = 1000
+"""Numbers from here on are told without a fraction."""
 GROUPS: Final = {"zip_code": "ZIP"}
 NONE: Final = (None, None)
 
@@ -55,7 +57,7 @@ def _figures(summary: Row) -> Table:
     table = Table(box=None, show_header=False)
     for name, value in summary.items():
         if name != "key_finding":
-            table.add_row(name.replace("_", " "), str(value))
+            table.add_row(name.replace("_", " "), number(value))
     return table
 
 
@@ -159,3 +161,12 @@ def bar(value: float, largest: float, *, width: int = BAR) -> str:
     eighths = round(value / largest * width * 8) if largest else 0
     whole, rest = divmod(eighths, 8)
     return (EIGHTHS[8] * whole + EIGHTHS[rest]).rstrip()
+
+
+def number(value: Any) -> str:
+    """Say a value for people: as many digits as they can use, a dash for what is not there."""
+    if value is None:
+        return "–"  # noqa: RUF001 - a dash for what is not there
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= WHOLE_FROM else f"{value:.4f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

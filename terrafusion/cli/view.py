@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, Final
@@ -19,6 +19,7 @@ from terrafusion.settings import Settings
 PREFIX: Final = "plugins/v1/market-analysis"
 ANYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what a worker listens on, not we
 ANSWER: Final = aiohttp.ClientTimeout(total=30, sock_connect=5)
+QUICK: Final = aiohttp.ClientTimeout(total=5)
 STREAM: Final = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
 """A worker breaks a silence every 15 s."""
 DATA: Final = b"data: "
@@ -49,6 +50,14 @@ class View:
             body: dict[str, Any] = await response.json()
             return body
 
+    async def failing(self) -> Sequence[str]:
+        """Return which of the worker's own checks fail; none where it is well."""
+        async with self._reached(QUICK, "health") as response:
+            if response.content_type != "application/json":
+                raise await _refusal(response)
+            checks: dict[str, Any] = (await response.json())["checks"]
+            return [f"{name} ({check['detail']})" for name, check in checks.items() if not check["ok"]]
+
     async def events(self, job_id: UUID) -> AsyncGenerator[JobStatusChanged, None]:
         """Yield how a job stands and then its events, until its end or until the worker stops."""
         async with self._asked(STREAM, "events", str(job_id)) as response:
@@ -60,11 +69,18 @@ class View:
     async def _asked(
         self, patience: aiohttp.ClientTimeout, *path: str, **query: str
     ) -> AsyncIterator[aiohttp.ClientResponse]:
+        async with self._reached(patience, *path, **query) as response:
+            if response.status != HTTPStatus.OK:
+                raise await _refusal(response)
+            yield response
+
+    @asynccontextmanager
+    async def _reached(
+        self, patience: aiohttp.ClientTimeout, *path: str, **query: str
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         url = self.url.joinpath(PREFIX, *path)
         try:
             async with aiohttp.ClientSession(timeout=patience) as session, session.get(url, params=query) as response:
-                if response.status != HTTPStatus.OK:
-                    raise await _refusal(response)
                 yield response
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             msg = f"No worker answers at {self.url}: {error or type(error).__name__}"
