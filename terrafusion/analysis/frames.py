@@ -1,4 +1,4 @@
-"""The frames that analyses read: one fixed schema, however a county's file looked."""
+"""The frames that analyses read: a fixed schema for each kind of record, however a county's file looked."""
 
 from __future__ import annotations
 
@@ -41,3 +41,49 @@ known; its ``sale_date`` is then 1 July of that year.
 """
 
 SALES_ORDER: Final = ("sale_date", "parcel_number", "sale_id")
+
+PROPERTIES_SCHEMA: Final[dict[str, pl.DataType]] = {
+    "parcel_number": pl.String(),
+    "property_type": pl.String(),
+    "property_class": pl.String(),
+    "address": pl.String(),
+    "zip_code": pl.String(),
+    "neighborhood": pl.String(),
+    "latitude": pl.Float64(),
+    "longitude": pl.Float64(),
+    "building_size_sqft": pl.Float64(),
+    "lot_size_sqft": pl.Float64(),
+    "year_built": pl.Int32(),
+    "bedrooms": pl.Float64(),
+    "bathrooms": pl.Float64(),
+    "stories": pl.Float64(),
+    "condition": pl.Float64(),
+    "grade": pl.Float64(),
+    "waterfront": pl.Boolean(),
+    "assessed_value": pl.Float64(),
+    "market_value": pl.Float64(),
+    "land_value": pl.Float64(),
+    "improvement_value": pl.Float64(),
+    "assessment_year": pl.Int32(),
+    "last_sale_date": pl.Date(),
+    "last_sale_price": pl.Float64(),
+}
+"""A parcel of the roll as it is now; sorted by ``parcel_number``, of which each stands once."""
+
+PROPERTIES_ORDER: Final = ("parcel_number",)
+
+LISTINGS_SCHEMA: Final[dict[str, pl.DataType]] = {
+    "listing_id": pl.String(),
+    "parcel_number": pl.String(),
+    "list_date": pl.Date(),
+    "list_price": pl.Float64(),
+    "off_market_date": pl.Date(),
+    "status": pl.String(),
+    "zip_code": pl.String(),
+}
+"""A time on the market: from ``list_date`` to ``off_market_date``, null while it goes on.
+
+Sorted by ``list_date, parcel_number, listing_id``.
+"""
+
+LISTINGS_ORDER: Final = ("list_date", "parcel_number", "listing_id")
