@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models import tables
 from terrafusion.adapters.kafka_admin import check_topics
 from terrafusion.adapters.objects import Objects
-from terrafusion.adapters.postgres.engine import encryption, make_engine, transaction
+from terrafusion.adapters.postgres.engine import make_engine, security, transaction
 from terrafusion.adapters.postgres.migrate import newest_version, schema_version
 from terrafusion.cli.configuration import brokers, database
 from terrafusion.cli.view import view_of
@@ -82,7 +82,7 @@ async def _examine_database(settings: Settings) -> list[Finding]:
     try:
         async with transaction(engine) as connection:
             version = str((await connection.execute(text("SHOW server_version"))).scalar())
-            reached = Finding("database", ok=True, detail=f"Postgres {version}, {await encryption(connection)}")
+            reached = Finding("database", ok=True, detail=f"Postgres {version}, {security(database(settings))}")
             schema = await _schema(connection)
             held = await _held_up(connection) if schema.ok else []
             return [reached, schema, await _clock(connection), *held]

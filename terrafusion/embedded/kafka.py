@@ -86,14 +86,18 @@ class EmbeddedKafka(Server):
     def _initialize(self, log: BinaryIO) -> None:
         logs = self.folder / "data"
         self._controller = self._controller or remembered_port(self.folder / "controller-port")
-        largest = max(int(spec.config.get("max.message.bytes", 0)) for spec in TOPICS)
-        self._config.write_text(
-            CONFIG.format(port=self.port, controller=self._controller, logs=logs, message_bytes=largest)
-        )
+        self._config.write_text(self._properties(logs))
         java = _java()
         if not (logs / "meta.properties").exists():
             tool = ("kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(self._config))
-            complete([*java, *tool], log=log)
+            complete([*java, *tool, *self._users()], log=log)
+
+    def _properties(self, logs: Path) -> str:
+        largest = max(int(spec.config.get("max.message.bytes", 0)) for spec in TOPICS)
+        return CONFIG.format(port=self.port, controller=self._controller, logs=logs, message_bytes=largest)
+
+    def _users(self) -> Sequence[str]:
+        return ()
 
     def _command(self) -> Sequence[str]:
         return [*_java(), "kafka.Kafka", str(self._config)]

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 
 import asyncpg
 import orjson
-from sqlalchemy import URL, text
+from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as SQLAlchemyTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -28,15 +28,28 @@ SESSION: Final = {
     "timezone": "UTC",
     "idle_in_transaction_session_timeout": str(IDLE_MS),
 }
+SECURITY: Final = {
+    "disable": "not encrypted",
+    "require": "encrypted, the server is not verified",
+    "verify-full": "encrypted, the server is verified",
+}
 DATA_ERRORS: Final = ("22", "23")
 """Classes of SQLSTATE that say: these very rows cannot be stored."""
 
 
 def shared_dsn(url: URL, **more: str) -> str:
     """Return an address as libpq and asyncpg both read it, its TLS with it (`Settings.database`); a secret."""
-    query = urlencode({**url.query, **more}, doseq=True, quote_via=quote)
-    plain = url.set(drivername="postgresql", query={}).render_as_string(hide_password=False)
-    return f"{plain}?{query}" if query else plain
+    login = {"user": url.username, "password": url.password}
+    query = {**url.query, **{name: value for name, value in login.items() if value}, **more}
+    place = URL.create("postgresql", host=url.host, port=url.port, database=url.database)
+    return f"{place.render_as_string()}?{urlencode(query, doseq=True, quote_via=quote)}"
+
+
+def without_password(sentence: str, url: URL) -> str:
+    """Hide the password of an address in what a driver says, plain or as it stands in a URL."""
+    for secret in (url.password, quote(url.password or "", safe="")):
+        sentence = sentence.replace(secret, "***") if secret else sentence
+    return sentence
 
 
 def make_engine(url: URL, *, connections: int, statement_s: float | None = STATEMENT_S) -> AsyncEngine:
@@ -58,14 +71,9 @@ def make_engine(url: URL, *, connections: int, statement_s: float | None = STATE
     )
 
 
-async def encryption(connection: AsyncConnection) -> str:
-    """Say, for a person, how safe the connection is, as the server sees it."""
-    asked = text("SELECT version, cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl")
-    found = (await connection.execute(asked)).one_or_none()
-    if found is None:
-        return "not encrypted"
-    proved = connection.engine.url.query.get("sslmode") == "verify-full"
-    return f"encrypted ({found.version}), the server is {'verified' if proved else 'not verified'}"
+def security(url: URL) -> str:
+    """Say, for a person, how safe connections to this address are."""
+    return SECURITY.get(str(url.query.get("sslmode")), "encrypted where the server offers it, which nobody verifies")
 
 
 @asynccontextmanager

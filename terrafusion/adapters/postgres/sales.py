@@ -15,7 +15,7 @@ from sqlalchemy import URL
 
 from models.tables import data_versions, property_sales
 from terrafusion.adapters.objects import Objects
-from terrafusion.adapters.postgres.engine import DATA_ERRORS, RETRYABLE, shared_dsn
+from terrafusion.adapters.postgres.engine import DATA_ERRORS, RETRYABLE, shared_dsn, without_password
 from terrafusion.adapters.snapshots import write_snapshot
 from terrafusion.analysis.api import CountyProfile
 from terrafusion.analysis.frames import SALES_SCHEMA
@@ -166,9 +166,7 @@ def _connection(url: URL) -> Iterator[dbapi.Connection]:
 
 
 def _translated(error: Error, url: URL) -> Exception:
-    message = str(error).partition("\n\nQuery was")[0].partition("\n")[0]
-    if url.password:
-        message = message.replace(str(url.password), "***")
+    message = without_password(str(error).partition("\n\nQuery was")[0].partition("\n")[0], url)
     state = error.sqlstate or ""
     if state.startswith(DATA_ERRORS):
         return UnstorableData(f"Postgres refuses the sales: {message}")

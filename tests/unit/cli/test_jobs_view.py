@@ -68,7 +68,7 @@ async def test_somebody_elses_server_is_no_worker(served: Served, status: int) -
     ],
 )
 def test_a_worker_that_listens_everywhere_is_asked_here(host: str, asked: str) -> None:
-    assert view_of(Settings(http_host=host, http_port=6066)).url == URL(asked)
+    assert view_of(Settings(http_host=host, http_port=6066, allow_insecure="http")).url == URL(asked)
 
 
 def test_no_port_is_no_address() -> None:
