@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from sqlalchemy import URL
 
 from terrafusion.errors import Misconfigured
@@ -23,6 +24,8 @@ def read_settings(**given: Any) -> Settings:
         name = "_".join(str(part) for part in first["loc"]).upper()
         complaint = first["msg"].removeprefix("Value error, ")
         raise Misconfigured(f"TERRAFUSION_{name}: {complaint}" if name else complaint) from None
+    except SettingsError as error:
+        raise Misconfigured(f"TERRAFUSION_SECRETS_DIR: {error}: {type(error.__cause__).__name__}") from None
 
 
 def database(settings: Settings) -> URL:
