@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Final
+from importlib.metadata import version as version_of
+from typing import Annotated, Final
 
 import typer
 
-from terrafusion.cli.output import run
+from terrafusion.cli.output import run, say
 
 COMMANDS: Final = ("dev", "demo", "parts", "data", "analyze", "jobs", "compare", "schema")
 """The files beside this one; each has ``add(app)``."""
+DISTRIBUTION: Final = "terrafusion-market-analysis"
 
 
 def build() -> typer.Typer:
@@ -21,10 +23,26 @@ def build() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
+        callback=_terrafusion,
     )
     for name in COMMANDS:
         import_module(f"terrafusion.cli.{name}").add(app)
     return app
+
+
+def _tell_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callbacks take it so
+    if wanted:
+        say(f"terrafusion {version_of(DISTRIBUTION)}")
+        raise typer.Exit
+
+
+def _terrafusion(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Market analysis for county assessment offices."""
 
 
 def main() -> None:

@@ -13,10 +13,13 @@ from terrafusion.settings import Settings
 
 if TYPE_CHECKING:
     from terrafusion.adapters.broker import Broker
+    from terrafusion.settings import Settings
 
 
 def read_settings(**given: Any) -> Settings:
     """Read the environment; what a command line gives beside it wins. Raises Misconfigured, never with a secret."""
+    from terrafusion.settings import Settings  # noqa: PLC0415 - slow to import, and help needs none
+
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from terrafusion.cli.configuration import read_settings
-from terrafusion.cli.dev import in_foreground, say
-from terrafusion.cli.output import Json, emit, stdout
+from terrafusion.cli.dev import in_foreground
+from terrafusion.cli.output import Json, emit, note, stdout
 
 if TYPE_CHECKING:
     from models.messages import AnalysisRequest
@@ -54,7 +54,7 @@ def demo(
     ended = in_foreground(_demonstrate(_system(folder), outcome, keep=keep, json=json))
     shutil.rmtree(folder)
     if not ended:
-        say("Everything is stopped.")
+        note("Everything is stopped.")
         raise typer.Exit(0 if keep and outcome else INTERRUPTED)
     if not all(as_expected(job) for job in outcome):
         raise typer.Exit(1)
@@ -65,7 +65,7 @@ def _system(folder: Path) -> System:
     from terrafusion.embedded.system import Extent, System  # noqa: PLC0415 - slow to import, as all it stands on
 
     own = {"database_url": None, "kafka_bootstrap": None, "results_url": None}
-    return System(read_settings(data_dir=folder).model_copy(update=own), Extent(), say)
+    return System(read_settings(data_dir=folder).model_copy(update=own), Extent(), note)
 
 
 async def _demonstrate(system: System, outcome: list[dict[str, Any]], *, keep: bool, json: bool) -> None:
@@ -83,7 +83,7 @@ async def _demonstrate(system: System, outcome: list[dict[str, Any]], *, keep: b
             emit({"http_url": addresses["http_url"], "jobs": outcome})
         else:
             _show(outcome, with_files=keep)
-        say(_farewell(addresses, keep=keep))
+        note(_farewell(addresses, keep=keep))
         if keep:
             await watch
         watch.cancel()

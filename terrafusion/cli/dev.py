@@ -14,12 +14,11 @@ import orjson
 import typer
 
 from terrafusion.cli.configuration import read_settings
-from terrafusion.cli.output import Json, stderr
-from terrafusion.embedded.workers import environment
-from terrafusion.settings import Settings
+from terrafusion.cli.output import Json, note
 
 if TYPE_CHECKING:
     from terrafusion.embedded.system import System
+    from terrafusion.settings import Settings
 
 
 def add(app: typer.Typer) -> None:
@@ -50,7 +49,7 @@ def dev(
     from terrafusion.embedded.system import Extent, System  # noqa: PLC0415 - slow to import, as all it stands on
 
     settings = read_settings(data_dir=data_dir, http_port=http_port)
-    system = System(settings, Extent(workers=workers, http_port=settings.http_port, samples=samples), say)
+    system = System(settings, Extent(workers=workers, http_port=settings.http_port, samples=samples), note)
     in_foreground(_serve(system))
 
 
@@ -60,23 +59,20 @@ async def _serve(system: System) -> None:
         exported = write_exports(system.settings, addresses["http_url"])
         sys.stdout.write(orjson.dumps(addresses).decode() + "\n")
         sys.stdout.flush()
-        say(f"Status page: {addresses['http_url']}/   Logs: {addresses['data_dir']}/*/*.log   Ctrl-C stops all of it.")
-        say(f"In another terminal: `. {exported}` points `terrafusion` at it.")
+        note(f"Status page: {addresses['http_url']}/   Logs: {addresses['data_dir']}/*/*.log   Ctrl-C stops all of it.")
+        note(f"In another terminal: `. {exported}` points `terrafusion` at it.")
         await system.watch()
 
 
 def write_exports(settings: Settings, http_url: str) -> Path:
     """Write for a shell to read what tells `terrafusion` of this system, and return the file."""
+    from terrafusion.embedded.workers import environment  # noqa: PLC0415
+
     told = {**environment(settings), "TERRAFUSION_HTTP_PORT": http_url.rpartition(":")[2]}
     file = settings.data_dir / "env"
     file.touch(0o600)
     file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in told.items()))
     return file
-
-
-def say(sentence: str) -> None:
-    """Tell the person at the terminal."""
-    stderr.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
 def in_foreground(work: Coroutine[Any, Any, None]) -> bool:

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final
 import typer
 
 from terrafusion.errors import InvalidParameters, Rejected
-from topics.requests import read_json
 
 ALLOWED: Final = 'a JSON object such as {"period": "quarter"}'
 
@@ -16,6 +15,8 @@ Parameters = Annotated[str, typer.Option("--params", metavar="JSON", help="The t
 
 def read_parameters(given: str) -> dict[str, Any]:
     """Read ``--params`` as strictly as a request is read; raises InvalidParameters."""
+    from topics.requests import read_json  # noqa: PLC0415 - slow to import
+
     try:
         parameters = read_json(given.encode(errors="surrogateescape"))
     except Rejected as error:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import Final
 
 import typer
 
+from terrafusion.cli import DISTRIBUTION
 from terrafusion.cli.configuration import read_settings
 from terrafusion.cli.output import Json, emit
-
-DISTRIBUTION: Final = "terrafusion-market-analysis"
 
 
 def add(app: typer.Typer) -> None:

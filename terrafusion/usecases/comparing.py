@@ -1,7 +1,7 @@
 """What changed between two answers: the data, the parameters, the figures.
 
-Nothing is judged here. A difference is the second value less the first; a percentage is of the first value's size and
-null where that is 0, since nothing can be a percentage of it.
+Nothing is judged here. A difference is the second value less the first. A percentage is of the first value's size; it
+is null where that is 0, and for figures that are percentages themselves, of which the difference says more.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ KEYS: Final = ("group", "period", "sale_id", "parcel_number", "subject_parcel_id
 """The columns by which a row of one answer is found again in the other, as far as the rows have them."""
 ELSEWHERE: Final = frozenset({"county_id", "data_version", "parameter_hash"})
 """What a summary repeats of its job."""
+PERCENTAGES: Final = ("_pct", "_pct_points")
 UNNAMED: Final = frozenset({"period_start", "period_end"})
 """Columns that say what the keys say."""
 
@@ -55,7 +56,8 @@ def change(name: str, first: Any, second: Any) -> dict[str, Any]:
     told = {"name": name, "first": first, "second": second, "difference": None, "percent": None}
     if _is_number(first) and _is_number(second):
         told["difference"] = second - first
-        told["percent"] = (second - first) / abs(first) * 100 if first else None
+        if first and not name.endswith(PERCENTAGES):
+            told["percent"] = (second - first) / abs(first) * 100
     return told
 
 
