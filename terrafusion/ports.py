@@ -65,6 +65,11 @@ class DataVersion:
     first_sale: date | None
     last_sale: date | None
     created_at: datetime
+    properties_uri: str | None = None
+    """Where its properties lie; None while the county has none, as with listings."""
+    listings_uri: str | None = None
+    properties: int = 0
+    listings: int = 0
 
 
 @dataclass(frozen=True, slots=True)
