@@ -2,42 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Any
 
-from models.records import IncomingRecord
+from agents.records import Put, hand_over
 
 
-def register(app: Any, topic: Any, put: Callable[[IncomingRecord, Callable[[], None]], Awaitable[None]]) -> None:
-    """Turn records of the requests topic into calls of ``put``, in order, with what acknowledges each."""
-
-    async def requests(stream: Any) -> None:
-        async for batch in app.batches(stream):
-            for event in batch:
-                await put(_record(event), _acknowledgement(app, event))
-
-    app.agent(topic, name="requests")(requests)
-
-
-def _record(event: Any) -> IncomingRecord:
-    message = event.message
-    return IncomingRecord(
-        topic=message.topic,
-        partition=message.partition,
-        offset=message.offset,
-        timestamp=datetime.fromtimestamp(message.timestamp, UTC),
-        key=message.key,
-        value=message.value,
-        headers=tuple(message.headers or ()),
-    )
-
-
-def _acknowledgement(app: Any, event: Any) -> Callable[[], None]:
-    """Acknowledge only while the partition is dealt as it was: an old generation's offset is not ours to move."""
-
-    def acknowledge() -> None:
-        if event.message.generation_id == app.consumer_generation_id:
-            event.ack()
-
-    return acknowledge
+def register(app: Any, topic: Any, put: Put) -> None:
+    """Hand over the records of the requests topic."""
+    hand_over(app, topic, put, name="requests")

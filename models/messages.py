@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from models.jobs import FailureReason, JobStatus
@@ -47,6 +58,58 @@ class AnalysisRequest(BaseModel):
     priority: int = Field(5, ge=0, le=9, strict=True, description="0 low to 9 high")
     deadline: Moment | None = Field(None, description="after it the answer is of no use")
     correlation_id: Note | None = Field(None, description="carried to every event the request causes")
+
+
+class Verb(StrEnum):
+    """What can be ordered."""
+
+    CANCEL = "cancel"
+    """End a job that waits or runs."""
+    RETRY = "retry"
+    """Ask again what a job that has ended was asked, as a new job."""
+    PAUSE = "pause"
+    """Have the intake, a county or an analysis type stand still."""
+    RESUME = "resume"
+    """Let it go on."""
+
+
+OF_A_JOB: Final = frozenset({Verb.CANCEL, Verb.RETRY})
+
+
+class Command(BaseModel):
+    """An order: what operators and upstream systems put on the commands topic.
+
+    A pause or a resume that names neither a county nor a type means the intake.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    command: Verb = Field(description="what to do: `cancel`, `retry`, `pause` or `resume`")
+    job_id: UUID | None = Field(None, description="with which job; `cancel` and `retry` need it")
+    county_id: Name | None = Field(None, description="with which county, for `pause` and `resume`")
+    analysis_type: Name | None = Field(None, description="or with which analysis type")
+    reason: Note | None = Field(None, description="why, for people")
+    requested_by: Note | None = Field(None, description="who wants it; else the event's source")
+
+    @field_validator("job_id")
+    @classmethod
+    def _names_a_job(cls, value: UUID | None, info: ValidationInfo) -> UUID | None:
+        verb = info.data.get("command")
+        if verb in OF_A_JOB and value is None:
+            raise PydanticCustomError("address", "Input should be the id of a job, with {verb}", {"verb": verb})
+        if value is not None and verb in set(Verb) - OF_A_JOB:
+            raise PydanticCustomError("address", "Input should be absent, with {verb}", {"verb": verb})
+        return value
+
+    @field_validator("county_id", "analysis_type")
+    @classmethod
+    def _names_one_thing(cls, value: str | None, info: ValidationInfo) -> str | None:
+        verb = info.data.get("command")
+        if value is not None and verb in OF_A_JOB:
+            raise PydanticCustomError("address", "Input should be absent, with {verb}", {"verb": verb})
+        if value is not None and info.data.get("county_id") is not None:
+            raise PydanticCustomError("address", "Input should be absent where county_id is given")
+        return value
 
 
 class JobEvent(BaseModel):

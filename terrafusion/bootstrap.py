@@ -18,12 +18,20 @@ from mode import Service
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from agents import jobs, requests, status
+from agents import commands, jobs, requests, status
 from models.jobs import Claim
+from models.queue import QueueRules
 from models.records import IncomingRecord
 from terrafusion.adapters.bell import AsyncBell
 from terrafusion.adapters.broker import Broker
-from terrafusion.adapters.faust_app import MarketAnalysisApp, SteadyChannel, make_app, request_topic, status_topic
+from terrafusion.adapters.faust_app import (
+    MarketAnalysisApp,
+    SteadyChannel,
+    commands_topic,
+    make_app,
+    request_topic,
+    status_topic,
+)
 from terrafusion.adapters.health import WorkerHealth
 from terrafusion.adapters.jobs_table import Live
 from terrafusion.adapters.kafka_publisher import KafkaPublisher
@@ -33,9 +41,11 @@ from terrafusion.adapters.postgres.counties import PostgresCounties
 from terrafusion.adapters.postgres.engine import make_engine
 from terrafusion.adapters.postgres.listening import listen
 from terrafusion.adapters.postgres.outbox import PostgresOutbox
+from terrafusion.adapters.postgres.pausing import PostgresPauses
 from terrafusion.adapters.postgres.store import PostgresJobStore
 from terrafusion.analysis.registry import Catalogue, load_catalogue
 from terrafusion.metrics import Metrics
+from terrafusion.services.commanding import Orders
 from terrafusion.services.holding import Claimer, Committer, Heart, Takeover
 from terrafusion.services.intake import Arrival, Intake
 from terrafusion.services.listener import Listener
@@ -43,10 +53,13 @@ from terrafusion.services.relay import Relay
 from terrafusion.services.watchdog import Watchdog
 from terrafusion.settings import Settings
 from terrafusion.usecases.accept import Accept
+from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.counties import KnownCounties
+from terrafusion.usecases.pauses import KnownPauses
 from terrafusion.usecases.room import Room
+from terrafusion.usecases.waiting import Waiting
 from terrafusion.usecases.work import Limits, Workbench
-from terrafusion.web.deps import WebDeps
+from terrafusion.web.deps import WebDeps, utc_now
 from terrafusion.web.middleware import application_options
 from terrafusion.web.routes import register
 
@@ -111,9 +124,13 @@ class _Assembly:
             make_engine(settings.database, connections=n) for n in (CONNECTIONS, 1, 1)
         )
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
-        self.jobs = PostgresJobStore(self.work, sender=self.name)
+        self.rules = QueueRules(
+            ageing=timedelta(seconds=settings.ageing_seconds), max_running_per_county=settings.max_running_per_county
+        )
+        self.jobs = PostgresJobStore(self.work, sender=self.name, queue=self.rules)
         self.stored_counties = PostgresCounties(self.work)
         self.counties = KnownCounties(self.stored_counties, self.metrics)
+        self.pauses = KnownPauses(PostgresPauses(self.work), self.metrics, time.monotonic)
         self.jobs_bell, self.relay_bell = AsyncBell(), AsyncBell()
         self.app = make_app(settings, web_options=application_options())
         self.health = WorkerHealth(self.app, self.work)
@@ -126,6 +143,15 @@ class _Assembly:
             catalogue=catalogue,
             metrics=self.metrics,
             on_accepted=self._wake,
+        )
+        self.commands = Commands(
+            jobs=self.jobs,
+            accept=self.accept,
+            pauses=self.pauses,
+            counties=self.counties,
+            catalogue=catalogue,
+            metrics=self.metrics,
+            on_moved=self._wake,
         )
 
     def _wake(self) -> None:
@@ -155,8 +181,10 @@ class _Assembly:
     def worker(self) -> Worker:
         """Register agents and views, and tie starting and draining to the app."""
         channel: Any = SteadyChannel(self.app)
-        intake = Intake(self.accept, room=Room(self.jobs, self.settings.max_pending, time.monotonic))
-        self._register(channel, intake)
+        room = Room(self.jobs, self.settings.max_pending, pauses=self.pauses, monotonic=time.monotonic)
+        intake = Intake(self.accept, room=room)
+        orders = Orders(self.commands, monotonic=time.monotonic)
+        self._register(channel, intake, orders)
 
         async def put(chunk: Sequence[Claim]) -> None:
             await channel.put(chunk)
@@ -168,17 +196,15 @@ class _Assembly:
             pool=self.pool,
             bench=self.bench,
             claimer=Claimer(bench=self.bench, bell=self.jobs_bell, put=put),
-            others=(*self._services(), intake),
+            others=(*self._services(), intake, orders),
         )
         self.app.drain = worker.drain
         self.app.begin = worker.start
         return worker
 
-    def _register(self, channel: Any, intake: Intake) -> None:
-        async def put(record: IncomingRecord, acknowledge: Callable[[], None]) -> None:
-            await intake.put(Arrival(record, acknowledge))
-
-        requests.register(self.app, request_topic(self.app), put)
+    def _register(self, channel: Any, intake: Intake, orders: Orders) -> None:
+        requests.register(self.app, request_topic(self.app), partial(_hand, intake))
+        commands.register(self.app, commands_topic(self.app), partial(_hand, orders))
         status.register(self.app, status_topic(self.app), self.live.see)
         jobs.register(self.app, channel, self.bench.run, concurrency=CHUNKS_A_SLOT * self.settings.pool_size)
         register(
@@ -190,6 +216,15 @@ class _Assembly:
                 documents=ResultDocuments(Objects(self.settings.results)),
                 catalogue=self.catalogue,
                 submit=self.accept.submit,
+                commands=self.commands,
+                pauses=self.pauses,
+                waiting=Waiting(
+                    jobs=self.jobs,
+                    pauses=self.pauses,
+                    max_running_per_county=self.settings.max_running_per_county,
+                    now=utc_now,
+                    monotonic=time.monotonic,
+                ),
                 health=self.health,
                 registry=self.metrics.registry,
             ),
@@ -220,3 +255,7 @@ class _Assembly:
         )
         watchdog = Watchdog(health=self.health, crash=self.app.crash)
         return (relay, Listener(hear), watchdog, Heart(self.bench), Committer(self.bench), takeover)
+
+
+async def _hand(service: Intake | Orders, record: IncomingRecord, acknowledge: Callable[[], None]) -> None:
+    await service.put(Arrival(record, acknowledge))

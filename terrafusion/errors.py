@@ -11,6 +11,7 @@ TerraFusionError
 ├── ChildDied         counted against the job, which is run again a few times
 ├── ChildTimedOut     the job fails
 ├── Unavailable       a service cannot be reached: retried
+│   └── IntakePaused  somebody has the intake stand still: the caller may come back
 ├── TooLarge          the broker refuses a record for its size: it is parked
 ├── UnstorableData    a value of a batch is refused: the batch is halved until it stands alone
 └── Misconfigured     refused at start
@@ -107,6 +108,10 @@ class ChildTimedOut(TerraFusionError):
 
 class Unavailable(TerraFusionError):
     """A service that is needed cannot be reached."""
+
+
+class IntakePaused(Unavailable):
+    """No request is let in, by somebody's order."""
 
 
 class TooLarge(TerraFusionError):

@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(15.0, ge=3, le=3600, description="how long a silent worker keeps its jobs")
     max_attempts: int = Field(3, ge=1, le=100, description="deaths of workers or children that a job may cause")
     max_pending: int = Field(1_000_000, ge=1, description="waiting jobs above which intake pauses")
+    max_running_per_county: int | None = Field(None, ge=1, description="jobs of one county at a time, over all workers")
+    ageing_seconds: float = Field(300.0, gt=0, description="the waiting that a step of priority is worth")
     drain_seconds: float = Field(5.0, ge=0, le=3600, description="how long running jobs may go on after SIGTERM")
     job_timeout_seconds: float = Field(600.0, gt=0, description="time limit of one analysis")
     session_timeout_seconds: float = Field(10.0, ge=1, description="Kafka's patience with a silent worker")

@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from models.messages import AnalysisRequest, JobCompleted, JobStatusChanged
+from models.messages import AnalysisRequest, Command, JobCompleted, JobStatusChanged
 
 DAY_MS: Final = 86_400_000
 MAX_REQUEST_BYTES: Final = 1_000_000
@@ -57,6 +57,13 @@ DEAD_LETTER: Final = TopicSpec(
     "what could not be used, as it came, with the reason",
     {"retention.ms": str(30 * DAY_MS), "max.message.bytes": str(4 * MAX_REQUEST_BYTES)},
 )
+COMMANDS: Final = TopicSpec(
+    "market-analysis.commands.v1",
+    Command,
+    PARTITIONS,
+    "orders to cancel, retry, pause and resume; key: the job_id, county or type",
+    {"retention.ms": str(7 * DAY_MS)},
+)
 JOBS_TABLE: Final = "jobs"
 CHANGELOG: Final = TopicSpec(
     f"{APP_ID}-{JOBS_TABLE}-changelog",
@@ -66,4 +73,4 @@ CHANGELOG: Final = TopicSpec(
     {"cleanup.policy": "compact"},
 )
 
-TOPICS: Final = (REQUESTS, STATUS, COMPLETED, DEAD_LETTER, CHANGELOG)
+TOPICS: Final = (REQUESTS, STATUS, COMPLETED, DEAD_LETTER, COMMANDS, CHANGELOG)

@@ -7,11 +7,11 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID, uuid5
 
 import orjson
-from pydantic import ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from models.messages import AnalysisRequest
 from models.records import IncomingRecord
@@ -27,6 +27,8 @@ TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]
 CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 WRITTEN_NULL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
+M = TypeVar("M", bound=BaseModel)
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
@@ -41,8 +43,8 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True)
-class _Event:
-    """What a record says beside the request: CloudEvents attributes by name, without their prefix."""
+class Event:
+    """What a record says: CloudEvents attributes by name, without their prefix, and the data."""
 
     attributes: Mapping[str, str]
     data: Any
@@ -53,13 +55,13 @@ def decode(record: IncomingRecord) -> Envelope:
 
     Raises MalformedMessage where the bytes are no event at all, InvalidRequest where a field is wrong.
     """
-    event = _event(record)
+    event = read_event(record)
     request = read_request(_correlated(event))
     return Envelope(
-        job_id=request.job_id or _derived_id(record, event.attributes),
+        job_id=request.job_id or record_id(record, event.attributes),
         request=request,
         correlation_id=request.correlation_id,
-        traceparent=_traceparent(event.attributes.get("traceparent")),
+        traceparent=traceparent_of(event.attributes.get("traceparent")),
         source=event.attributes.get("source"),
     )
 
@@ -78,28 +80,33 @@ class _Identity(AnalysisRequest):
 def salvage(record: IncomingRecord) -> Envelope | None:
     """Read just the identity, type and county of a request that `decode` refused; None where that fails too."""
     try:
-        event = _event(record)
+        event = read_event(record)
         found = _Identity.model_validate(event.data)
     except (Rejected, ValidationError):
         return None
     return Envelope(
-        job_id=found.job_id or _derived_id(record, event.attributes),
+        job_id=found.job_id or record_id(record, event.attributes),
         request=AnalysisRequest(analysis_type=found.analysis_type, county_id=found.county_id),
         correlation_id=None,
-        traceparent=_traceparent(event.attributes.get("traceparent")),
+        traceparent=traceparent_of(event.attributes.get("traceparent")),
         source=event.attributes.get("source"),
     )
 
 
 def read_request(data: Any) -> AnalysisRequest:
     """Check a JSON value against the request model; raises InvalidRequest naming the first wrong field."""
+    return read_message(data, AnalysisRequest, "a request")
+
+
+def read_message(data: Any, model: type[M], what: str) -> M:
+    """Check a JSON value against a model; raises MalformedMessage for no object, InvalidRequest for a wrong field."""
     if not isinstance(data, dict):
-        msg = f"a request is a JSON object, not {_kind(data)}"
+        msg = f"{what} is a JSON object, not {_kind(data)}"
         raise MalformedMessage(msg)
     try:
-        return AnalysisRequest.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as error:
-        raise rejection(error, InvalidRequest, AnalysisRequest) from error
+        raise rejection(error, InvalidRequest, model) from error
 
 
 def derived_id(*parts: str) -> UUID:
@@ -107,14 +114,15 @@ def derived_id(*parts: str) -> UUID:
     return uuid5(JOB_NAMESPACE, json.dumps(parts))
 
 
-def _derived_id(record: IncomingRecord, attributes: Mapping[str, str]) -> UUID:
+def record_id(record: IncomingRecord, attributes: Mapping[str, str]) -> UUID:
+    """Derive the identity of what a record says: from its event's where there is one, else from its coordinates."""
     if "id" in attributes:
         return derived_id(attributes["source"], attributes["id"])
     milliseconds = round(record.timestamp.timestamp() * 1000)
     return derived_id(record.topic, str(record.partition), str(record.offset), str(milliseconds))
 
 
-def _correlated(event: _Event) -> Any:
+def _correlated(event: Event) -> Any:
     """Put the header's correlation id where the request has none, so that one rule checks both."""
     given = event.attributes.get("correlation_id")
     if given is None or not isinstance(event.data, dict) or event.data.get("correlation_id") is not None:
@@ -122,23 +130,24 @@ def _correlated(event: _Event) -> Any:
     return event.data | {"correlation_id": given}
 
 
-def _event(record: IncomingRecord) -> _Event:
+def read_event(record: IncomingRecord) -> Event:
+    """Read a record as CloudEvents in binary or structured mode or as bare JSON; raises as `decode` does."""
     headers = _headers(record)
     data = read_json(record.value)
     if headers.get("content-type", "").split(";")[0].strip().lower() == STRUCTURED:
         return _structured(data, headers)
     carried = {name: headers[name] for name in CARRIED if name in headers}
     attributes = {name[3:]: value for name, value in headers.items() if name.startswith("ce_")}
-    return _Event(carried | (_checked(attributes) if attributes else {}), data)
+    return Event(carried | (_checked(attributes) if attributes else {}), data)
 
 
-def _structured(event: Any, headers: Mapping[str, str]) -> _Event:
+def _structured(event: Any, headers: Mapping[str, str]) -> Event:
     if not isinstance(event, dict) or "data" not in event:
         msg = f"{STRUCTURED} needs a JSON object with data"
         raise MalformedMessage(msg)
     attributes = {name: value for name, value in event.items() if isinstance(value, str) and name != "data"}
     carried = {name: headers[name] for name in CARRIED if name in headers}
-    return _Event(carried | _checked(attributes), event["data"])
+    return Event(carried | _checked(attributes), event["data"])
 
 
 def _checked(attributes: dict[str, str]) -> dict[str, str]:
@@ -186,7 +195,7 @@ def read_json(value: bytes | None) -> Any:
     is not Unicode or holds U+0000, deep nesting. Raises MalformedMessage, for U+0000 InvalidRequest.
     """
     if value is None:
-        msg = "the value is null; a request has one"
+        msg = "the value is null; a message has one"
         raise MalformedMessage(msg)
     if len(value) > MAX_REQUEST_BYTES:
         msg = f"the value has {len(value)} bytes; at most {MAX_REQUEST_BYTES} are allowed"
@@ -238,7 +247,8 @@ _STRICT: Final = json.JSONDecoder(
 )
 
 
-def _traceparent(value: str | None) -> str | None:
+def traceparent_of(value: str | None) -> str | None:
+    """Return the W3C trace context; one that is malformed counts as none, as the standard says."""
     return value if value and TRACEPARENT.fullmatch(value) else None
 
 

@@ -7,9 +7,11 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from topics.catalogue import REQUESTS, TOPICS
+from topics.catalogue import COMMANDS, REQUESTS, TOPICS
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+READ: Final = frozenset({REQUESTS.name, COMMANDS.name})
+"""Topics that others write and we read."""
 
 
 def schemas() -> Mapping[str, Mapping[str, Any]]:
@@ -18,6 +20,6 @@ def schemas() -> Mapping[str, Mapping[str, Any]]:
 
 
 def _schema(name: str, message: type[BaseModel]) -> Mapping[str, Any]:
-    """Describe a request as its reader takes it, an event as its writer makes it."""
-    described = message.model_json_schema(mode="validation" if name == REQUESTS.name else "serialization")
+    """Describe what is read as its reader takes it, an event as its writer makes it."""
+    described = message.model_json_schema(mode="validation" if name in READ else "serialization")
     return {"$schema": DIALECT, "$id": f"{name}.json", **described}

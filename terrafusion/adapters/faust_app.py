@@ -15,7 +15,7 @@ from yarl import URL
 
 from terrafusion.adapters.broker import Broker
 from terrafusion.settings import Settings
-from topics.catalogue import APP_ID, REQUESTS, STATUS
+from topics.catalogue import APP_ID, COMMANDS, REQUESTS, STATUS
 
 POLL_RECORDS: Final = 1000
 BUFFER: Final = 8 * POLL_RECORDS
@@ -25,7 +25,7 @@ NEVER_S: Final = 1e8
 
 
 class DirectConsumer(driver.Consumer):
-    """Faust's consumer, with two of its ways changed.
+    """Faust's consumer, with three of its ways changed.
 
     It delivers a message by calling, not by a task each for the delivery and for its interruption: Faust makes
     four tasks a message so that a rebalance can interrupt a delivery that waits. Here a delivery can only wait
@@ -33,7 +33,23 @@ class DirectConsumer(driver.Consumer):
 
     It never counts a message among the offsets that hold none, such as the markers of transactions: Faust counts
     the first message behind such a gap, so that its offset may be committed before anybody worked on it.
+
+    Where a stream's buffer fills it fetches no more of the whole topic. Faust stops the partition of the message that
+    came last, and the others may fill what room is left: then nothing is fetched any more, of no topic.
     """
+
+    def on_buffer_full(self, tp: Any) -> None:
+        """Fetch no more of a topic whose reader does not keep up, or stands still."""
+        for one in self._of_topic(tp):
+            super().on_buffer_full(one)
+
+    def on_buffer_drop(self, tp: Any) -> None:
+        """Fetch of it again."""
+        for one in self._of_topic(tp):
+            super().on_buffer_drop(one)
+
+    def _of_topic(self, tp: Any) -> list[Any]:
+        return [one for one in self.assignment() if one.topic == tp.topic]
 
     async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:
         """Take note of offsets without a message; ``offset_to`` is the message that arrived behind them."""
@@ -67,6 +83,15 @@ class Bytes(faust.Schema[Any, Any]):
         return message.value
 
 
+class StreamQueue(ThrowableQueue[Any]):
+    """A stream's buffer, which forgets with its content that it was full: a partition dealt anew may fill it again."""
+
+    def clear(self) -> None:
+        """Empty it, as a rebalance does."""
+        super().clear()
+        self._pending_pressure_drop_callbacks.clear()
+
+
 class MarketAnalysisApp(faust.App):
     """A Faust app that starts our services after its own and drains them before it stops."""
 
@@ -77,6 +102,12 @@ class MarketAnalysisApp(faust.App):
 
     def _new_transport(self) -> DirectTransport:
         return DirectTransport(self.conf.broker_consumer, self)
+
+    def FlowControlQueue(  # noqa: N802 - Faust's own
+        self, maxsize: int | None = None, *, clear_on_resume: bool = False
+    ) -> ThrowableQueue[Any]:
+        """Return the buffer of a stream."""
+        return StreamQueue(maxsize or 0, flow_control=self.flow_control, clear_on_resume=clear_on_resume)
 
     async def batches(self, stream: Any) -> AsyncIterator[list[Any]]:
         """Yield the events that have arrived, in order and unacknowledged; never wait to fill a batch.
@@ -179,6 +210,11 @@ def credentials(broker: Broker) -> CredentialsT | None:
 def request_topic(app: faust.App) -> Any:
     """Return the topic of requests, as bytes: the agent's use case reads them, so that nothing crashes it."""
     return _bytes_topic(app, REQUESTS.name, REQUESTS.partitions)
+
+
+def commands_topic(app: faust.App) -> Any:
+    """Return the topic of commands, as bytes."""
+    return _bytes_topic(app, COMMANDS.name, COMMANDS.partitions)
 
 
 def status_topic(app: faust.App) -> Any:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Final
-from uuid import UUID
 
 import structlog
 from mode import Service
@@ -22,7 +21,6 @@ POLL: Final = timedelta(seconds=1)
 BEAT_S: Final = 1.0
 GUARD_S: Final = 0.25
 LAST_CLAIM_S: Final = 5.0
-NOBODY: Final = UUID(int=0)
 
 log = structlog.get_logger(__name__)
 
@@ -93,7 +91,10 @@ class Heart(Service):
 
 
 class Takeover(Service):
-    """Returns jobs of workers that fell silent, but never until one lease after the database came back."""
+    """Ends what waited past its deadline, and returns jobs of workers that fell silent.
+
+    The latter never until one lease after the database came back.
+    """
 
     def __init__(
         self,
@@ -132,8 +133,8 @@ class Takeover(Service):
         return self._monotonic() - asked < self._lease / 4
 
     async def _look(self, *, rested: bool) -> None:
+        self._metrics.all_failed(await self._jobs.expire(), FailureReason.DEADLINE_PASSED)
         if not rested:
-            await self._jobs.get(NOBODY)  # only to see that the database answers
             return
         taken = await self._jobs.take_over(max_crashes=self._max_crashes)
         if taken.returned or taken.given_up:

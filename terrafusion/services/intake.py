@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from mode import Service
 
 from models.records import IncomingRecord
+from terrafusion.errors import Unavailable
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.retrying import until_available
 from terrafusion.usecases.room import Room
 
 MOST_AT_ONCE: Final = 500
 MOST_WAITING: Final = 2000
+LOOK_EVERY_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,14 @@ class Intake(Service):
                 batch.append(self._queue.get_nowait())
             await until_available(self._room.take, len(batch))
             await self.take(batch)
+
+    @Service.task
+    async def _watch(self) -> None:
+        """Learn what is paused, so that the worker knows and tells it also while nothing arrives."""
+        while not self.should_stop:
+            with suppress(Unavailable):
+                await self._room.look()
+            await self.sleep(LOOK_EVERY_S)
 
     async def take(self, batch: Sequence[Arrival]) -> None:
         """Accept a batch and acknowledge it, in offset order, after the commit."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
@@ -19,7 +19,6 @@ from terrafusion.analysis.registry import Catalogue
 from terrafusion.errors import (
     Conflict,
     InvalidRequest,
-    MalformedMessage,
     Rejected,
     UnknownAnalysisType,
     UnknownCounty,
@@ -28,9 +27,8 @@ from terrafusion.errors import (
 from terrafusion.metrics import Metrics
 from terrafusion.ports import Accepted, JobStore, Offer
 from terrafusion.usecases.counties import KnownCounties
+from terrafusion.usecases.refusing import LONGEST_REASON, letter_of
 from topics.requests import Envelope, decode, derived_id, salvage
-
-LONGEST_REASON: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +111,11 @@ class Accept:
             try:
                 job = self._checked(envelope)
                 conflict = Conflict(f"job_id {job.job_id} stands for another request already", field="job_id")
-                return Offer(replace(job, origin=_origin(record)), _letter(record, conflict, job.job_id))
+                return Offer(replace(job, origin=_origin(record)), letter_of(record, conflict, job.job_id))
             except Rejected as error:
                 return _born_failed(record, envelope, error)
         readable = salvage(record)
-        return _letter(record, envelope) if readable is None else _born_failed(record, readable, envelope)
+        return letter_of(record, envelope) if readable is None else _born_failed(record, readable, envelope)
 
     def _checked(self, envelope: Envelope) -> NewJob:
         request = envelope.request
@@ -134,7 +132,7 @@ class Accept:
             self._count(await self._jobs.accept(offers, letters), offers, letters)
         except UnstorableData as error:
             if len(items) == 1:
-                await self._jobs.accept([], [_letter(items[0].record, error)])
+                await self._jobs.accept([], [letter_of(items[0].record, error)])
                 return
             middle = len(items) // 2
             await self._write(items[:middle])
@@ -188,7 +186,7 @@ def _born_failed(record: IncomingRecord, envelope: Envelope, error: Rejected) ->
         failure_reason=_reason(error),
         message=str(error)[:LONGEST_REASON],
     )
-    return Offer(failed, letter=_letter(record, error, envelope.job_id))
+    return Offer(failed, letter=letter_of(record, error, envelope.job_id))
 
 
 def _reason(error: Rejected) -> FailureReason:
@@ -199,25 +197,3 @@ def _reason(error: Rejected) -> FailureReason:
 
 def _origin(record: IncomingRecord) -> Origin:
     return Origin(record.topic, record.partition, record.offset)
-
-
-def _letter(record: IncomingRecord, error: Exception, job_id: UUID | None = None) -> DeadLetter:
-    return DeadLetter(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        timestamp=record.timestamp,
-        job_id=job_id,
-        key=record.key,
-        value=record.value,
-        headers=record.headers,
-        stage=_stage(error),
-        error_class=type(error).__name__,
-        error_message=str(error)[:LONGEST_REASON],
-    )
-
-
-def _stage(error: Exception) -> Stage:
-    if isinstance(error, MalformedMessage):
-        return Stage.DECODE
-    return Stage.ACCEPT if isinstance(error, Conflict | UnstorableData) else Stage.VALIDATE

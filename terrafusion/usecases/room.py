@@ -1,4 +1,4 @@
-"""The safety valve of the intake: how many jobs may wait."""
+"""The valve of the intake: shut by somebody's order, or where too many jobs wait."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 
 from models.jobs import JobStatus
 from terrafusion.ports import JobStore
+from terrafusion.usecases.pauses import KnownPauses
 
 COUNT_EVERY_S: Final = 10.0
 AGAIN_AFTER_S: Final = 1.0
@@ -16,18 +17,31 @@ AGAIN_AFTER_S: Final = 1.0
 class Room:
     """Counts waiting jobs now and then, and in between what this worker lets in."""
 
-    def __init__(self, jobs: JobStore, max_pending: int, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, jobs: JobStore, max_pending: int, *, pauses: KnownPauses, monotonic: Callable[[], float]
+    ) -> None:
         self._jobs = jobs
         self._max_pending = max_pending
+        self._pauses = pauses
         self._monotonic = monotonic
         self._left = 0
         self._count_at = 0.0
 
     async def take(self, requests: int) -> None:
-        """Return once there is room for so many more. Raises Unavailable."""
-        while self._left < requests or self._monotonic() >= self._count_at:
+        """Return once so many more are let in. Raises Unavailable."""
+        while not await self._is_open(requests):  # noqa: ASYNC110 - what opens it is done by others, elsewhere
+            await asyncio.sleep(AGAIN_AFTER_S)
+        self._left -= requests
+
+    async def look(self) -> None:
+        """Learn what is paused, also while nothing arrives. Raises Unavailable."""
+        await self._pauses.look()
+
+    async def _is_open(self, requests: int) -> bool:
+        await self._pauses.look()
+        if self._pauses.intake:
+            return False
+        if self._left < requests or self._monotonic() >= self._count_at:
             self._left = self._max_pending - (await self._jobs.counts())[JobStatus.PENDING]
             self._count_at = self._monotonic() + COUNT_EVERY_S
-            if self._left < requests:
-                await asyncio.sleep(AGAIN_AFTER_S)
-        self._left -= requests
+        return self._left >= requests

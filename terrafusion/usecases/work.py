@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -257,8 +257,15 @@ class Workbench:
         for beat in beats:
             if beat.job_id in self._held and beat.job_id not in lost:
                 self._held[beat.job_id].leased_at = now
-        self._lose(job_id for job_id in lost if job_id in self._held and not self._held[job_id].ended)
+        await self._part_with([job_id for job_id in lost if job_id in self._held and not self._held[job_id].ended])
         self.relay_bell.ring()
+
+    async def _part_with(self, ids: Sequence[UUID]) -> None:
+        """Stop what is not this worker's any more; what was cancelled is no loss."""
+        if ids:
+            cancelled = await self.leases.cancelled(ids)
+            self._drop(cancelled)
+            self._lose([job_id for job_id in ids if job_id in self._held])
 
     def guard(self) -> None:
         """Stop, by this worker's own clock, what it could not renew in time; the next beat hands it back."""
@@ -275,12 +282,18 @@ class Workbench:
             self._given_up = {i: attempt for i, attempt in self._given_up.items() if given_up.get(i) != attempt}
             self.relay_bell.ring()
 
-    def _lose(self, ids: Iterable[UUID]) -> None:
-        for job_id in list(ids):
-            held = self._held.pop(job_id)
+    def _lose(self, ids: Collection[UUID]) -> None:
+        for job_id in ids:
             self.metrics.lease_losses.inc()
-            log.warning("job is no longer this worker's", job_id=str(job_id), attempt=held.claim.attempt)
-            if held.attempt:
+            attempt = self._held[job_id].claim.attempt
+            log.warning("job is no longer this worker's", job_id=str(job_id), attempt=attempt)
+        self._drop(ids)
+
+    def _drop(self, ids: Collection[UUID]) -> None:
+        """Let go of jobs and stop their children; what shared a child with them begins again in another."""
+        for job_id in ids:
+            held = self._held.pop(job_id, None)
+            if held and held.attempt:
                 held.attempt.cancel()
         self._forget([])
 

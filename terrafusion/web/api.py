@@ -28,21 +28,19 @@ class Api:
     async def run(self, request: Request) -> Response:
         """Accept a request: 202 and the job."""
         read_query(request, NoQuery)
+        await self._deps.pauses.admit()
         job = await self._deps.submit(
             read_request(read_json(await request.read())),
             idempotency_key=read_header(request, "Idempotency-Key"),
             traceparent=read_traceparent(request.headers),
             requested_by=read_header(request, "X-Requested-By"),
         )
-        response = json_response(job_body(job, self._deps.now()), status=202)
-        response.headers["Location"] = f"{PREFIX}/status/{job.job_id}"
-        return response
+        return await accepted(self._deps, job)
 
     async def status(self, request: Request) -> Response:
         """Answer how a job stands."""
         read_query(request, NoQuery)
-        job = await find_job(self._deps, read_job_id(request))
-        return json_response(job_body(job, self._deps.now()))
+        return json_response(await told(self._deps, await find_job(self._deps, read_job_id(request))))
 
     async def results(self, request: Request) -> Response:
         """Answer how a job stands and, once it is COMPLETED, what it found."""
@@ -53,7 +51,7 @@ class Api:
         """Answer a page of jobs, newest first."""
         query = read_query(request, ListQuery)
         page = await self._deps.store.page(query.wanted, after=query.after, limit=query.limit)
-        return json_response(page_body(page, self._deps.now()))
+        return json_response(page_body(page, await self._deps.waiting.reasons(page.jobs)))
 
     async def types(self, request: Request) -> Response:
         """Answer the catalogue of analyses."""
@@ -67,9 +65,21 @@ class Api:
         return json_response({"counties": [county_body(version) for version in versions]})
 
 
+async def told(deps: WebDeps, job: Job) -> dict[str, Any]:
+    """Tell a job, and why it waits."""
+    return job_body(job, await deps.waiting.reasons([job]))
+
+
+async def accepted(deps: WebDeps, job: Job) -> Response:
+    """Answer with a job that was just accepted: 202, and where to look for it."""
+    response = json_response(await told(deps, job), status=202)
+    response.headers["Location"] = f"{PREFIX}/status/{job.job_id}"
+    return response
+
+
 async def results_body(deps: WebDeps, job: Job) -> dict[str, Any]:
     """Tell a job with its document; raises Unavailable where it has one that cannot be read."""
-    return job_body(job, deps.now()) | {"result": await read_document(deps, job)}
+    return await told(deps, job) | {"result": await read_document(deps, job)}
 
 
 async def read_document(deps: WebDeps, job: Job) -> dict[str, Any] | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Final
 
-from models.jobs import Job, JobStatus
+from models.jobs import Job
 from models.messages import JobStatusChanged
+from models.pauses import Pause, Scope
 from terrafusion.analysis.api import Analysis
 from terrafusion.ports import DataVersion, Page
+from terrafusion.usecases.waiting import Reasons
 from terrafusion.web.query import write_cursor
 
 JOB_FIELDS: Final = (
@@ -38,22 +39,27 @@ JOB_FIELDS: Final = (
 """The order in which a job is told: first what the platform's clients have always read."""
 
 
-def job_body(job: Job, now: datetime) -> dict[str, Any]:
-    """Tell a job as JSON."""
-    return {name: getattr(job, name) for name in JOB_FIELDS} | {"waiting_for": waiting_for(job, now)}
+def job_body(job: Job, reasons: Reasons) -> dict[str, Any]:
+    """Tell a job as JSON, and why it waits."""
+    return {name: getattr(job, name) for name in JOB_FIELDS} | {"waiting_for": reasons.of(job)}
 
 
-def waiting_for(job: Job, now: datetime) -> str | None:
-    """Say why a job waits: for its time to come, or for a free slot; None where it does not wait."""
-    if job.status is not JobStatus.PENDING:
-        return None
-    return "run_after" if job.run_after is not None and job.run_after > now else "slots"
-
-
-def page_body(page: Page, now: datetime) -> dict[str, Any]:
+def page_body(page: Page, reasons: Reasons) -> dict[str, Any]:
     """Tell a page of jobs and where the next one begins."""
     cursor = write_cursor(page.next_after) if page.next_after else None
-    return {"jobs": [job_body(job, now) for job in page.jobs], "next_cursor": cursor}
+    return {"jobs": [job_body(job, reasons) for job in page.jobs], "next_cursor": cursor}
+
+
+def pause_body(pause: Pause) -> dict[str, Any]:
+    """Tell what stands still, since when, by whose order and why."""
+    return {
+        "scope": pause.scope,
+        "county_id": pause.name if pause.scope is Scope.COUNTY else None,
+        "analysis_type": pause.name if pause.scope is Scope.TYPE else None,
+        "reason": pause.reason,
+        "requested_by": pause.requested_by,
+        "created_at": pause.created_at,
+    }
 
 
 def summary_document(job: Job) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from models.jobs import Job
 from models.messages import AnalysisRequest
 from terrafusion.analysis.registry import Catalogue
 from terrafusion.ports import Counties, Documents, Health, JobStore, LiveJobs
+from terrafusion.usecases.commands import Commands
+from terrafusion.usecases.pauses import KnownPauses
+from terrafusion.usecases.waiting import Waiting
 
 
 class Submit(Protocol):
@@ -47,6 +50,9 @@ class WebDeps:
     documents: Documents
     catalogue: Catalogue
     submit: Submit
+    commands: Commands
+    pauses: KnownPauses
+    waiting: Waiting
     health: Health
     registry: CollectorRegistry
     now: Callable[[], datetime] = utc_now

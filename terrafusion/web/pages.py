@@ -7,7 +7,7 @@ from aiohttp.web import Request, Response
 from models.jobs import TERMINAL, JobStatus
 from terrafusion.web.answers import html, json_response, wants_json
 from terrafusion.web.api import PREFIX, read_document, results_body
-from terrafusion.web.bodies import page_body, waiting_for
+from terrafusion.web.bodies import page_body
 from terrafusion.web.deps import WebDeps
 from terrafusion.web.findings import findings
 from terrafusion.web.listing import chips, job_link, list_link, tiles
@@ -29,7 +29,7 @@ class Pages:
         query, now = read_query(request, ListPageQuery), self._deps.now()
         page = await self._deps.store.page(query.wanted, after=query.after, limit=query.limit)
         if wants_json(request):
-            return json_response(page_body(page, now))
+            return json_response(page_body(page, await self._deps.waiting.reasons(page.jobs)))
         counts = await self._deps.store.counts()
         older = write_cursor(page.next_after) if page.next_after else None
         moving = query.cursor is None and any(counts[state] for state in set(JobStatus) - TERMINAL)
@@ -65,7 +65,8 @@ class Pages:
             "job.html",
             now=now,
             job=job,
-            waiting_for=waiting_for(job, now),
+            waiting_for=(await self._deps.waiting.reasons([job])).of(job),
+            ended=job.status in TERMINAL,
             steps=timeline(job, now),
             parameters=indented(job.parameters or {}),
             found=document and findings(document, query.group, f"/jobs/{job.job_id}"),

@@ -11,6 +11,7 @@ from faust.web import View
 from faust.web.drivers.aiohttp import Web
 
 from terrafusion.web.api import PREFIX, Api
+from terrafusion.web.commands import Commanding
 from terrafusion.web.deps import WebDeps
 from terrafusion.web.middleware import STATIC, Handler, add_headers, answered
 from terrafusion.web.pages import Pages
@@ -32,7 +33,7 @@ def register(app: faust.App, deps: WebDeps) -> None:
 
 
 def _routes(deps: WebDeps, streams: Streams) -> Mapping[str, tuple[str, Handler]]:
-    api, probes, pages = Api(deps), Probes(deps), Pages(deps)
+    api, commands, probes, pages = Api(deps), Commanding(deps), Probes(deps), Pages(deps)
     return {
         "/": ("get", pages.jobs),
         "/jobs/{job_id:[^/]+}": ("get", pages.job),
@@ -40,6 +41,11 @@ def _routes(deps: WebDeps, streams: Streams) -> Mapping[str, tuple[str, Handler]
         f"{PREFIX}/status/{{job_id:[^/]+}}": ("get", api.status),
         f"{PREFIX}/results/{{job_id:[^/]+}}": ("get", api.results),
         f"{PREFIX}/list": ("get", api.list),
+        f"{PREFIX}/cancel/{{job_id:[^/]+}}": ("post", commands.cancel),
+        f"{PREFIX}/retry/{{job_id:[^/]+}}": ("post", commands.retry),
+        f"{PREFIX}/pause": ("post", commands.pause),
+        f"{PREFIX}/resume": ("post", commands.resume),
+        f"{PREFIX}/pauses": ("get", commands.pauses),
         f"{PREFIX}/types": ("get", api.types),
         f"{PREFIX}/counties": ("get", api.counties),
         f"{PREFIX}/health": ("get", probes.readyz),

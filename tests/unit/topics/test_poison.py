@@ -86,7 +86,7 @@ def test_what_is_no_usable_json(value):
 
 
 def test_null_is_said_to_be_null():
-    assert str(refusal(record(None))) == "the value is null; a request has one"
+    assert str(refusal(record(None))) == "the value is null; a message has one"
 
 
 def test_over_a_megabyte_is_told_the_limit():

@@ -20,10 +20,17 @@ from models.jobs import FailureReason, Finish, Job, JobStatus, NewJob, Origin
 from models.messages import AnalysisRequest, JobStatusChanged
 from terrafusion.adapters.memory.counties import MemoryCounties
 from terrafusion.adapters.memory.jobs import MemoryJobStore
+from terrafusion.adapters.memory.pauses import MemoryPauses
 from terrafusion.analysis.api import Analysis, Answer
 from terrafusion.analysis.registry import Catalogue
 from terrafusion.errors import Conflict, Unavailable
+from terrafusion.metrics import Metrics
 from terrafusion.ports import Check, DataVersion, Offer
+from terrafusion.usecases.accept import Accept
+from terrafusion.usecases.commands import Commands
+from terrafusion.usecases.counties import KnownCounties
+from terrafusion.usecases.pauses import KnownPauses
+from terrafusion.usecases.waiting import Waiting
 from terrafusion.web import WebDeps, application_options, register
 from terrafusion.web.bodies import event_of
 
@@ -57,6 +64,9 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.now
+
+    def seconds(self) -> float:
+        return (self.now - NOW).total_seconds()
 
     def tick(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
@@ -197,9 +207,26 @@ class World:
     submit: Submit
     counties: MemoryCounties
     registry: CollectorRegistry
+    pauses: MemoryPauses
+    limit: int | None = None
+    """How many jobs of a county may run."""
 
     def deps(self) -> WebDeps:
+        metrics = Metrics(CollectorRegistry(), CATALOGUE.names)
+        known = KnownCounties(self.counties, metrics)
+        pauses = KnownPauses(self.pauses, metrics, self.clock.seconds)
+        shared: dict[str, Any] = {"jobs": self.store, "counties": known, "catalogue": CATALOGUE, "metrics": metrics}
+        accept = Accept(**shared, on_accepted=lambda: None)
         return WebDeps(
+            commands=Commands(**shared, accept=accept, pauses=pauses, on_moved=lambda: None),
+            pauses=pauses,
+            waiting=Waiting(
+                jobs=self.store,
+                pauses=pauses,
+                max_running_per_county=self.limit,
+                now=self.clock,
+                monotonic=self.clock.seconds,
+            ),
             store=self.store,
             counties=self.counties,
             live=self.live,
@@ -276,10 +303,11 @@ def world() -> World:
         created_at=NOW,
     )
     counties = MemoryCounties([version])
-    store = Store(clock=clock, counties=counties)
+    pauses = MemoryPauses(clock=clock)
+    store = Store(clock=clock, counties=counties, pauses=pauses)
     registry = CollectorRegistry()
     Counter("jobs_seen", "Jobs seen", registry=registry).inc(3)
-    return World(clock, store, Live(), Documents(), Health(), Submit(store), counties, registry)
+    return World(clock, store, Live(), Documents(), Health(), Submit(store), counties, registry, pauses)
 
 
 @pytest.fixture

@@ -1,0 +1,45 @@
+"""Records of a topic handed over as they came, with what acknowledges each: what requests and commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from models.records import IncomingRecord
+
+Put = Callable[[IncomingRecord, Callable[[], None]], Awaitable[None]]
+
+
+def hand_over(app: Any, topic: Any, put: Put, *, name: str) -> None:
+    """Turn records of a topic into calls of ``put``, in order, by an agent of that name."""
+
+    async def deliver(stream: Any) -> None:
+        async for batch in app.batches(stream):
+            for event in batch:
+                await put(_record(event), _acknowledgement(app, event))
+
+    app.agent(topic, name=name)(deliver)
+
+
+def _record(event: Any) -> IncomingRecord:
+    message = event.message
+    return IncomingRecord(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        timestamp=datetime.fromtimestamp(message.timestamp, UTC),
+        key=message.key,
+        value=message.value,
+        headers=tuple(message.headers or ()),
+    )
+
+
+def _acknowledgement(app: Any, event: Any) -> Callable[[], None]:
+    """Acknowledge only while the partition is dealt as it was: an old generation's offset is not ours to move."""
+
+    def acknowledge() -> None:
+        if event.message.generation_id == app.consumer_generation_id:
+            event.ack()
+
+    return acknowledge

@@ -1,0 +1,87 @@
+"""Commands in the order they came: each carried out once, acknowledged in the order of its partition."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+
+from mode import Service
+
+from terrafusion.services.intake import Arrival
+from terrafusion.usecases.commands import Commands
+from terrafusion.usecases.retrying import until_available
+
+PATIENCE_S: Final = 10.0
+"""How long a cancel waits for the request of its job."""
+AGAIN_S: Final = 0.5
+MOST_PATIENT: Final = 100
+"""So many wait; the oldest of more is given up before its time."""
+MOST_WAITING: Final = 1000
+
+
+@dataclass(slots=True)
+class _Turn:
+    """A command that was begun, and until when it may wait."""
+
+    arrival: Arrival
+    until: float
+    done: bool = False
+
+
+class Orders(Service):
+    """Carries out commands one by one; one that has to wait holds up no other, only the acknowledgement of those behind it."""
+
+    def __init__(self, commands: Commands, *, monotonic: Callable[[], float]) -> None:
+        super().__init__()
+        self._commands = commands
+        self._monotonic = monotonic
+        self._queue: asyncio.Queue[Arrival] = asyncio.Queue(MOST_WAITING)
+        self._turns: dict[int, deque[_Turn]] = {}
+        self._again_at = 0.0
+
+    async def put(self, arrival: Arrival) -> None:
+        """Hand over a command; waits while too many wait already."""
+        await self._queue.put(arrival)
+
+    @Service.task
+    async def _run(self) -> None:
+        while not self.should_stop:
+            arrival = await self._next()
+            if arrival:
+                await self.take(arrival)
+            if self._monotonic() >= self._again_at:
+                await self.again()
+
+    async def _next(self) -> Arrival | None:
+        try:
+            async with asyncio.timeout(AGAIN_S):
+                return await self._queue.get()
+        except TimeoutError:
+            return None
+
+    async def take(self, arrival: Arrival) -> None:
+        """Begin a command."""
+        turn = _Turn(arrival, self._monotonic() + PATIENCE_S)
+        self._turns.setdefault(arrival.record.partition, deque()).append(turn)
+        await self._try(turn, patient=True)
+
+    async def again(self) -> None:
+        """Try those that wait once more; for the last time where their time is up or too many wait."""
+        waiting = self._waiting()
+        for number, turn in enumerate(waiting):
+            in_time = self._monotonic() < turn.until and len(waiting) - number <= MOST_PATIENT
+            await self._try(turn, patient=in_time)
+        self._again_at = self._monotonic() + AGAIN_S
+
+    def _waiting(self) -> Sequence[_Turn]:
+        return sorted((t for t in chain(*self._turns.values()) if not t.done), key=lambda turn: turn.until)
+
+    async def _try(self, turn: _Turn, *, patient: bool) -> None:
+        turn.done = await until_available(self._commands.take, turn.arrival.record, patient=patient)
+        begun = self._turns[turn.arrival.record.partition]
+        while begun and begun[0].done:
+            begun.popleft().arrival.acknowledge()

@@ -1,0 +1,204 @@
+"""What people order: cancel, retry, pause and resume, over the commands topic and over HTTP by the same rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+from uuid import UUID
+
+from models.jobs import TERMINAL, FailureReason, Job, JobStatus
+from models.messages import AnalysisRequest, Command, Verb
+from models.pauses import Pause, Scope
+from models.records import IncomingRecord
+from terrafusion.analysis.registry import Catalogue
+from terrafusion.errors import Conflict, InvalidRequest, NotFound, Rejected, UnstorableData
+from terrafusion.metrics import Metrics
+from terrafusion.ports import JobStore
+from terrafusion.usecases.accept import Accept
+from terrafusion.usecases.counties import KnownCounties
+from terrafusion.usecases.pauses import KnownPauses, because
+from terrafusion.usecases.refusing import letter_of
+from topics.commands import Order, decode
+from topics.requests import derived_id
+
+UNREADABLE: Final = "unreadable"
+"""Counted in place of a verb."""
+
+
+class Commands:
+    """Carries out what is ordered. Each method raises the Rejected family, and Unavailable."""
+
+    def __init__(
+        self,
+        *,
+        jobs: JobStore,
+        accept: Accept,
+        pauses: KnownPauses,
+        counties: KnownCounties,
+        catalogue: Catalogue,
+        metrics: Metrics,
+        on_moved: Callable[[], None],
+    ) -> None:
+        self._jobs = jobs
+        self._accept = accept
+        self._pauses = pauses
+        self._counties = counties
+        self._catalogue = catalogue
+        self._metrics = metrics
+        self._on_moved = on_moved
+
+    async def cancel(self, job_id: UUID, *, reason: str | None = None, requested_by: str | None = None) -> Job:
+        """End a job that waits or runs, at once, and return it; raises Conflict for one that has ended."""
+        job, moved = await self._end(job_id, f"Cancelled{because(requested_by, reason)}")
+        if not moved:
+            raise _has_ended(job)
+        self._count(Verb.CANCEL, "done")
+        return job
+
+    async def retry(
+        self, job_id: UUID, *, key: str | None = None, traceparent: str | None = None, requested_by: str | None = None
+    ) -> Job:
+        """Ask again what a job was asked, on the records as they are now, and return the new job.
+
+        The same ``key`` makes the same new job. Raises Conflict while the job has not ended.
+        """
+        old = await self._job(job_id)
+        request = _asked_again(old)
+        new = await self._accept.submit(
+            request,
+            named=derived_id("retry", str(job_id), key) if key else None,
+            traceparent=traceparent,
+            requested_by=requested_by,
+            retry_of=job_id,
+        )
+        self._count(Verb.RETRY, "done")
+        return new
+
+    async def pause(self, command: Command) -> Pause:
+        """Have what a command names stand still, and return how it does; what stood still already is left as it is."""
+        scope, names = await self._named(command)
+        pauses = [
+            await self._pauses.pause(scope, name, reason=command.reason, requested_by=command.requested_by)
+            for name in names
+        ]
+        self._count(Verb.PAUSE, "done")
+        return pauses[0]
+
+    async def resume(self, command: Command) -> bool:
+        """Let what a command names go on; says whether it was paused."""
+        scope, names = await self._named(command)
+        was_paused = [await self._pauses.resume(scope, name) for name in names]
+        self._count(Verb.RESUME, "done" if any(was_paused) else "unchanged")
+        self._on_moved()
+        return any(was_paused)
+
+    async def execute(self, command: Command, *, key: str, traceparent: str | None = None) -> Job | None:
+        """Carry out a command so that doing it again under the same ``key`` changes nothing.
+
+        Returns the job that it ended or made; None where it was about no job.
+        """
+        if command.job_id is None:
+            await (self.pause(command) if command.command is Verb.PAUSE else self.resume(command))
+            return None
+        if command.command is Verb.CANCEL:
+            return await self._cancel_once(command.job_id, command)
+        who = command.requested_by
+        return await self.retry(command.job_id, key=key, traceparent=traceparent, requested_by=who)
+
+    async def take(self, record: IncomingRecord, *, patient: bool) -> bool:
+        """Carry out a record of the commands topic, or keep it as a dead letter; says whether it is done with.
+
+        While one is ``patient``, a cancel for a job that nobody knows is not: its request may be on its way.
+        """
+        order = _read(record)
+        try:
+            if isinstance(order, Rejected):
+                raise order
+            await self.execute(order.command, key=str(order.identity), traceparent=order.traceparent)
+        except (Rejected, UnstorableData) as error:
+            if patient and isinstance(order, Order) and _may_come(order.command, error):
+                return False
+            await self._refuse(record, order, error)
+        return True
+
+    async def _cancel_once(self, job_id: UUID, command: Command) -> Job:
+        job, moved = await self._end(job_id, f"Cancelled{because(command.requested_by, command.reason)}")
+        if not moved and job.status is not JobStatus.CANCELLED:
+            raise _has_ended(job)
+        self._count(Verb.CANCEL, "done" if moved else "unchanged")
+        return job
+
+    async def _end(self, job_id: UUID, message: str) -> tuple[Job, bool]:
+        """Cancel a job and say whether it moved; looks again where it came between two looks."""
+        while True:
+            moved = await self._jobs.cancel([job_id], message=message)
+            job = await self._job(job_id)
+            if moved or job.status in TERMINAL:
+                self._on_moved()
+                return job, bool(moved)
+
+    async def _job(self, job_id: UUID) -> Job:
+        job = await self._jobs.get(job_id)
+        if job is None:
+            raise NotFound(f"no job has the id {job_id}", field="job_id", value=str(job_id))
+        return job
+
+    async def _named(self, command: Command) -> tuple[Scope, Sequence[str]]:
+        """Say what a command pauses or resumes: of a type its aliases too, for jobs are kept under the name they came with."""
+        if command.county_id is not None:
+            await self._counties.look(frozenset({command.county_id}))
+            self._counties.check(command.county_id)
+            return Scope.COUNTY, [command.county_id]
+        if command.analysis_type is not None:
+            analysis = self._catalogue.get(command.analysis_type)
+            return Scope.TYPE, [analysis.name, *analysis.aliases]
+        return Scope.INTAKE, [""]
+
+    async def _refuse(self, record: IncomingRecord, order: Order | Rejected, error: Exception) -> None:
+        command = order.command if isinstance(order, Order) else None
+        letter = letter_of(record, error, command.job_id if command else None)
+        await self._jobs.accept([], [letter])
+        self._metrics.dead_letters.labels(letter.stage).inc()
+        self._count(command.command if command else UNREADABLE, "refused")
+        self._on_moved()
+
+    def _count(self, verb: str, outcome: str) -> None:
+        self._metrics.commands.labels(verb, outcome).inc()
+
+
+def _read(record: IncomingRecord) -> Order | Rejected:
+    try:
+        return decode(record)
+    except Rejected as error:
+        return error
+
+
+def _may_come(command: Command, error: Exception) -> bool:
+    return command.command is Verb.CANCEL and isinstance(error, NotFound)
+
+
+def _has_ended(job: Job) -> Conflict:
+    allowed = "a job that is PENDING or RUNNING"
+    return Conflict(
+        f"job {job.job_id} is {job.status}; what has ended cannot be cancelled",
+        field="job_id",
+        value=str(job.job_id),
+        allowed=allowed,
+    )
+
+
+def _asked_again(job: Job) -> AnalysisRequest:
+    """Make a job's request anew; raises Conflict while it has not ended, InvalidRequest where it never could be read whole."""
+    if job.status not in TERMINAL:
+        msg = f"job {job.job_id} is {job.status}; only what has ended can be retried"
+        raise Conflict(msg, field="job_id", value=str(job.job_id), allowed="a job that has ended")
+    if job.failure_reason is FailureReason.INVALID_PARAMETERS and not job.attempt:
+        msg = f"job {job.job_id} was refused as it was asked: {job.message}; a corrected request makes a new job"
+        raise InvalidRequest(msg, field="job_id", value=str(job.job_id), allowed="a job that was accepted")
+    return AnalysisRequest(
+        analysis_type=job.analysis_type,
+        county_id=job.county_id,
+        parameters=dict(job.parameters or {}),
+        priority=job.priority,
+        correlation_id=job.correlation_id,
+    )

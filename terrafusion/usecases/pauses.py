@@ -1,0 +1,70 @@
+"""What stands still by somebody's order, remembered so that nothing waits for a query to see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from models.pauses import Pause, Scope
+from terrafusion.errors import IntakePaused
+from terrafusion.metrics import Metrics
+from terrafusion.ports import Pauses
+
+KNOWN_FOR_S: Final = 1.0
+
+
+class KnownPauses:
+    """The pauses as this worker knows them: a second old at most, and at once those that were ordered here."""
+
+    def __init__(self, pauses: Pauses, metrics: Metrics, monotonic: Callable[[], float]) -> None:
+        self._pauses = pauses
+        self._metrics = metrics
+        self._monotonic = monotonic
+        self._known: Sequence[Pause] = ()
+        self._look_at = 0.0
+
+    async def look(self) -> Sequence[Pause]:
+        """Return what is paused, oldest first, asking the store once a second. Raises Unavailable."""
+        if self._monotonic() >= self._look_at:
+            self._known = await self._pauses.all()
+            self._look_at = self._monotonic() + KNOWN_FOR_S
+            for scope in Scope:
+                self._metrics.paused.labels(scope).set(len(self.names(scope)))
+        return self._known
+
+    async def pause(self, scope: Scope, name: str, *, reason: str | None, requested_by: str | None) -> Pause:
+        """Have something stand still, and know it."""
+        pause = await self._pauses.pause(scope, name, reason=reason, requested_by=requested_by)
+        await self._look_again()
+        return pause
+
+    async def resume(self, scope: Scope, name: str) -> bool:
+        """Let it go on, and know it; says whether it was paused."""
+        was_paused = await self._pauses.resume(scope, name)
+        await self._look_again()
+        return was_paused
+
+    async def _look_again(self) -> None:
+        self._look_at = 0.0
+        await self.look()
+
+    @property
+    def intake(self) -> Pause | None:
+        """The pause of the intake, as it was last known."""
+        return next((pause for pause in self._known if pause.scope is Scope.INTAKE), None)
+
+    def names(self, scope: Scope) -> frozenset[str]:
+        """Return what of a scope is paused, as it was last known."""
+        return frozenset(pause.name for pause in self._known if pause.scope is scope)
+
+    async def admit(self) -> None:
+        """Let a request in; raises IntakePaused, with the reason, where none is let in now, and Unavailable."""
+        await self.look()
+        if self.intake:
+            raise IntakePaused(f"The intake is paused{because(self.intake.requested_by, self.intake.reason)}.")
+
+
+def because(requested_by: str | None, reason: str | None) -> str:
+    """Say by whose order and why, as far as that was told, as the end of a sentence."""
+    by = f" by {requested_by}" if requested_by else ""
+    return f"{by}: {reason}" if reason else by

@@ -1,0 +1,36 @@
+"""The dead letter of a record that was refused, whichever topic it came on."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from models.dead_letters import DeadLetter, Stage
+from models.records import IncomingRecord
+from terrafusion.errors import Conflict, MalformedMessage, NotFound, UnstorableData
+
+LONGEST_REASON: Final = 1000
+
+
+def letter_of(record: IncomingRecord, error: Exception, job_id: UUID | None = None) -> DeadLetter:
+    """Keep a record as it came, with where it came from and why it was refused."""
+    return DeadLetter(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp=record.timestamp,
+        job_id=job_id,
+        key=record.key,
+        value=record.value,
+        headers=record.headers,
+        stage=_stage(error),
+        error_class=type(error).__name__,
+        error_message=str(error)[:LONGEST_REASON],
+    )
+
+
+def _stage(error: Exception) -> Stage:
+    """Name the step: what it is, what it says, or what stands against it here."""
+    if isinstance(error, MalformedMessage):
+        return Stage.DECODE
+    return Stage.ACCEPT if isinstance(error, Conflict | NotFound | UnstorableData) else Stage.VALIDATE
