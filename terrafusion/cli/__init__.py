@@ -10,7 +10,7 @@ import typer
 
 from terrafusion.cli.output import run, say
 
-COMMANDS: Final = ("dev", "demo", "parts", "data", "analyze", "jobs", "compare", "schema")
+COMMANDS: Final = ("dev", "demo", "parts", "data", "analyze", "jobs", "steering", "compare", "schema")
 """The files beside this one; each has ``add(app)``."""
 DISTRIBUTION: Final = "terrafusion-market-analysis"
 

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from typer._click.exceptions import NoArgsIsHelpError, UsageError
 
-from terrafusion.errors import Misconfigured, Rejected, TerraFusionError, Unavailable
+from terrafusion.errors import Conflict, Misconfigured, Rejected, TerraFusionError, Unavailable
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 
@@ -64,6 +64,8 @@ def exit_code(error: TerraFusionError) -> int:
     """Say an error as the process' exit code."""
     if isinstance(error, Unavailable):
         return AWAY
+    if isinstance(error, Conflict):
+        return FAILED
     return WRONG if isinstance(error, Rejected | Misconfigured) else FAILED
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, Final
@@ -13,7 +13,7 @@ import orjson
 from yarl import URL
 
 from models.messages import JobStatusChanged
-from terrafusion.errors import Misconfigured, Rejected, TerraFusionError, Unavailable
+from terrafusion.errors import Conflict, Misconfigured, Rejected, TerraFusionError, Unavailable
 from terrafusion.settings import Settings
 
 PREFIX: Final = "plugins/v1/market-analysis"
@@ -50,6 +50,18 @@ class View:
             body: dict[str, Any] = await response.json()
             return body
 
+    async def post(
+        self, *path: str, body: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Send a JSON body, or none, and return the JSON answer; raises Conflict for a move that cannot be made now."""
+        sent = b"" if body is None else orjson.dumps(body)
+        said = {"Content-Type": "application/json", **(headers or {})}
+        async with self._reached(ANSWER, *path, method="POST", data=sent, headers=said) as response:
+            if response.status >= HTTPStatus.BAD_REQUEST:
+                raise await _refusal(response)
+            answer: dict[str, Any] = await response.json()
+            return answer
+
     async def failing(self) -> Sequence[str]:
         """Return which of the worker's own checks fail; none where it is well."""
         async with self._reached(QUICK, "health") as response:
@@ -69,18 +81,21 @@ class View:
     async def _asked(
         self, patience: aiohttp.ClientTimeout, *path: str, **query: str
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        async with self._reached(patience, *path, **query) as response:
+        async with self._reached(patience, *path, params=query) as response:
             if response.status != HTTPStatus.OK:
                 raise await _refusal(response)
             yield response
 
     @asynccontextmanager
     async def _reached(
-        self, patience: aiohttp.ClientTimeout, *path: str, **query: str
+        self, patience: aiohttp.ClientTimeout, *path: str, method: str = "GET", **sent: Any
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         url = self.url.joinpath(PREFIX, *path)
         try:
-            async with aiohttp.ClientSession(timeout=patience) as session, session.get(url, params=query) as response:
+            async with (
+                aiohttp.ClientSession(timeout=patience) as session,
+                session.request(method, url, **sent) as response,
+            ):
                 yield response
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             msg = f"No worker answers at {self.url}: {error or type(error).__name__}"
@@ -93,7 +108,8 @@ async def _refusal(response: aiohttp.ClientResponse) -> TerraFusionError:
         return Unavailable(f"{response.url} is no address of a worker: HTTP {response.status}")
     problem = orjson.loads(await response.read())
     if response.status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Rejected(problem["detail"], field=problem.get("field"), value=problem.get("value"))
+        refused = Conflict if response.status == HTTPStatus.CONFLICT else Rejected
+        return refused(problem["detail"], field=problem.get("field"), value=problem.get("value"))
     if response.status == HTTPStatus.SERVICE_UNAVAILABLE:
         return Unavailable(problem["detail"])
     return TerraFusionError(problem["detail"])
