@@ -39,6 +39,7 @@ from terrafusion.adapters.objects import Objects, ResultDocuments
 from terrafusion.adapters.pool import PebblePool
 from terrafusion.adapters.postgres.counties import PostgresCounties
 from terrafusion.adapters.postgres.engine import make_engine
+from terrafusion.adapters.postgres.letters import PostgresDeadLetters
 from terrafusion.adapters.postgres.listening import listen
 from terrafusion.adapters.postgres.outbox import PostgresOutbox
 from terrafusion.adapters.postgres.pausing import PostgresPauses
@@ -55,6 +56,7 @@ from terrafusion.settings import Settings
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.counties import KnownCounties
+from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.pauses import KnownPauses
 from terrafusion.usecases.room import Room
 from terrafusion.usecases.waiting import Waiting
@@ -128,6 +130,7 @@ class _Assembly:
             ageing=timedelta(seconds=settings.ageing_seconds), max_running_per_county=settings.max_running_per_county
         )
         self.jobs = PostgresJobStore(self.work, sender=self.name, queue=self.rules)
+        self.letters = PostgresDeadLetters(self.work, sender=self.name)
         self.stored_counties = PostgresCounties(self.work)
         self.counties = KnownCounties(self.stored_counties, self.metrics)
         self.pauses = KnownPauses(PostgresPauses(self.work), self.metrics, time.monotonic)
@@ -227,6 +230,15 @@ class _Assembly:
                 ),
                 health=self.health,
                 registry=self.metrics.registry,
+                letters=self.letters,
+                office=DeadLetterOffice(
+                    letters=self.letters,
+                    jobs=self.jobs,
+                    submit=self.accept.submit,
+                    execute=self.commands.execute,
+                    metrics=self.metrics,
+                    on_told=self.relay_bell.ring,
+                ),
             ),
         )
 

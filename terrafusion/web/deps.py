@@ -12,8 +12,9 @@ from prometheus_client import CollectorRegistry
 from models.jobs import Job
 from models.messages import AnalysisRequest
 from terrafusion.analysis.registry import Catalogue
-from terrafusion.ports import Counties, Documents, Health, JobStore, LiveJobs
+from terrafusion.ports import Counties, DeadLetters, Documents, Health, JobStore, LiveJobs
 from terrafusion.usecases.commands import Commands
+from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.pauses import KnownPauses
 from terrafusion.usecases.waiting import Waiting
 
@@ -55,4 +56,6 @@ class WebDeps:
     waiting: Waiting
     health: Health
     registry: CollectorRegistry
+    letters: DeadLetters
+    office: DeadLetterOffice
     now: Callable[[], datetime] = utc_now

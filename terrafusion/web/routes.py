@@ -12,6 +12,7 @@ from faust.web.drivers.aiohttp import Web
 
 from terrafusion.web.api import PREFIX, Api
 from terrafusion.web.commands import Commanding
+from terrafusion.web.dead_letters import DeadLetterViews
 from terrafusion.web.deps import WebDeps
 from terrafusion.web.middleware import STATIC, Handler, add_headers, answered
 from terrafusion.web.pages import Pages
@@ -34,6 +35,7 @@ def register(app: faust.App, deps: WebDeps) -> None:
 
 def _routes(deps: WebDeps, streams: Streams) -> Mapping[str, tuple[str, Handler]]:
     api, commands, probes, pages = Api(deps), Commanding(deps), Probes(deps), Pages(deps)
+    letters = DeadLetterViews(deps)
     return {
         "/": ("get", pages.jobs),
         "/jobs/{job_id:[^/]+}": ("get", pages.job),
@@ -51,6 +53,14 @@ def _routes(deps: WebDeps, streams: Streams) -> Mapping[str, tuple[str, Handler]
         f"{PREFIX}/health": ("get", probes.readyz),
         f"{PREFIX}/events": ("get", streams.all),
         f"{PREFIX}/events/{{job_id:[^/]+}}": ("get", streams.one),
+        f"{PREFIX}/dead-letters": ("get", letters.list),
+        f"{PREFIX}/dead-letters/replay": ("post", letters.replay_many),
+        f"{PREFIX}/dead-letters/discard": ("post", letters.discard_many),
+        f"{PREFIX}/dead-letters/{{letter_id:[^/]+}}": ("get", letters.show),
+        f"{PREFIX}/dead-letters/{{letter_id:[^/]+}}/replay": ("post", letters.replay),
+        f"{PREFIX}/dead-letters/{{letter_id:[^/]+}}/discard": ("post", letters.discard),
+        "/dead-letters": ("get", letters.list_page),
+        "/dead-letters/{letter_id:[^/]+}": ("get", letters.show_page),
         "/livez": ("get", probes.livez),
         "/readyz": ("get", probes.readyz),
         "/metrics": ("get", probes.metrics),

@@ -29,6 +29,7 @@ from terrafusion.ports import Check, DataVersion, Offer
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.counties import KnownCounties
+from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.pauses import KnownPauses
 from terrafusion.usecases.waiting import Waiting
 from terrafusion.web import WebDeps, application_options, register
@@ -217,8 +218,18 @@ class World:
         pauses = KnownPauses(self.pauses, metrics, self.clock.seconds)
         shared: dict[str, Any] = {"jobs": self.store, "counties": known, "catalogue": CATALOGUE, "metrics": metrics}
         accept = Accept(**shared, on_accepted=lambda: None)
+        commands = Commands(**shared, accept=accept, pauses=pauses, on_moved=lambda: None)
         return WebDeps(
-            commands=Commands(**shared, accept=accept, pauses=pauses, on_moved=lambda: None),
+            letters=self.store.dead_letters,
+            office=DeadLetterOffice(
+                letters=self.store.dead_letters,
+                jobs=self.store,
+                submit=accept.submit,
+                execute=commands.execute,
+                metrics=metrics,
+                on_told=lambda: None,
+            ),
+            commands=commands,
             pauses=pauses,
             waiting=Waiting(
                 jobs=self.store,

@@ -1,0 +1,100 @@
+"""The pages of dead letters: the list, one letter, and what came of dealing with many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from models.dead_letters import KeptLetter, LetterEntry, LetterState, Stage
+from terrafusion.usecases.dead_letters import Bulk
+from terrafusion.web.api import PREFIX
+from terrafusion.web.letters import LettersQuery, content
+from terrafusion.web.listing import Chip
+from terrafusion.web.render import render
+from terrafusion.web.wording import label
+
+LIST: Final = "/dead-letters"
+API: Final = f"{PREFIX}/dead-letters"
+FILTERS: Final = ("topic", "error_class", "job_id", "since", "until")
+MOST_SHOWN: Final = 100_000
+"""Characters of a value; the JSON has all of it."""
+
+
+def letters_page(query: LettersQuery, entries: Sequence[LetterEntry], total: int, now: datetime) -> str:
+    """Render the list; ``entries`` holds one more than the page shows where there is a next one."""
+    shown = entries[: query.limit]
+    older = shown[-1].id if len(entries) > query.limit else None
+    states = [*map(str, LetterState), "all"]
+    return render(
+        "dead_letters.html",
+        now=now,
+        letters=shown,
+        total=total,
+        states=[(state, list_link(query, state=state), query.state == state) for state in states],
+        stages=[(str(stage), list_link(query, stage=str(stage)), query.stage is stage) for stage in Stage],
+        any_stage=query.stage and list_link(query, stage=None),
+        class_link=lambda name: list_link(query, error_class=name),
+        chips=[_chip(query, name) for name in FILTERS if getattr(query, name) is not None],
+        older=older and list_link(query, cursor=older),
+        newest=query.cursor and list_link(query, cursor=None),
+        at_once=_at_once(query) if query.state == "open" and total else None,
+    )
+
+
+def letter_page(letter: KeptLetter, now: datetime) -> str:
+    """Render one letter."""
+    value = _shown(letter.value)
+    return render(
+        "dead_letter.html",
+        now=now,
+        letter=letter,
+        value=value,
+        key=_shown(letter.key),
+        headers=[(name, _shown(header)) for name, header in letter.headers],
+        draft=value["text"] if value["text"] and not value["cut"] else "",
+        can_correct=letter.stage is not Stage.PUBLISH,
+        is_open=letter.state is LetterState.OPEN,
+        api=f"{API}/{letter.id}",
+    )
+
+
+def bulk_page(bulk: Bulk, told: Mapping[str, Any]) -> str:
+    """Render what came of many letters."""
+    return render("dead_letters_done.html", outcomes=bulk.outcomes, told=told, list_link=LIST)
+
+
+def list_link(query: LettersQuery, **changes: Any) -> str:
+    """Return the address of the list with some of the query changed; other filters begin at the newest letter."""
+    kept = _given(query)
+    if "cursor" not in changes:
+        kept.pop("cursor", None)
+    wanted = {name: value for name, value in (kept | changes).items() if value is not None}
+    return f"{LIST}?{urlencode(wanted)}" if wanted else LIST
+
+
+def _given(query: LettersQuery) -> dict[str, Any]:
+    return query.model_dump(mode="json", exclude_defaults=True)
+
+
+def _chip(query: LettersQuery, name: str) -> Chip:
+    return Chip(label(name), str(_given(query)[name]), list_link(query, **{name: None}))
+
+
+def _at_once(query: LettersQuery) -> Mapping[str, str]:
+    """Return the addresses that deal with every letter of the list, on whichever page."""
+    filters = {name: value for name, value in _given(query).items() if name not in ("cursor", "limit")}
+    return {verb: f"{API}/{verb}?{urlencode(filters)}" for verb in ("replay", "discard")}
+
+
+def _shown(data: bytes | None) -> Mapping[str, Any]:
+    """Tell bytes for a page: text or base64, cut where it is long, and how many there are."""
+    told = content(data)
+    text, coded = told["text"], told["base64"]
+    return {
+        "text": text and text[:MOST_SHOWN],
+        "base64": coded and coded[:MOST_SHOWN],
+        "bytes": None if data is None else len(data),
+        "cut": len(text or coded or "") > MOST_SHOWN,
+    }
