@@ -20,7 +20,9 @@ COLUMNS: Final = ("group", "period", "sales_volume", "median_price", "median_ci_
 
 Sales = Annotated[Path, typer.Option("--sales", help="Parquet or CSV; repeated rows are all kept.")]
 CountyName = Annotated[str, typer.Option("--county", help="What to call the county.")]
-Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Write the result's files there.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", file_okay=False, help="Write the result's files there.")
+]
 
 
 def add(app: typer.Typer) -> None:
