@@ -22,6 +22,8 @@ def read(records: Records, parameters: TrendParameters) -> pl.DataFrame:
         columns |= {*CHARACTERISTICS, "zip_code", "property_type"}
     if parameters.fallback == "cascade":
         columns |= {"zip_code"}
+    if records.profile.sale_overrides:
+        columns |= {"sale_id"}
     sales = records.sales.select(sorted(columns)).collect()
     _refuse_unknown_groups(records, sales, parameters)
     _refuse_fine_periods(sales, parameters)

@@ -8,16 +8,17 @@ from typing import Any
 
 import orjson
 
-from terrafusion.analysis.api import CountyProfile
 from terrafusion.analysis.canonical import canonical
 from terrafusion.analysis.document import Rendered, render
+from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.registry import load_catalogue
 from terrafusion.cli.data import check_county, write_rejected
 from terrafusion.cli.parameters import read_parameters
 from terrafusion.cli.progress import working
 from terrafusion.errors import InvalidRequest
 from terrafusion.ingest.files import refuse
-from terrafusion.ingest.sales import SalesFile, read_sales
+from terrafusion.ingest.kinds import SALES
+from terrafusion.ingest.reading import RecordsFile, read_records
 from terrafusion.ingest.snapshot import encode, records
 from terrafusion.settings import Settings
 
@@ -40,7 +41,7 @@ def answer(question: Question, out: Path | None, settings: Settings) -> dict[str
     parameters = catalogue.check(analysis.name, read_parameters(question.parameters))
     with working(f"Reading {question.sales.name}") as tell:
         read = _read(question.sales)
-        at_hand = records(question.county, encode(read.sales, CountyProfile()), CountyProfile())
+        at_hand = records(question.county, {"sales": encode(read.records, SALES)}, CountyProfile())
         found = analysis.compute(at_hand, parameters, lambda done, doing: tell(f"{done:4.0%} {doing}"))
     rendered = render(found)
     location = None if out is None else _write(out, analysis.name, rendered)
@@ -55,10 +56,10 @@ def answer(question: Question, out: Path | None, settings: Settings) -> dict[str
     }
 
 
-def _read(path: Path) -> SalesFile:
-    read = read_sales(path)
+def _read(path: Path) -> RecordsFile:
+    read = read_records(path, SALES)
     told = write_rejected(path, read)
-    if read.sales.is_empty():
+    if read.records.is_empty():
         raise refuse(path, f"each of its {read.read:,} rows is rejected, see {told}", allowed="nothing is analysed")
     return read
 
@@ -82,7 +83,7 @@ def _replace(path: Path, data: bytes) -> Path:
     return staged.replace(path)
 
 
-def _reading(read: SalesFile) -> dict[str, Any]:
+def _reading(read: RecordsFile) -> dict[str, Any]:
     return {
         "read": read.read,
         "rejected": read.rejected.height,

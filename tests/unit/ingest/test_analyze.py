@@ -97,7 +97,7 @@ def test_wrong_usage_is_told_by_field(
 
 
 def test_a_file_without_a_good_row_has_no_answer(run: Run, file: Path) -> None:
-    file.write_text("parcel_number,sale_date,sale_price\nA,31.05.2014,1\n")
+    file.write_text("parcel_number,sale_date,sale_price\nA,31.05.14,1\n")
     result = run("trend_analysis", "--sales", file)
     assert isinstance(result.exception, InvalidRequest)
     assert "each of its 1 rows is rejected" in str(result.exception)
