@@ -21,7 +21,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from models.jobs import TERMINAL, TRANSITIONS, FailureReason, JobStatus
-from models.messages import AnalysisRequest, JobCompleted, JobStatusChanged
+from models.messages import AnalysisRequest, Command, JobCompleted, JobStatusChanged
 from terrafusion.metrics import Metrics
 from terrafusion.settings import Settings
 from topics.catalogue import TOPICS
@@ -171,6 +171,7 @@ BLOCKS: Final = {
     "request": lambda: _fields(AnalysisRequest),
     "status": lambda: _fields(JobStatusChanged),
     "completed": lambda: _fields(JobCompleted),
+    "command": lambda: _fields(Command),
     "settings": _settings,
     "platform_metrics": lambda: _metrics("market_analysis_"),
     "own_metrics": lambda: _metrics("terrafusion_"),
