@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from terrafusion import DISTRIBUTION
 from terrafusion.cli.output import run, say
 
 COMMANDS: Final = (
@@ -24,7 +25,6 @@ COMMANDS: Final = (
     "schema",
 )
 """The files beside this one; each has ``add(app)``."""
-DISTRIBUTION: Final = "terrafusion-market-analysis"
 
 
 def build() -> typer.Typer:
