@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from aiohttp.web import HTTPSeeOther, Request, Response
+from aiohttp.web import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.messages import Command, Name, Note, Verb
-from terrafusion.web.answers import json_response, wants_html
+from terrafusion.web.answers import json_response, see, wants_html
 from terrafusion.web.api import accepted, told
 from terrafusion.web.bodies import pause_body
 from terrafusion.web.deps import WebDeps
@@ -44,7 +44,7 @@ class Commanding:
         who = command.requested_by
         job = await self._deps.commands.cancel(job_id, reason=command.reason, requested_by=who)
         if wants_html(request):
-            raise HTTPSeeOther(job_link(job))
+            return see(job_link(job))
         return json_response(await told(self._deps, job))
 
     async def retry(self, request: Request) -> Response:
@@ -58,7 +58,7 @@ class Commanding:
             requested_by=command.requested_by,
         )
         if wants_html(request):
-            raise HTTPSeeOther(job_link(job))
+            return see(job_link(job))
         return await accepted(self._deps, job)
 
     async def pause(self, request: Request) -> Response:
