@@ -6,12 +6,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from terrafusion.analysis.parameters import Day, Names, Text, Year, ZipCodes
+from terrafusion.analysis.parameters import Day, Text, Year, Zip
+
+
+def _sorted_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(set(names)))
+
 
 Codes = Annotated[Mapping[Text, StrictBool], Field(max_length=10_000)]
+Names = Annotated[tuple[Text, ...], Field(max_length=10_000), AfterValidator(_sorted_once)]
+ZipCodes = Annotated[tuple[Zip, ...], Field(max_length=10_000), AfterValidator(_sorted_once)]
 
 
 class SaleOverride(BaseModel):

@@ -39,7 +39,7 @@ def faults_of(found: Given, values: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     frame = pl.DataFrame({"row": pl.int_range(found.rows.height, eager=True)} | broken).rechunk()
     first = pl.coalesce(*(pl.when(name).then(pl.lit(int(name))) for name in broken), pl.lit(None, pl.Int32))
     columns, reasons = [rule.column for rule in rules], [rule.reason for rule in rules]
-    return frame.select(rule=first).select(
+    return frame.with_columns(rule=first).select(
         column=pl.col("rule").replace_strict(range(len(rules)), columns, default=nothing, return_dtype=pl.String),
         reason=pl.col("rule").replace_strict(range(len(rules)), reasons, default=nothing, return_dtype=pl.String),
     )
