@@ -16,7 +16,8 @@ from terrafusion.refusals import SASL_PROTOCOLS, TLS_PROTOCOLS
 from terrafusion.settings import Settings
 from terrafusion.tls import client_context
 
-PATIENCE_S: Final = 5.0
+PATIENCE_S: Final = 3.0
+SILENT: Final = "it does not answer in time"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,11 @@ class Broker:
     async def trouble(self) -> str:
         """Say why a client could not connect: aiokafka tells that to its log alone, so the brokers are asked again."""
         asked = f"it answers, but not to what was asked; does this listener speak {self.protocol}?"
-        return await self._refusal() or asked
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await self._refusal() or asked
+        except TimeoutError:
+            return SILENT
 
     async def _refusal(self) -> str | None:
         refusal = None
@@ -102,7 +107,7 @@ class Broker:
             async with asyncio.timeout(PATIENCE_S):
                 connection = await create_conn(host, port, **self._connection)
         except TimeoutError:
-            return "it does not answer in time"
+            return SILENT
         except UnsupportedSaslMechanismError:
             return f"it does not take {self._connection['sasl_mechanism']}"
         except (KafkaConnectionError, ConnectionResetError):
