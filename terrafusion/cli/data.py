@@ -19,7 +19,7 @@ from terrafusion.adapters.postgres.engine import make_engine
 from terrafusion.adapters.postgres.loading import Loaded
 from terrafusion.adapters.postgres.loading import load as load_records
 from terrafusion.cli.configuration import database, read_settings
-from terrafusion.cli.output import Json, emit, stderr, stdout
+from terrafusion.cli.output import Json, emit, say, stderr, stdout
 from terrafusion.cli.progress import working
 from terrafusion.errors import InvalidRequest
 from terrafusion.ingest.cells import DateOrder
@@ -169,7 +169,7 @@ def _show(county: str, read: RecordsFile, loaded: Loaded, told: Path | None) -> 
         rows.add_row(f"{count:,}", f"  {reason}")
     stdout.print(rows)
     if told:
-        stdout.print(f"Rejected rows: {told}", highlight=False)
+        say(f"Rejected rows: {told}")
     for caution in read.warnings:
         stdout.print(caution.message, style="yellow", highlight=False)
     state = "new" if loaded.is_new_version else "unchanged"
