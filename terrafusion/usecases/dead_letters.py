@@ -11,14 +11,14 @@ import orjson
 import structlog
 
 from models.dead_letters import Handling, KeptLetter, LetterEntry, LetterState, Stage
-from models.jobs import Job, Origin
+from models.jobs import TERMINAL, Job, Origin
 from models.messages import AnalysisRequest, Command, Verb
 from models.records import Headers, IncomingRecord
 from terrafusion.errors import Conflict, InvalidRequest, NotFound, Rejected
 from terrafusion.metrics import Metrics
 from terrafusion.ports import DeadLetters, JobStore, LetterFilter
 from topics import commands
-from topics.catalogue import COMMANDS, REQUESTS
+from topics.catalogue import COMMANDS, REQUESTS, STATUS
 from topics.requests import CARRIED, decode, derived_id, read_event
 
 MOST_AT_ONCE: Final = 200
@@ -187,10 +187,22 @@ class DeadLetterOffice:
         if value is not None:
             msg = f"dead letter {letter.id} is a record that the broker refused; it is published as it was"
             raise InvalidRequest(msg, field="value", allowed="no value")
+        if letter.topic == STATUS.name:
+            await self._check_last(letter)
         if not await self._letters.republish(letter.id, by=by):
             raise await self._too_late(letter.id)
         self._on_told()
         return Outcome(letter.id, f"Waits to be published on {letter.topic} again")
+
+    async def _check_last(self, letter: KeptLetter) -> None:
+        """Hold that a status event tells how its job ended: a compacted topic must not end on an older state."""
+        job = await self._jobs.get(letter.job_id) if letter.job_id else None
+        sequence = orjson.loads(letter.value or b"{}").get("sequence")
+        if job is None or job.status not in TERMINAL or job.sequence != sequence:
+            msg = (
+                f"dead letter {letter.id} is a state that job {letter.job_id} is not in for good; later ones tell more"
+            )
+            raise Conflict(msg, field="topic", value=letter.topic, allowed="the last event of a job that has ended")
 
     async def _former(self, letter: KeptLetter) -> Job | None:
         """Find the job that this very letter tells of; another may stand under the id that it names."""
