@@ -190,7 +190,8 @@ def _kind_of(parameter: Any) -> str:
 def _meaning(parameter: Any) -> str:
     """Say what an argument is for, and the words it may be where those are few."""
     kind = parameter.type_descriptor.annotation
-    choices = [f"`{member.value}`" for member in kind] if isinstance(kind, type) and issubclass(kind, Enum) else []
+    is_enum = isinstance(kind, type) and issubclass(kind, Enum)
+    choices = [f"`{word}`" for word in ([member.value for member in kind] if is_enum else get_args(kind)) if word]
     return " ".join([parameter.help or "", *([f"One of {', '.join(choices)}."] if choices else [])])
 
 

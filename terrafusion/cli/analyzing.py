@@ -12,7 +12,7 @@ from terrafusion.analysis.canonical import canonical
 from terrafusion.analysis.document import Rendered, render
 from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.registry import load_catalogue
-from terrafusion.cli.data import check_county, write_rejected
+from terrafusion.cli.loading import check_county, write_rejected
 from terrafusion.cli.parameters import read_parameters
 from terrafusion.cli.progress import working
 from terrafusion.errors import InvalidRequest
