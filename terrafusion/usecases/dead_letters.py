@@ -39,10 +39,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """What came of many letters, oldest first, and where the next call goes on: behind ``next_after``."""
+    """What came of many letters, oldest first, and where the next call goes on: ``left`` stand behind ``next_after``."""
 
     outcomes: Sequence[Outcome]
     next_after: int | None
+    left: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +124,7 @@ class DeadLetterOffice:
         What is refused again stays open and holds up nothing.
         """
         ids = await self._confirmed(selection)
-        return _bulk(ids, [await self._tried(letter_id, by) for letter_id in ids])
+        return _bulk(selection, [await self._tried(letter_id, by) for letter_id in ids])
 
     async def discard_many(self, selection: Selection, *, note: str, by: str | None = None) -> Bulk:
         """Put the letters of a selection aside; raises Conflict where they are not as many as expected."""
@@ -132,7 +133,7 @@ class DeadLetterOffice:
         self._count(LetterState.DISCARDED, sorted(done), by)
         late = Conflict("somebody else dealt with it meanwhile")
         discarded = (Outcome(i, "Discarded") if i in done else Outcome(i, str(late), refusal=late) for i in ids)
-        return _bulk(ids, list(discarded))
+        return _bulk(selection, list(discarded))
 
     async def _confirmed(self, selection: Selection) -> Sequence[int]:
         found = await self._letters.count(selection.wanted, after=selection.after)
@@ -242,8 +243,9 @@ class DeadLetterOffice:
             log.info("dead letter dealt with", letter_id=letter_id, state=state, by=by)
 
 
-def _bulk(ids: Sequence[int], outcomes: Sequence[Outcome]) -> Bulk:
-    return Bulk(outcomes, ids[-1] if len(ids) == MOST_AT_ONCE else None)
+def _bulk(selection: Selection, outcomes: Sequence[Outcome]) -> Bulk:
+    left = max(0, selection.confirm - len(outcomes))
+    return Bulk(outcomes, outcomes[-1].letter_id if left and outcomes else None, left)
 
 
 def _record(letter: KeptLetter, value: Any) -> IncomingRecord:

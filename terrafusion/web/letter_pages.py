@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from yarl import URL
+
 from models.dead_letters import KeptLetter, LetterEntry, LetterState, Stage
 from terrafusion.usecases.dead_letters import Bulk
 from terrafusion.web.api import PREFIX
@@ -60,9 +62,10 @@ def letter_page(letter: KeptLetter, now: datetime) -> str:
     )
 
 
-def bulk_page(bulk: Bulk, told: Mapping[str, Any]) -> str:
-    """Render what came of many letters."""
-    return render("dead_letters_done.html", outcomes=bulk.outcomes, told=told, list_link=LIST)
+def bulk_page(bulk: Bulk, told: Mapping[str, Any], *, address: str, again: Mapping[str, Any]) -> str:
+    """Render what came of many letters; where there are more, with a form that sends ``again`` to where it came to."""
+    more = str(URL(address).update_query(cursor=bulk.next_after)) if bulk.next_after else None
+    return render("dead_letters_done.html", outcomes=bulk.outcomes, told=told, list_link=LIST, more=more, again=again)
 
 
 def list_link(query: LettersQuery, **changes: Any) -> str:
