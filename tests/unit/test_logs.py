@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from terrafusion.logs import TELLS_ALL, configure
 from terrafusion.settings import Settings
@@ -17,6 +18,7 @@ def root() -> Iterator[logging.Logger]:
     logger = logging.getLogger()
     handlers, level = logger.handlers[:], logger.level
     yield logger
+    structlog.reset_defaults()
     logger.handlers[:] = handlers
     logger.setLevel(level)
     for name in TELLS_ALL:
