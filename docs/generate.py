@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum, StrEnum
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, get_args, get_origin
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from pydantic import BaseModel, SecretStr
@@ -23,7 +23,9 @@ from typer.main import get_command
 
 from models.jobs import TERMINAL, TRANSITIONS, FailureReason, JobStatus
 from models.messages import AnalysisRequest, Command, JobCompleted, JobStatusChanged
+from terrafusion.analysis.profile import CountyProfile, MarketArea, SaleOverride
 from terrafusion.cli import build
+from terrafusion.ingest.kinds import REASONS
 from terrafusion.metrics import Metrics
 from terrafusion.settings import Settings
 from topics.catalogue import TOPICS
@@ -177,7 +179,8 @@ def _word(parameter: Any) -> str:
     """Return an argument as one types it."""
     if parameter.param_type_name == "argument":
         name = parameter.metavar or parameter.name.upper()
-        return name if parameter.required else f"[{name}]"
+        several = "…" if parameter.nargs != 1 else ""
+        return f"{name}{several}" if parameter.required else f"[{name}{several}]"
     names = "/".join([*parameter.opts, *parameter.secondary_opts])
     return names if parameter.is_flag else f"{names} {_kind_of(parameter)}"
 
@@ -189,10 +192,15 @@ def _kind_of(parameter: Any) -> str:
 
 def _meaning(parameter: Any) -> str:
     """Say what an argument is for, and the words it may be where those are few."""
-    kind = parameter.type_descriptor.annotation
+    kind = _one_of(parameter.type_descriptor.annotation)
     is_enum = isinstance(kind, type) and issubclass(kind, Enum)
     choices = [f"`{word}`" for word in ([member.value for member in kind] if is_enum else get_args(kind)) if word]
     return " ".join([parameter.help or "", *([f"One of {', '.join(choices)}."] if choices else [])])
+
+
+def _one_of(kind: Any) -> Any:
+    """Return what each of several values is."""
+    return get_args(kind)[0] if get_origin(kind) is list else kind
 
 
 def _value(parameter: Any) -> str:
@@ -229,6 +237,10 @@ BLOCKS: Final = {
     "status": lambda: _fields(JobStatusChanged),
     "completed": lambda: _fields(JobCompleted),
     "command": lambda: _fields(Command),
+    "profile": lambda: _fields(CountyProfile),
+    "market_area": lambda: _fields(MarketArea),
+    "sale_override": lambda: _fields(SaleOverride),
+    "rejections": lambda: _table(("reason", "meaning"), ((f"`{name}`", f"{why}.") for name, why in REASONS.items())),
     "settings": _settings,
     "commands": _commands,
     "platform_metrics": lambda: _metrics("market_analysis_"),
