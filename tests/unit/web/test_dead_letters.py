@@ -301,6 +301,7 @@ class TestPages:
         world.store.dead_letters.keep([letter(value=b'{"county_id": "<script>"}', headers=(("bin", b"\xff"),))])
         text = await self.page(client, "/dead-letters/1")
         assert "&lt;script&gt;" in text
+        assert "{\n  &#34;county_id&#34;" in text, "what is to be corrected has a line a field"
         assert "<script" not in text
         form = {"value": json.dumps(GOOD), "requested_by": "ann"}
         answer = await client.post(f"{API}/1/replay", data=form, headers={"Accept": "text/html"}, allow_redirects=False)
