@@ -108,4 +108,4 @@ def test_with_confluent_kafka_alone(terminal: Terminal) -> None:
 
 def test_without_any_service(terminal: Terminal) -> None:
     (terminal.folder / "sales.csv").write_text(SALES)
-    assert "Rows read 80, rejected 0" in terminal.shell("terrafusion analyze")
+    assert "Sales: rows read 80, rejected 0" in terminal.shell("terrafusion analyze")
