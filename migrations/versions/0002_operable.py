@@ -11,6 +11,15 @@ down_revision = "0001"
 
 JOBS = "market_analysis_jobs"
 WAITS = sa.text("status = 'PENDING'")
+AT_ONCE = 5000
+GIVE_PLACES = sa.text(f"""
+    UPDATE market_analysis_jobs SET queue_at = created_at + (5 - priority) * interval '5 minutes'
+    WHERE job_id IN (
+        SELECT job_id FROM market_analysis_jobs
+        WHERE status = 'PENDING' AND queue_at <> created_at + (5 - priority) * interval '5 minutes'
+        LIMIT {AT_ONCE} FOR UPDATE SKIP LOCKED
+    )
+""")  # noqa: S608 - our own number
 
 
 def upgrade() -> None:
@@ -27,16 +36,15 @@ def upgrade() -> None:
     )
     with op.get_context().autocommit_block():
         _give_places()
-        _create_index("ix_jobs_queue", ["county_id", "queue_at", "job_id"], WAITS)
+        _create_index("ix_jobs_queue", ["county_id", "analysis_type", "queue_at", "job_id"], WAITS)
         _create_index("ix_jobs_deadlines", ["deadline"], sa.text("status = 'PENDING' AND deadline IS NOT NULL"))
-        op.drop_index("ix_jobs_waiting", JOBS, postgresql_concurrently=True, if_exists=True)
 
 
 def _give_places() -> None:
-    op.execute(
-        "UPDATE market_analysis_jobs SET queue_at = created_at + (5 - priority) * interval '5 minutes'"
-        " WHERE status = 'PENDING'"
-    )
+    """Write the places of those that wait, some thousands at a time, so that the rest can be claimed meanwhile."""
+    moved = AT_ONCE
+    while moved == AT_ONCE:
+        moved = op.get_bind().execute(GIVE_PLACES).rowcount
 
 
 def _create_index(name: str, columns: list[str], condition: sa.TextClause) -> None:
@@ -94,7 +102,6 @@ def downgrade() -> None:
         op.drop_column("dead_letters", column)
     op.drop_table("county_turns")
     op.drop_table("pauses")
-    op.create_index("ix_jobs_waiting", JOBS, [sa.text("priority DESC"), "created_at", "job_id"], postgresql_where=WAITS)
     op.drop_index("ix_jobs_deadlines", table_name=JOBS)
     op.drop_index("ix_jobs_queue", table_name=JOBS)
     op.drop_column(JOBS, "queue_at")

@@ -135,6 +135,8 @@ class Workbench:
         """Find out which job it was by running each alone; blame only one that was."""
         if len(claims) > 1:
             await self._alone(claims)
+        elif not self._is_held(claims[0]):
+            return
         elif isinstance(error, ChildTimedOut):
             late = self._time_limit(claims) < self.limits.job_timeout_s
             self._fail(claims[0], FailureReason.DEADLINE_PASSED if late else FailureReason.TIMEOUT, str(error))
@@ -259,7 +261,7 @@ class Workbench:
         for beat in beats:
             if beat.job_id in self._held and beat.job_id not in lost:
                 self._held[beat.job_id].leased_at = now
-        await self._part_with([job_id for job_id in lost if job_id in self._held and not self._held[job_id].ended])
+        await self._part_with({beat.job_id: beat.attempt for beat in beats if beat.job_id in lost})
         self.relay_bell.ring()
 
     async def stop_cancelled(self) -> None:
@@ -268,12 +270,13 @@ class Workbench:
         if running:
             self._drop(await self.leases.cancelled(running))
 
-    async def _part_with(self, ids: Sequence[UUID]) -> None:
-        """Stop what is not this worker's any more; what was cancelled is no loss."""
-        if ids:
-            cancelled = await self.leases.cancelled(ids)
-            self._drop(cancelled)
-            self._lose([job_id for job_id in ids if job_id in self._held])
+    async def _part_with(self, lost: Mapping[UUID, int]) -> None:
+        """Stop attempts that are not this worker's any more; what was cancelled is no loss."""
+        cancelled = await self.leases.cancelled(lost) if lost else frozenset()
+        held = {job_id: self._held[job_id] for job_id in lost if job_id in self._held}
+        mine = [job_id for job_id, h in held.items() if h.claim.attempt == lost[job_id] and not h.ended]
+        self._drop([job_id for job_id in mine if job_id in cancelled])
+        self._lose([job_id for job_id in mine if job_id not in cancelled])
 
     def guard(self) -> None:
         """Stop, by this worker's own clock, what it could not renew in time; the next beat hands it back."""

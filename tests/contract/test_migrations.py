@@ -111,6 +111,7 @@ async def test_while_it_runs_old_workers_accept_and_claim(old):
     counted = dict(await ask(engine, text("SELECT status, count(*) FROM market_analysis_jobs GROUP BY status")))
     assert counted == {"PENDING": 200 + done["accepted"] - done["claimed"], "RUNNING": done["claimed"]}
     assert done["accepted"] > 1
+    assert done["claimed"] > 1
 
 
 async def test_two_at_once_take_turns(old):

@@ -138,6 +138,20 @@ class TestLimit:
         await accept(bench, 10, county_id="b", priority=0)
         assert Counter(claim.county_id for claim in await bench.claim(slots=8)) == {"a": 2, "b": 2}
 
+    async def test_a_county_above_it_gets_nothing_and_the_others_go_on(self, bench):
+        await accept(bench, 10, county_id="a")
+        await bench.claim(slots=5)
+        bench.driver.rule(QueueRules(max_running_per_county=2))
+        await accept(bench, 3, county_id="b")
+        assert Counter(claim.county_id for claim in await bench.claim()) == {"b": 2}
+
+    async def test_it_holds_over_all_types_of_a_county(self, bench):
+        bench.driver.rule(QueueRules(max_running_per_county=3))
+        for kind in ("quick", "slow", "other"):
+            await accept(bench, 5, county_id="a", analysis_type=kind)
+        assert len(await bench.claim()) == 3
+        assert await bench.claim() == []
+
     async def test_many_claimers_at_once_keep_to_it(self, bench):
         bench.driver.rule(QueueRules(max_running_per_county=5))
         await accept(bench, 60, county_id="a")
@@ -189,10 +203,11 @@ counties = st.sampled_from("abc")
 types = st.sampled_from(["quick", "slow"])
 accepting = st.tuples(st.just("accept"), counties, types, st.integers(0, 9), st.integers(1, 6))
 claiming = st.tuples(st.just("claim"), st.floats(0.2, 4))
+ruling = st.tuples(st.just("rule"), st.none() | st.integers(1, 3))
 others = st.tuples(st.sampled_from(["finish", "release", "later", "time", "pause", "resume"]), st.integers(0, 5))
 
 
-@given(limit=st.none() | st.integers(1, 3), steps=st.lists(accepting | claiming | others, max_size=30))
+@given(limit=st.none() | st.integers(1, 3), steps=st.lists(accepting | claiming | others | ruling, max_size=30))
 @settings(
     max_examples=150,
     deadline=None,
@@ -226,15 +241,21 @@ async def _step(bench, step, held, number):
         case "claim", slots:
             claims = await bench.claim(slots=slots, weights={"quick": 0.25})
             return [(claim.job_id, claim.attempt) for claim in claims]
+        case "rule", limit:
+            return bench.driver.rule(QueueRules(max_running_per_county=limit))
         case "time", n:
             return await bench.driver.pass_time(n * timedelta(minutes=4))
         case "pause" | "resume" as order, n:
-            scope, name = [(Scope.COUNTY, "a"), (Scope.COUNTY, "b"), (Scope.TYPE, "slow")][n % 3]
-            if order == "resume":
-                return await bench.driver.pauses.resume(scope, name)
-            return (await bench.driver.pauses.pause(scope, name, reason=None, requested_by=None)).name
+            return await _hold(bench, order, n)
         case order, n:
             return await _leave(bench, order, dict(list(held.items())[:n]))
+
+
+async def _hold(bench, order, n):
+    scope, name = [(Scope.COUNTY, "a"), (Scope.COUNTY, "b"), (Scope.TYPE, "slow")][n % 3]
+    if order == "resume":
+        return await bench.driver.pauses.resume(scope, name)
+    return (await bench.driver.pauses.pause(scope, name, reason=None, requested_by=None)).name
 
 
 async def _leave(bench, order, attempts):

@@ -23,6 +23,7 @@ from sqlalchemy import (
     select,
     table,
     true,
+    tuple_,
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -37,6 +38,7 @@ from terrafusion.adapters.postgres.reading import RUNNING
 from terrafusion.adapters.postgres.telling import AnyRow, telling
 
 UNLIMITED: Final = 1_000_000
+PER_COUNTY: Final = bindparam("per_county", type_=Integer)
 OFF: Final = ("sort", "bitmapscan", "hashjoin", "mergejoin", "seqscan")
 """Ways that the planner must not go for a claim. Its statistics of what waits are always out of date, and each of these
 would read all that waits, where the index has it in order."""
@@ -54,12 +56,13 @@ WEIGHTS: Final = batch(analysis_type=Text(), weight=Double())
 HELD: Final = batch(job_id=Uuid(), attempt=Integer())
 
 
-def _counties() -> CTE:
-    """Walk the index from county to county: however many jobs each has waiting, it is one step."""
-    first = select(func.min(jobs.c.county_id).label("county_id")).where(waits)
-    walk = first.cte("counties", recursive=True)
-    following = select(func.min(jobs.c.county_id)).where(waits, jobs.c.county_id > walk.c.county_id).scalar_subquery()
-    return walk.union_all(select(following).where(walk.c.county_id.is_not(None)))
+def _queues() -> CTE:
+    """Walk the index from queue to queue, a county's of one type each: however many jobs wait in one, it is one step."""
+    names = (jobs.c.county_id, jobs.c.analysis_type)
+    walk = select(*names).where(waits).order_by(*names).limit(1).cte("queues", recursive=True)
+    behind = tuple_(*names) > tuple_(walk.c.county_id, walk.c.analysis_type)
+    following = select(*names).where(waits, behind).order_by(*names).limit(1).lateral("following")
+    return walk.union_all(select(following).select_from(walk.join(following, true())))
 
 
 def _paused(scope: Scope) -> Select[Any]:
@@ -67,20 +70,20 @@ def _paused(scope: Scope) -> Select[Any]:
 
 
 def _waiting() -> Select[Any]:
-    """Take the first of each county's queue, with how many jobs of the county would run beside each."""
-    counties, running = _counties(), RUNNING.cte("running")
+    """Take the first of each queue that is not paused, with how many jobs of its county would run beside each."""
+    queues, running = _queues(), RUNNING.cte("running")
     beside = func.coalesce(running.c.running, 0)
+    room = func.greatest(0, func.least(bindparam("most", type_=Integer), PER_COUNTY - beside))
     first = (
-        select(jobs.c.job_id, jobs.c.queue_at, jobs.c.analysis_type)
-        .where(waits, jobs.c.county_id == counties.c.county_id)
+        select(jobs.c.job_id, jobs.c.queue_at)
+        .where(waits, jobs.c.county_id == queues.c.county_id, jobs.c.analysis_type == queues.c.analysis_type)
         .where(jobs.c.run_after.is_(None) | (jobs.c.run_after <= func.now()))
-        .where(jobs.c.analysis_type.not_in(_paused(Scope.TYPE)))
         .order_by(jobs.c.queue_at, jobs.c.job_id)
-        .limit(func.least(bindparam("most", type_=Integer), bindparam("per_county", type_=Integer) - beside))
+        .limit(room)
         .with_for_update(of=jobs, skip_locked=True)
         .lateral("first")
     )
-    nth = func.row_number().over(partition_by=counties.c.county_id, order_by=(first.c.queue_at, first.c.job_id))
+    nth = func.row_number().over(partition_by=queues.c.county_id, order_by=(first.c.queue_at, first.c.job_id))
     return (
         select(
             first.c.job_id,
@@ -89,12 +92,12 @@ def _waiting() -> Select[Any]:
             (beside + nth).label("place"),
             func.coalesce(WEIGHTS.c.weight, 1.0).label("weight"),
         )
-        .select_from(counties)
-        .outerjoin(running, running.c.county_id == counties.c.county_id)
-        .outerjoin(county_turns, county_turns.c.county_id == counties.c.county_id)
+        .select_from(queues)
+        .outerjoin(running, running.c.county_id == queues.c.county_id)
+        .outerjoin(county_turns, county_turns.c.county_id == queues.c.county_id)
         .join(first, true())
-        .outerjoin(WEIGHTS, WEIGHTS.c.analysis_type == first.c.analysis_type)
-        .where(counties.c.county_id.not_in(_paused(Scope.COUNTY)))
+        .outerjoin(WEIGHTS, WEIGHTS.c.analysis_type == queues.c.analysis_type)
+        .where(queues.c.county_id.not_in(_paused(Scope.COUNTY)), queues.c.analysis_type.not_in(_paused(Scope.TYPE)))
     )
 
 
@@ -104,7 +107,8 @@ def _fitting() -> Subquery:
     order = (waiting.c.place, waiting.c.served_at.asc().nulls_first(), waiting.c.queue_at, waiting.c.job_id)
     taken = func.sum(waiting.c.weight).over(order_by=order).label("taken")
     turn = func.row_number().over(order_by=order).label("turn")
-    taking = select(waiting.c.job_id, taken, turn).order_by(turn).limit(MOST_AT_ONCE).subquery("taking")
+    allowed = select(waiting.c.job_id, taken, turn).where(waiting.c.place <= PER_COUNTY)
+    taking = allowed.order_by(turn).limit(MOST_AT_ONCE).subquery("taking")
     fits = taking.c.taken <= bindparam("slots", type_=Double)
     return select(taking.c.job_id, taking.c.turn).where(fits).subquery("fitting")
 
