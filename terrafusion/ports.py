@@ -245,11 +245,8 @@ class OutboxLeader(Protocol):
     async def open_letters(self) -> Mapping[Stage, int]:
         """Return how many dead letters nobody has done anything about, by stage; counts a bounded number."""
 
-    async def delete(self, ids: Sequence[int]) -> None:
-        """Forget entries that were published."""
-
-    async def park(self, refused: Sequence[OutgoingRecord], reason: str) -> None:
-        """Keep as dead letters what the broker refuses."""
+    async def forget(self, ids: Sequence[int], refused: Sequence[OutgoingRecord] = (), reason: str = "") -> None:
+        """Forget entries that were published, and keep as dead letters, in the same step, what the broker refused."""
 
 
 class Publisher(Protocol):

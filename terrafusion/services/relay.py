@@ -79,10 +79,8 @@ class Relay(Service):
                 self._show_backlog(len(entries), 0)
             records = [record for _, entry in entries for record in entry]
             refused = await self._publish(records)
-            if refused:
-                await leader.park(refused, "the broker refuses its size")
-                self._metrics.dead_letters.labels(Stage.PUBLISH).inc(len(refused))
-            await leader.delete([entry_id for entry_id, _ in entries])
+            await leader.forget([entry_id for entry_id, _ in entries], refused, "the broker refuses its size")
+            self._metrics.dead_letters.labels(Stage.PUBLISH).inc(len(refused))
             self._metrics.published.inc(len(records) - len(refused))
         self._show_backlog(0, 0)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from models.dead_letters import DeadLetter, Handling, LetterState, Stage
 from models.records import OutgoingRecord
 from terrafusion.adapters.memory.jobs import MemoryJobStore
-from terrafusion.adapters.postgres.acceptance import park
+from terrafusion.adapters.postgres.acceptance import INSERT_LETTERS, parking
 from terrafusion.adapters.postgres.engine import connected, single_statements
 from terrafusion.adapters.postgres.letters import PostgresDeadLetters, open_letters
 from terrafusion.ports import DeadLetters, LetterFilter
@@ -47,7 +47,7 @@ class Desk:
             self._memory.dead_letters.park([letter])
         else:
             async with connected(single_statements(self.bench.driver._engine)) as connection:
-                await park(connection, [letter])
+                await connection.execute(INSERT_LETTERS, parking([letter]))
         return (await self.letters.ids(ALL, after=0, limit=1000))[-1]
 
 

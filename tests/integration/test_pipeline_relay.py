@@ -49,11 +49,9 @@ class Shelf:
     async def backlog(self) -> tuple[int, float]:
         return len(self.entries), 0.0
 
-    async def delete(self, ids: Sequence[int]) -> None:
+    async def forget(self, ids: Sequence[int], refused: Sequence[OutgoingRecord] = (), reason: str = "") -> None:
         for entry in ids:
             del self.entries[entry]
-
-    async def park(self, refused: Sequence[OutgoingRecord], reason: str) -> None:
         self.parked.extend(refused)
 
 

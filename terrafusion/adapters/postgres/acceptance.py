@@ -138,9 +138,9 @@ async def keep(connection: AsyncConnection, letters: Sequence[DeadLetter], sende
         await connection.execute(KEEP, arrays(LETTERS, map(_letter_row, letters)) | {"sender": sender})
 
 
-async def park(connection: AsyncConnection, letters: Sequence[DeadLetter]) -> None:
-    """Store dead letters of which nothing is told: it was the telling that failed."""
-    await connection.execute(INSERT_LETTERS, arrays(LETTERS, map(_letter_row, letters)))
+def parking(letters: Sequence[DeadLetter]) -> dict[str, Sequence[Any]]:
+    """Make the parameters of `INSERT_LETTERS`, by which letters are stored and nothing is told of them."""
+    return arrays(LETTERS, map(_letter_row, letters))
 
 
 async def _standing(connection: AsyncConnection, ids: frozenset[UUID] | set[UUID]) -> Mapping[UUID, str]:

@@ -16,7 +16,7 @@ from models.dead_letters import DeadLetter, Stage
 from models.records import OutgoingRecord
 from models.tables import outbox
 from terrafusion.adapters.postgres import letters
-from terrafusion.adapters.postgres.acceptance import park
+from terrafusion.adapters.postgres.acceptance import INSERT_LETTERS, parking
 from terrafusion.adapters.postgres.engine import connected, single_statements
 from terrafusion.adapters.postgres.telling import AnyRow
 from topics.events import event_records
@@ -38,6 +38,7 @@ Should it wake it finds the connection closed, and its producer fenced by its su
 """
 _OLDEST: Final = select(outbox.c.id, outbox.c.moves, outbox.c.letters).order_by(outbox.c.id)
 _FORGET: Final = delete(outbox).where(outbox.c.id == any_(bindparam("published", type_=ARRAY(BigInteger))))
+_FORGET_AND_PARK: Final = _FORGET.add_cte(INSERT_LETTERS.cte("parked"))
 _BACKLOG: Final = select(func.count(), func.extract("epoch", func.now() - func.min(outbox.c.created_at)))
 
 
@@ -82,13 +83,13 @@ class PostgresOutboxLeader:
         """Return how many dead letters nobody has done anything about, by stage."""
         return await letters.open_letters(self._connection)
 
-    async def delete(self, ids: Sequence[int]) -> None:
-        """Forget entries that were published."""
-        await self._connection.execute(_FORGET, {"published": ids})
-
-    async def park(self, refused: Sequence[OutgoingRecord], reason: str) -> None:
-        """Keep as dead letters what the broker refuses; these are not published, or they would come back."""
-        await park(self._connection, [_refused(record, reason) for record in refused])
+    async def forget(self, ids: Sequence[int], refused: Sequence[OutgoingRecord] = (), reason: str = "") -> None:
+        """Forget entries; what was refused is parked in the same statement, and not told, or it would come back."""
+        if not refused:
+            await self._connection.execute(_FORGET, {"published": ids})
+            return
+        parked = parking([_refused(record, reason) for record in refused])
+        await self._connection.execute(_FORGET_AND_PARK, {"published": ids, **parked})
 
 
 def _records(row: AnyRow, named: Mapping[int, OutgoingRecord]) -> Sequence[OutgoingRecord]:

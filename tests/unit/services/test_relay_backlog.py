@@ -32,7 +32,7 @@ class Shelf:
     async def open_letters(self) -> Any:
         return {}
 
-    async def delete(self, ids: Any) -> None:
+    async def forget(self, ids: Any, _refused: Any, _reason: str) -> None:
         for entry in ids:
             del self.entries[entry]
 
