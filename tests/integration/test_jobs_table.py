@@ -119,7 +119,9 @@ async def test_entries_and_followers_move_while_postgres_is_silent(
             assert await following.live.table.fetch(watched) == seen
             async with asyncio.timeout(LIMIT_S):
                 assert [(await anext(one)).sequence for _ in range(3)] == [1, 2, 3]
-                assert {(await anext(every)).job_id for _ in range(4)} == {watched, other}
+                told = set()
+                while not told >= {watched, other}:  # the topic also tells of other tests' jobs
+                    told.add((await anext(every)).job_id)
 
 
 async def test_an_older_event_never_takes_an_entry_back(following: Following) -> None:
