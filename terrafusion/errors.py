@@ -78,6 +78,8 @@ def rejection(error: ValidationError, kind: type[InvalidRequest], model: type[Ba
         known = _model_at(model, first["loc"][:-1]).model_fields
         allowed, meant = ", ".join(known), nearest(str(first["loc"][-1]), known)
         return kind(f"{field} is not known; known are {allowed}{meant}", field=field, allowed=allowed)
+    if first["type"] == "overlap":  # the sentence says which of many entries it is
+        return kind(f"{field}: {first['msg']}", field=field, value=first["ctx"]["name"], allowed="one area")
     given = repr(first["input"])[:100]
     return kind(f"{field or 'value'} is {given}: {first['msg']}", field=field, value=given, allowed=first["msg"])
 

@@ -78,11 +78,13 @@ class CountyProfile(BaseModel):
     @field_validator("market_areas")
     @classmethod
     def _no_overlap(cls, areas: Mapping[str, MarketArea]) -> Mapping[str, MarketArea]:
-        for kind in ("neighborhoods", "zip_codes"):
-            twice = _repeated(getattr(area, kind) for area in areas.values())
+        for kind, field in (("neighborhood", "neighborhoods"), ("ZIP", "zip_codes")):
+            twice = _repeated(getattr(area, field) for area in areas.values())
             if twice:
-                message = "{kind} {name} lies in two areas; one is allowed"
-                raise PydanticCustomError("market_areas", message, {"kind": kind, "name": twice})
+                first, second, *_ = (name for name, area in areas.items() if twice in getattr(area, field))
+                message = "{kind} {name} lies in {first} and in {second}; one area is allowed"
+                told = {"kind": kind, "name": twice, "first": first, "second": second}
+                raise PydanticCustomError("overlap", message, told)
         return areas
 
 

@@ -12,7 +12,10 @@ from terrafusion.cli.output import Json
 County = Annotated[str, typer.Option("--county", help="The county that the records belong to.")]
 Replace = Annotated[
     bool,
-    typer.Option("--replace/--upsert", help="Remove the county's other records of this kind, or (default) keep them."),
+    typer.Option(
+        "--replace/--upsert",
+        help="Remove the county's other records of this kind, unless a row is rejected, or (default) keep them.",
+    ),
 ]
 Order = Annotated[
     Literal["month-first", "day-first"] | None,

@@ -80,9 +80,14 @@ def status(job_id: Id, *, json: Json = False) -> None:
 def results(job_id: Id, *, json: Json = False) -> None:
     """Print a job with its result.
 
-    There is none until the job is COMPLETED.
+    There is none until the job is COMPLETED. Exit 1 when it ended otherwise, 0 with a note when it has not ended.
     """
-    _show_result(_get("results", str(job_id)), json=json)
+    job = _get("results", str(job_id))
+    _show_result(job, json=json)
+    if job["status"] in TERMINAL:
+        _must_be_completed(job)
+    else:
+        note(f"Job {job_id} is {job['status']} and has no result yet; `terrafusion watch {job_id}` follows it.")
 
 
 def list_jobs(

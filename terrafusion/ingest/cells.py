@@ -7,8 +7,10 @@ from typing import Final
 
 import polars as pl
 
-NUMBER: Final = r"^-?[$€£]? ?-?(\d{1,3}([, \x{a0}]\d{3})+|\d+)(\.\d*)?$"
-"""A number with a currency sign or thousands separators; `1,5` is none, for nobody knows what it means."""
+NUMBER: Final = r"^-?\$? ?-?(\d{1,3}([, \x{a0}]\d{3})+|\d+)(\.\d*)?$"
+"""A number with a dollar sign or thousands separators; `1,5` is none, for nobody knows what it means."""
+FOREIGN: Final = r"[\p{Sc}--\$]"
+"""The sign of a currency other than dollars."""
 WRITTEN: Final = (
     r"^(\d{8}|\d{4}(?:-\d{1,2}-|/\d{1,2}/|\.\d{1,2}\.)\d{1,2}|\d{1,2}(?:-\d{1,2}-|/\d{1,2}/|\.\d{1,2}\.)\d{4})"
     r"(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AaPp][Mm])?(?:Z|[+-]\d{2}:?\d{2})?)?$"
@@ -103,7 +105,7 @@ def text(column: pl.Series) -> pl.Series:
 
 
 def number(column: pl.Series) -> pl.Series:
-    """Read a number; currency signs and thousands separators are understood, infinity is none."""
+    """Read a number; dollar signs and thousands separators are understood, infinity is none."""
     value = column.cast(pl.Float64, strict=False)
     odd = value.is_null() & column.is_not_null()
     if column.dtype == pl.String and odd.any():
@@ -111,6 +113,13 @@ def number(column: pl.Series) -> pl.Series:
         bare = written.set(~written.str.contains(NUMBER), None).str.replace_all(r"[^0-9.-]", "")
         value = value.fill_null(bare.cast(pl.Float64, strict=False))
     return value.set(~value.is_finite(), None) + 0.0  # so that there is one zero, not two
+
+
+def is_foreign(column: pl.Series) -> pl.Series:
+    """Say which cells are in another currency than dollars."""
+    if column.dtype != pl.String:
+        return pl.Series([False]).new_from_index(0, column.len())
+    return column.str.contains(FOREIGN).fill_null(value=False)
 
 
 def day(column: pl.Series, order: DateOrder | None = None) -> pl.Series:

@@ -67,6 +67,7 @@ def _rules(found: Given, values: pl.DataFrame, kind: Kind) -> Iterator[Rule]:
         else:
             yield Rule(f"missing_{noun}", name, found.rows[name].is_null())
         if kind.schema[name] == pl.Float64:
+            yield Rule(f"{noun}_not_in_dollars", name, cells.is_foreign(found.rows[name]))
             yield Rule(f"{noun}_not_a_number", name, values[name].is_null())
             yield Rule(f"{noun}_not_positive", name, values[name] <= 0)
     for check in kind.checks:

@@ -83,6 +83,7 @@ def _read_csv(path: Path) -> Given:
     header = dict(zip(lines.columns, lines.row(0), strict=True))
     if is_lossy and any("\ufffd" in (name or "") for name in header.values()):
         raise refuse(path, "it is not in UTF-8", allowed="save it as CSV in UTF-8")
+    _check_separator(path, [name for name in header.values() if name])
     cells = _cells(path, lines)
     table = lines.slice(1)
     named = [column for column, name in header.items() if name or table[column].null_count() < table.height]
@@ -99,6 +100,11 @@ def _lines(path: Path) -> tuple[pl.DataFrame, bool]:
         if "utf-8" not in str(error):
             raise
         return as_text(encoding="utf8-lossy"), True
+
+
+def _check_separator(path: Path, names: Sequence[str]) -> None:
+    if len(names) == 1 and ";" in names[0]:
+        raise refuse(path, f"its one column is {names[0]}", allowed="columns are separated by commas, not semicolons")
 
 
 def _cells(path: Path, lines: pl.DataFrame) -> pl.Series | None:

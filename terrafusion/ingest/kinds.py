@@ -104,6 +104,7 @@ REASONS: Final[Mapping[str, str]] = {
     "ambiguous_date": "it may be month first or day first; write it as 2014-05-31, or load with --date-order",
     "bad_year": "it is no whole number",
     "date_out_of_range": "it is before 1800 or after 2199",
+    "price_not_in_dollars": "it has the sign of another currency; prices are read in dollars only",
     "price_not_a_number": "it is no number such as 250000 or $250,000.50",
     "price_not_positive": "a price is above 0",
     "ended_before_it_began": "the listing ended before it began",

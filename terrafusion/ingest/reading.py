@@ -86,7 +86,9 @@ def _check_columns(path: Path, kind: Kind, given: Mapping[str, pl.DataType]) -> 
     if missing:
         needed = [f"{name} or {stand_ins[name]}" if name in stand_ins else name for name in kind.required]
         found = f"{kind.name} must have {', '.join(needed)}; it has {', '.join(given)}"
-        raise refuse(path, f"{' and '.join(missing)} is missing", allowed=found, column=missing[0])
+        *others, last = missing
+        said = f"{', '.join(others)} and {last} are missing" if others else f"{last} is missing"
+        raise refuse(path, said, allowed=found, column=missing[0])
     for name in given:
         if name in (*kind.schema, kind.year) and not cells.is_readable(given[name]):
             complaint = f"{name} is of type {given[name]}"

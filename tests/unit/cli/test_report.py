@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from terrafusion.cli import build, jobs
 from terrafusion.cli.report import bar, report, sparkline
 
 FAILED = {
@@ -140,3 +142,26 @@ def test_a_bar_is_exact_to_an_eighth(value: float, drawn: str) -> None:
 
 def test_a_bar_of_nothing() -> None:
     assert bar(0, 0) == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "said"),
+    [
+        ("COMPLETED", 0, ""),
+        ("FAILED", 1, ""),
+        ("CANCELLED", 1, ""),
+        ("PENDING", 0, "has no result yet"),
+        ("RUNNING", 0, "has no result yet"),
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_results_end_as_the_job_did(
+    monkeypatch: pytest.MonkeyPatch, status: str, code: int, said: str, options: tuple[str, ...]
+) -> None:
+    answer = FAILED | {"status": status, "result_data_location": None}
+    monkeypatch.setattr(jobs, "_get", lambda *_: answer)
+    ran = CliRunner().invoke(build(), ["results", "0b5d6b5e-3c8e-4f0a-9a51-0c1f5a2f7a10", *options])
+    assert ran.exit_code == code
+    assert status in ran.stdout
+    assert said in ran.stderr
+    assert bool(said) == bool(ran.stderr)

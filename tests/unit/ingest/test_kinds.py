@@ -125,10 +125,12 @@ def test_a_number_of_the_countys_own_is_kept(tmp_path: Path) -> None:
     assert without_repeats(file).reasons == {"duplicate_listing_id": 1}
 
 
-@pytest.mark.parametrize(("kind", "missing"), [(PROPERTIES, "parcel_number"), (LISTINGS, "list_date and list_price")])
+@pytest.mark.parametrize(
+    ("kind", "missing"), [(PROPERTIES, "parcel_number is"), (LISTINGS, "list_date and list_price are")]
+)
 def test_what_is_missing_is_told_in_the_words_of_the_kind(tmp_path: Path, kind: Kind, missing: str) -> None:
     columns = {"parcel_number": "P"} if kind is LISTINGS else {"parcel": "P"}
-    with pytest.raises(UnreadableFile, match=f"{missing} is missing; {kind.name} must have {', '.join(kind.required)}"):
+    with pytest.raises(UnreadableFile, match=f"{missing} missing; {kind.name} must have {', '.join(kind.required)}"):
         read_rows(tmp_path, kind, columns)
 
 
