@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -11,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import orjson
 import typer
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 
+from models.messages import Note
 from terrafusion.cli.configuration import database, read_settings
 from terrafusion.cli.output import Json, emit, say, stdout
+from terrafusion.cli.steering import user
 from terrafusion.errors import InvalidRequest, NotFound, rejection
 
 if TYPE_CHECKING:
@@ -50,9 +51,10 @@ def set_(file: ProfilePath, *, county: CountyOption = None, by: By = None, json:
     from terrafusion.cli.loading import SHORT_VERSION  # noqa: PLC0415
 
     named, profile = read_profile(file, county)
+    who = _signed(by)
     settings = read_settings()
     url, objects = database(settings), Objects(settings.results)
-    done = set_profile(url, objects, named, profile, by=by or getpass.getuser())
+    done = set_profile(url, objects, named, profile, by=who)
     if json:
         emit({"county_id": named, "profile": profile.model_dump(mode="json"), **asdict(done)})
         return
@@ -107,6 +109,20 @@ def read_profile(file: Path, county: str | None) -> tuple[str, CountyProfile]:
         return named, CountyProfile.model_validate_json(orjson.dumps(given))
     except ValidationError as error:
         raise rejection(error, InvalidRequest, CountyProfile) from error
+
+
+def _signed(by: str | None) -> str:
+    """Say who sets a profile; raises InvalidRequest where that is no line of text, or nobody knows."""
+    name = user() if by is None else by
+    allowed = "one line of 1 to 200 characters"
+    if name is None:
+        message = f"by is missing, and this machine has no name for the user of this process; --by is {allowed}"
+        raise InvalidRequest(message, field="by", allowed=allowed)
+    try:
+        return TypeAdapter[str](Note).validate_python(name)
+    except ValidationError as error:
+        message = f"by is {name[:100]!r}; allowed is {allowed}"
+        raise InvalidRequest(message, field="by", value=name, allowed=allowed) from error
 
 
 def _content(file: Path) -> Mapping[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -16,11 +16,13 @@ from models.dead_letters import LetterState, Stage
 from terrafusion.cli.configuration import read_settings
 from terrafusion.cli.output import FAILED, Json, note, stderr, tell
 from terrafusion.cli.steering import signature
-from terrafusion.errors import InvalidRequest, MalformedMessage, Rejected
+from terrafusion.errors import InvalidRequest, MalformedMessage, Rejected, TerraFusionError
 from topics.requests import read_json
 
 PATH: Final = "dead-letters"
 TOLD_APART: Final = ("key", "headers", "value")
+NEWEST: Final = 500
+"""Letters that are looked at for the last moment: ids and moments need not rise together where workers write at once."""
 
 Id = Annotated[int, typer.Argument(metavar="ID", min=1, help="The dead letter's number.", show_default=False)]
 Ids = Annotated[
@@ -102,8 +104,7 @@ def replay(
     filters = _filters(topic, stage, error_class, job_id, since, until)
     _check_choice(ids, filters, every=every)
     body = {} if value is None else {"value": _read(value, ids or [])}
-    outcomes = _each("replay", ids, body) if ids else _all("replay", filters, {}, yes=yes)
-    _tell_outcomes(outcomes, json=json)
+    _tell_as_done(_each("replay", ids, body) if ids else _all("replay", filters, {}, yes=yes), json=json)
 
 
 @letters.command()
@@ -128,8 +129,7 @@ def discard(
     filters = _filters(topic, stage, error_class, job_id, since, until)
     _check_choice(ids, filters, every=every)
     body = {"note": why}
-    outcomes = _each("discard", ids, body) if ids else _all("discard", filters, body, yes=yes)
-    _tell_outcomes(outcomes, json=json)
+    _tell_as_done(_each("discard", ids, body) if ids else _all("discard", filters, body, yes=yes), json=json)
 
 
 def _filters(*given: Any) -> dict[str, Any]:
@@ -161,8 +161,8 @@ def _read(file: Path, ids: Sequence[int]) -> dict[str, Any]:
     return value
 
 
-def _each(verb: str, ids: Sequence[int], body: Body) -> Sequence[Body]:
-    return [_one(verb, letter_id, body) for letter_id in dict.fromkeys(ids)]
+def _each(verb: str, ids: Sequence[int], body: Body) -> Iterator[Body]:
+    return (_one(verb, letter_id, body) for letter_id in dict.fromkeys(ids))
 
 
 def _one(verb: str, letter_id: int, body: Body) -> Body:
@@ -172,18 +172,27 @@ def _one(verb: str, letter_id: int, body: Body) -> Body:
         return {"id": letter_id, "done": False, "message": str(error), "job_id": None}
 
 
-def _all(verb: str, filters: Body, body: Body, *, yes: bool) -> Sequence[Body]:
-    """Deal with every open letter that fulfils the filters, once that was agreed to; a call at a time."""
-    left = _get(limit=1, **filters)["total"]
-    if left:
-        _agree(verb, left, filters, yes=yes)
-    outcomes: list[Body] = []
-    cursor = "0"
+def _all(verb: str, filters: Body, body: Body, *, yes: bool) -> Iterator[Body]:
+    """Deal with every open letter that fulfils the filters, once that was agreed to; a call at a time.
+
+    What is kept after they were counted is not meant.
+    """
+    page = _get(limit=NEWEST, **filters)
+    left, cursor = page["total"], "0"
+    if not left:
+        return
+    _agree(verb, left, filters, yes=yes)
+    counted = {**filters, "until": _after(page["dead_letters"])}
     while left and cursor:
-        done = _post(verb, body={**body, "confirm": left}, query={**filters, "cursor": cursor})
-        outcomes += done["outcomes"]
+        done = _post(verb, body={**body, "confirm": left}, query={**counted, "cursor": cursor})
+        yield from done["outcomes"]
         left, cursor = left - len(done["outcomes"]), done["next_cursor"]
-    return outcomes
+
+
+def _after(entries: Sequence[Body]) -> str:
+    """Say the first moment after the newest of these letters; a clock of Postgres counts microseconds."""
+    newest = max(datetime.fromisoformat(entry["created_at"]) for entry in entries)
+    return (newest + timedelta(microseconds=1)).isoformat()
 
 
 def _agree(verb: str, many: int, filters: Body, *, yes: bool) -> None:
@@ -201,14 +210,28 @@ def _agree(verb: str, many: int, filters: Body, *, yes: bool) -> None:
         raise typer.Exit(FAILED)
 
 
-def _tell_outcomes(outcomes: Sequence[Body], *, json: bool) -> None:
+def _tell_as_done(outcomes: Iterable[Body], *, json: bool) -> None:
+    """Tell what came of each letter, also of those before an error; Exit where one was refused."""
+    told: list[Body] = []
+    try:
+        told.extend(outcomes)
+    except TerraFusionError:
+        if told:
+            _tell_outcomes(told, json=json)
+        raise
+    if _tell_outcomes(told, json=json):
+        raise typer.Exit(FAILED)
+
+
+def _tell_outcomes(outcomes: Sequence[Body], *, json: bool) -> int:
+    """Tell what came of letters; return how many stay as they are."""
     refused = sum(not outcome["done"] for outcome in outcomes)
     document = {"done": len(outcomes) - refused, "refused": refused, "outcomes": outcomes}
     lines = (f"{o['id']}  {'' if o['done'] else 'refused: '}{o['message']}" for o in outcomes)
     tell(document, "\n".join(lines) or "No open dead letter is like that.", json=json)
     if refused:
         stderr.print(f"{refused} of {len(outcomes)} stay as they are.", highlight=False, soft_wrap=True)
-        raise typer.Exit(FAILED)
+    return refused
 
 
 def _get(*path: str, **query: Any) -> dict[str, Any]:

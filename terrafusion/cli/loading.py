@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -17,6 +17,7 @@ from terrafusion.adapters.postgres.counties import PostgresCounties
 from terrafusion.adapters.postgres.engine import make_engine
 from terrafusion.adapters.postgres.loading import Loaded
 from terrafusion.adapters.postgres.loading import load as load_records
+from terrafusion.analysis.profile import CountyProfile
 from terrafusion.cli.configuration import database, read_settings
 from terrafusion.cli.output import emit, say, stderr, stdout
 from terrafusion.cli.progress import working
@@ -72,9 +73,14 @@ def tell_counties(*, json: bool) -> None:
     """Print which counties are loaded, and what of each."""
     current = asyncio.run(_current(read_settings()))
     if json:
-        emit({"counties": [asdict(version) for version in current]})
+        emit({"counties": [asdict(each) | {"profile": _whole(each.profile)} for each in current]})
     else:
         stdout.print(_table(current) if current else "No county is loaded; `terrafusion load sales` loads one.")
+
+
+def _whole(profile: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a profile with what is at its default, which is not kept."""
+    return CountyProfile.model_validate(profile).model_dump(mode="json")
 
 
 def check_county(county: str) -> None:

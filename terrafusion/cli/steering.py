@@ -100,12 +100,16 @@ def _post(*path: str, **said: str | None) -> dict[str, Any]:
 
 
 def signature() -> Mapping[str, str]:
-    """Say who is at this terminal, where the machine knows."""
+    """Say who is at this terminal, where the machine knows and a header can hold it."""
+    name = user()
+    return {"X-Requested-By": name} if name and name.isascii() and name.isprintable() else {}
+
+
+def user() -> str | None:
+    """Return the name of this process' user; None where the machine has none for it, as in many containers."""
     with suppress(OSError, KeyError):
-        name = getpass.getuser()
-        if name.isascii() and name.isprintable():
-            return {"X-Requested-By": name}
-    return {}
+        return getpass.getuser()
+    return None
 
 
 def _pause_line(pause: Mapping[str, Any]) -> str:

@@ -11,7 +11,15 @@ from models.messages import AnalysisRequest, Command, Verb
 from models.pauses import Pause, Scope
 from models.records import IncomingRecord
 from terrafusion.analysis.registry import Catalogue
-from terrafusion.errors import Conflict, InvalidRequest, NotFound, Rejected, UnstorableData
+from terrafusion.errors import (
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    Rejected,
+    UnknownAnalysisType,
+    UnknownCounty,
+    UnstorableData,
+)
 from terrafusion.metrics import Metrics
 from terrafusion.ports import JobStore
 from terrafusion.usecases.accept import Accept
@@ -144,15 +152,25 @@ class Commands:
         return job
 
     async def _named(self, command: Command) -> tuple[Scope, Sequence[str]]:
-        """Say what a command pauses or resumes: of a type its aliases too, for jobs are kept under the name they came with."""
-        if command.county_id is not None:
-            await self._counties.look(frozenset({command.county_id}))
-            self._counties.check(command.county_id)
-            return Scope.COUNTY, [command.county_id]
-        if command.analysis_type is not None:
-            analysis = self._catalogue.get(command.analysis_type)
-            return Scope.TYPE, [analysis.name, *analysis.aliases]
-        return Scope.INTAKE, [""]
+        """Say what a command pauses or resumes; what stands still goes on again also where nobody knows it any more."""
+        scope, name = _addressed(command)
+        try:
+            return scope, await self._known(scope, name)
+        except (UnknownCounty, UnknownAnalysisType):
+            await self._pauses.look()
+            if command.command is Verb.RESUME and name in self._pauses.names(scope):
+                return scope, [name]
+            raise
+
+    async def _known(self, scope: Scope, name: str) -> Sequence[str]:
+        """Return by which names jobs ask for something: a type's aliases too, for each is kept under the name it came with."""
+        if scope is Scope.TYPE:
+            analysis = self._catalogue.get(name)
+            return [analysis.name, *analysis.aliases]
+        if scope is Scope.COUNTY:
+            await self._counties.look(frozenset({name}))
+            self._counties.check(name)
+        return [name]
 
     async def _refuse(self, record: IncomingRecord, order: Order | Rejected, error: Exception) -> None:
         command = order.command if isinstance(order, Order) else None
@@ -171,6 +189,14 @@ def _read(record: IncomingRecord) -> Order | Rejected:
         return decode(record)
     except Rejected as error:
         return error
+
+
+def _addressed(command: Command) -> tuple[Scope, str]:
+    if command.county_id is not None:
+        return Scope.COUNTY, command.county_id
+    if command.analysis_type is not None:
+        return Scope.TYPE, command.analysis_type
+    return Scope.INTAKE, ""
 
 
 def _may_come(command: Command, error: Exception) -> bool:

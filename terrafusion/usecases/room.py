@@ -28,7 +28,7 @@ class Room:
         self._count_at = 0.0
 
     async def take(self, requests: int) -> None:
-        """Return once so many more are let in. Raises Unavailable."""
+        """Return once so many more are let in: more than may wait at all, once none waits. Raises Unavailable."""
         while not await self._is_open(requests):  # noqa: ASYNC110 - what opens it is done by others, elsewhere
             await asyncio.sleep(AGAIN_AFTER_S)
         self._left -= requests
@@ -44,4 +44,4 @@ class Room:
         if self._left < requests or self._monotonic() >= self._count_at:
             self._left = self._max_pending - (await self._jobs.counts())[JobStatus.PENDING]
             self._count_at = self._monotonic() + COUNT_EVERY_S
-        return self._left >= requests
+        return self._left >= min(requests, self._max_pending)

@@ -96,6 +96,7 @@ def test_a_profile_makes_a_data_version(run: Run, files: dict[str, Path], profil
     done = run("county", "set", profile(LEVEL), "--county", "here", "--by", "a.lee")
     assert (done["changed"], done["revision"], done["is_new_version"]) == (True, 2, True)
     (known,) = run("counties")["counties"]
+    assert known["profile"] == done["profile"], "with its defaults"
     assert known["data_version"] == done["data_version"] != loaded["data_version"]
     assert known["snapshot_uri"] == loaded["snapshot_uri"]
     assert known["profile"]["assessment_level"] == 0.35

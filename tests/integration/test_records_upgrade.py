@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
+import pytest
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.database import Database
 
 from terrafusion.adapters.objects import Objects
 from terrafusion.adapters.postgres.counties import PostgresCounties
-from terrafusion.adapters.postgres.governing import profile_history
+from terrafusion.adapters.postgres.governing import profile_history, set_profile
 from terrafusion.adapters.postgres.loading import load
 from terrafusion.adapters.postgres.migrate import migrate
-from terrafusion.analysis.profile import CountyProfile
+from terrafusion.analysis.profile import CountyProfile, MarketArea
 from terrafusion.ingest.kinds import SALES
 from terrafusion.ingest.reading import read_records
 
 OLD_PROFILE = '{"validity_codes": {"V": true}, "deed_types": {}, "assessment_level": 0.35, "roll_year": null}'
+OLD_FIELDS = {"validity_codes", "deed_types", "assessment_level", "roll_year"}
+"""All that workers and loads of the first release take; they refuse a profile that has another."""
+IN_FORCE = "SELECT profile FROM county_profiles UNION ALL SELECT profile FROM data_versions WHERE current"
 VERSION = """
 INSERT INTO data_versions (county_id, data_version, snapshot_uri, profile, sales, current)
 VALUES ('here', $1, $2, $3, 1, true)
@@ -55,3 +60,24 @@ async def test_versions_and_profiles_of_the_first_release_stay(
     assert database.value("SELECT count(*) FROM data_versions WHERE current") == 1
     await migrate(url)
     assert len(profile_history(url, "here")) == 1
+
+
+@pytest.mark.parametrize("profile", [CountyProfile(), CountyProfile(validity_codes={"V": True}, assessment_level=0.35)])
+def test_what_the_first_release_can_say_is_kept_so_that_it_can_read_it(
+    database_url: str, tmp_path: Path, profile: CountyProfile
+) -> None:
+    url, objects, file = make_url(database_url), Objects(str(tmp_path / "results")), tmp_path / "sales.csv"
+    file.write_text("parcel_number,sale_date,sale_price\nA,2014-05-31,250000\n")
+    load(url, objects, "here", read_records(file, SALES).records, kind=SALES)
+    assert _kept(database_url) == [set(), set()], "the default is kept as what says nothing"
+
+    area = CountyProfile(market_areas={"North": MarketArea(zip_codes=("98101",))})
+    for each in (area, profile):
+        assert set_profile(url, objects, "here", each, by="a.lee").changed
+    assert all(names <= OLD_FIELDS for names in _kept(database_url))
+    assert not set_profile(url, objects, "here", profile, by="a.lee").changed
+    assert [known.profile for known in profile_history(url, "here")] == [CountyProfile(), area, profile]
+
+
+def _kept(database_url: str) -> list[set[str]]:
+    return [set(orjson.loads(row["profile"])) for row in Database(database_url).rows(IN_FORCE)]

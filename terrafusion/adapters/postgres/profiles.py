@@ -52,17 +52,22 @@ class Revision:
     set_by: str | None
 
 
+def written(profile: CountyProfile) -> str:
+    """Return a profile as it is kept: without what is at its default, which a release that knows less refuses."""
+    return orjson.dumps(profile.model_dump(mode="json", exclude_defaults=True)).decode()
+
+
 def profile_in_force(cursor: dbapi.Cursor, county_id: str) -> CountyProfile:
     """Return a county's profile; one that has none gets the default."""
-    default = _written(CountyProfile())
+    default = written(CountyProfile())
     return CountyProfile.model_validate_json(ask(cursor, IN_FORCE, county_id, default).item(0, "profile"))
 
 
 def put_in_force(cursor: dbapi.Cursor, county_id: str, profile: CountyProfile, *, by: str) -> int:
     """Replace a county's profile; return the number under which it is remembered."""
     cursor.execute(CATCH_UP, (county_id,))
-    cursor.execute(REPLACE, (county_id, _written(profile)))
-    return int(ask(cursor, REMEMBER, county_id, _written(profile), by).item())
+    cursor.execute(REPLACE, (county_id, written(profile)))
+    return int(ask(cursor, REMEMBER, county_id, written(profile), by).item())
 
 
 def revisions(cursor: dbapi.Cursor, county_id: str) -> Sequence[Revision]:
@@ -71,7 +76,3 @@ def revisions(cursor: dbapi.Cursor, county_id: str) -> Sequence[Revision]:
         Revision(**row | {"profile": CountyProfile.model_validate_json(row["profile"])})
         for row in ask(cursor, HISTORY, county_id).iter_rows(named=True)
     ]
-
-
-def _written(profile: CountyProfile) -> str:
-    return orjson.dumps(profile.model_dump(mode="json")).decode()

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import orjson
 import polars as pl
 from adbc_driver_postgresql import dbapi
 from sqlalchemy import Table
@@ -14,6 +13,7 @@ from sqlalchemy import Table
 from models.tables import listings, property_operational, property_sales
 from terrafusion.adapters.objects import Objects
 from terrafusion.adapters.postgres.bulk import ask
+from terrafusion.adapters.postgres.profiles import written
 from terrafusion.adapters.snapshots import digest_of, write_snapshot
 from terrafusion.analysis.profile import CountyProfile
 from terrafusion.ingest.kinds import KINDS, Kind
@@ -115,10 +115,9 @@ def publish(
     """Make the version that these parts and this profile are the current one; return it, and whether it was not before."""
     version = data_version({name: digest_of(part.uri) for name, part in parts.items()}, profile)
     is_new = not ask(cursor, IS_CURRENT, county_id, version).item()
-    meaning = orjson.dumps(profile.model_dump(mode="json")).decode()
     sales, others = parts["sales"], [parts.get(name, NOTHING) for name in ("properties", "listings")]
     further = [value for part in others for value in (part.uri, part.rows)]
     cursor.execute(RETIRE, (county_id, version))
     told = (sales.uri, sales.rows, sales.first, sales.last, *further)
-    cursor.execute(PUBLISH, (county_id, version, meaning, *told))
+    cursor.execute(PUBLISH, (county_id, version, written(profile), *told))
     return version, is_new

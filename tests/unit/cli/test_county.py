@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import getpass
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from terrafusion.cli import main
 from terrafusion.cli.county import read_profile
 from terrafusion.errors import InvalidRequest
 
@@ -87,3 +91,38 @@ def test_a_county_must_be_named_as_a_request_would(tmp_path: Path, county: str |
     with pytest.raises(InvalidRequest) as raised:
         read_profile(file, county)
     assert raised.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ((), "by is missing, and this machine has no name for the user of this process"),
+        (("--by", ""), "by is ''"),
+        (("--by", "a\nlee"), "by is 'a\\nlee'"),
+        (("--by", "x" * 201), "allowed is one line of 1 to 200 characters"),
+    ],
+)
+def test_who_sets_it_is_a_line_of_text(
+    tmp_path: Path, invoke: Callable[..., tuple[int, str]], words: Sequence[str], sentence: str
+) -> None:
+    (tmp_path / "profile.json").write_text("{}")
+    code, said = invoke("county", "set", str(tmp_path / "profile.json"), "--county", "here", *words)
+    assert (code, len(said.splitlines())) == (2, 1)
+    assert sentence in said
+
+
+@pytest.fixture
+def invoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """Run a command as a user that the machine has no name for."""
+
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    def invoked(*words: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["terrafusion", *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        return int(end.value.code or 0), capsys.readouterr().err
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    return invoked

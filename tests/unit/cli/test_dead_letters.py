@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 
 from terrafusion.cli import dead_letters, main
-from terrafusion.errors import Conflict, Rejected
+from terrafusion.errors import Conflict, TerraFusionError, Unavailable
+
+KEPT = ("2026-11-24T11:59:59Z", "2026-11-24T12:00:00.999999Z", "2026-11-24T12:00:00+00:00")
+"""When the newest letters were kept, the newest id first."""
 
 
 class Worker:
@@ -22,11 +25,12 @@ class Worker:
         self.total = total
         self.batch = batch
         self.said: list[tuple[tuple[str, ...], Any, Any]] = []
-        self.refusals: dict[str, Rejected] = {}
+        self.refusals: dict[str, TerraFusionError] = {}
+        """By the id of a letter, or by the cursor of a call."""
 
     def get(self, *path: str, **query: Any) -> dict[str, Any]:
         self.said.append((path, None, query))
-        return {"dead_letters": [], "total": self.total, "next_cursor": None}
+        return {"dead_letters": [{"created_at": moment} for moment in KEPT], "total": self.total, "next_cursor": None}
 
     def post(self, *path: str, body: Any, query: Any = None) -> dict[str, Any]:
         self.said.append((path, body, query))
@@ -34,6 +38,8 @@ class Worker:
             raise self.refusals[path[0]]
         if len(path) > 1:
             return {"id": int(path[0]), "done": True, "message": "Discarded", "job_id": None}
+        if query["cursor"] in self.refusals:
+            raise self.refusals[query["cursor"]]
         assert body["confirm"] == self.total
         first = int(query["cursor"]) + 1
         ids = range(first, first + min(self.batch, self.total))
@@ -135,6 +141,39 @@ def test_many_go_on_behind_the_last_until_none_is_left(worker: Worker, run: Any)
     assert "Going to discard 5 open dead letters." in err
     assert out.splitlines() == [f"{i}  {'refused: ' if i == 3 else ''}as you said" for i in range(1, 6)]
     assert code == 1
+
+
+def test_what_comes_after_the_count_is_not_meant(worker: Worker, run: Any) -> None:
+    worker.total = 5
+    run("discard", "--until", "2027-01-01T00:00:00Z", "--note", "a test", "--yes")
+    assert {query["until"] for _, _, query in worker.orders} == {"2026-11-24T12:00:01+00:00"}
+
+
+@pytest.mark.parametrize(("error", "code"), [(Conflict("look again"), 1), (Unavailable("no worker answers"), 3)])
+def test_what_was_done_before_an_error_is_told(worker: Worker, run: Any, error: TerraFusionError, code: int) -> None:
+    worker.total, worker.refusals["4"] = 5, error
+    ended, out, err = run("discard", "--all", "--note", "a test", "--yes", "--json")
+    told = json.loads(out)
+    assert (ended, told["done"], told["refused"]) == (code, 3, 1)
+    assert [outcome["id"] for outcome in told["outcomes"]] == [1, 2, 3, 4]
+    assert str(error) in err
+    worker.total = 5
+    ended, out, _ = run("discard", "--all", "--note", "a test", "--yes")
+    assert (ended, len(out.splitlines())) == (code, 4)
+
+
+def test_an_error_before_anything_was_done_is_all_there_is(worker: Worker, run: Any) -> None:
+    worker.total, worker.refusals["0"] = 5, Unavailable("no worker answers")
+    code, out, err = run("replay", "--all", "--yes", "--json")
+    assert (code, out) == (3, "")
+    assert "no worker answers" in err
+
+
+def test_of_those_that_are_named_too(worker: Worker, run: Any) -> None:
+    worker.refusals["8"] = Unavailable("no worker answers")
+    code, out, err = run("discard", "7", "8", "9", "--note", "a test")
+    assert (code, out, len(worker.orders)) == (3, "7  Discarded\n", 2)
+    assert "no worker answers" in err
 
 
 @pytest.mark.parametrize(("answer", "code", "orders"), [("y", 1, 3), ("n", 1, 0), ("", 1, 0)])

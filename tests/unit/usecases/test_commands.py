@@ -172,6 +172,16 @@ class TestPause:
             await carry_out(Command(command=verb, analysis_type="horoscope"))
         assert await office.stored_pauses.all() == []
 
+    async def test_what_stands_still_goes_on_also_where_nobody_knows_it_any_more(self, office):
+        names = {Scope.COUNTY: ("county_id", "atlantis"), Scope.TYPE: ("analysis_type", "horoscope")}
+        for scope, (field, name) in names.items():
+            await office.stored_pauses.pause(scope, name, reason=None, requested_by=None)
+            with pytest.raises((UnknownCounty, UnknownAnalysisType)):
+                await office.commands.pause(Command(command="pause", **{field: name}))
+        for field, name in names.values():
+            assert await office.commands.resume(Command(command="resume", **{field: name}))
+        assert await office.stored_pauses.all() == []
+
 
 class TestOverTheTopic:
     async def test_a_record_twice_does_no_more_than_once(self, office):

@@ -139,6 +139,15 @@ class TestRoom:
         await office.commands.cancel(job_id)
         await asyncio.wait_for(taking, 5)
 
+    async def test_more_at_once_than_may_wait_are_let_in_when_none_waits(self, office):
+        job_id = await office.waiting()
+        valve = Room(office.store, 2, pauses=office.pauses, monotonic=office.clock.seconds)
+        taking = asyncio.ensure_future(valve.take(3))
+        await asyncio.sleep(0.01)
+        assert not taking.done()
+        await office.commands.cancel(job_id)
+        await asyncio.wait_for(taking, 5)
+
     async def test_is_shut_by_a_pause_and_open_after_it(self, office):
         valve = Room(office.store, 1000, pauses=office.pauses, monotonic=office.clock.seconds)
         await valve.take(1)
