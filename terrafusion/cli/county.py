@@ -99,16 +99,27 @@ def read_profile(file: Path, county: str | None) -> tuple[str, CountyProfile]:
     from terrafusion.cli.loading import check_county  # noqa: PLC0415
 
     given = dict(_content(file))
-    in_file = given.pop("county_id", None)
-    named = county if county is not None else in_file
-    if not isinstance(named, str) or (county and in_file not in (None, county)):
-        message = f"county is {named!r}, and county_id in {file.name} is {in_file!r}; one of them must name the county"
-        raise InvalidRequest(message, field="county", value=named, allowed="one county")
+    named = _county_of(file, given.pop("county_id", None), county)
     check_county(named)
     try:
         return named, CountyProfile.model_validate_json(orjson.dumps(given))
     except ValidationError as error:
         raise rejection(error, InvalidRequest, CountyProfile) from error
+
+
+def _county_of(file: Path, in_file: Any, county: str | None) -> str:
+    """Say which county is meant; raises InvalidRequest where none is named, or two are."""
+    if county is not None and in_file not in (None, county):
+        message = f"county is {county!r}, and county_id in {file.name} is {in_file!r}; they disagree"
+        raise InvalidRequest(message, field="county", value=county, allowed="one county")
+    named = in_file if county is None else county
+    if named is None:
+        message = f"county is missing; --county or county_id in {file.name} must name it"
+        raise InvalidRequest(message, field="county", allowed="one county")
+    if not isinstance(named, str):
+        message = f"county_id in {file.name} is {named!r}; it must be text"
+        raise InvalidRequest(message, field="county_id", value=named, allowed="text")
+    return named
 
 
 def _signed(by: str | None) -> str:
@@ -131,7 +142,8 @@ def _content(file: Path) -> Mapping[str, Any]:
     try:
         content = reader(file.read_text(encoding="utf-8")) if reader else None
     except (OSError, ValueError) as error:
-        message = f"file is {str(file)!r}, which cannot be read: {error}; allowed is {allowed}"
+        reason = getattr(error, "strerror", None) or error
+        message = f"file is {str(file)!r}, which cannot be read: {reason}; allowed is {allowed}"
         raise InvalidRequest(message, field="file", value=str(file), allowed=allowed) from error
     if not isinstance(content, Mapping):
         message = f"file is {str(file)!r}; allowed is {allowed}"

@@ -70,7 +70,9 @@ def list_letters(
     """List dead letters, newest first: those that are open, unless told otherwise."""
     filters = _filters(topic, stage, error_class, job_id, since, until)
     page = _get(state=state, limit=limit, cursor=cursor, **filters)
-    tell(page, "\n".join(_page_lines(page["dead_letters"])) or "There is no such dead letter.", json=json)
+    is_default = state == "open" and not filters and cursor is None
+    none = "No dead letter is open." if is_default else "No dead letter is like that."
+    tell(page, "\n".join(_page_lines(page["dead_letters"])) or none, json=json)
     if page["next_cursor"] and not json:
         note(f"There are {page['total']} in all; more with --cursor {page['next_cursor']}")
 

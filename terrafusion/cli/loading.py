@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +17,7 @@ from terrafusion.adapters.postgres.counties import PostgresCounties
 from terrafusion.adapters.postgres.engine import make_engine
 from terrafusion.adapters.postgres.loading import Loaded
 from terrafusion.adapters.postgres.loading import load as load_records
+from terrafusion.analysis.api import Caution
 from terrafusion.analysis.profile import CountyProfile
 from terrafusion.cli.configuration import database, read_settings
 from terrafusion.cli.output import emit, say, stderr, stdout
@@ -54,11 +55,22 @@ def load_file(kind_name: str, file: Path, county: str, manner: Manner) -> None:
         if read.records.is_empty():
             raise refuse(file, f"each of its {read.read:,} rows is rejected, see {told}", allowed="nothing is changed")
         tell(f"Loading {read.records.height:,} {kind.name}")
-        loaded = load_records(url, objects, county, read.records, kind=kind, replace=manner.replace)
+        removes = manner.replace and read.rejected.is_empty()
+        loaded = load_records(url, objects, county, read.records, kind=kind, replace=removes)
+    if manner.replace and not removes:
+        read = _with_nothing_removed(read)
     if manner.json:
         emit(_document(county, read, loaded, told))
     else:
         _show(county, read, loaded, told)
+
+
+def _with_nothing_removed(read: RecordsFile) -> RecordsFile:
+    """Warn that the other records stay: a rejected row may be the new one of a good record."""
+    count = read.rejected.height
+    rows, them = ("1 row was", "it") if count == 1 else (f"{count:,} rows were", "them")
+    message = f"Nothing was removed, because {rows} rejected; mend {them} and load the file again."
+    return replace(read, warnings=[*read.warnings, Caution("nothing_removed", message)])
 
 
 def load_sample_counties() -> None:
@@ -102,7 +114,7 @@ def write_rejected(file: Path, read: RecordsFile) -> Path | None:
             return None
         read.rejected.write_csv(beside)
     except OSError as error:
-        stderr.print(f"{beside} cannot be written: {error.strerror}", style="yellow", highlight=False)
+        stderr.print(f"{beside} cannot be written: {error.strerror or error}", style="yellow", highlight=False)
         return None
     return beside
 

@@ -98,6 +98,23 @@ def test_a_file_without_a_good_row_changes_nothing(run: Any, file: Path) -> None
     assert document(run("counties", "--json")) == before
 
 
+def test_nothing_is_removed_while_a_row_is_rejected(run: Any, file: Path) -> None:
+    """A rejected row may be the new one of a good record."""
+    replace = ("load", "sales", str(file), "--county", "here", "--replace")
+    header = "sale_id,parcel_number,sale_date,sale_price\n"
+    file.write_text(f"{header}1,A,2014-05-31,1000\n2,B,2014-05-31,1000\n3,C,2014-05-31,1000\n")
+    document(run(*replace, "--json"))
+    file.write_text(f"{header}1,A,2014-05-31,1500\n2,B,soon,1500\n")
+    told = document(run(*replace, "--json"))
+    assert (told["changed"], told["removed"], told["rejected"], told["sales"]) == (1, 0, 1, 3)
+    assert [warning["code"] for warning in told["warnings"]] == ["nothing_removed"]
+    said = " ".join(run(*replace).stdout.split())
+    assert "Nothing was removed, because 1 row was rejected; mend it and load the file again." in said
+    file.write_text(f"{header}1,A,2014-05-31,1500\n2,B,2014-05-31,1500\n")
+    told = document(run(*replace, "--json"))
+    assert (told["changed"], told["removed"], told["sales"], told["warnings"]) == (1, 1, 2, [])
+
+
 @pytest.mark.parametrize("county", ["../up", "", "a b", "a" * 101])
 def test_a_county_that_no_request_could_name_is_refused(run: Any, file: Path, county: str) -> None:
     result = run("load", "sales", str(file), "--county", county)

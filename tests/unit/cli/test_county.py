@@ -59,7 +59,11 @@ def test_the_same_profile_as_toml_and_as_json(tmp_path: Path) -> None:
             {"sale_overrides": {"7": DECIDED | {"decided_on": "03/04/2026"}}},
             "sale_overrides.7.decided_on is '03/04/2026': must be a date such as 2014-05-31",
         ),
-        ({"county_id": "there"}, "county is 'here', and county_id in profile.json is 'there'"),
+        (
+            {"market_areas": {"N": {"zip_codes": ["43610", "43620"]}, "S": {"zip_codes": ["43620"]}}},
+            "market_areas: ZIP 43620 lies in N and in S; one area is allowed",
+        ),
+        ({"county_id": "there"}, "county is 'here', and county_id in profile.json is 'there'; they disagree"),
         ({"county_id": 7}, "county is 'here', and county_id in profile.json is 7"),
         ([], "ends in .toml or .json and holds a table of fields"),
         ("{", "which cannot be read"),
@@ -82,6 +86,21 @@ def test_what_is_no_file_of_a_profile(tmp_path: Path, name: str) -> None:
     with pytest.raises(InvalidRequest) as raised:
         read_profile(tmp_path / name, "here")
     assert raised.value.field == "file"
+    assert "[Errno" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({}, "county is missing; --county or county_id in profile.json must name it"),
+        ({"county_id": 7}, "county_id in profile.json is 7; it must be text"),
+    ],
+)
+def test_a_profile_is_of_a_county_that_somebody_names(tmp_path: Path, given: Any, sentence: str) -> None:
+    file = tmp_path / "profile.json"
+    file.write_bytes(orjson.dumps(given))
+    with pytest.raises(InvalidRequest, match=sentence):
+        read_profile(file, None)
 
 
 @pytest.mark.parametrize(("county", "field"), [(None, "county"), ("../up", "county")])

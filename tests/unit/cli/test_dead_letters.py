@@ -186,3 +186,19 @@ def test_a_person_is_asked(worker: Worker, run: Any, answer: str, code: int, ord
 def test_where_there_is_none_nobody_is_asked(worker: Worker, run: Any) -> None:
     code, out, _ = run("replay", "--all")
     assert (code, out, worker.orders) == (0, "No open dead letter is like that.\n", [])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "No dead letter is open.\n"),
+        (("--topic", "x"), "No dead letter is like that.\n"),
+        (("--state", "all"), "No dead letter is like that.\n"),
+    ],
+)
+def test_a_list_of_none_says_so(
+    worker: Worker, run: Any, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.setattr(dead_letters, "_get", lambda **_: {"dead_letters": [], "total": 0, "next_cursor": None})
+    assert run("list", *words) == (0, said, "")
+    assert worker.orders == []

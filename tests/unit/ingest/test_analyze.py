@@ -13,7 +13,10 @@ import typer
 from typer.testing import CliRunner, Result
 
 from terrafusion.cli import analyze
+from terrafusion.cli.loading import write_rejected
 from terrafusion.errors import InvalidParameters, InvalidRequest, UnknownAnalysisType
+from terrafusion.ingest.kinds import SALES
+from terrafusion.ingest.reading import read_records
 from terrafusion.samples import sample_file
 
 Run = Callable[..., Result]
@@ -114,3 +117,12 @@ def test_a_file_of_properties_is_part_of_what_is_analysed(run: Run, file: Path, 
     assert document["data_version"] != alone["data_version"]
     assert document["result"]["trends"] == alone["result"]["trends"]
     assert "Properties: rows read 2" in run("trend_analysis", "--sales", file, "--properties", parcels).stdout
+
+
+def test_rejected_rows_that_cannot_be_written_are_told_with_the_cause(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert write_rejected(tmp_path / "gone" / "sales.csv", read_records(file, SALES)) is None
+    said = " ".join(capsys.readouterr().err.split())
+    assert "cannot be written: " in said
+    assert "No such file or directory" in said
