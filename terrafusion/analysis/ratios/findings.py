@@ -94,7 +94,9 @@ def cautions(told: Told) -> Iterator[Caution]:
     if told.year_only:
         yield Caution("year_only", f"Of {told.year_only} sales only the year is known; they count as of 1 July")
     if row["median"] is not None and not _UNLIKELY[0] <= row["median"] / told.level <= _UNLIKELY[1]:
-        message = f"The median ratio is {row['median']:.3f} where {told.level:g} is expected; is assessment_level right?"
+        message = (
+            f"The median ratio is {row['median']:.3f} where {told.level:g} is expected; is assessment_level right?"
+        )
         yield Caution("assessment_level_unlikely", message)
 
 

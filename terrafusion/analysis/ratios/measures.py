@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from terrafusion.analysis.cells import critical_value
-from terrafusion.analysis.ratios.sample import Codes, Estimate, Floats, PriceOrder, Ratios, median_estimate
+from terrafusion.analysis.ratios.sample import Codes, Estimate, Floats, Ratios, median_estimate
 from terrafusion.analysis.student import critical_t
 
 MEASURES: Final = ("median", "mean", "weighted_mean", "cod", "cov", "prd", "prb", "mki", "ki", "vei")
@@ -109,10 +109,8 @@ def concentrations(ratios: Ratios) -> tuple[float, float]:
 
     MKI is the first over the second, below 1 regressive; KI is the first less the second.
     """
-    order = ratios.by_price
-    doubled = order.doubled_ranks(np.ones(len(ratios), dtype=np.int64))
-    assessed, price = (_gini(values[order.places], doubled) for values in (ratios.assessed, ratios.price))
-    return assessed, price
+    assessed, price, doubled_ranks = ratios.along_prices
+    return _gini(assessed, doubled_ranks), _gini(price, doubled_ranks)
 
 
 def _gini(ordered: Floats, doubled_ranks: Codes) -> float:
@@ -155,7 +153,8 @@ def _value_groups(ratios: Ratios) -> list[Floats]:
     value = proxy(ratios)
     ranks = [(n - 1) * part // parts for part in range(1, parts)]
     group = np.searchsorted(np.partition(value, ranks)[ranks], value, side="left")
-    return [ratios.ratio[group == part] for part in range(parts)]
+    places = np.argsort(group.astype(np.uint8), kind="stable")
+    return np.split(ratios.ratio[places], np.cumsum(np.bincount(group, minlength=parts))[:-1])
 
 
 def analytic_intervals(ratios: Ratios, confidence_level: float) -> dict[str, tuple[float, float]]:
@@ -192,24 +191,25 @@ def _influences(ratios: Ratios, confidence_level: float) -> dict[str, tuple[floa
 
 
 def _gini_influences(ratios: Ratios) -> dict[str, tuple[float, Floats]]:
+    """Tell the influences in the order of prices."""
     assessed, price = concentrations(ratios)
-    on_assessed, on_price = (_gini_influence(values, ratios.by_price) for values in (ratios.assessed, ratios.price))
-    on_ki = on_assessed - on_price
-    if price <= 0:
-        return {"ki": (assessed - price, on_ki)}
-    mki = assessed / price
-    return {"mki": (mki, (on_assessed - mki * on_price) / price), "ki": (assessed - price, on_ki)}
+    *ordered, doubled_ranks = ratios.along_prices
+    share = (doubled_ranks - 1) / (2 * len(ratios))
+    on_assessed, on_price = (_gini_influence(values, share) for values in ordered)
+    found = {"ki": (assessed - price, on_assessed - on_price)}
+    if price > 0:
+        mki = assessed / price
+        found["mki"] = (mki, (on_assessed - mki * on_price) / price)
+    return found
 
 
-def _gini_influence(values: Floats, order: PriceOrder) -> Floats:
-    """Influence of each sale, in the order of prices, on 2 E[v F(S)] / E[v] - 1."""
-    n, ordered = len(values), values[order.places]
-    share = (order.doubled_ranks(np.ones(n, dtype=np.int64)) - 1) / (2 * n)
-    centre = ordered.mean()
-    at_or_above = np.cumsum(ordered[::-1])[::-1] / n
-    theta = (ordered * share).mean()
-    on_theta = ordered * share + at_or_above - 2 * theta
-    influence: Floats = 2 * (on_theta / centre - theta / centre**2 * (ordered - centre))
+def _gini_influence(ordered: Floats, share: Floats) -> Floats:
+    """Influence of each sale on 2 E[v F(S)] / E[v] - 1, where ``share`` is F(S) at the sale."""
+    n, centre = len(ordered), ordered.mean()
+    above = ordered.sum() - np.cumsum(ordered) + ordered
+    ranked = ordered * share
+    theta = ranked.mean()
+    influence: Floats = 2 / centre * (ranked + above / n - 2 * theta - theta / centre * (ordered - centre))
     return influence
 
 

@@ -11,6 +11,7 @@ from terrafusion.analysis.api import Records
 from terrafusion.analysis.groups import columns_of, label_of
 from terrafusion.analysis.ratios import time
 from terrafusion.analysis.ratios.parameters import RatioParameters
+from terrafusion.analysis.ratios.standard import CLASSES
 from terrafusion.analysis.reading import refuse_fine_periods, refuse_unknown_groups
 from terrafusion.analysis.selection import Selection, needed_columns
 from terrafusion.errors import InvalidParameters
@@ -59,7 +60,9 @@ def _with_roll(records: Records, sales: pl.DataFrame, field: str) -> pl.DataFram
 def _refuse_unvalued(records: Records, value: pl.Series, parameters: RatioParameters) -> None:
     if len(value) and value.null_count() == len(value):
         had = ", ".join(name for name in _fields(records) if name != parameters.value_field) or "none of its values"
-        msg = f"value_field is {parameters.value_field!r}, of which {records.county_id} records nothing; allowed is {had}"
+        msg = (
+            f"value_field is {parameters.value_field!r}, of which {records.county_id} records nothing; allowed is {had}"
+        )
         raise InvalidParameters(msg, field="value_field", value=parameters.value_field, allowed=had)
 
 
@@ -100,13 +103,13 @@ def assessment_level(records: Records, parameters: RatioParameters) -> float:
 
 
 def with_class(sales: pl.DataFrame, parameters: RatioParameters) -> pl.DataFrame:
-    """Add ``iaao_class``: what ``property_classes`` says of a sale's class, else of its type, else the default."""
-    default = pl.lit(parameters.property_class)
-    known = parameters.property_classes
+    """Add ``iaao_class``, a place in `CLASSES`: what is said of a sale's class, else of its type, else the default."""
+    default = pl.lit(CLASSES.index(parameters.property_class), pl.Int64)
+    known = {name: CLASSES.index(means) for name, means in parameters.property_classes.items()}
     if not known:
         return sales.with_columns(default.alias("iaao_class"))
     told = [
-        pl.col(name).replace_strict(known, default=None, return_dtype=pl.String)
+        pl.col(name).replace_strict(known, default=None, return_dtype=pl.Int64)
         for name in ("property_class", "property_type")
     ]
     return sales.with_columns(pl.coalesce(*told, default).alias("iaao_class"))

@@ -34,13 +34,19 @@ class Ratios:
     assessed: Floats
     price: Floats
     ratio: Floats
+    by_price: PriceOrder
+    """The same sales in the order of their prices."""
 
     @classmethod
     def of(cls, assessed: Floats, price: Floats) -> Ratios:
-        """Sort sales by ratio, then price, so that no figure depends on the order in which they came."""
-        ratio = assessed / price
-        order = np.lexsort((assessed, price, ratio))
-        return cls(assessed[order], price[order], ratio[order])
+        """Sort sales by ratio, then price, then value, so that no figure depends on the order in which they came."""
+        places = by_ratio(assessed / price, price, assessed)
+        return cls.ordered(assessed[places], price[places])
+
+    @classmethod
+    def ordered(cls, assessed: Floats, price: Floats) -> Ratios:
+        """Take sales that are sorted by ratio."""
+        return cls(assessed, price, assessed / price, PriceOrder.of(price, np.argsort(price)))
 
     def __len__(self) -> int:
         return len(self.ratio)
@@ -51,13 +57,27 @@ class Ratios:
         return quantile(self.ratio, 1, 2)
 
     @cached_property
-    def by_price(self) -> PriceOrder:
-        """The same sales in the order of their prices."""
-        return PriceOrder.of(self.price)
+    def along_prices(self) -> tuple[Floats, Floats, Codes]:
+        """A, S and twice the rank of each sale, in the order of prices."""
+        places = self.by_price.places
+        ranks = self.by_price.doubled_ranks(np.ones(len(self), dtype=np.int64))
+        return self.assessed[places], self.price[places], ranks
 
     def between(self, begin: int, end: int) -> Ratios:
         """Return the sales from one place in the order of ratios to another."""
-        return Ratios(self.assessed[begin:end], self.price[begin:end], self.ratio[begin:end])
+        places, price = self.by_price.places, self.price[begin:end]
+        inside = places[(places >= begin) & (places < end)] - begin
+        return Ratios(self.assessed[begin:end], price, self.ratio[begin:end], PriceOrder.of(price, inside))
+
+
+def by_ratio(ratio: Floats, *keys: Floats) -> Codes:
+    """Return the places of sales by ascending ratio; where ratios are equal, the first key that differs decides."""
+    places: Codes = np.argsort(ratio)
+    same = np.diff(ratio[places]) == 0
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same)) if same.any() else np.empty(0, np.int64)
+    among = places[tied]
+    places[tied] = among[np.lexsort([key[among] for key in (*reversed(keys), ratio)])]
+    return places
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +91,8 @@ class PriceOrder:
     """Of each sale in ``places``, the number of its price; None where all differ."""
 
     @classmethod
-    def of(cls, price: Floats) -> PriceOrder:
-        """Order sales by price."""
-        places = np.argsort(price)
+    def of(cls, price: Floats, places: Codes) -> PriceOrder:
+        """Find the ties among sales whose ``places`` stand by ascending price."""
         ordered = price[places]
         last = np.append(ordered[1:] != ordered[:-1], np.ones(min(len(price), 1), dtype=bool))
         ends = np.flatnonzero(last)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 from terrafusion.analysis.ratios.sample import ROUNDING, Estimate
 
 SOURCE: Final = "from secondary copies of the IAAO standard"
 
 PropertyClass = Literal["residential_improved", "income", "residential_vacant", "other_vacant"]
+CLASSES: Final[tuple[str, ...]] = get_args(PropertyClass)
 JurisdictionSize = Literal["very_large", "mid", "small"]
 
 MET, STATISTICALLY_MET, NOT_MET = "met", "statistically met", "not met"
@@ -36,7 +37,7 @@ _COD: Final[Mapping[str, tuple[Band, Band, Band]]] = {
     "residential_vacant": (Band(5, 15), Band(5, 20), Band(5, 25)),
     "other_vacant": (Band(5, 20), Band(5, 25), Band(5, 30)),
 }
-_SIZES: Final = ("very_large", "mid", "small")
+_SIZES: Final = get_args(JurisdictionSize)
 
 
 def bands(property_class: str | None, jurisdiction_size: str, *, level: float) -> dict[str, Band]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
@@ -18,13 +20,14 @@ from terrafusion.analysis.ratios.bootstrap import LARGEST
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.reading import assessment_level, read, valued, with_class
 from terrafusion.analysis.ratios.rows import Group, Rules, row_of, to_rows
-from terrafusion.analysis.ratios.sample import Ratios
-from terrafusion.analysis.ratios.standard import SOURCE, bands
+from terrafusion.analysis.ratios.sample import Codes, Floats, Ratios, by_ratio
+from terrafusion.analysis.ratios.standard import CLASSES, SOURCE, bands
 from terrafusion.analysis.ratios.time import Adjusted, adjust
 from terrafusion.analysis.selection import Selection, select
 
 _DAYS_A_YEAR: Final = 365.25
-_ORDER: Final = ("ratio", "price", "value", "sale_date")
+_RADIX: Final = 1 << 16
+"""Groups below which their codes are sorted by radix."""
 _TRIM: Final = {"none": None, "iqr1.5": 1.5, "iqr3": 3.0}
 
 
@@ -35,17 +38,15 @@ def ratio_study(records: Records, parameters: RatioParameters, progress: Progres
     chosen = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
     selection = valued(chosen, roll_year=parameters.roll_year or records.profile.roll_year)
     adjusted = adjust(selection.used, parameters, lambda done, doing: progress(0.2 * done, doing))
-    laid, labels = _laid_out(adjusted.sales, parameters)
+    laid = _laid_out(adjusted.sales, parameters)
     level = assessment_level(records, parameters)
-    rules = _rules(parameters, level=level, sales=laid.height)
-    rows = _rows(laid, labels, rules, lambda done, doing: progress(0.2 + 0.5 * done, doing))
-    progress(0.7, "Measuring all sales together")
-    overall = rows.row(0, named=True) if rows.height == 1 else _overall(laid, rules)
-    told = findings.Told(records.county_id, parameters, level, overall, rows, int(laid["year_only"].sum()))
+    rules = _rules(parameters, level=level, sales=len(laid.value))
+    rows, overall = _measured(laid, rules, lambda done, doing: progress(0.2 + 0.7 * done, doing))
+    told = findings.Told(records.county_id, parameters, level, overall, rows, int(selection.used["year_only"].sum()))
     return Answer(
         summary={
             "key_finding": findings.key_finding(told),
-            "data_points_analyzed": laid.height,
+            "data_points_analyzed": len(laid.value),
             **_method(parameters, rules, adjusted),
             **{name: value for name, value in overall.items() if name != "group"},
             **findings.tally(rows),
@@ -61,12 +62,47 @@ def ratio_study(records: Records, parameters: RatioParameters, progress: Progres
     )
 
 
-def _laid_out(sales: pl.DataFrame, parameters: RatioParameters) -> tuple[pl.DataFrame, pl.Series]:
-    """Sort by group and ratio, and so by all that is computed with: equal rows alone may change places."""
+@dataclass(frozen=True, slots=True)
+class _Laid:
+    """The sales as columns, by group, and where each group begins."""
+
+    value: Floats
+    price: Floats
+    recorded: Floats
+    days: Floats
+    classes: Codes
+    """Places among the standard's classes."""
+    labels: pl.Series
+    edges: Codes
+
+    def group(self, begin: int, end: int) -> Group:
+        """Return the sales of one group, or of several, sorted by all that is computed with."""
+        columns = [column[begin:end] for column in (self.value, self.price, self.recorded, self.days)]
+        value, price, recorded, days = columns
+        places = by_ratio(value / price, price, value, days, recorded)
+        classes = np.flatnonzero(np.bincount(self.classes[begin:end]))
+        return Group(
+            ratios=Ratios.ordered(value[places], price[places]),
+            recorded=value[places] / recorded[places],
+            years=days[places] / _DAYS_A_YEAR,
+            property_class=CLASSES[classes[0]] if len(classes) == 1 else None,
+        )
+
+
+def _laid_out(sales: pl.DataFrame, parameters: RatioParameters) -> _Laid:
     coded, labels = with_codes(with_class(sales, parameters))
-    ratio = (pl.col("value") / pl.col("price")).alias("ratio")
-    columns = ("group_code", "value", "price", "sale_price", "sale_date", "year_only", "iaao_class")
-    return coded.select(*columns, ratio).sort("group_code", *_ORDER), labels
+    codes = coded["group_code"].to_numpy()
+    places = np.argsort(codes.astype(np.uint16) if len(labels) < _RADIX else codes, kind="stable")
+    days = coded["sale_date"].to_physical().cast(pl.Float64)
+    return _Laid(
+        value=coded["value"].to_numpy()[places],
+        price=coded["price"].to_numpy()[places],
+        recorded=coded["sale_price"].to_numpy()[places],
+        days=days.to_numpy()[places],
+        classes=coded["iaao_class"].to_numpy()[places],
+        labels=labels,
+        edges=np.append(0, np.cumsum(np.bincount(codes, minlength=len(labels)))),
+    )
 
 
 def _rules(parameters: RatioParameters, *, level: float, sales: int) -> Rules:
@@ -83,35 +119,27 @@ def _rules(parameters: RatioParameters, *, level: float, sales: int) -> Rules:
     )
 
 
-def _overall(laid: pl.DataFrame, rules: Rules) -> dict[str, Any]:
-    """Return the row of all sales together."""
-    row = row_of(_group(laid.sort(_ORDER)), rules)
-    return to_rows([{"group": ALL, **row}]).row(0, named=True)
+def _measured(laid: _Laid, rules: Rules, progress: Progress) -> tuple[pl.DataFrame, Mapping[str, Any]]:
+    """Return the groups' rows and that of all sales together; beside each other, as each leaves a core idle."""
+    if len(laid.labels) == 1:
+        rows = _rows(laid, rules, progress)
+        return rows, rows.row(0, named=True)
+    with ThreadPoolExecutor(1) as beside:
+        whole = beside.submit(_overall, laid, rules)
+        return _rows(laid, rules, progress), whole.result()
 
 
-def _rows(laid: pl.DataFrame, labels: pl.Series, rules: Rules, progress: Progress) -> pl.DataFrame:
+def _rows(laid: _Laid, rules: Rules, progress: Progress) -> pl.DataFrame:
     rows = []
-    for code, part in _parts(laid):
-        rows.append({"group": labels[code], **row_of(_group(part), rules)})
-        progress((code + 1) / len(labels), "Measuring the groups")
+    for code, (begin, end) in enumerate(pairwise(laid.edges.tolist())):
+        rows.append({"group": laid.labels[code], **row_of(laid.group(begin, end), rules)})
+        progress((code + 1) / len(laid.labels), "Measuring the groups")
     return to_rows(rows)
 
 
-def _parts(laid: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:
-    codes = laid["group_code"].to_numpy()
-    for begin, end in pairwise([*np.flatnonzero(np.diff(codes, prepend=-1)).tolist(), len(codes)]):
-        yield int(codes[begin]), laid[begin:end]
-
-
-def _group(part: pl.DataFrame) -> Group:
-    value, price, ratio, recorded = (part[name].to_numpy() for name in ("value", "price", "ratio", "sale_price"))
-    classes = part["iaao_class"].unique()
-    return Group(
-        ratios=Ratios(value, price, ratio),
-        recorded=value / recorded,
-        years=part["sale_date"].to_physical().to_numpy() / _DAYS_A_YEAR,
-        property_class=classes[0] if len(classes) == 1 else None,
-    )
+def _overall(laid: _Laid, rules: Rules) -> dict[str, Any]:
+    """Return the row of all sales together."""
+    return to_rows([{"group": ALL, **row_of(laid.group(0, len(laid.value)), rules)}]).row(0, named=True)
 
 
 def _method(parameters: RatioParameters, rules: Rules, adjusted: Adjusted) -> dict[str, Any]:
