@@ -44,12 +44,13 @@ def refuse_fine_periods(sales: pl.DataFrame, parameters: SharedParameters) -> No
     """Raise InvalidParameters where periods are shorter than what is known of the dates of the sales asked for."""
     if parameters.period in {"year", "auto"}:
         return
-    if _of_year_only(sales, parameters):
+    if of_year_only(sales, parameters):
         msg = f"period is {parameters.period!r}, but of some sales only the year is known; allowed are year, auto"
         raise InvalidParameters(msg, field="period", value=parameters.period, allowed="year, auto")
 
 
-def _of_year_only(sales: pl.DataFrame, parameters: SharedParameters) -> bool:
+def of_year_only(sales: pl.DataFrame, parameters: SharedParameters) -> bool:
+    """Say whether of a sale in the dates asked for only the year is known."""
     days = sales.filter(pl.col("year_only").fill_null(value=False))["sale_date"]
     begin, end = parameters.start_date or days.min(), parameters.end_date or days.max()
     return bool(days.is_between(begin, end).any()) if len(days) else False

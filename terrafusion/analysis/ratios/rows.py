@@ -20,7 +20,8 @@ from terrafusion.analysis.ratios.standard import JUDGED, bands, verdict
 TRIMMED: Final = "trimmed_"
 
 
-def _figures(prefix: str) -> Iterator[tuple[str, pl.DataType]]:
+def figures(prefix: str) -> Iterator[tuple[str, pl.DataType]]:
+    """Name the columns of the measures, with their intervals and verdicts, and their kinds."""
     for name in MEASURES:
         yield from ((f"{prefix}{name}{end}", pl.Float64()) for end in ("", "_ci_low", "_ci_high"))
         if name in JUDGED:
@@ -34,7 +35,7 @@ SCHEMA: Final[dict[str, pl.DataType]] = {
     "suppressed": pl.Boolean(),
     "property_class": pl.String(),
     "interval_method": pl.String(),
-    **dict(_figures("")),
+    **dict(figures("")),
     "chasing_suspected": pl.Boolean(),
     "time_slope": pl.Float64(),
     "time_slope_ci_low": pl.Float64(),
@@ -45,7 +46,7 @@ SCHEMA: Final[dict[str, pl.DataType]] = {
     "outliers_excluded": pl.Int64(),
     "outliers_kept": pl.Int64(),
     f"{TRIMMED}n": pl.Int64(),
-    **dict(_figures(TRIMMED)),
+    **dict(figures(TRIMMED)),
 }
 """The columns of a row, in their order."""
 

@@ -4,30 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Final
 
-import numpy as np
 import polars as pl
 
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
 from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
-from terrafusion.analysis.groups import ALL, columns_of, level_name, with_codes
+from terrafusion.analysis.groups import columns_of, level_name
 from terrafusion.analysis.parameters import COUNTY
 from terrafusion.analysis.ratios import findings
 from terrafusion.analysis.ratios.bootstrap import LARGEST
+from terrafusion.analysis.ratios.fallback import with_fallback
+from terrafusion.analysis.ratios.groups import Laid, laid_out, overall_of, rows_of
 from terrafusion.analysis.ratios.parameters import RatioParameters
-from terrafusion.analysis.ratios.reading import assessment_level, read, valued, with_class
-from terrafusion.analysis.ratios.rows import Group, Rules, row_of, to_rows
-from terrafusion.analysis.ratios.sample import Codes, Floats, Ratios, by_ratio
-from terrafusion.analysis.ratios.standard import CLASSES, SOURCE, bands
+from terrafusion.analysis.ratios.reading import assessment_level, read, valued
+from terrafusion.analysis.ratios.rows import Rules
+from terrafusion.analysis.ratios.standard import SOURCE, bands
 from terrafusion.analysis.ratios.time import Adjusted, adjust
 from terrafusion.analysis.selection import Selection, select
 
-_DAYS_A_YEAR: Final = 365.25
-_RADIX: Final = 1 << 16
-"""Groups below which their codes are sorted by radix."""
 _TRIM: Final = {"none": None, "iqr1.5": 1.5, "iqr3": 3.0}
 
 
@@ -38,10 +33,12 @@ def ratio_study(records: Records, parameters: RatioParameters, progress: Progres
     chosen = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
     selection = valued(chosen, roll_year=parameters.roll_year or records.profile.roll_year)
     adjusted = adjust(selection.used, parameters, lambda done, doing: progress(0.2 * done, doing))
-    laid = _laid_out(adjusted.sales, parameters)
+    laid = laid_out(adjusted.sales, parameters)
     level = assessment_level(records, parameters)
     rules = _rules(parameters, level=level, sales=len(laid.value))
     rows, overall = _measured(laid, rules, lambda done, doing: progress(0.2 + 0.7 * done, doing))
+    if parameters.fallback == "cascade":
+        rows = with_fallback(rows, adjusted.sales, parameters, rules)
     told = findings.Told(records.county_id, parameters, level, overall, rows, int(selection.used["year_only"].sum()))
     return Answer(
         summary={
@@ -62,49 +59,6 @@ def ratio_study(records: Records, parameters: RatioParameters, progress: Progres
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Laid:
-    """The sales as columns, by group, and where each group begins."""
-
-    value: Floats
-    price: Floats
-    recorded: Floats
-    days: Floats
-    classes: Codes
-    """Places among the standard's classes."""
-    labels: pl.Series
-    edges: Codes
-
-    def group(self, begin: int, end: int) -> Group:
-        """Return the sales of one group, or of several, sorted by all that is computed with."""
-        columns = [column[begin:end] for column in (self.value, self.price, self.recorded, self.days)]
-        value, price, recorded, days = columns
-        places = by_ratio(value / price, price, value, days, recorded)
-        classes = np.flatnonzero(np.bincount(self.classes[begin:end]))
-        return Group(
-            ratios=Ratios.ordered(value[places], price[places]),
-            recorded=value[places] / recorded[places],
-            years=days[places] / _DAYS_A_YEAR,
-            property_class=CLASSES[classes[0]] if len(classes) == 1 else None,
-        )
-
-
-def _laid_out(sales: pl.DataFrame, parameters: RatioParameters) -> _Laid:
-    coded, labels = with_codes(with_class(sales, parameters))
-    codes = coded["group_code"].to_numpy()
-    places = np.argsort(codes.astype(np.uint16) if len(labels) < _RADIX else codes, kind="stable")
-    days = coded["sale_date"].to_physical().cast(pl.Float64)
-    return _Laid(
-        value=coded["value"].to_numpy()[places],
-        price=coded["price"].to_numpy()[places],
-        recorded=coded["sale_price"].to_numpy()[places],
-        days=days.to_numpy()[places],
-        classes=coded["iaao_class"].to_numpy()[places],
-        labels=labels,
-        edges=np.append(0, np.cumsum(np.bincount(codes, minlength=len(labels)))),
-    )
-
-
 def _rules(parameters: RatioParameters, *, level: float, sales: int) -> Rules:
     resampled = parameters.interval_method == "bootstrap" and sales <= LARGEST
     return Rules(
@@ -119,27 +73,14 @@ def _rules(parameters: RatioParameters, *, level: float, sales: int) -> Rules:
     )
 
 
-def _measured(laid: _Laid, rules: Rules, progress: Progress) -> tuple[pl.DataFrame, Mapping[str, Any]]:
+def _measured(laid: Laid, rules: Rules, progress: Progress) -> tuple[pl.DataFrame, Mapping[str, Any]]:
     """Return the groups' rows and that of all sales together; beside each other, as each leaves a core idle."""
     if len(laid.labels) == 1:
-        rows = _rows(laid, rules, progress)
+        rows = rows_of(laid, rules, progress)
         return rows, rows.row(0, named=True)
     with ThreadPoolExecutor(1) as beside:
-        whole = beside.submit(_overall, laid, rules)
-        return _rows(laid, rules, progress), whole.result()
-
-
-def _rows(laid: _Laid, rules: Rules, progress: Progress) -> pl.DataFrame:
-    rows = []
-    for code, (begin, end) in enumerate(pairwise(laid.edges.tolist())):
-        rows.append({"group": laid.labels[code], **row_of(laid.group(begin, end), rules)})
-        progress((code + 1) / len(laid.labels), "Measuring the groups")
-    return to_rows(rows)
-
-
-def _overall(laid: _Laid, rules: Rules) -> dict[str, Any]:
-    """Return the row of all sales together."""
-    return to_rows([{"group": ALL, **row_of(laid.group(0, len(laid.value)), rules)}]).row(0, named=True)
+        whole = beside.submit(overall_of, laid, rules)
+        return rows_of(laid, rules, progress), whole.result()
 
 
 def _method(parameters: RatioParameters, rules: Rules, adjusted: Adjusted) -> dict[str, Any]:

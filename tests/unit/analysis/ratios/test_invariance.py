@@ -81,7 +81,12 @@ def test_a_sale_that_is_not_used_changes_no_byte(ask, market, odd):
 
 
 def test_the_sample_county_in_any_order(ask, lucas_oh):
-    wanted = {"group_by": ["zip_code", "sale_year"], "time_adjust": "hedonic", "interval_method": "analytic"}
+    wanted = {
+        "group_by": ["zip_code", "sale_year"],
+        "time_adjust": "hedonic",
+        "fallback": "cascade",
+        "interval_method": "analytic",
+    }
     files = {file(ask(STUDY, lucas_oh.sample(fraction=1, shuffle=True, seed=seed), **wanted)) for seed in range(2)}
     assert len(files) == 1
 

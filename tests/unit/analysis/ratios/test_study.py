@@ -263,7 +263,10 @@ def test_above_the_bound_the_bootstrap_is_skipped_and_it_is_said(ask, market, mo
 
 
 def test_dates_of_the_year_only_are_told(ask, market):
-    assert "year_only" in codes(ask(STUDY, market(50).with_columns(year_only=True), **QUICK))
+    sales = market(50).with_columns(year_only=True)
+    assert "year_only" in codes(ask(STUDY, sales, group_by="sale_year", **QUICK))
+    with pytest.raises(InvalidParameters, match=r"group_by is 'sale_month'.*allowed is sale_year"):
+        ask(STUDY, sales, group_by=["sale_month"], **QUICK)
 
 
 def test_a_million_parcels_in_one_zip(ask):
@@ -285,3 +288,39 @@ def test_sales_of_the_future_count_as_dated(ask, market):
     row = row_of(ask(STUDY, later, **QUICK))
     assert row["n"] == 50
     assert row["time_slope"] is None
+
+
+def test_a_wider_area_stands_beside_a_thin_group(ask, market):
+    hoods = ["few"] * 12 + ["many"] * 40 + ["apart"] * 8 + ["lone"] * 100
+    zips = ["1"] * 52 + ["2"] * 8 + ["3"] * 100
+    sales = market(160, neighborhood=hoods, zip_code=zips)
+    wanted = {"group_by": "neighborhood", "fallback": "cascade", **QUICK}
+    answer = ask(STUDY, sales, **wanted)
+    rows = {row["group"]: row for row in answer.rows.iter_rows(named=True)}
+    assert {name: row["fallback_level"] for name, row in rows.items()} == {
+        "few": "zip_code",
+        "many": None,
+        "apart": "county",
+        "lone": None,
+    }
+    area, county = (row_of(ask(STUDY, given, **QUICK)) for given in (sales.filter(zip_code="1"), sales))
+    for name, wider in (("few", area), ("apart", county)):
+        assert {
+            column: rows[name][f"fallback_{column}"] for column in ("n", "cod", "prb_ci_low", "median_verdict")
+        } == {column: wider[column] for column in ("n", "cod", "prb_ci_low", "median_verdict")}
+    plain = ask(STUDY, sales, group_by="neighborhood", **QUICK)
+    assert answer.rows.select(plain.rows.columns).equals(plain.rows)
+    assert rows["apart"]["suppressed"]
+    nothing = ask(STUDY, market(12), fallback="cascade", **QUICK)
+    assert row_of(nothing)["fallback_level"] is None
+    assert ask(STUDY, sales.clear(), **wanted).rows.columns == answer.rows.columns
+
+
+def test_a_wider_area_keeps_what_else_tells_groups_apart(ask, market):
+    sales = market(700, zip_code=["1", "2"] * 350).filter(
+        (pl.col("zip_code") == "1") | (pl.int_range(pl.len()) % 50 < 2)
+    )
+    answer = ask(STUDY, sales, group_by=["zip_code", "sale_year"], fallback="cascade", min_sales=1, **QUICK)
+    thin = answer.rows.filter(group="2|2014").row(0, named=True)
+    assert thin["fallback_level"] == "sale_year"
+    assert thin["fallback_n"] == sales.filter(pl.col("sale_date").dt.year() == 2014).height
