@@ -19,6 +19,7 @@ MEASURES: Final = ("median", "mean", "weighted_mean", "cod", "cov", "prd", "prb"
 """All of them, in the order in which they are told."""
 
 _VEI_CONFIDENCE: Final = 0.90
+_IN_LOGS: Final = ("cod", "cov")
 _VEI_GROUPS: Final = ((20, 2), (51, 4), (501, 10))
 """From how many sales on how many groups."""
 
@@ -158,7 +159,7 @@ def _value_groups(ratios: Ratios) -> list[Floats]:
 
 
 def analytic_intervals(ratios: Ratios, confidence_level: float) -> dict[str, tuple[float, float]]:
-    """Return normal intervals of cod, cov, prd, mki and ki from each sale's influence on them.
+    """Return normal intervals of cod, cov (both in logs), prd, mki and ki from each sale's influence on them.
 
     The infinitesimal jackknife (Efron 1982, chapter 6): an estimate's variance is the mean square of the influences
     over n. The density at the median, which COD needs, is read off the median's own interval.
@@ -167,7 +168,11 @@ def analytic_intervals(ratios: Ratios, confidence_level: float) -> dict[str, tup
     found = {}
     for name, (value, influence) in _influences(ratios, confidence_level).items():
         reach = z * math.sqrt(float((influence**2).sum())) / len(ratios)
-        found[name] = (value - reach, value + reach)
+        if name in _IN_LOGS and value > 0:
+            factor = math.exp(reach / value)
+            found[name] = (value / factor, value * factor)
+        else:
+            found[name] = (value - reach, value + reach)
     return found
 
 
