@@ -20,6 +20,7 @@ MEASURES: Final = ("median", "mean", "weighted_mean", "cod", "cov", "prd", "prb"
 
 _VEI_CONFIDENCE: Final = 0.90
 _IN_LOGS: Final = ("cod", "cov")
+_FARTHEST: Final = 300.0  # of absurd ratios even the exponential overflows
 _VEI_GROUPS: Final = ((20, 2), (51, 4), (501, 10))
 """From how many sales on how many groups."""
 
@@ -169,7 +170,7 @@ def analytic_intervals(ratios: Ratios, confidence_level: float) -> dict[str, tup
     for name, (value, influence) in _influences(ratios, confidence_level).items():
         reach = z * math.sqrt(float((influence**2).sum())) / len(ratios)
         if name in _IN_LOGS and value > 0:
-            factor = math.exp(reach / value)
+            factor = math.exp(min(reach / value, _FARTHEST))
             found[name] = (value / factor, value * factor)
         else:
             found[name] = (value - reach, value + reach)

@@ -1,5 +1,6 @@
 """What must not change an answer: order, scale, sales that are not used."""
 
+import json
 import subprocess
 import sys
 from datetime import date
@@ -24,7 +25,7 @@ LEVELS = [
     for end in ("", "_ci_low", "_ci_high")
 ]
 VERDICTS = ["median_verdict", "trimmed_median_verdict", "chasing_suspected"]
-few = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 PAIRS = st.lists(
     st.tuples(st.integers(1, 12), st.integers(1, 12), st.sampled_from(["43617", "43618"])), min_size=1, max_size=90
@@ -44,6 +45,21 @@ def test_the_order_of_the_records_does_not_show(ask, valued, pairs, seed):
     assert file(ask(STUDY, sales, group_by="zip_code", **WHOLE)) == file(
         ask(STUDY, mixed, group_by="zip_code", **WHOLE)
     )
+
+
+MONEY = st.floats(1e-3, 1e12)
+
+
+@few
+@given(st.lists(st.tuples(MONEY, MONEY), min_size=1, max_size=60), st.sampled_from(["bootstrap", "analytic"]))
+def test_absurd_values_are_no_failure(ask, valued, pairs, method):
+    values, prices = zip(*pairs, strict=True)
+    answer = ask(STUDY, valued(values, prices), **WHOLE | {"min_sales": 1}, interval_method=method)
+    row = answer.rows.row(0, named=True)
+    assert row["n"] == len(pairs)
+    assert min(v / p for v, p in pairs) <= row["median"] <= max(v / p for v, p in pairs)
+    assert row["median_verdict"] in {"met", "statistically met", "not met", None}
+    json.dumps(render(answer).document, allow_nan=False)
 
 
 @few
