@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -85,8 +85,9 @@ def rejection(error: ValidationError, kind: type[InvalidRequest], model: type[Ba
 def _model_at(model: type[BaseModel], path: Sequence[int | str]) -> type[BaseModel]:
     for part in path:
         field = model.model_fields.get(str(part))
-        if field and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            model = field.annotation
+        for kind in (field.annotation, *get_args(field.annotation)) if field else ():
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                model = kind
     return model
 
 

@@ -54,6 +54,7 @@ def begin(settings: Settings, progress: Connection) -> None:
     """Prepare the process; runs once, before its first job."""
     global _child  # noqa: PLW0603 - a process pool hands nothing else to its tasks
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, also on Ctrl-C
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a handler would wait for the library that computes
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     configure(settings)

@@ -12,12 +12,12 @@ from terrafusion.analysis.canonical import canonical
 from terrafusion.analysis.document import Rendered, render
 from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.registry import load_catalogue
-from terrafusion.cli.data import check_county, write_rejected
+from terrafusion.cli.loading import check_county, write_rejected
 from terrafusion.cli.parameters import read_parameters
 from terrafusion.cli.progress import working
 from terrafusion.errors import InvalidRequest
 from terrafusion.ingest.files import refuse
-from terrafusion.ingest.kinds import SALES
+from terrafusion.ingest.kinds import PROPERTIES, SALES, Kind
 from terrafusion.ingest.reading import RecordsFile, read_records
 from terrafusion.ingest.snapshot import encode, records
 from terrafusion.settings import Settings
@@ -25,10 +25,11 @@ from terrafusion.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked of a file of sales."""
+    """What is asked of a file of sales and, where there is one, of properties."""
 
     analysis_type: str
     sales: Path
+    properties: Path | None = None
     parameters: str
     county: str
 
@@ -40,8 +41,13 @@ def answer(question: Question, out: Path | None, settings: Settings) -> dict[str
     analysis = catalogue.get(question.analysis_type)
     parameters = catalogue.check(analysis.name, read_parameters(question.parameters))
     with working(f"Reading {question.sales.name}") as tell:
-        read = _read(question.sales)
-        at_hand = records(question.county, {"sales": encode(read.records, SALES)}, CountyProfile())
+        read = {SALES.name: _read(question.sales, SALES)}
+        snapshots = {SALES.name: encode(read[SALES.name].records, SALES)}
+        if question.properties is not None:
+            tell(f"Reading {question.properties.name}")
+            read[PROPERTIES.name] = _read(question.properties, PROPERTIES)
+            snapshots[PROPERTIES.name] = encode(read[PROPERTIES.name].records, PROPERTIES)
+        at_hand = records(question.county, snapshots, CountyProfile())
         found = analysis.compute(at_hand, parameters, lambda done, doing: tell(f"{done:4.0%} {doing}"))
     rendered = render(found)
     location = None if out is None else _write(out, analysis.name, rendered)
@@ -50,14 +56,15 @@ def answer(question: Question, out: Path | None, settings: Settings) -> dict[str
         "county_id": question.county,
         "parameters": canonical(parameters),
         "data_version": at_hand.data_version,
-        "file": _reading(read),
+        "file": _reading(read[SALES.name]),
+        "properties_file": question.properties and _reading(read[PROPERTIES.name]),
         "result": rendered.document | {"result_data_location": location},
         "result_sha256": rendered.sha256,
     }
 
 
-def _read(path: Path) -> RecordsFile:
-    read = read_records(path, SALES)
+def _read(path: Path, kind: Kind) -> RecordsFile:
+    read = read_records(path, kind)
     told = write_rejected(path, read)
     if read.records.is_empty():
         raise refuse(path, f"each of its {read.read:,} rows is rejected, see {told}", allowed="nothing is analysed")

@@ -7,21 +7,20 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import orjson
 import typer
 from pydantic import ValidationError
 from rich.table import Table
 
-from terrafusion.adapters.objects import Objects
-from terrafusion.adapters.postgres.governing import profile_history, set_profile
-from terrafusion.adapters.postgres.profiles import Revision
-from terrafusion.analysis.profile import CountyProfile
 from terrafusion.cli.configuration import database, read_settings
-from terrafusion.cli.data import SHORT_VERSION, check_county
 from terrafusion.cli.output import Json, emit, say, stdout
 from terrafusion.errors import InvalidRequest, NotFound, rejection
+
+if TYPE_CHECKING:
+    from terrafusion.adapters.postgres.profiles import Revision
+    from terrafusion.analysis.profile import CountyProfile
 
 READERS: Final[Mapping[str, Callable[[str], Any]]] = {".toml": tomllib.loads, ".json": orjson.loads}
 TIME: Final = "%Y-%m-%d %H:%M"
@@ -46,6 +45,10 @@ def set_(file: ProfilePath, *, county: CountyOption = None, by: By = None, json:
 
     What the file does not say goes back to its default. The county's records get a new data version with it.
     """
+    from terrafusion.adapters.objects import Objects  # noqa: PLC0415 - slow to import, as what follows
+    from terrafusion.adapters.postgres.governing import set_profile  # noqa: PLC0415
+    from terrafusion.cli.loading import SHORT_VERSION  # noqa: PLC0415
+
     named, profile = read_profile(file, county)
     settings = read_settings()
     url, objects = database(settings), Objects(settings.results)
@@ -90,6 +93,9 @@ def history(id_: CountyId, *, json: Json = False) -> None:
 
 def read_profile(file: Path, county: str | None) -> tuple[str, CountyProfile]:
     """Read a profile and the county it is of; raises InvalidRequest, which names the field."""
+    from terrafusion.analysis.profile import CountyProfile  # noqa: PLC0415
+    from terrafusion.cli.loading import check_county  # noqa: PLC0415
+
     given = dict(_content(file))
     in_file = given.pop("county_id", None)
     named = county if county is not None else in_file
@@ -118,6 +124,9 @@ def _content(file: Path) -> Mapping[str, Any]:
 
 
 def _history(county_id: str) -> Sequence[Revision]:
+    from terrafusion.adapters.postgres.governing import profile_history  # noqa: PLC0415
+    from terrafusion.cli.loading import check_county  # noqa: PLC0415
+
     check_county(county_id)
     known = profile_history(database(read_settings()), county_id)
     if not known:

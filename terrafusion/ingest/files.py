@@ -15,6 +15,9 @@ from polars.exceptions import ComputeError, NoDataError, PolarsError
 
 from terrafusion.errors import InvalidRequest
 
+LONGEST_CELL: Final = 2**31 - 1
+"""The outline of a parcel may be longer than what Python's reader takes by default."""
+
 
 class UnreadableFile(InvalidRequest):
     """A file that cannot be taken at all; nothing of it is."""
@@ -100,6 +103,7 @@ def _lines(path: Path) -> tuple[pl.DataFrame, bool]:
 
 def _cells(path: Path, lines: pl.DataFrame) -> pl.Series | None:
     """Count each row's cells, where the first row is not alike to all."""
+    csv.field_size_limit(LONGEST_CELL)
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
         counted = pl.Series("cells", (len(row) for row in csv.reader(text, strict=True)), pl.UInt32)
     if counted.len() != lines.height:

@@ -158,6 +158,7 @@ SCHEMAS: Final[Mapping[str, Any]] = {
             "refused": {"type": "integer"},
             "outcomes": many(ref("Outcome")),
             "next_cursor": OR_NULL,
+            "left": {"type": "integer"},
         }
     ),
     "Document": dict(OBJECT),

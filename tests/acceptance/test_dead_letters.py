@@ -180,15 +180,22 @@ def test_many_at_once_over_http(desk: Desk, rig: Rig, tape: Tape) -> None:
 
 
 def test_a_job_that_was_given_up_can_be_tried_again(desk: Desk, rig: Rig, tape: Tape) -> None:
+    before = kept_of_analyses(rig)
     asked = request("crashing", priority=7, correlation_id="roll 2026")
     rig.upstream.send(asked)
     assert tape.completed(asked["job_id"], within=60).body["failure_reason"] == "attempts_exhausted"
     (letter,) = until(lambda: desk.get(f"?job_id={asked['job_id']}")["dead_letters"], what="the letter is listed")
     assert letter["stage"] == "analyse"
+    assert kept_of_analyses(rig) == before + 1
     told = desk.post(f"/{letter['id']}/replay", status=202)
     job = told["job"]
     assert (job["retry_of"], job["priority"], job["correlation_id"]) == (asked["job_id"], 7, "roll 2026")
     assert tape.completed(job["job_id"], within=60).body["failure_reason"] == "attempts_exhausted"
+
+
+def kept_of_analyses(rig: Rig) -> float:
+    name = 'terrafusion_dead_letters_total{stage="analyse"}'
+    return sum(worker.web.metrics().get(name, 0) for worker in rig.workers)
 
 
 def test_a_command_that_was_refused_is_carried_out_later(desk: Desk, rig: Rig) -> None:

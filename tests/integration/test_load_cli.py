@@ -121,3 +121,44 @@ def test_a_job_and_a_file_are_answered_with_the_same_bytes(run: Any) -> None:
     rendered = render(answer)
     assert at_hand["result_sha256"] == rendered.sha256
     assert at_hand["result"] == orjson.loads(orjson.dumps(rendered.document)) | {"result_data_location": None}
+
+
+def test_a_file_as_it_comes_from_an_office(run: Any, tmp_path: Path) -> None:
+    """Every row that has one meaning is loaded; of each other one it is told where it stands and why."""
+    file = tmp_path / "export.csv"
+    rows = [
+        "Parcel_Number,SALE_DATE,sale_price,buyer",
+        'A,12/31/2015,"$425,000",Ann',
+        "B,20151231,425000,Bob",
+        "C,31.12.2015,425000.00,Zo\xeb",
+        "D,03/04/2015,425000,Dan",
+        "E,2015-12-31,$425,000,Eve",
+        "F,2015-12-31,425000",
+        "G,2015-12-31,four,Gus",
+        "",
+        "H,2015-12-31T10:00:00,425000,Hal",
+    ]
+    file.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(rows).encode("latin-1"))
+    told = document(run("load", "sales", str(file), "--county", "here", "--json"))
+    assert (told["read"], told["new"], told["rejected"]) == (8, 3, 5)
+    assert pl.read_csv(told["rejected_file"]).select("row", "column", "reason", "value").rows() == [
+        (3, "buyer", "not_utf8", "Zo\ufffd"),
+        (4, "sale_date", "ambiguous_date", "03/04/2015"),
+        (5, None, "too_many_cells", None),
+        (6, None, "too_few_cells", None),
+        (7, "sale_price", "price_not_a_number", "four"),
+    ]
+    (county,) = document(run("counties", "--json"))["counties"]
+    assert (county["sales"], county["first_sale"], county["last_sale"]) == (3, "2015-12-31", "2015-12-31")
+
+
+@pytest.mark.parametrize("kind", ["sales", "properties", "listings"])
+def test_a_parquet_file_cut_short_changes_nothing(run: Any, file: Path, kind: str) -> None:
+    document(run("load", "sales", str(file), "--county", "here", "--json"))
+    before = document(run("counties", "--json"))
+    short = file.with_name("short.parquet")
+    short.write_bytes(sample_file("lucas_oh").read_bytes()[:100_000])
+    result = run("load", kind, str(short), "--county", "here", "--replace")
+    assert isinstance(result.exception, InvalidRequest)
+    assert "no whole Parquet file" in str(result.exception)
+    assert document(run("counties", "--json")) == before

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import polars as pl
@@ -60,6 +61,7 @@ def whole(kind: str, rows: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame([*there, *missing]).select(*schema)
 
 
+YEARLY = {"period": "year", "index_method": "none"}
 FRAMES = {"sales": SOLD, "properties": whole("properties", PARCELS), "listings": whole("listings", LISTED)}
 
 
@@ -206,9 +208,8 @@ async def pool(database_url: str, tmp_path: Path) -> AsyncIterator[PebblePool]:
     await made.stop()
 
 
-def wanted() -> NewJob:
-    parameters = {"period": "year", "index_method": "none"}
-    return NewJob(job_id=uuid4(), analysis_type="trend_analysis", county_id="lucas", parameters=parameters, digest="d")
+def wanted(kind: str = "trend_analysis", **parameters: Any) -> NewJob:
+    return NewJob(job_id=uuid4(), analysis_type=kind, county_id="lucas", parameters=parameters, digest="d")
 
 
 async def answer(pool: PebblePool, county: County, job: NewJob, version: str | None) -> Outcome:
@@ -219,12 +220,24 @@ async def answer(pool: PebblePool, county: County, job: NewJob, version: str | N
     return outcome
 
 
+async def test_an_analysis_is_given_what_it_says_that_it_reads(county: County, pool: PebblePool) -> None:
+    versions = [county.load(kind).data_version for kind in KINDS]
+    told = [(await answer(pool, county, wanted("beside"), version)).result_summary for version in versions]
+    assert told == [
+        {"sales": 400, "properties": None, "listings": None},
+        {"sales": 400, "properties": 3, "listings": None},
+        {"sales": 400, "properties": 3, "listings": 2},
+    ]
+    alone = await answer(pool, county, wanted("only_sales"), versions[-1])
+    assert alone.result_summary == {"sales": 400, "properties": None, "listings": None}
+
+
 async def test_jobs_that_wait_during_a_load_keep_their_data_version(
     county: County, engine: AsyncEngine, pool: PebblePool
 ) -> None:
     store = PostgresJobStore(engine)
     first = county.load("sales")
-    before, pinned = wanted(), wanted()
+    before, pinned = wanted(**YEARLY), wanted(**YEARLY)
     await store.accept([Offer(before), Offer(pinned)])
     told = await answer(pool, county, before, first.data_version)
 
@@ -232,7 +245,7 @@ async def test_jobs_that_wait_during_a_load_keep_their_data_version(
         answer(pool, county, pinned, first.data_version),
         asyncio.to_thread(county.load, "sales", LUCAS.head(20_000)),
     )
-    late = wanted()
+    late = wanted(**YEARLY)
     await store.accept([Offer(late)])
     claimed = {
         claim.job_id: claim for claim in await store.claim("w", slots=3, weights={}, lease=timedelta(seconds=30))
@@ -240,7 +253,7 @@ async def test_jobs_that_wait_during_a_load_keep_their_data_version(
     assert claimed[pinned.job_id].data_version == first.data_version
     assert claimed[late.job_id].data_version == loaded.data_version != first.data_version
 
-    after = await answer(pool, county, wanted(), claimed[pinned.job_id].data_version)
+    after = await answer(pool, county, wanted(**YEARLY), claimed[pinned.job_id].data_version)
     newer = await answer(pool, county, late, claimed[late.job_id].data_version)
     assert told.result_sha256 == during.result_sha256 == after.result_sha256 != newer.result_sha256
     assert told.result_summary == during.result_summary == after.result_summary

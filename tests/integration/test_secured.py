@@ -76,6 +76,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
             results_url=str(folder / "results"),
             data_dir=folder / "data",
             http_port=free_port(),
+            log_level="DEBUG",
         )
         yield Secured(settings, office, Office(folder / "stranger"), front, kafka)
 
@@ -244,7 +245,8 @@ def test_a_worker_that_kafka_turns_away_ends_with_a_sentence(told: Mapping[str, 
 
 def test_a_worker_whose_database_password_is_wrong_goes_on_asking(secured: Secured, tmp_path: Path) -> None:
     wrong = SecretStr(places(secured, tmp_path)["wrong_url"])
-    worker = WorkerProcess(tmp_path, secured.settings.model_copy(update={"database_url": wrong}), port=free_port())
+    unwell = {"database_url": wrong, "kafka_sasl_mechanism": "PLAIN"}
+    worker = WorkerProcess(tmp_path, secured.settings.model_copy(update=unwell), port=free_port())
     worker.prepare()
     worker.spawn()
     try:
@@ -252,4 +254,7 @@ def test_a_worker_whose_database_password_is_wrong_goes_on_asking(secured: Secur
         assert worker.is_running
     finally:
         worker.kill()
-    assert CANARY not in worker.log_file.read_text()
+    said = worker.log_file.read_text()
+    assert CANARY not in said
+    assert "Authenticated as worker via PLAIN" in said
+    assert '"level": "debug"' in said

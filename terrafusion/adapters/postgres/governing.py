@@ -33,12 +33,11 @@ def set_profile(url: URL, objects: Objects, county_id: str, profile: CountyProfi
     with changing(url, county_id) as cursor:
         known = revisions(cursor, county_id)
         changed = not known or known[-1].profile != profile
-        if changed:
-            put_in_force(cursor, county_id, profile, by=by)
+        revision = put_in_force(cursor, county_id, profile, by=by) if changed else known[-1].revision
         version, is_new = None, False
         if is_loaded(cursor, county_id):
             version, is_new = publish(cursor, county_id, parts_now(cursor, objects, county_id), profile)
-    return ProfileSet(changed=changed, revision=len(known) + changed, data_version=version, is_new_version=is_new)
+    return ProfileSet(changed=changed, revision=revision, data_version=version, is_new_version=is_new)
 
 
 def profile_history(url: URL, county_id: str) -> Sequence[Revision]:

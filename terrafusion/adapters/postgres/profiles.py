@@ -26,9 +26,16 @@ REPLACE: Final = """
 INSERT INTO county_profiles (county_id, profile) VALUES ($1, $2::jsonb)
 ON CONFLICT (county_id) DO UPDATE SET profile = excluded.profile, updated_at = now()
 """
+CATCH_UP: Final = """
+INSERT INTO profile_history (county_id, revision, profile, set_at)
+SELECT county_id, 1, profile, updated_at FROM county_profiles p
+WHERE county_id = $1 AND NOT EXISTS (SELECT FROM profile_history h WHERE h.county_id = p.county_id)
+"""
+"""A profile that was written past this module, by a load of the version before or by hand, is remembered too."""
 REMEMBER: Final = """
 INSERT INTO profile_history (county_id, revision, profile, set_by)
 SELECT $1, coalesce(max(revision), 0) + 1, $2::jsonb, $3 FROM profile_history WHERE county_id = $1
+RETURNING revision
 """
 HISTORY: Final = """
 SELECT revision, profile::text AS profile, set_at, set_by FROM profile_history WHERE county_id = $1 ORDER BY revision
@@ -51,10 +58,11 @@ def profile_in_force(cursor: dbapi.Cursor, county_id: str) -> CountyProfile:
     return CountyProfile.model_validate_json(ask(cursor, IN_FORCE, county_id, default).item(0, "profile"))
 
 
-def put_in_force(cursor: dbapi.Cursor, county_id: str, profile: CountyProfile, *, by: str) -> None:
-    """Replace a county's profile and remember it as a revision."""
-    for statement, further in ((REPLACE, ()), (REMEMBER, (by,))):
-        cursor.execute(statement, (county_id, _written(profile), *further))
+def put_in_force(cursor: dbapi.Cursor, county_id: str, profile: CountyProfile, *, by: str) -> int:
+    """Replace a county's profile; return the number under which it is remembered."""
+    cursor.execute(CATCH_UP, (county_id,))
+    cursor.execute(REPLACE, (county_id, _written(profile)))
+    return int(ask(cursor, REMEMBER, county_id, _written(profile), by).item())
 
 
 def revisions(cursor: dbapi.Cursor, county_id: str) -> Sequence[Revision]:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 from uuid import UUID
 
 import pytest
@@ -36,6 +36,8 @@ COMMANDS = dict(commands(get_command(build())))
 
 def kind(parameter: Any) -> Any:
     annotation = parameter.type_descriptor.annotation
+    if get_origin(annotation) is list:
+        (annotation,) = get_args(annotation)
     return Enum if isinstance(annotation, type) and issubclass(annotation, Enum) else annotation
 
 

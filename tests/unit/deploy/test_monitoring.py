@@ -11,7 +11,9 @@ import subprocess
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from typer.testing import CliRunner
 
+from terrafusion.cli import build
 from terrafusion.metrics import Metrics
 from terrafusion.settings import Settings
 
@@ -104,6 +106,14 @@ def test_a_setting_that_an_alert_names_exists(alerts):
     named = set(re.findall(r"\b[A-Z]+_[A-Z_]+\b", told))
     assert named
     assert {name.lower() for name in named} <= Settings.model_fields.keys()
+
+
+def test_a_command_that_an_alert_names_exists(alerts):
+    told = " ".join(rule["annotations"]["action"] for rule in alerts)
+    commands = set(re.findall(r"`terrafusion ([a-z -]+)`", told))
+    assert len(commands) >= 3
+    refused = [each for each in commands if CliRunner().invoke(build(), [*each.split(), "--help"]).exit_code != 0]
+    assert refused == []
 
 
 def test_the_dashboard_is_not_stale(root):

@@ -78,6 +78,12 @@ def test_lines_within_quotes_are_no_rows(tmp_path: Path) -> None:
     assert rejected(tmp_path, text.encode()) == [(2, None, "too_few_cells", None)]
 
 
+def test_a_cell_may_be_long(tmp_path: Path) -> None:
+    file = tmp_path / "sales.csv"
+    file.write_text(f'parcel_number,sale_date,sale_price,outline\nP,2014-05-31,1,"{"9," * 200_000}"\n')
+    assert len(read_records(file, SALES).records["attributes"][0]) > 400_000
+
+
 def test_an_empty_column_without_a_name_is_nothing(tmp_path: Path) -> None:
     file = tmp_path / "sales.csv"
     file.write_text("parcel_number,sale_date,sale_price,\nP,2014-05-31,1,\n")

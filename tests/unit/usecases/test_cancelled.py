@@ -91,10 +91,11 @@ def lost(office):
     return office.registry.get_sample_value("terrafusion_leases_lost_total")
 
 
-async def test_a_cancelled_job_is_stopped_at_the_next_beat_and_is_no_loss(office, worker, warnings):
+@pytest.mark.parametrize("look", ["beat", "stop_cancelled"])
+async def test_a_cancelled_job_is_stopped_at_the_next_look_and_is_no_loss(office, worker, warnings, look):
     [job_id] = await worker.begin(1, together=False)
     await office.commands.cancel(job_id)
-    await worker.bench.beat()
+    await getattr(worker.bench, look)()
     await settled()
     assert worker.pool.killed == [[job_id]]
     assert worker.bench.held == 0

@@ -29,7 +29,7 @@ from terrafusion.ports import DataVersion, LetterFilter
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.dead_letters import DeadLetterOffice, Selection
-from topics.catalogue import COMMANDS, REQUESTS
+from topics.catalogue import COMMANDS, REQUESTS, STATUS
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
@@ -269,6 +269,42 @@ class TestCommands:
             await counter.office.replay(1)
         await counter.office.replay(1, value={"command": "resume"})
         assert counter.orders.said[0][0].command == "resume"
+
+
+class TestStates:
+    """A status event that was too large: the compacted topic may not end on an older one."""
+
+    async def parked(self, counter: Counter, number: int) -> None:
+        record = [record for record in counter.store.outbox if record.topic == STATUS.name][number]
+        letter = DeadLetter(
+            topic=record.topic,
+            partition=None,
+            offset=None,
+            timestamp=NOW,
+            job_id=UUID((record.key or b"").decode()),
+            key=record.key,
+            value=record.value,
+            headers=record.headers,
+            stage=Stage.PUBLISH,
+            error_class="RecordTooLarge",
+            error_message="size",
+        )
+        counter.store.dead_letters.park([letter])
+
+    async def test_only_the_last_of_a_job_that_has_ended_is_published_again(self, counter):
+        await counter.accept.records([IncomingRecord(REQUESTS.name, 0, 1, NOW, None, asked(), ())])
+        await self.parked(counter, 0)
+        with pytest.raises(Conflict, match="not in for good"):
+            await counter.office.replay(1)
+        (claim,) = await counter.store.claim("w", slots=1, weights={}, lease=timedelta(seconds=9))
+        await counter.store.cancel([claim.job_id], message="Cancelled")
+        await self.parked(counter, -1)
+        with pytest.raises(Conflict, match="not in for good"):
+            await counter.office.replay(1)
+        told = len(counter.store.outbox)
+        await counter.office.replay(2)
+        assert len(counter.store.outbox) == told + 1
+        assert await counter.state(1) is LetterState.OPEN
 
 
 class TestMany:
