@@ -14,7 +14,7 @@ REFERENCE = ROOT.parent / "shared" / "reference" / "ratio"
 
 @pytest.fixture(scope="session")
 def table():
-    """Read a worked table: appraised values and prices. The one that the project does not carry may be absent."""
+    """Read a worked table: appraised values and prices. Those that the project does not carry may be absent."""
 
     def read(name):
         path = next(

@@ -13,7 +13,7 @@ TABLES = [
     # assesspy's tests on a sample of Cook County's sales
     ("assesspy_ccao_sample", 979, ".98294545", "17.81456901", "1.0484192615", ".0024757874", ".911512"),
     # Quintos 2020, as tested in assesspy
-    ("quintos_sample", 30, ".94110320", "9.13459246", "1.0612228710", "-.1517721528", ".7935984596"),
+    ("assesspy_quintos_sample", 30, ".94110320", "9.13459246", "1.0612228710", "-.1517721528", ".7935984596"),
     # IAAO, exposure draft on vertical equity, table 1
     ("iaao_ed_table1_54", 54, ".8677771", "24.651", ".9928", ".1871", "1.06664"),
 ]
