@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
+import numpy as np
 import polars as pl
 
 from terrafusion.analysis.api import Caution
 from terrafusion.analysis.price_index.estimate import FOR_ROBUST, FREEDOM, Estimate, filled
-from terrafusion.analysis.price_index.parameters import REPEAT, PriceIndexParameters
+from terrafusion.analysis.price_index.parameters import REPEAT, Method, PriceIndexParameters
+
+_NEED: Final[Mapping[Method, str]] = {
+    "hedonic_time_dummy": f"{FREEDOM} more than the fit has parameters",
+    "hedonic_imputation": f"a period with {FREEDOM} more than its fit has parameters",
+    "stratified_median": "two periods with sales of the same stratum",
+}
 
 
 def of_years(used: pl.DataFrame) -> Iterator[Caution]:
@@ -25,7 +33,7 @@ def of_estimates(estimates: Sequence[Estimate], parameters: PriceIndexParameters
     bare = [one for one in estimates if not one.estimated.any()]
     if bare:
         most = max(one.used for one in bare)
-        need = "at least one pair of full data" if what == "pairs" else f"{FREEDOM} more than the fit has parameters"
+        need = _NEED.get(parameters.method, "a pair that spans two periods")
         message = f"{len(bare)} of {groups} groups have no index: they have at most {most} {what} and need {need}"
         yield Caution("index_too_few_observations", message)
     unsure = sum(one.freedom < FREEDOM for one in estimates) - len(bare)
@@ -40,7 +48,7 @@ def _of_periods(estimates: Sequence[Estimate], parameters: PriceIndexParameters,
     if imputed:
         message = f"{imputed} periods have no estimate of their own; they are interpolated between their neighbours"
         yield Caution("periods_imputed", message)
-    ends = sum(len(one.log_index) - int((one.estimated | filled(one.log_index)[1]).sum()) for one in estimates)
+    ends = sum(len(one.log_index) - int(np.isfinite(filled(one.log_index)[0]).sum()) for one in estimates if one.estimated.any())
     if ends:
         yield Caution(
             "periods_without_index", f"{ends} periods before the first or after the last estimate have no index"

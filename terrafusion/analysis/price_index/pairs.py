@@ -25,13 +25,12 @@ PAIRS: Final[dict[str, pl.DataType]] = {
 """A pair: the earlier sale is 1, the later 2. ``owner`` numbers the parcels within their groups."""
 
 _SIDE: Final = ("sale_id", "sale_date", "ordinal", "sale_price")
-_KEYS: Final = ("owner", "ordinal")
 
 
 def pairs_of(sales: pl.DataFrame, *, every: bool, min_hold_months: int) -> pl.DataFrame:
     """Pair the sales of each parcel within its group: each with the next, or with ``every`` later one.
 
-    Of several sales of a parcel in one period the highest price counts, then the earliest date. Pairs whose
+    Of several sales of a parcel in one period the highest price counts, then the lowest id. Pairs whose
     calendar months differ by fewer than ``min_hold_months`` are left out after that. Returns `PAIRS`, in an
     order that depends on the content of the sales alone.
     """
@@ -51,26 +50,34 @@ def pairs_of(sales: pl.DataFrame, *, every: bool, min_hold_months: int) -> pl.Da
 
 
 def _one_a_period(sales: pl.DataFrame) -> pl.DataFrame:
-    """Return ``row`` and `_KEYS` of the sales of parcels that sold more than once, one a period, sorted.
+    """Return ``row`` and ``owner`` of the sales of parcels that sold more than once, one a period, sorted.
 
     Parcels are told apart, and ordered, by a hash: numbers sort in a fraction of the time of names.
     """
     numbered = sales.select(
         "ordinal",
-        "sale_price",
-        "sale_date",
         sales.select("group_code", "parcel_number").hash_rows().alias("hash"),
-        sales["sale_id"].hash().alias("id"),
         pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"),
     ).filter(sales["parcel_number"].is_not_null())
     by_parcel = numbered.sort("hash")
-    again = pl.col("hash").eq(pl.col("hash").shift()).fill_null(value=False)
-    repeated = by_parcel.filter(again | again.shift(-1, fill_value=False))
-    order = ["hash", "ordinal", "sale_price", "sale_date", "id"]
-    ranked = repeated.sort(order, descending=[False, False, True, False, False])
-    owned = ranked.select("row", pl.col("hash").rle_id().cast(pl.Int64).alias("owner"), "ordinal")
-    changed = pl.any_horizontal(pl.col(name).diff().ne_missing(0) for name in _KEYS)
-    return owned.filter(changed)
+    repeated = by_parcel.filter(_beside("hash")).sort("hash", "ordinal")
+    crowded = _beside("hash") & _beside("ordinal")
+    once = pl.concat([repeated.filter(~crowded), _dearest(repeated.filter(crowded), sales)]).sort("hash", "ordinal")
+    return once.select("row", pl.col("hash").rle_id().cast(pl.Int64).alias("owner"))
+
+
+def _beside(name: str) -> pl.Expr:
+    """Say which values of a sorted column stand beside their equal."""
+    again = (pl.col(name) == pl.col(name).shift()).fill_null(value=False)
+    return again | again.shift(-1, fill_value=False)
+
+
+def _dearest(crowded: pl.DataFrame, sales: pl.DataFrame) -> pl.DataFrame:
+    """Keep one sale of each parcel and period: the highest price, then the lowest id."""
+    told = sales[crowded["row"]].select("sale_price", "sale_id", "sale_date")
+    order = ["hash", "ordinal", "sale_price", "sale_id", "sale_date"]
+    ranked = pl.concat([crowded, told], how="horizontal").sort(order, descending=[False, False, True, False, False])
+    return ranked.unique(["hash", "ordinal"], keep="first", maintain_order=True).select(crowded.columns)
 
 
 def _places(owner: Codes, *, every: bool) -> tuple[Codes, Codes]:

@@ -115,25 +115,31 @@ def _noise(strata: Strata, effects: Floats) -> Floats:
 def _unit_variances(strata: Strata, effects: Floats) -> Floats:
     """Return n times the variance of a stratum's median of n sales, from what the index leaves of their logs.
 
-    By the interval between order statistics about the median of all the stratum's residuals (McKean and Schrader
-    1984), which needs no shape of the distribution. A stratum below `_LEAST` sales takes that of all strata.
+    By the distance between order statistics about the median of all the stratum's residuals, as McKean and Schrader
+    (1984) do, which needs no shape of the distribution. Each effect that was fitted draws about one residual to
+    zero, and is not counted. A stratum below `_LEAST` sales takes the variance of all strata.
     """
-    levels = np.nanmean(np.where(strata.counts > 0, strata.medians - effects, np.nan)[:, np.isfinite(effects)], axis=1)
+    known = np.isfinite(strata.medians - effects)
+    above = np.where(known, strata.medians - effects, 0.0).sum(axis=1)
+    levels = np.divide(above, known.sum(axis=1), out=np.full(len(above), np.nan), where=known.any(axis=1))
     left = strata.logs - levels[strata.row] - effects[strata.period]
     known = np.isfinite(left)
     row, left = strata.row[known], left[known]
     order = np.lexsort((left, row))
     ends = np.cumsum(np.bincount(row, minlength=len(levels)))
     parts = np.split(left[order], ends[:-1])
-    overall = _unit_variance(np.sort(left))
-    return np.array([_unit_variance(part) if len(part) >= _LEAST else overall for part in parts])
+    fitted = 1 + (np.isfinite(effects).sum() - 1) / len(levels)
+    overall = _unit_variance(np.sort(left), fitted * len(levels))
+    return np.array([_unit_variance(part, fitted) if len(part) >= _LEAST else overall for part in parts])
 
 
-def _unit_variance(ordered: Floats) -> float:
-    """Return n times the squared standard error of the median of sorted values."""
+def _unit_variance(ordered: Floats, fitted: float) -> float:
+    """Return 1 / (4 f^2), f being the density about the median of sorted values, of which some were fitted."""
     n = len(ordered)
-    if not n:
-        return 0.0
-    low = max(round((n + 1) / 2 - _Z * np.sqrt(n / 4)), 1)
+    reach = min(max(_Z * np.sqrt(n), 3 * fitted), n / 2)
+    low = max(round((n + 1 - reach) / 2), 1)
+    ranks = n + 1 - 2 * low - fitted
+    if ranks < 1:
+        return float("nan")
     width = float(ordered[n - low] - ordered[low - 1])
-    return n * (width / (2 * _Z)) ** 2
+    return (n * width / (2 * ranks)) ** 2

@@ -147,7 +147,7 @@ def side_by_side(by_method: Mapping[str, Sequence[Estimate]], begin: int, sight:
 
 def pair_rows(pairs: pl.DataFrame, estimates: Sequence[Estimate], market: Market, begin: int) -> pl.DataFrame:
     """Return every pair with its log change, what the index says of it, and what is left; sorted by group and parcel."""
-    logs = np.array([estimate.log_index for estimate in estimates]).reshape(len(estimates), -1)
+    logs = np.array([estimate.log_index for estimate in estimates])
     group = pairs["group_code"].to_numpy()
     first, second = (pairs[name].to_numpy() - begin for name in ("ordinal_1", "ordinal_2"))
     said: Floats = logs[group, second] - logs[group, first] if pairs.height else np.empty(0)
