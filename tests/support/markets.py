@@ -24,7 +24,7 @@ class Recipe:
     wander: float = 0.0
     """Noise that a home's own price gathers from month to month."""
     flips: float = 0.0
-    """Share of the homes that are bought, improved by 30% and sold again in the next month."""
+    """Share of the homes that are bought, improved by 30% for good and sold again in the next month."""
     outliers: float = 0.0
     """Share of the sales at a third or three times their worth."""
     areas: int = 3
@@ -45,7 +45,7 @@ def market(recipe: Recipe, seed: int) -> pl.DataFrame:
     bought = draw.integers(0, max(recipe.periods - 1, 1), recipe.homes)
     home = np.concatenate([home, np.flatnonzero(flipped).repeat(2)])
     month = np.concatenate([month, np.column_stack([bought, bought + 1])[flipped].ravel()])
-    improved = np.concatenate([np.zeros(count.sum()), np.tile([0.0, np.log(1.3)], flipped.sum())])
+    improved = np.where(flipped[home] & (month > bought[home]), np.log(1.3), 0.0)
     size = draw.normal(7.5, 0.35, recipe.homes)
     area = draw.integers(0, recipe.areas, recipe.homes)
     steps = draw.normal(0, recipe.wander, (recipe.homes, recipe.periods)).cumsum(axis=1)
