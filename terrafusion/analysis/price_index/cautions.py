@@ -48,7 +48,11 @@ def _of_periods(estimates: Sequence[Estimate], parameters: PriceIndexParameters,
     if imputed:
         message = f"{imputed} periods have no estimate of their own; they are interpolated between their neighbours"
         yield Caution("periods_imputed", message)
-    ends = sum(len(one.log_index) - int(np.isfinite(filled(one.log_index)[0]).sum()) for one in estimates if one.estimated.any())
+    ends = sum(
+        len(one.log_index) - int(np.isfinite(filled(one.log_index)[0]).sum())
+        for one in estimates
+        if one.estimated.any()
+    )
     if ends:
         yield Caution(
             "periods_without_index", f"{ends} periods before the first or after the last estimate have no index"

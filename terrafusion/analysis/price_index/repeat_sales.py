@@ -22,6 +22,8 @@ _HUBER: Final = 1.345
 """Bend of Huber's psi in scales of the residuals: 95% efficient if they are normal."""
 _NORMAL_MAD: Final = 0.6745
 _SETTLED: Final = 1e-11
+_ROUGHLY_SETTLED: Final = 1e-7
+"""Enough for revisions, which are index points: a hundred thousandth of one."""
 _MOST_STEPS: Final = 500
 
 
@@ -214,7 +216,7 @@ def robust(ties: Ties, options: Options) -> Estimate:
     )
 
 
-def _huber(ties: Ties, start: Solution) -> tuple[Solution, float, int]:
+def _huber(ties: Ties, start: Solution, *, settled: float = _SETTLED) -> tuple[Solution, float, int]:
     """Iterate from ``start`` until the index stands still; also return the scale and the number of steps."""
     found, scale = start, 0.0
     for step in range(_MOST_STEPS):
@@ -227,7 +229,7 @@ def _huber(ties: Ties, start: Solution) -> tuple[Solution, float, int]:
         better = solve(ties.table(weight), ties.table(weight * ties.change), ties.table(np.ones_like(weight)))
         moved = np.nanmax(np.abs(better.effects - found.effects), initial=0.0)
         found = better
-        if moved < _SETTLED:
+        if moved < settled:
             return found, scale, step + 1
     return found, scale, _MOST_STEPS
 
@@ -242,7 +244,7 @@ def _revised(ties: Ties, whole: Solution, options: Options) -> Iterator[Floats]:
         )
         plain = _plain(tables_of(part))
         near = replace(plain, effects=np.where(np.isfinite(found.effects), found.effects, plain.effects))
-        found = _huber(part, near if np.array_equal(near.tied, found.tied) else plain)[0]
+        found = _huber(part, near if np.array_equal(near.tied, found.tied) else plain, settled=_ROUGHLY_SETTLED)[0]
         yield found.effects
 
 

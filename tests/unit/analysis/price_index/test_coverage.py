@@ -91,7 +91,9 @@ def test_noise_that_grows_with_the_hold_is_what_case_shiller_weighs(placed):
     recipe = Recipe(homes=120, periods=12, sales_per_home=2.5, noise=0.03, unlike=0.0, wander=0.05)
     drifting = engine(placed, recipe, min_hold_months=0)
     spread = {
-        method: np.sqrt(np.mean([(one.difference(0, 11)[0] - recipe.growth) ** 2 for one in drifting.estimates(method)]))
+        method: np.sqrt(
+            np.mean([(one.difference(0, 11)[0] - recipe.growth) ** 2 for one in drifting.estimates(method)])
+        )
         for method in ("bmn", "case_shiller")
     }
     assert spread["case_shiller"] < 0.97 * spread["bmn"]

@@ -74,9 +74,7 @@ def test_of_two_sales_in_a_period_the_dearer_counts_then_the_lower_id(placed):
 
 
 def test_months_are_those_of_the_calendar_and_short_pairs_go_after_pairing(placed):
-    given = sold(
-        placed, ("a", date(2014, 1, 31), 1.0), ("a", date(2014, 7, 1), 2.0), ("a", date(2014, 12, 31), 3.0)
-    )
+    given = sold(placed, ("a", date(2014, 1, 31), 1.0), ("a", date(2014, 7, 1), 2.0), ("a", date(2014, 12, 31), 3.0))
     assert ids(pairs_of(given, every=False, min_hold_months=6)) == [("0", "1")]
     assert ids(pairs_of(given, every=True, min_hold_months=7)) == [("0", "2")]
 
