@@ -19,13 +19,14 @@ from sqlalchemy import URL, make_url
 from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.kafka_admin import create_topics
 from terrafusion.adapters.objects import Objects
+from terrafusion.adapters.postgres.loading import Loaded, load
 from terrafusion.adapters.postgres.migrate import migrate
-from terrafusion.adapters.postgres.sales import Loaded, load_sales
 from terrafusion.embedded.kafka import EmbeddedKafka
 from terrafusion.embedded.postgres import EmbeddedPostgres
 from terrafusion.embedded.processes import Server, free_port
 from terrafusion.embedded.workers import WorkerProcess
-from terrafusion.ingest.sales import read_sales, without_repeats
+from terrafusion.ingest.kinds import SALES
+from terrafusion.ingest.reading import read_records, without_repeats
 from terrafusion.settings import Settings
 
 COUNTY: Final = "bench"
@@ -58,7 +59,8 @@ class Stage:
         """Load a county's sales as `terrafusion load sales` does."""
         file = self.folder / "sales.parquet"
         sales.write_parquet(file)
-        return load_sales(url or self.url, self.objects, COUNTY, without_repeats(read_sales(file)).sales)
+        read = without_repeats(read_records(file, SALES))
+        return load(url or self.url, self.objects, COUNTY, read.records, kind=SALES)
 
     def worker(self, url: URL | None = None, *, pool_size: int = 2) -> WorkerProcess:
         """Make a worker that knows the no-op analysis."""

@@ -11,17 +11,21 @@ import ast
 import inspect
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import Enum, StrEnum
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, get_args, get_origin
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
+from typer.main import get_command
 
 from models.jobs import TERMINAL, TRANSITIONS, FailureReason, JobStatus
-from models.messages import AnalysisRequest, JobCompleted, JobStatusChanged
+from models.messages import AnalysisRequest, Command, JobCompleted, JobStatusChanged
+from terrafusion.analysis.profile import CountyProfile, MarketArea, SaleOverride
+from terrafusion.cli import build
+from terrafusion.ingest.kinds import REASONS
 from terrafusion.metrics import Metrics
 from terrafusion.settings import Settings
 from topics.catalogue import TOPICS
@@ -150,6 +154,67 @@ def _metric(metric: Counter | Gauge | Histogram) -> Sequence[str]:
     return f"`{name}`", told.type, labels, f"{told.documentation}."
 
 
+def _commands() -> str:
+    return "\n\n".join(_command(path, command) for path, command in _walk(get_command(build()), "terrafusion"))
+
+
+def _walk(group: Any, path: str) -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        within = f"{path} {name}"
+        yield from _walk(command, within) if hasattr(command, "commands") else [(within, command)]
+
+
+def _command(path: str, command: Any) -> str:
+    told = [parameter for parameter in command.params if parameter.name != "json"]
+    words = [_word(parameter) for parameter in told if parameter.param_type_name == "argument"]
+    needed = [_word(parameter) for parameter in told if parameter.param_type_name == "option" and parameter.required]
+    usage = " ".join([path, *words, *needed, *(["[OPTIONS]"] if len(words) + len(needed) < len(told) else [])])
+    text = " ".join(command.help.split())
+    rows = [(f"`{_word(parameter)}`", _value(parameter), _meaning(parameter)) for parameter in told]
+    table = _table(("argument", "default", "meaning"), rows) if rows else ""
+    return "\n\n".join(part for part in (f"### `{usage}`", text, table) if part)
+
+
+def _word(parameter: Any) -> str:
+    """Return an argument as one types it."""
+    if parameter.param_type_name == "argument":
+        name = parameter.metavar or parameter.name.upper()
+        several = "…" if parameter.nargs != 1 else ""
+        return f"{name}{several}" if parameter.required else f"[{name}{several}]"
+    names = "/".join([*parameter.opts, *parameter.secondary_opts])
+    return names if parameter.is_flag else f"{names} {_kind_of(parameter)}"
+
+
+def _kind_of(parameter: Any) -> str:
+    names = {int: "N", Path: "DIR"}
+    return parameter.metavar or names.get(parameter.type_descriptor.annotation, "TEXT")
+
+
+def _meaning(parameter: Any) -> str:
+    """Say what an argument is for, and the words it may be where those are few."""
+    kind = _one_of(parameter.type_descriptor.annotation)
+    is_enum = isinstance(kind, type) and issubclass(kind, Enum)
+    choices = [f"`{word}`" for word in ([member.value for member in kind] if is_enum else get_args(kind)) if word]
+    return " ".join([parameter.help or "", *([f"One of {', '.join(choices)}."] if choices else [])])
+
+
+def _one_of(kind: Any) -> Any:
+    """Return what each of several values is."""
+    return get_args(kind)[0] if get_origin(kind) is list else kind
+
+
+def _value(parameter: Any) -> str:
+    if isinstance(parameter.show_default, str):
+        return f"`{parameter.show_default}`"
+    if parameter.required:
+        return "required"
+    return "" if parameter.default in (None, False) else f"`{_plain(parameter.default)}`"
+
+
+def _plain(default: object) -> str:
+    return "yes" if default is True else str(default)
+
+
 def _members(kind: type[StrEnum]) -> Sequence[tuple[str, str]]:
     """Read each member of an enumeration with the docstring that stands below it."""
     (body,) = (node.body for node in ast.parse(inspect.getsource(kind)).body if isinstance(node, ast.ClassDef))
@@ -171,7 +236,13 @@ BLOCKS: Final = {
     "request": lambda: _fields(AnalysisRequest),
     "status": lambda: _fields(JobStatusChanged),
     "completed": lambda: _fields(JobCompleted),
+    "command": lambda: _fields(Command),
+    "profile": lambda: _fields(CountyProfile),
+    "market_area": lambda: _fields(MarketArea),
+    "sale_override": lambda: _fields(SaleOverride),
+    "rejections": lambda: _table(("reason", "meaning"), ((f"`{name}`", f"{why}.") for name, why in REASONS.items())),
     "settings": _settings,
+    "commands": _commands,
     "platform_metrics": lambda: _metrics("market_analysis_"),
     "own_metrics": lambda: _metrics("terrafusion_"),
 }

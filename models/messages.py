@@ -76,13 +76,32 @@ class Verb(StrEnum):
 OF_A_JOB: Final = frozenset({Verb.CANCEL, Verb.RETRY})
 
 
+def _shape(verbs: frozenset[Verb], given: str, *absent: str) -> dict[str, Any]:
+    named = {name: {"type": "null"} for name in absent} | ({given: {"type": "string"}} if given else {})
+    return {
+        "properties": {"command": {"enum": sorted(verbs)}} | named,
+        "required": ["command", *([given] if given else [])],
+    }
+
+
+def _shapes(schema: dict[str, Any]) -> None:
+    """Say in the schema what `Command` asks: a job, or one thing that can be paused, or nothing for the intake."""
+    others = frozenset(Verb) - OF_A_JOB
+    schema["anyOf"] = [
+        _shape(OF_A_JOB, "job_id", "county_id", "analysis_type"),
+        _shape(others, "county_id", "job_id", "analysis_type"),
+        _shape(others, "analysis_type", "job_id", "county_id"),
+        _shape(others, "", "job_id", "county_id", "analysis_type"),
+    ]
+
+
 class Command(BaseModel):
     """An order: what operators and upstream systems put on the commands topic.
 
     A pause or a resume that names neither a county nor a type means the intake.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, json_schema_extra=_shapes)
 
     command: Verb = Field(description="what to do: `cancel`, `retry`, `pause` or `resume`")
     job_id: UUID | None = Field(None, description="with which job; `cancel` and `retry` need it")

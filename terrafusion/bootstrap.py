@@ -243,12 +243,14 @@ class _Assembly:
         )
 
     def _services(self) -> Sequence[Service]:
+        cancelled = AsyncBell()
         hear = partial(
             listen,
             self.settings.database,
             sender=self.name,
             on_jobs=self.jobs_bell.ring,
             on_entries=self.relay_bell.ring,
+            on_cancelled=cancelled.ring,
         )
         takeover = Takeover(
             jobs=self.jobs,
@@ -266,7 +268,14 @@ class _Assembly:
             monotonic=time.monotonic,
         )
         watchdog = Watchdog(health=self.health, crash=self.app.crash)
-        return (relay, Listener(hear), watchdog, Heart(self.bench), Committer(self.bench), takeover)
+        return (
+            relay,
+            Listener(hear),
+            watchdog,
+            Heart(self.bench, cancelled=cancelled),
+            Committer(self.bench),
+            takeover,
+        )
 
 
 async def _hand(service: Intake | Orders, record: IncomingRecord, acknowledge: Callable[[], None]) -> None:

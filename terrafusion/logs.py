@@ -13,6 +13,8 @@ from structlog.types import Processor
 from terrafusion.settings import Settings
 
 REPEATS_PER_SECOND: Final = 5
+TELLS_ALL: Final = ("aiokafka.conn",)
+"""These write every byte that is sent at level DEBUG, and so passwords; they begin at INFO."""
 _SHARED: Final[list[Processor]] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -54,6 +56,8 @@ def configure(settings: Settings) -> None:
     )
     handler.addFilter(NoFlood())
     logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
+    for name in TELLS_ALL:
+        logging.getLogger(name).setLevel(max(logging.INFO, logging.getLevelName(settings.log_level)))
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

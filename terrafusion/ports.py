@@ -55,21 +55,26 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataVersion:
-    """One state of a county's records: where its snapshot lies and how the county writes its records."""
+    """One state of a county's records: where its snapshots lie and how the county writes its records."""
 
     county_id: str
     data_version: str
     snapshot_uri: str
+    """Where its sales lie."""
     profile: Mapping[str, Any]
     sales: int
     first_sale: date | None
     last_sale: date | None
     created_at: datetime
-    properties_uri: str | None = None
-    """Where its properties lie; None while the county has none, as with listings."""
-    listings_uri: str | None = None
     properties: int = 0
+    properties_uri: str | None = None
+    """None where it has none; likewise of listings."""
     listings: int = 0
+    listings_uri: str | None = None
+
+    def uri(self, kind: str) -> str | None:
+        """Return where its records of a kind lie."""
+        return {"sales": self.snapshot_uri, "properties": self.properties_uri, "listings": self.listings_uri}[kind]
 
 
 @dataclass(frozen=True, slots=True)

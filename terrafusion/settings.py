@@ -60,7 +60,9 @@ class Settings(BaseSettings):
     http_host: str = Field("127.0.0.1", description="the address the view listens on")
     http_port: int = Field(6066, ge=0, le=65535, description="its port; `dev` takes a free one for 0")
     pool_size: int = Field(2, ge=1, le=256, description="child processes, so analyses at a time")
-    lease_seconds: float = Field(15.0, ge=3, le=3600, description="how long a silent worker keeps its jobs")
+    lease_seconds: float = Field(
+        15.0, ge=3, le=3600, description="how long a silent worker keeps its jobs; each second it renews that"
+    )
     max_attempts: int = Field(3, ge=1, le=100, description="deaths of workers or children that a job may cause")
     max_pending: int = Field(1_000_000, ge=1, description="waiting jobs above which intake pauses")
     max_running_per_county: int | None = Field(None, ge=1, description="jobs of one county at a time, over all workers")

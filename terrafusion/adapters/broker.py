@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from aiokafka.conn import create_conn
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError, UnsupportedSaslMechanismError
 from pydantic import SecretStr
 
+from terrafusion.errors import Unavailable
 from terrafusion.refusals import SASL_PROTOCOLS, TLS_PROTOCOLS
 from terrafusion.settings import Settings
 from terrafusion.tls import client_context
 
-PATIENCE_S: Final = 5.0
+PATIENCE_S: Final = 3.0
+SILENT: Final = "it does not answer in time"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,18 +79,43 @@ class Broker:
             "sasl_plain_password": self.login.password.get_secret_value(),
         }
 
+    async def reach(self) -> None:
+        """Connect to one of the brokers and leave again; raises Unavailable where none lets us in."""
+        if refusal := await self._refusal():
+            raise Unavailable(f"Kafka at {self} cannot be reached: {refusal}")
+
     async def trouble(self) -> str:
-        """Say why nobody can connect: aiokafka tells that to its log alone. Asks the first broker again."""
-        host, _, port = self.bootstrap.split(",")[0].strip().rpartition(":")
+        """Say why a client could not connect: aiokafka tells that to its log alone, so the brokers are asked again."""
+        asked = f"it answers, but not to what was asked; does this listener speak {self.protocol}?"
         try:
             async with asyncio.timeout(PATIENCE_S):
-                connection = await create_conn(host.strip("[]"), int(port), **self._connection)
+                return await self._refusal() or asked
         except TimeoutError:
-            return "it does not answer in time"
+            return SILENT
+
+    async def _refusal(self) -> str | None:
+        refusal = None
+        for broker in self.bootstrap.split(","):
+            host, _, port = broker.strip().rpartition(":")
+            refusal = await self._refused_by(host.strip("[]"), int(port))
+            if refusal is None:
+                return None
+        return refusal
+
+    async def _refused_by(self, host: str, port: int) -> str | None:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                connection = await create_conn(host, port, **self._connection)
+        except TimeoutError:
+            return SILENT
+        except UnsupportedSaslMechanismError:
+            return f"it does not take {self._connection['sasl_mechanism']}"
+        except (KafkaConnectionError, ConnectionResetError):
+            return f"it ends the conversation; does this listener speak {self.protocol}?"
         except (KafkaError, OSError) as error:
             return str(error) or type(error).__name__
         connection.close()
-        return "it answers, but not to what was asked"
+        return None
 
 
 def _login(settings: Settings) -> Login:

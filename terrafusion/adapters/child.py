@@ -6,7 +6,7 @@ import ctypes
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing.connection import Connection
@@ -20,8 +20,9 @@ import structlog
 
 from models.jobs import FailureReason
 from terrafusion.adapters.objects import Objects, document_location
-from terrafusion.analysis.api import CountyProfile, Progress, Records
+from terrafusion.analysis.api import Progress, Records
 from terrafusion.analysis.document import Rendered, render
+from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.registry import Catalogue, load_catalogue
 from terrafusion.errors import InvalidParameters, SimulatedFailure, Unavailable
 from terrafusion.logs import configure
@@ -31,7 +32,7 @@ from terrafusion.settings import Settings
 PR_SET_PDEATHSIG: Final = 1
 TELL_EVERY_S: Final = 0.2
 LONGEST_MESSAGE: Final = 1000
-SNAPSHOTS_OPEN: Final = 8
+SNAPSHOTS_OPEN: Final = 24
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +54,7 @@ def begin(settings: Settings, progress: Connection) -> None:
     """Prepare the process; runs once, before its first job."""
     global _child  # noqa: PLW0603 - a process pool hands nothing else to its tasks
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides, also on Ctrl-C
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a handler would wait for the library that computes
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     configure(settings)
@@ -78,7 +80,7 @@ def _run(task: Task) -> Outcome:
 def _answer(task: Task) -> dict[str, Any]:
     analysis = _child.catalogue.get(task.analysis_type)
     parameters = _child.catalogue.check(task.analysis_type, task.parameters)
-    answer = analysis.compute(_records(task.data.snapshot_uri, task.data), parameters, _teller(task.job_id))
+    answer = analysis.compute(_records(task.data, analysis.beside_sales), parameters, _teller(task.job_id))
     return _store(task, render(answer))
 
 
@@ -117,9 +119,10 @@ def _scan(snapshot_uri: str) -> pl.LazyFrame:
     return pl.scan_parquet(_child.objects.local_copy(snapshot_uri, _child.cache))
 
 
-def _records(snapshot_uri: str, data: DataVersion) -> Records:
-    profile = CountyProfile.model_validate(data.profile)
-    return Records(data.county_id, data.data_version, _scan(snapshot_uri), profile)
+def _records(data: DataVersion, beside_sales: Collection[str]) -> Records:
+    uris = {kind: data.uri(kind) for kind in ("sales", *beside_sales)}
+    opened = {kind: _scan(uri) for kind, uri in uris.items() if uri}
+    return Records(data.county_id, data.data_version, profile=CountyProfile.model_validate(data.profile), **opened)
 
 
 def _teller(job_id: UUID) -> Progress:

@@ -14,7 +14,7 @@ from aiokafka.partitioner import murmur2
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from models.records import OutgoingRecord
-from terrafusion.adapters.broker import Broker
+from terrafusion.adapters.broker import SILENT, Broker
 from terrafusion.errors import TooLarge, Unavailable
 from topics.catalogue import APP_ID, MAX_REQUEST_BYTES
 
@@ -49,7 +49,8 @@ class KafkaPublisher:
                 await self._producer.start()
         except (KafkaError, TimeoutError) as error:
             await self.stop()
-            msg = f"Kafka at {self._broker} cannot be reached: {await self._broker.trouble()}"
+            why = SILENT if isinstance(error, TimeoutError) else await self._broker.trouble()
+            msg = f"Kafka at {self._broker} cannot be reached: {why}"
             raise Unavailable(msg) from error
 
     async def stop(self) -> None:

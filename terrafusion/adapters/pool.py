@@ -6,8 +6,8 @@ import asyncio
 import multiprocessing
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, Final
 from uuid import UUID
@@ -23,6 +23,9 @@ from terrafusion.settings import Settings
 SPAWN: Final = multiprocessing.get_context("spawn")
 """A forked child would inherit threads' locks and the broker's sockets."""
 
+TASKS_A_CHILD: Final = 2
+"""One that runs, and one in the pipe, so that no child waits for the parent between two."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -33,6 +36,9 @@ class PebblePool:
         self._settings = settings
         self._on_progress = on_progress
         self._pool: ProcessPool | None = None
+        self._places = asyncio.Semaphore(TASKS_A_CHILD * settings.pool_size)
+        self._returning: set[asyncio.Future[None]] = set()
+        self._stops = False
         self._reader: Connection
         self._writer: Connection
 
@@ -52,8 +58,18 @@ class PebblePool:
 
     async def run(self, tasks: Sequence[Task], *, seconds: float) -> Sequence[Outcome]:
         """Run tasks in one child; see the port."""
+        await self._places.acquire()
         try:
-            return await asyncio.wrap_future(self._schedule(tasks, seconds))
+            outcomes = await self._attempt(tasks, seconds=seconds)
+        except BaseException:
+            self._return_when_ready()
+            raise
+        self._places.release()
+        return outcomes
+
+    async def _attempt(self, tasks: Sequence[Task], *, seconds: float) -> Sequence[Outcome]:
+        try:
+            outcomes: Sequence[Outcome] = await self._schedule(child.run_all, tasks, seconds=seconds)
         except TimeoutError as error:
             msg = f"It took longer than {seconds:g} s"
             raise ChildTimedOut(msg) from error
@@ -63,13 +79,33 @@ class PebblePool:
         except BrokenProcessPool as error:
             msg = "The pool of processes broke under it"
             raise ChildDied(msg) from error
+        return outcomes
 
-    def _schedule(self, tasks: Sequence[Task], seconds: float) -> Future[Any]:
+    def _return_when_ready(self) -> None:
+        """Give a place back once a child is there for it.
+
+        A task that is cancelled before a child took it costs that child its life, and a child takes seconds to begin:
+        without this, cancelling many jobs one after another would kill each child as it comes.
+        """
+        if self._stops:
+            return
+        returning = asyncio.ensure_future(self._return())
+        self._returning.add(returning)
+        returning.add_done_callback(self._returning.discard)
+
+    async def _return(self) -> None:
+        try:
+            with suppress(ProcessExpired, BrokenProcessPool):
+                await self._schedule(child.ready)
+        finally:
+            self._places.release()
+
+    def _schedule(self, call: Callable[..., Any], *arguments: Any, seconds: float | None = None) -> asyncio.Future[Any]:
         if self._pool is None or not self._pool.active:
             log.warning("pool of child processes is built anew")
             self._build()
         assert self._pool is not None  # noqa: S101 - built above
-        return self._pool.schedule(child.run_all, args=(tasks,), timeout=seconds)
+        return asyncio.wrap_future(self._pool.schedule(call, args=arguments, timeout=seconds))
 
     def _read_progress(self) -> None:
         while self._reader.poll():
@@ -77,6 +113,9 @@ class PebblePool:
 
     async def stop(self) -> None:
         """Kill the children and wait for them."""
+        self._stops = True
+        for returning in self._returning:
+            returning.cancel()
         if self._pool is not None:
             asyncio.get_running_loop().remove_reader(self._reader.fileno())
             await asyncio.to_thread(_end, self._pool)

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
+
+from terrafusion.analysis.profile import CountyProfile
+
+BESIDE_SALES: Final = frozenset({"properties", "listings"})
 
 P = TypeVar("P", bound=BaseModel)
 
 Progress = Callable[[float, str], None]
 """Told the fraction done (0 to 1) and what is being done. Cheap; call it as often as there is news."""
-
-
-class CountyProfile(BaseModel):
-    """How a county writes its records."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    validity_codes: dict[str, bool] = Field(default_factory=dict, description="validity code to: is it arm's length")
-    deed_types: dict[str, bool] = Field(default_factory=dict, description="deed type to: is it arm's length")
-    assessment_level: float = Field(1.0, gt=0, le=1, description="the fraction of market value assessed")
-    roll_year: int | None = Field(None, description="the year of the assessment roll")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +28,10 @@ class Records:
     sales: pl.LazyFrame
     """Columns of `terrafusion.analysis.frames.SALES_SCHEMA`."""
     profile: CountyProfile = field(default_factory=CountyProfile)
+    properties: pl.LazyFrame | None = None
+    """Columns of `PROPERTIES_SCHEMA`; None where the county has none, or the analysis does not say that it reads them."""
+    listings: pl.LazyFrame | None = None
+    """Columns of `LISTINGS_SCHEMA`; None likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,5 +64,12 @@ class Analysis(Generic[P]):
     parameters: type[P]
     compute: Callable[[Records, P, Progress], Answer]
     needs: Sequence[str] = ()
-    """Columns without which it cannot answer."""
+    """Columns without which it cannot answer: of sales, or such as `properties.year_built`, `listings.list_date`."""
+    uses: Sequence[str] = ()
+    """What it reads beside sales where the county has it: `properties`, `listings`, or columns of them."""
     aliases: Sequence[str] = ()
+
+    @property
+    def beside_sales(self) -> frozenset[str]:
+        """The kinds of records, other than sales, that it reads."""
+        return frozenset(name.partition(".")[0] for name in (*self.needs, *self.uses)) & BESIDE_SALES

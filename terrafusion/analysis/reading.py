@@ -30,6 +30,8 @@ def read(records: Records, parameters: TrendParameters) -> pl.DataFrame:
 def read_columns(records: Records, parameters: SharedParameters, columns: Collection[str]) -> pl.DataFrame:
     """Read those columns, tell each sale its ``group``, and refuse what no analysis can be asked of these records."""
     wanted = {*needed_columns(parameters), *columns_of(parameters.group_by), "year_only", *columns}
+    if records.profile.sale_overrides:
+        wanted |= {"sale_id"}
     sales = records.sales.select(sorted(wanted)).collect()
     _refuse_unknown_groups(records, sales, parameters)
     _refuse_fine_periods(sales, parameters)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from terrafusion.analysis import types
 from terrafusion.analysis.api import Analysis
-from terrafusion.errors import InvalidParameters, Misconfigured, UnknownAnalysisType, rejection
+from terrafusion.errors import InvalidParameters, Misconfigured, UnknownAnalysisType, nearest, rejection
 
 ENTRY_POINTS: Final = "terrafusion.analyses"
 
@@ -47,7 +47,7 @@ class Catalogue:
         """Return an analysis by name or alias; raises UnknownAnalysisType."""
         if name not in self._by_name:
             allowed = ", ".join(sorted(self._by_name))
-            msg = f"analysis_type is {name!r}; known are {allowed}"
+            msg = f"analysis_type is {name!r}; known are {allowed}{nearest(name, self._by_name)}"
             raise UnknownAnalysisType(msg, field="analysis_type", value=name, allowed=allowed)
         return self._by_name[name]
 

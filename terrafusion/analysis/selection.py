@@ -9,12 +9,15 @@ from typing import Final
 
 import polars as pl
 
-from terrafusion.analysis.api import Caution, CountyProfile
+from terrafusion.analysis.api import Caution
 from terrafusion.analysis.outliers import flag_outliers
 from terrafusion.analysis.parameters import SaleFilter, SharedParameters
+from terrafusion.analysis.profile import CountyProfile
 
 _PRICE: Final = pl.col("sale_price")
 _OUTLIER: Final = "outlier"
+_OVERRIDE: Final = "override"
+_KEPT: Final = "kept by override"
 _HIGHEST_PRICE: Final = 1e12  # above it is no price but a slip of the pen
 
 _Reasons = Sequence[tuple[str, pl.Expr]]
@@ -28,6 +31,8 @@ class Selection:
     read: int
     excluded: Mapping[str, int]
     warnings: Sequence[Caution]
+    kept: int = 0
+    """How many of those used stand against their codes or names, because a person said so."""
 
 
 def needed_columns(parameters: SharedParameters) -> frozenset[str]:
@@ -55,12 +60,15 @@ def select(
 ) -> Selection:
     """Apply the filters in their order; the first that a sale fails gives its reason.
 
-    ``sales`` has `needed_columns`, and ``group`` made of the columns ``groups``.
+    ``sales`` has `needed_columns`, ``sale_id`` where the profile overrides, and ``group`` made of the columns
+    ``groups``.
     """
     rules = parameters.sale_filter
     cautions: list[Caution] = []
     if rules.min_hold_days is not None:
         sales = _with_days_held(sales)
+    if rules.arms_length_only and profile.sale_overrides:
+        sales = _with_overrides(sales, profile, cautions)
     reasons = [*_wanted(parameters), *_missing(groups), *_evidence(sales, rules, profile, cautions)]
     sales = sales.with_columns(_first(reasons).alias("reason"))
     excluded = {reasons[code][0]: count for code, count in _counts(sales["reason"]).items()}
@@ -70,7 +78,7 @@ def select(
         cautions += warned
         excluded |= {_OUTLIER: int(flagged.sum())} if flagged.any() else {}
         used = used.filter(~flagged)
-    return Selection(used, sales.height, excluded, cautions)
+    return Selection(used.drop(_OVERRIDE, _KEPT, strict=False), sales.height, excluded, cautions, kept=_kept(used))
 
 
 def _first(reasons: _Reasons) -> pl.Expr:
@@ -129,6 +137,18 @@ def _evidence(
 
 
 def _arms_length(sales: pl.DataFrame, profile: CountyProfile, cautions: list[Caution]) -> list[tuple[str, pl.Expr]]:
+    reasons = _by_the_records(sales, profile, cautions)
+    if _OVERRIDE in sales.columns:
+        said = pl.col(_OVERRIDE)
+        spared = [(code, fails & said.is_null()) for code, fails in reasons]
+        return [("overridden_not_arms_length", said.eq(other=False).fill_null(value=False)), *spared]
+    if not reasons:
+        cautions.append(_untold("arms_length", "which sales are arm's length", "sale"))
+    return reasons
+
+
+def _by_the_records(sales: pl.DataFrame, profile: CountyProfile, cautions: list[Caution]) -> list[tuple[str, pl.Expr]]:
+    """Tell what the county's codes, and the names in the deed, call not arm's length."""
     reasons = []
     for column, codes in (("validity_code", profile.validity_codes), ("deed_type", profile.deed_types)):
         if codes and _known(sales, column):
@@ -138,9 +158,25 @@ def _arms_length(sales: pl.DataFrame, profile: CountyProfile, cautions: list[Cau
     if _known(sales, "buyer") and _known(sales, "seller"):
         buyer, seller = (pl.col(name).str.strip_chars().str.to_lowercase() for name in ("buyer", "seller"))
         reasons.append(("buyer_is_seller", ((buyer == seller) & (buyer != "")).fill_null(value=False)))
-    if not reasons:
-        cautions.append(_untold("arms_length", "which sales are arm's length", "sale"))
     return reasons
+
+
+def _with_overrides(sales: pl.DataFrame, profile: CountyProfile, cautions: list[Caution]) -> pl.DataFrame:
+    """Add what a person decided about a sale, null where nobody did, and whether it is kept for that alone."""
+    decided = {sale_id: override.valid for sale_id, override in profile.sale_overrides.items()}
+    known = sales["sale_id"].is_in(list(decided))
+    strange = len(decided) - sales["sale_id"].filter(known).n_unique()
+    if strange:
+        message = f"{strange} of {len(decided)} sale overrides name a sale that the records do not hold"
+        cautions.append(Caution("override_of_unknown_sale", message))
+    said = pl.col("sale_id").replace_strict(decided, default=None, return_dtype=pl.Boolean)
+    against = [fails for _, fails in _by_the_records(sales, profile, [])]
+    kept = said.fill_null(value=False) & pl.any_horizontal(*against, pl.lit(value=False))
+    return sales.with_columns(said.alias(_OVERRIDE), kept.alias(_KEPT))
+
+
+def _kept(used: pl.DataFrame) -> int:
+    return int(used[_KEPT].sum()) if _KEPT in used.columns else 0
 
 
 def _known(sales: pl.DataFrame, column: str) -> bool:

@@ -135,6 +135,7 @@ def _quality(selection: Selection, cells: pl.DataFrame, market: Market, paramete
         "read": selection.read,
         "used": used.height,
         "excluded": dict(sorted(selection.excluded.items())),
+        "kept_by_override": selection.kept,
         "null_counts": {name: used[name].null_count() for name in sorted(used.columns) if used[name].null_count()},
         "cells": cells.height,
         "thin_cells": thin,

@@ -8,11 +8,23 @@ from typing import Annotated, Final
 
 import typer
 
+from terrafusion import DISTRIBUTION
 from terrafusion.cli.output import run, say
 
-COMMANDS: Final = ("dev", "demo", "parts", "data", "analyze", "jobs", "steering", "compare", "schema")
+COMMANDS: Final = (
+    "dev",
+    "demo",
+    "parts",
+    "data",
+    "county",
+    "analyze",
+    "jobs",
+    "steering",
+    "dead_letters",
+    "compare",
+    "schema",
+)
 """The files beside this one; each has ``add(app)``."""
-DISTRIBUTION: Final = "terrafusion-market-analysis"
 
 
 def build() -> typer.Typer:

@@ -5,8 +5,8 @@ Nobody waits for a completion and nobody reads its errors: what does not answer 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException
 from threading import Thread
 from typing import Any, Final
@@ -15,6 +15,9 @@ import orjson
 
 from terrafusion.cli.configuration import read_settings
 from terrafusion.errors import TerraFusionError
+
+Read = Callable[[Any], list[tuple[str, str]]]
+"""Takes from a body the words and what is told of each."""
 
 PATIENCE_S: Final = 0.6
 
@@ -30,33 +33,39 @@ def analysis_types(incomplete: str) -> Sequence[str]:
 
 def counties(incomplete: str) -> Sequence[str]:
     """Complete a county that is loaded."""
-    return _beginning(incomplete, [each["county_id"] for each in _asked("counties", "counties")])
+    return _beginning(incomplete, dict(_asked("counties", _counties)))
 
 
 def job_ids(incomplete: str) -> Sequence[tuple[str, str]]:
     """Complete one of the newest jobs, told with what it is."""
-    jobs = {
-        job["job_id"]: f"{job['status']} {job['analysis_type']} {job['county_id']}" for job in _asked("list", "jobs")
-    }
-    return [(job_id, jobs[job_id]) for job_id in jobs if job_id.startswith(incomplete)]
+    return [(job_id, told) for job_id, told in _asked("list", _jobs) if job_id.startswith(incomplete)]
 
 
-def _beginning(incomplete: str, words: Any) -> Sequence[str]:
+def _counties(body: Any) -> list[tuple[str, str]]:
+    return [(str(county["county_id"]), "") for county in body["counties"]]
+
+
+def _jobs(body: Any) -> list[tuple[str, str]]:
+    told = "{status} {analysis_type} {county_id}"
+    return [(str(job["job_id"]), told.format(**job)) for job in body["jobs"]]
+
+
+def _beginning(incomplete: str, words: Iterable[str]) -> Sequence[str]:
     return sorted(word for word in words if word.startswith(incomplete))
 
 
-def _asked(path: str, name: str) -> Sequence[Any]:
+def _asked(path: str, read: Read) -> Sequence[tuple[str, str]]:
     """Ask a worker, in a thread that is left alone when it takes too long: a name may take seconds to be looked up."""
-    answer: list[Any] = []
-    asking = Thread(target=_ask, args=(path, name, answer), daemon=True)
+    answer: list[tuple[str, str]] = []
+    asking = Thread(target=_ask, args=(path, read, answer), daemon=True)
     asking.start()
     asking.join(PATIENCE_S)
     return tuple(answer)
 
 
-def _ask(path: str, name: str, answer: list[Any]) -> None:
+def _ask(path: str, read: Read, answer: list[tuple[str, str]]) -> None:
     with suppress(TerraFusionError, OSError, HTTPException, ValueError, LookupError, TypeError):
         settings = read_settings()
-        connection = HTTPConnection(settings.http_host, settings.http_port, timeout=PATIENCE_S)
-        connection.request("GET", f"/plugins/v1/market-analysis/{path}")
-        answer += orjson.loads(connection.getresponse().read())[name]
+        with closing(HTTPConnection(settings.http_host, settings.http_port, timeout=PATIENCE_S)) as connection:
+            connection.request("GET", f"/plugins/v1/market-analysis/{path}")
+            answer += read(orjson.loads(connection.getresponse().read()))

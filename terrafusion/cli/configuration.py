@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from pydantic_settings import SettingsError
-from sqlalchemy import URL
 
 from terrafusion.errors import Misconfigured
-from terrafusion.settings import Settings
 
 if TYPE_CHECKING:
+    from sqlalchemy import URL
+
     from terrafusion.adapters.broker import Broker
     from terrafusion.settings import Settings
 
 
 def read_settings(**given: Any) -> Settings:
     """Read the environment; what a command line gives beside it wins. Raises Misconfigured, never with a secret."""
+    from pydantic_settings import SettingsError  # noqa: PLC0415
+
     from terrafusion.settings import Settings  # noqa: PLC0415 - slow to import, and help needs none
 
     try:

@@ -29,7 +29,8 @@ def add(app: typer.Typer) -> None:
 def dev(
     *,
     data_dir: Annotated[
-        Path | None, typer.Option(help="Where everything is kept.", show_default="TERRAFUSION_DATA_DIR")
+        Path | None,
+        typer.Option(file_okay=False, help="Where everything is kept.", show_default="TERRAFUSION_DATA_DIR"),
     ] = None,
     http_port: Annotated[
         int | None,

@@ -41,7 +41,8 @@ def worker(*, json: Json = False) -> None:
     """
     settings = read_settings()
     database(settings)
-    brokers(settings)
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:  # asyncio.run would take Faust's loop away
+        runner.run(brokers(settings).reach())
     from terrafusion.worker import run  # noqa: PLC0415 - Faust is slow to import
 
     http_url = f"http://{settings.http_host}:{settings.http_port}"

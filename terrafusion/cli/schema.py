@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 import typer
 
-from terrafusion.cli import DISTRIBUTION
+from terrafusion import DISTRIBUTION
 from terrafusion.cli.configuration import read_settings
 from terrafusion.cli.output import Json, emit
 

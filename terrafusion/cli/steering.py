@@ -47,9 +47,9 @@ def retry(
     wait: Annotated[bool, typer.Option("--wait", help="Show progress, then the new job as it ended.")] = False,
     json: Json = False,
 ) -> None:
-    """Ask again what a job was asked, as a new job, and print its id.
+    """Ask again what a job was asked, as a new job.
 
-    It is answered from the records as they are now. Exit 1 while the job has not ended.
+    Its id is printed; it is answered from the records as they are now. Exit 1 while the job has not ended.
     """
     from terrafusion.cli.jobs import watch  # noqa: PLC0415 - it imports this package's larger half
 

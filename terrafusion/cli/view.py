@@ -45,18 +45,22 @@ class View:
 
     async def get(self, *path: str, **query: Any) -> dict[str, Any]:
         """Return a JSON answer; a part of the query that is None is left out."""
-        given = {name: str(value) for name, value in query.items() if value is not None}
-        async with self._asked(ANSWER, *path, **given) as response:
+        async with self._asked(ANSWER, *path, **_given(query)) as response:
             body: dict[str, Any] = await response.json()
             return body
 
     async def post(
-        self, *path: str, body: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+        self,
+        *path: str,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Send a JSON body, or none, and return the JSON answer; raises Conflict for a move that cannot be made now."""
         sent = b"" if body is None else orjson.dumps(body)
         said = {"Content-Type": "application/json", **(headers or {})}
-        async with self._reached(ANSWER, *path, method="POST", data=sent, headers=said) as response:
+        params = _given(query or {})
+        async with self._reached(ANSWER, *path, method="POST", data=sent, headers=said, params=params) as response:
             if response.status >= HTTPStatus.BAD_REQUEST:
                 raise await _refusal(response)
             answer: dict[str, Any] = await response.json()
@@ -100,6 +104,10 @@ class View:
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             msg = f"No worker answers at {self.url}: {error or type(error).__name__}"
             raise Unavailable(msg) from error
+
+
+def _given(query: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in query.items() if value is not None}
 
 
 async def _refusal(response: aiohttp.ClientResponse) -> TerraFusionError:

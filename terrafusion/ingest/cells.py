@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Final
 
 import polars as pl
 
 NUMBER: Final = r"^-?[$€£]? ?-?(\d{1,3}([, \x{a0}]\d{3})+|\d+)(\.\d*)?$"
 """A number with a currency sign or thousands separators; `1,5` is none, for nobody knows what it means."""
-TIMED: Final = r"^(\d{4}-\d{2}-\d{2})[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?$"
-"""An ISO date with a time of day, which is dropped."""
+WRITTEN: Final = (
+    r"^(\d{8}|\d{4}(?:-\d{1,2}-|/\d{1,2}/|\.\d{1,2}\.)\d{1,2}|\d{1,2}(?:-\d{1,2}-|/\d{1,2}/|\.\d{1,2}\.)\d{4})"
+    r"(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AaPp][Mm])?(?:Z|[+-]\d{2}:?\d{2})?)?$"
+)
+"""A date of three numbers, the year of four digits; a time of day behind it is dropped."""
+YEAR_FIRST: Final = r"^(\d{4})(?:\D(\d{1,2})\D|(\d{2}))(\d{1,2})$"
+YEAR_LAST: Final = r"^(\d{1,2})\D(\d{1,2})\D(\d{4})$"
 FLAGS: Final = {"true": True, "t": True, "yes": True, "y": True, "1": True} | {
     "false": False, "f": False, "no": False, "n": False, "0": False,
 }  # fmt: skip
@@ -18,6 +24,11 @@ STORIES: Final = {
 }  # fmt: skip
 PLAUSIBLE: Final[dict[str, tuple[float, float]]] = {
     "assessed_value": (0, 1e12),
+    "market_value": (0, 1e12),
+    "land_value": (0, 1e12),
+    "improvement_value": (0, 1e12),
+    "last_sale_price": (0, 1e12),
+    "assessment_year": (1800, 2200),
     "latitude": (-90, 90),
     "longitude": (-180, 180),
     "building_size_sqft": (0, 1e9),
@@ -30,6 +41,13 @@ PLAUSIBLE: Final[dict[str, tuple[float, float]]] = {
 }
 """Bounds, inclusive, outside which a number cannot be what its column says; it is null then."""
 READABLE: Final = "text, numbers, dates or true and false"
+
+
+class DateOrder(StrEnum):
+    """What stands first in dates such as 03/04/2014, where a file does not say it by itself."""
+
+    MONTH_FIRST = "month-first"
+    DAY_FIRST = "day-first"
 
 
 def is_readable(given: pl.DataType) -> bool:
@@ -49,12 +67,12 @@ def tidy(column: pl.Series) -> pl.Series:
     return trimmed.set(trimmed == "", None)
 
 
-def read(name: str, column: pl.Series, wanted: pl.DataType) -> pl.Series:
+def read(name: str, column: pl.Series, wanted: pl.DataType, order: DateOrder | None = None) -> pl.Series:
     """Read a tidy column as the type that the schema wants of a column of this name."""
     if wanted == pl.String:
         return zip_code(text(column)) if name == "zip_code" else text(column)
     if wanted == pl.Date:
-        return day(column)
+        return day(column, order)
     if wanted == pl.Boolean:
         return text(column).str.to_lowercase().replace_strict(FLAGS, default=None, return_dtype=pl.Boolean)
     value = number(column)
@@ -95,20 +113,50 @@ def number(column: pl.Series) -> pl.Series:
     return value.set(~value.is_finite(), None) + 0.0  # so that there is one zero, not two
 
 
-def day(column: pl.Series) -> pl.Series:
-    """Read a date: ISO 8601 text, with or without a time of day, or a column of dates."""
+def day(column: pl.Series, order: DateOrder | None = None) -> pl.Series:
+    """Read a date: ISO 8601, year first, or with the year last in the one order that it can have or ``order`` says.
+
+    `03/04/2014` without an order is null, for it may be either. A time of day is dropped.
+    """
     if isinstance(column.dtype, pl.Datetime):
         return column.dt.date()
+    if column.dtype == pl.Date:
+        return column
+    if not (column.dtype == pl.String or column.dtype.is_numeric()):
+        return _none(column, pl.Date())
+    value = _iso(written := text(column))
+    odd = value.is_null() & written.is_not_null()
+    return value.fill_null(_otherwise(written.set(~odd, None), order)) if odd.any() else value
+
+
+def is_ambiguous(column: pl.Series) -> pl.Series:
+    """Say which dates have two readings that differ."""
     if column.dtype != pl.String:
-        return column.cast(pl.Date, strict=False) if column.dtype == pl.Date else _none(column, pl.Date())
-    value = _iso(column)
-    odd = value.is_null() & column.is_not_null()
-    return value.fill_null(_iso(column.set(~odd, None).str.extract(TIMED))) if odd.any() else value
+        return pl.Series([False]).new_from_index(0, column.len())
+    by_month, by_day = _readings(column)
+    return (by_month != by_day).fill_null(value=False)
+
+
+def _otherwise(written: pl.Series, order: DateOrder | None) -> pl.Series:
+    by_month, by_day = _readings(written)
+    if order is not None:
+        return by_month if order is DateOrder.MONTH_FIRST else by_day
+    return by_month.fill_null(by_day).set((by_month != by_day).fill_null(value=False), None)
+
+
+def _readings(written: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Read dates with the month before the day, and with the day before the month; the year first is one reading."""
+    known = written.str.extract(WRITTEN)
+    iso = known.str.replace(YEAR_FIRST, "$1-$2$3-$4")
+    return _calendar(iso.str.replace(YEAR_LAST, "$3-$1-$2")), _calendar(iso.str.replace(YEAR_LAST, "$3-$2-$1"))
+
+
+def _calendar(written: pl.Series) -> pl.Series:
+    return written.str.to_date("%Y-%m-%d", strict=False)
 
 
 def _iso(column: pl.Series) -> pl.Series:
-    full = column.set(column.str.len_bytes() != len("2014-05-31"), None)
-    return full.str.to_date("%Y-%m-%d", strict=False)
+    return _calendar(column.set(column.str.len_bytes() != len("2014-05-31"), None))
 
 
 def _none(column: pl.Series, kind: pl.DataType) -> pl.Series:

@@ -1,7 +1,8 @@
-"""The snapshot: a county's sales as the bytes of one Parquet file, the same for the same content."""
+"""The snapshot: a county's records of one kind as the bytes of one Parquet file, the same for the same content."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
 from io import BytesIO
 from typing import Final
@@ -9,39 +10,43 @@ from typing import Final
 import orjson
 import polars as pl
 
-from terrafusion.analysis.api import CountyProfile, Records
-from terrafusion.analysis.frames import SALES_ORDER, SALES_SCHEMA
+from terrafusion.analysis.api import Records
+from terrafusion.analysis.profile import CountyProfile
+from terrafusion.ingest.kinds import Kind
 
 ROWS_A_GROUP: Final = 131_072
 """Small enough that a query for some years skips most of a large county."""
 
 
-def encode(sales: pl.DataFrame, profile: CountyProfile) -> bytes:
-    """Write sales in `SALES_ORDER` and the profile that belongs to them.
-
-    Whatever the answer depends on is in the bytes, so that their digest names the data version.
-    """
-    ordered = sales.select(*SALES_SCHEMA).sort(*SALES_ORDER, *_rest(), maintain_order=True).rechunk()
-    meaning = orjson.dumps(profile.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS).decode()
+def encode(records: pl.DataFrame, kind: Kind) -> bytes:
+    """Write records in their kind's order."""
+    rest = [name for name in kind.schema if name not in kind.order]
+    ordered = records.select(*kind.schema).sort(*kind.order, *rest, maintain_order=True).rechunk()
     file = BytesIO()
-    ordered.write_parquet(file, row_group_size=ROWS_A_GROUP, statistics=True, metadata={"county_profile": meaning})
+    ordered.write_parquet(file, row_group_size=ROWS_A_GROUP, statistics=True)
     return file.getvalue()
 
 
-def _rest() -> list[str]:
-    return [name for name in SALES_SCHEMA if name not in SALES_ORDER]
-
-
-def data_version(snapshot: bytes) -> str:
-    """Return the name of the state of the records that a snapshot holds: the SHA-256 of its bytes."""
+def digest(snapshot: bytes) -> str:
+    """Return the SHA-256 of a snapshot, in hex: the name it is kept under."""
     return sha256(snapshot).hexdigest()
 
 
-def records(county_id: str, snapshot: bytes, profile: CountyProfile) -> Records:
-    """Return the records of a snapshot that is at hand as bytes."""
+def data_version(digests: Mapping[str, str], profile: CountyProfile) -> str:
+    """Return the name of a state of a county's records: a SHA-256 over the digest of each kind and the profile.
+
+    Whatever an answer depends on is in it. What a profile leaves at its default is not: a release that knows more
+    of counties leaves the versions as they are.
+    """
+    meaning = {"profile": profile.model_dump(mode="json", exclude_defaults=True), **digests}
+    return sha256(orjson.dumps(meaning, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def records(county_id: str, snapshots: Mapping[str, bytes], profile: CountyProfile) -> Records:
+    """Return the records of snapshots that are at hand as bytes, by kind."""
     return Records(
         county_id=county_id,
-        data_version=data_version(snapshot),
-        sales=pl.scan_parquet(snapshot),
+        data_version=data_version({kind: digest(data) for kind, data in snapshots.items()}, profile),
         profile=profile,
+        **{kind: pl.scan_parquet(data) for kind, data in snapshots.items()},
     )

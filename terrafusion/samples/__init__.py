@@ -9,10 +9,11 @@ from typing import Final
 from terrafusion.adapters.objects import Objects
 from terrafusion.adapters.postgres.counties import PostgresCounties
 from terrafusion.adapters.postgres.engine import make_engine
-from terrafusion.adapters.postgres.sales import load_sales
-from terrafusion.analysis.api import CountyProfile
-from terrafusion.ingest.sales import read_sales, without_repeats
-from terrafusion.ingest.snapshot import data_version, encode
+from terrafusion.adapters.postgres.loading import load
+from terrafusion.adapters.snapshots import digest_of
+from terrafusion.ingest.kinds import SALES
+from terrafusion.ingest.reading import read_records, without_repeats
+from terrafusion.ingest.snapshot import digest, encode
 from terrafusion.ports import DataVersion
 from terrafusion.settings import Settings
 
@@ -37,11 +38,11 @@ async def load_samples(settings: Settings) -> None:
 
 def _load(settings: Settings, county_id: str, current: DataVersion | None) -> None:
     objects = Objects(settings.results)
-    sales = without_repeats(read_sales(sample_file(county_id))).sales
-    if current is None or not _is_loaded(objects, current, data_version(encode(sales, CountyProfile()))):
-        load_sales(settings.database, objects, county_id, sales)
+    sales = without_repeats(read_records(sample_file(county_id), SALES)).records
+    if current is None or not _is_loaded(objects, current, digest(encode(sales, SALES))):
+        load(settings.database, objects, county_id, sales, kind=SALES)
 
 
 def _is_loaded(objects: Objects, current: DataVersion, wanted: str) -> bool:
     at_home = current.snapshot_uri.startswith(objects.url)
-    return current.data_version == wanted and at_home and objects.exists(current.snapshot_uri)
+    return digest_of(current.snapshot_uri) == wanted and at_home and objects.exists(current.snapshot_uri)

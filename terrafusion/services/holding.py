@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
 import structlog
 from mode import Service
 
+from models.dead_letters import Stage
 from models.jobs import Claim, FailureReason
 from terrafusion.errors import Unavailable
 from terrafusion.metrics import Metrics
@@ -70,9 +72,10 @@ class Committer(Service):
 class Heart(Service):
     """Renews leases and tells progress; by its own clock it gives up what it could not renew."""
 
-    def __init__(self, bench: Workbench) -> None:
+    def __init__(self, bench: Workbench, *, cancelled: Bell) -> None:
         super().__init__()
         self._bench = bench
+        self._cancelled = cancelled
 
     @Service.task
     async def _beat(self) -> None:
@@ -82,6 +85,15 @@ class Heart(Service):
                 await self._bench.beat()
             except Unavailable as error:
                 log.warning("leases cannot be renewed now", reason=str(error))
+
+    @Service.task
+    async def _hear(self) -> None:
+        """Stop what is cancelled as soon as that is heard; what is not heard the next beat sees."""
+        async for _ in self._cancelled.rings(at_least_every=POLL):
+            if self.should_stop:
+                return
+            with suppress(Unavailable):
+                await self._bench.stop_cancelled()
 
     @Service.task
     async def _guard(self) -> None:
@@ -141,4 +153,5 @@ class Takeover(Service):
             log.warning("took over from silent workers", returned=taken.returned, given_up=taken.given_up)
             self._metrics.takeovers.inc(taken.returned + taken.given_up)
             self._metrics.all_failed(taken.whose, FailureReason.ATTEMPTS_EXHAUSTED)
+            self._metrics.dead_letters.labels(Stage.ANALYSE).inc(taken.given_up)
             self._bell.ring()

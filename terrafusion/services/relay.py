@@ -42,6 +42,8 @@ class Relay(Service):
         self._metrics = metrics
         self._monotonic = monotonic
         self._tell_at = 0.0
+        self._oldest: float | None = None
+        metrics.outbox_age.set_function(self._age)
 
     @Service.task
     async def _run(self) -> None:
@@ -63,7 +65,7 @@ class Relay(Service):
             self._metrics.leads.set(1)
             log.info("this worker is the relay")
             async for _ in self._bell.rings(at_least_every=IDLE):
-                await self._tell_backlog(leader)  # before it is tried: the broker may be away
+                await self._tell_backlog(leader)
                 await self.empty(leader)
                 if self.should_stop:
                     return
@@ -73,6 +75,8 @@ class Relay(Service):
         full = True
         while full and (entries := await leader.read(ENTRIES)):
             full = len(entries) == ENTRIES
+            if self._oldest is None:
+                self._show_backlog(len(entries), 0)
             records = [record for _, entry in entries for record in entry]
             refused = await self._publish(records)
             if refused:
@@ -80,6 +84,7 @@ class Relay(Service):
                 self._metrics.dead_letters.labels(Stage.PUBLISH).inc(len(refused))
             await leader.delete([entry_id for entry_id, _ in entries])
             self._metrics.published.inc(len(records) - len(refused))
+        self._show_backlog(0, 0)
 
     async def _tell_backlog(self, leader: OutboxLeader) -> None:
         if self._monotonic() >= self._tell_at:
@@ -89,7 +94,11 @@ class Relay(Service):
 
     def _show_backlog(self, entries: int, age: float) -> None:
         self._metrics.outbox_entries.set(entries)
-        self._metrics.outbox_age.set(age)
+        self._oldest = self._monotonic() - age if entries else None
+
+    def _age(self) -> float:
+        """Return the age as it is by now, also while a broker that is away keeps us waiting."""
+        return 0.0 if self._oldest is None else self._monotonic() - self._oldest
 
     def _show_letters(self, are_open: Mapping[Stage, int]) -> None:
         for stage in Stage:

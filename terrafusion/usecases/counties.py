@@ -24,8 +24,11 @@ class KnownCounties:
         """Make sure that a county among ``wanted`` which is loaded is known, also one loaded a moment ago."""
         if wanted <= self._names:
             return
-        self._names = frozenset(version.county_id for version in await self._counties.current())
-        self._metrics.know_counties(self._names)
+        self._know(frozenset(version.county_id for version in await self._counties.current()))
+
+    def _know(self, names: frozenset[str]) -> None:
+        self._names = names
+        self._metrics.know_counties(names)
 
     def check(self, county_id: str) -> None:
         """Raise UnknownCounty unless it is known."""
@@ -45,4 +48,5 @@ class KnownCounties:
             while len(self._versions) >= VERSIONS_KEPT:
                 self._versions.pop(next(iter(self._versions)))
             self._versions[key] = found
+            self._know(self._names | {county_id})
         return self._versions[key]

@@ -11,14 +11,14 @@ import orjson
 import structlog
 
 from models.dead_letters import Handling, KeptLetter, LetterEntry, LetterState, Stage
-from models.jobs import Job, Origin
+from models.jobs import TERMINAL, Job, Origin
 from models.messages import AnalysisRequest, Command, Verb
 from models.records import Headers, IncomingRecord
 from terrafusion.errors import Conflict, InvalidRequest, NotFound, Rejected
 from terrafusion.metrics import Metrics
 from terrafusion.ports import DeadLetters, JobStore, LetterFilter
 from topics import commands
-from topics.catalogue import COMMANDS, REQUESTS
+from topics.catalogue import COMMANDS, REQUESTS, STATUS
 from topics.requests import CARRIED, decode, derived_id, read_event
 
 MOST_AT_ONCE: Final = 200
@@ -39,10 +39,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """What came of many letters, oldest first, and where the next call goes on: behind ``next_after``."""
+    """What came of many letters, oldest first, and where the next call goes on: ``left`` stand behind ``next_after``."""
 
     outcomes: Sequence[Outcome]
     next_after: int | None
+    left: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +124,7 @@ class DeadLetterOffice:
         What is refused again stays open and holds up nothing.
         """
         ids = await self._confirmed(selection)
-        return _bulk(ids, [await self._tried(letter_id, by) for letter_id in ids])
+        return _bulk(selection, [await self._tried(letter_id, by) for letter_id in ids])
 
     async def discard_many(self, selection: Selection, *, note: str, by: str | None = None) -> Bulk:
         """Put the letters of a selection aside; raises Conflict where they are not as many as expected."""
@@ -132,7 +133,7 @@ class DeadLetterOffice:
         self._count(LetterState.DISCARDED, sorted(done), by)
         late = Conflict("somebody else dealt with it meanwhile")
         discarded = (Outcome(i, "Discarded") if i in done else Outcome(i, str(late), refusal=late) for i in ids)
-        return _bulk(ids, list(discarded))
+        return _bulk(selection, list(discarded))
 
     async def _confirmed(self, selection: Selection) -> Sequence[int]:
         found = await self._letters.count(selection.wanted, after=selection.after)
@@ -187,10 +188,22 @@ class DeadLetterOffice:
         if value is not None:
             msg = f"dead letter {letter.id} is a record that the broker refused; it is published as it was"
             raise InvalidRequest(msg, field="value", allowed="no value")
+        if letter.topic == STATUS.name:
+            await self._check_last(letter)
         if not await self._letters.republish(letter.id, by=by):
             raise await self._too_late(letter.id)
         self._on_told()
         return Outcome(letter.id, f"Waits to be published on {letter.topic} again")
+
+    async def _check_last(self, letter: KeptLetter) -> None:
+        """Hold that a status event tells how its job ended: a compacted topic must not end on an older state."""
+        job = await self._jobs.get(letter.job_id) if letter.job_id else None
+        sequence = orjson.loads(letter.value or b"{}").get("sequence")
+        if job is None or job.status not in TERMINAL or job.sequence != sequence:
+            msg = (
+                f"dead letter {letter.id} is a state that job {letter.job_id} is not in for good; later ones tell more"
+            )
+            raise Conflict(msg, field="topic", value=letter.topic, allowed="the last event of a job that has ended")
 
     async def _former(self, letter: KeptLetter) -> Job | None:
         """Find the job that this very letter tells of; another may stand under the id that it names."""
@@ -230,8 +243,9 @@ class DeadLetterOffice:
             log.info("dead letter dealt with", letter_id=letter_id, state=state, by=by)
 
 
-def _bulk(ids: Sequence[int], outcomes: Sequence[Outcome]) -> Bulk:
-    return Bulk(outcomes, ids[-1] if len(ids) == MOST_AT_ONCE else None)
+def _bulk(selection: Selection, outcomes: Sequence[Outcome]) -> Bulk:
+    left = max(0, selection.confirm - len(outcomes))
+    return Bulk(outcomes, outcomes[-1].letter_id if left and outcomes else None, left)
 
 
 def _record(letter: KeptLetter, value: Any) -> IncomingRecord:

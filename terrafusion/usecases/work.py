@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 
+from models.dead_letters import Stage
 from models.jobs import Claim, FailureReason, Finish, Heartbeat
 from terrafusion.errors import ChildDied, ChildTimedOut, UnknownCounty, UnstorableData
 from terrafusion.metrics import Metrics
@@ -192,6 +193,7 @@ class Workbench:
         attempts = {claim.job_id: claim.attempt}
         taken = await until_available(self.jobs.crashed, attempts, message=message, max_crashes=max_crashes)
         self.metrics.all_failed(taken.whose, FailureReason.ATTEMPTS_EXHAUSTED)
+        self.metrics.dead_letters.labels(Stage.ANALYSE).inc(taken.given_up)
         self._forget([claim.job_id])
 
     async def _give_back(self, attempts: Mapping[UUID, int], message: str, delay: timedelta) -> None:
@@ -259,6 +261,12 @@ class Workbench:
                 self._held[beat.job_id].leased_at = now
         await self._part_with([job_id for job_id in lost if job_id in self._held and not self._held[job_id].ended])
         self.relay_bell.ring()
+
+    async def stop_cancelled(self) -> None:
+        """Stop what was cancelled, between two beats. Raises Unavailable."""
+        running = [job_id for job_id, held in self._held.items() if not held.ended]
+        if running:
+            self._drop(await self.leases.cancelled(running))
 
     async def _part_with(self, ids: Sequence[UUID]) -> None:
         """Stop what is not this worker's any more; what was cancelled is no loss."""

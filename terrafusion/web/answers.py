@@ -19,6 +19,11 @@ def html(text: str, *, status: int = 200) -> Response:
     return Response(text=text, status=status, content_type="text/html", headers={"Vary": "Accept"})
 
 
+def see(path: str) -> Response:
+    """Lead a browser whose form was taken to the page that shows what came of it."""
+    return Response(status=303, headers={"Location": path})
+
+
 def wants_html(request: Request) -> bool:
     """Say whether the caller is a browser: it names HTML."""
     return "text/html" in request.headers.get("Accept", "")

@@ -81,6 +81,7 @@ def analysis_body(analysis: Analysis[Any]) -> dict[str, Any]:
         "question": analysis.question,
         "aliases": list(analysis.aliases),
         "needs": list(analysis.needs),
+        "uses": list(analysis.uses),
         "parameters": analysis.parameters.model_json_schema(),
     }
 
@@ -93,6 +94,8 @@ def county_body(version: DataVersion) -> dict[str, Any]:
         "sales": version.sales,
         "first_sale": version.first_sale,
         "last_sale": version.last_sale,
+        "properties": version.properties,
+        "listings": version.listings,
         "created_at": version.created_at,
     }
 

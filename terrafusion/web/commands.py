@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from aiohttp.web import Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
-from aiohttp.web import HTTPSeeOther, Request, Response
-
-from models.messages import Command, Verb
-from terrafusion.errors import MalformedMessage
-from terrafusion.web.answers import json_response, wants_html
+from models.messages import Command, Name, Note, Verb
+from terrafusion.web.answers import json_response, see, wants_html
 from terrafusion.web.api import accepted, told
 from terrafusion.web.bodies import pause_body
 from terrafusion.web.deps import WebDeps
+from terrafusion.web.forms import read_body
 from terrafusion.web.listing import job_link
 from terrafusion.web.query import NoQuery, read_header, read_job_id, read_query, read_traceparent
 from topics.commands import read_command
-from topics.requests import read_json
+
+
+class Why(BaseModel):
+    """The body of an order about a job; it may be left out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reason: Note | None = Field(None, description="why, for people")
+
+
+class Scoped(Why):
+    """The body of a pause or a resume; without a county or a type it means the intake."""
+
+    county_id: Name | None = Field(None, description="a county that is loaded")
+    analysis_type: Name | None = Field(None, description="or a type of the catalogue")
 
 
 class Commanding:
@@ -27,17 +40,17 @@ class Commanding:
     async def cancel(self, request: Request) -> Response:
         """End a job: 200 and the job."""
         job_id = read_job_id(request)
-        command = await _read(request, Verb.CANCEL, job_id=str(job_id))
+        command = await _read(request, Verb.CANCEL, Why, job_id=str(job_id))
         who = command.requested_by
         job = await self._deps.commands.cancel(job_id, reason=command.reason, requested_by=who)
         if wants_html(request):
-            raise HTTPSeeOther(job_link(job))
+            return see(job_link(job))
         return json_response(await told(self._deps, job))
 
     async def retry(self, request: Request) -> Response:
         """Ask a job's request again: 202 and the new job."""
         job_id = read_job_id(request)
-        command = await _read(request, Verb.RETRY, job_id=str(job_id))
+        command = await _read(request, Verb.RETRY, Why, job_id=str(job_id))
         job = await self._deps.commands.retry(
             job_id,
             key=read_header(request, "Idempotency-Key"),
@@ -45,17 +58,17 @@ class Commanding:
             requested_by=command.requested_by,
         )
         if wants_html(request):
-            raise HTTPSeeOther(job_link(job))
+            return see(job_link(job))
         return await accepted(self._deps, job)
 
     async def pause(self, request: Request) -> Response:
         """Have the intake, a county or a type stand still: 200 and the pause as it stands."""
-        command = await _read(request, Verb.PAUSE)
+        command = await _read(request, Verb.PAUSE, Scoped)
         return json_response(pause_body(await self._deps.commands.pause(command)))
 
     async def resume(self, request: Request) -> Response:
         """Let it go on: 200 and whether it was paused."""
-        command = await _read(request, Verb.RESUME)
+        command = await _read(request, Verb.RESUME, Scoped)
         was_paused = await self._deps.commands.resume(command)
         named = {"county_id": command.county_id, "analysis_type": command.analysis_type}
         return json_response(named | {"was_paused": was_paused})
@@ -66,25 +79,9 @@ class Commanding:
         return json_response({"pauses": [pause_body(pause) for pause in await self._deps.pauses.look()]})
 
 
-async def _read(request: Request, verb: Verb, **fields: str) -> Command:
-    """Read a command whose verb and job the address says; who asks is said by a header, the rest by the body."""
+async def _read(request: Request, verb: Verb, body: type[Why], **fields: str) -> Command:
+    """Read a command: its verb and job from the address, who asks from a header, the rest from the body."""
     read_query(request, NoQuery)
-    said = await _body(request)
-    for name in ("command", "job_id", "requested_by"):
-        if name in said:
-            msg = f"{name} has no place in the body; it is said by the address or a header"
-            raise MalformedMessage(msg, field=name, allowed="reason, county_id, analysis_type")
+    said = (await read_body(request, body)).model_dump(exclude_none=True)
     who = read_header(request, "X-Requested-By")
     return read_command(said | {"command": verb} | fields | ({"requested_by": who} if who else {}))
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    """Read a body that may be left out; a form's empty fields say nothing."""
-    if wants_html(request):
-        return {name: value for name, value in (await request.post()).items() if value}
-    body = await request.read()
-    said = read_json(body) if body else {}
-    if not isinstance(said, dict):
-        msg = "the body is a JSON object, or left out"
-        raise MalformedMessage(msg)
-    return said

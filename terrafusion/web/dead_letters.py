@@ -69,7 +69,7 @@ class DeadLetterViews:
         body = await read_body(request, ReplayManyBody)
         by = _by(request, body.requested_by)
         bulk = await self._deps.office.replay_many(query.confirmed(body.confirm), by=by)
-        return _all_done(request, bulk, status=202)
+        return _all_done(request, bulk, body, status=202)
 
     async def discard_many(self, request: Request) -> Response:
         """Put aside the open letters that the query names, if they are as many as the body confirms."""
@@ -77,7 +77,7 @@ class DeadLetterViews:
         body = await read_body(request, DiscardManyBody)
         by = _by(request, body.requested_by)
         bulk = await self._deps.office.discard_many(query.confirmed(body.confirm), note=body.note, by=by)
-        return _all_done(request, bulk, status=200)
+        return _all_done(request, bulk, body, status=200)
 
     async def list_page(self, request: Request) -> Response:
         """Show dead letters with their reasons."""
@@ -116,9 +116,12 @@ class DeadLetterViews:
         return response
 
 
-def _all_done(request: Request, bulk: Bulk, *, status: int) -> Response:
-    body = bulk_body(bulk)
-    return html(bulk_page(bulk, body)) if wants_html(request) else json_response(body, status=status)
+def _all_done(request: Request, bulk: Bulk, said: ReplayManyBody | DiscardManyBody, *, status: int) -> Response:
+    told = bulk_body(bulk)
+    if not wants_html(request):
+        return json_response(told, status=status)
+    again = said.model_dump(exclude_none=True) | {"confirm": bulk.left}
+    return html(bulk_page(bulk, told, address=str(request.rel_url), again=again))
 
 
 def _by(request: Request, named: str | None) -> str | None:

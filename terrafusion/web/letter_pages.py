@@ -7,13 +7,17 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from yarl import URL
+
 from models.dead_letters import KeptLetter, LetterEntry, LetterState, Stage
+from terrafusion.errors import Rejected
 from terrafusion.usecases.dead_letters import Bulk
 from terrafusion.web.api import PREFIX
 from terrafusion.web.letters import LettersQuery, content
 from terrafusion.web.listing import Chip
 from terrafusion.web.render import render
-from terrafusion.web.wording import label
+from terrafusion.web.wording import indented, label
+from topics.requests import read_json
 
 LIST: Final = "/dead-letters"
 API: Final = f"{PREFIX}/dead-letters"
@@ -53,16 +57,17 @@ def letter_page(letter: KeptLetter, now: datetime) -> str:
         value=value,
         key=_shown(letter.key),
         headers=[(name, _shown(header)) for name, header in letter.headers],
-        draft=value["text"] if value["text"] and not value["cut"] else "",
+        draft="" if value["cut"] else _draft(letter.value, value["text"] or ""),
         can_correct=letter.stage is not Stage.PUBLISH,
         is_open=letter.state is LetterState.OPEN,
         api=f"{API}/{letter.id}",
     )
 
 
-def bulk_page(bulk: Bulk, told: Mapping[str, Any]) -> str:
-    """Render what came of many letters."""
-    return render("dead_letters_done.html", outcomes=bulk.outcomes, told=told, list_link=LIST)
+def bulk_page(bulk: Bulk, told: Mapping[str, Any], *, address: str, again: Mapping[str, Any]) -> str:
+    """Render what came of many letters; where there are more, with a form that sends ``again`` to where it came to."""
+    more = str(URL(address).update_query(cursor=bulk.next_after)) if bulk.next_after else None
+    return render("dead_letters_done.html", outcomes=bulk.outcomes, told=told, list_link=LIST, more=more, again=again)
 
 
 def list_link(query: LettersQuery, **changes: Any) -> str:
@@ -86,6 +91,14 @@ def _at_once(query: LettersQuery) -> Mapping[str, str]:
     """Return the addresses that deal with every letter of the list, on whichever page."""
     filters = {name: value for name, value in _given(query).items() if name not in ("cursor", "limit")}
     return {verb: f"{API}/{verb}?{urlencode(filters)}" for verb in ("replay", "discard")}
+
+
+def _draft(value: bytes | None, text: str) -> str:
+    """Return a value to be corrected, a field a line where it can be read."""
+    try:
+        return indented(read_json(value))
+    except Rejected:
+        return text
 
 
 def _shown(data: bytes | None) -> Mapping[str, Any]:

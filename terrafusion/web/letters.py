@@ -183,4 +183,5 @@ def bulk_body(bulk: Bulk) -> dict[str, Any]:
         "refused": refused,
         "outcomes": [outcome_body(outcome) for outcome in bulk.outcomes],
         "next_cursor": bulk.next_after and str(bulk.next_after),
+        "left": bulk.left,
     }

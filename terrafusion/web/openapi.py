@@ -15,6 +15,7 @@ from terrafusion.web.shapes import SCHEMAS
 
 VERSION: Final = "3.1.0"
 PLACE: Final = re.compile(r"\{(\w+)(?::[^}]*)?\}")
+IDS: Final = {"job_id": {"type": "string", "format": "uuid"}, "letter_id": {"type": "integer", "minimum": 1}}
 ABOUT: Final = "Market analyses for county assessment offices: requests in, jobs and results out."
 PROBLEM: Final = "application/problem+json"
 
@@ -42,17 +43,14 @@ def _operation(path: str, operation: Operation) -> Mapping[str, Any]:
     }
     if operation.body:
         told["requestBody"] = {
-            "required": True,
+            "required": bool(SCHEMAS[operation.body].get("required")),
             "content": {"application/json": _content(operation.body, operation.sends)},
         }
     return told
 
 
 def _places(path: str) -> Sequence[Mapping[str, Any]]:
-    return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
-        for name in PLACE.findall(path)
-    ]
+    return [{"name": name, "in": "path", "required": True, "schema": IDS[name]} for name in PLACE.findall(path)]
 
 
 def _query(model: type[BaseModel]) -> Sequence[Mapping[str, Any]]:

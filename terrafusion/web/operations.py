@@ -9,6 +9,10 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from terrafusion.web.api import PREFIX, Api
+from terrafusion.web.commands import Commanding
+from terrafusion.web.contracts import Contracts
+from terrafusion.web.dead_letters import DeadLetterViews
+from terrafusion.web.letters import LettersQuery, SelectionQuery
 from terrafusion.web.probes import Probes
 from terrafusion.web.query import ListQuery, NoQuery
 from terrafusion.web.streams import Streams
@@ -44,10 +48,12 @@ JOB: Final[Mapping[str, Any]] = {
     "result_sha256": None,
     "waiting_for": None,
 }
+LETTER_PATH: Final = "{letter_id:[^/]+}"
+SIGNED: Final = {"X-Requested-By": "who asks; kept with what comes of it"}
 RUN_HEADERS: Final = {
     "Idempotency-Key": "stands for a job_id: the same key is the same job",
-    "X-Requested-By": "who asks; shown with the job",
     "traceparent": "W3C trace context, carried to every event",
+    **SIGNED,
 }
 
 
@@ -64,11 +70,13 @@ class Operation:
     query: type[BaseModel] = NoQuery
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
+    """A body that has no required member may be left out."""
     sends: Any = None
     problems: tuple[int, ...] = (400, 503)
 
 
-_OF_A_JOB: Final = (400, 404, 503)
+_OF_ONE: Final = (400, 404, 503)
+_ORDER: Final = (400, 403, 404, 409, 422, 503)
 
 OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("post", f"{PREFIX}/run"): Operation(
@@ -83,14 +91,14 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         problems=(400, 403, 409, 413, 422, 503),
     ),
     ("get", f"{PREFIX}/status/{JOB_PATH}"): Operation(
-        name="status", handler=Api.status, answers="Job", example=JOB, problems=_OF_A_JOB
+        name="status", handler=Api.status, answers="Job", example=JOB, problems=_OF_ONE
     ),
     ("get", f"{PREFIX}/results/{JOB_PATH}"): Operation(
         name="results",
         handler=Api.results,
         answers="JobWithResult",
         example={**JOB, "result": None},
-        problems=_OF_A_JOB,
+        problems=_OF_ONE,
     ),
     ("get", f"{PREFIX}/list"): Operation(
         name="list",
@@ -99,12 +107,93 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         example={"jobs": [JOB], "next_cursor": None},
         query=ListQuery,
     ),
+    ("post", f"{PREFIX}/cancel/{JOB_PATH}"): Operation(
+        name="cancel",
+        handler=Commanding.cancel,
+        answers="Job",
+        headers=SIGNED,
+        body="Reason",
+        sends={"reason": "sent by mistake"},
+        problems=_ORDER,
+    ),
+    ("post", f"{PREFIX}/retry/{JOB_PATH}"): Operation(
+        name="retry", handler=Commanding.retry, answers="Job", status=202, headers=RUN_HEADERS, problems=_ORDER
+    ),
+    ("post", f"{PREFIX}/pause"): Operation(
+        name="pause",
+        handler=Commanding.pause,
+        answers="Pause",
+        headers=SIGNED,
+        body="Named",
+        sends={"county_id": "king_wa", "reason": "the roll is being certified"},
+        problems=(400, 403, 422, 503),
+    ),
+    ("post", f"{PREFIX}/resume"): Operation(
+        name="resume",
+        handler=Commanding.resume,
+        answers="Resumed",
+        headers=SIGNED,
+        body="Named",
+        sends={"county_id": "king_wa"},
+        problems=(400, 403, 422, 503),
+    ),
+    ("get", f"{PREFIX}/pauses"): Operation(name="pauses", handler=Commanding.pauses, answers="Pauses"),
+    ("get", f"{PREFIX}/dead-letters"): Operation(
+        name="dead_letters", handler=DeadLetterViews.list, answers="DeadLetters", query=LettersQuery
+    ),
+    ("get", f"{PREFIX}/dead-letters/{LETTER_PATH}"): Operation(
+        name="dead_letter", handler=DeadLetterViews.show, answers="DeadLetter", problems=_OF_ONE
+    ),
+    ("post", f"{PREFIX}/dead-letters/{LETTER_PATH}/replay"): Operation(
+        name="replay",
+        handler=DeadLetterViews.replay,
+        answers="OutcomeWithJob",
+        status=202,
+        headers=SIGNED,
+        body="ReplayBody",
+        sends={"value": REQUEST},
+        problems=_ORDER,
+    ),
+    ("post", f"{PREFIX}/dead-letters/{LETTER_PATH}/discard"): Operation(
+        name="discard",
+        handler=DeadLetterViews.discard,
+        answers="OutcomeWithJob",
+        headers=SIGNED,
+        body="DiscardBody",
+        sends={"note": "sent again under another id"},
+        problems=_ORDER,
+    ),
+    ("post", f"{PREFIX}/dead-letters/replay"): Operation(
+        name="replay_many",
+        handler=DeadLetterViews.replay_many,
+        answers="Outcomes",
+        status=202,
+        query=SelectionQuery,
+        headers=SIGNED,
+        body="ReplayManyBody",
+        sends={"confirm": 3},
+        problems=(400, 403, 409, 422, 503),
+    ),
+    ("post", f"{PREFIX}/dead-letters/discard"): Operation(
+        name="discard_many",
+        handler=DeadLetterViews.discard_many,
+        answers="Outcomes",
+        query=SelectionQuery,
+        headers=SIGNED,
+        body="DiscardManyBody",
+        sends={"confirm": 3, "note": "a test of the sender's"},
+        problems=(400, 403, 409, 422, 503),
+    ),
     ("get", f"{PREFIX}/types"): Operation(name="types", handler=Api.types, answers="Analyses"),
     ("get", f"{PREFIX}/counties"): Operation(name="counties", handler=Api.counties, answers="Counties"),
     ("get", f"{PREFIX}/health"): Operation(name="health", handler=Probes.readyz, answers="Health", problems=()),
     ("get", f"{PREFIX}/events"): Operation(name="events", handler=Streams.all, media="text/event-stream"),
     ("get", f"{PREFIX}/events/{JOB_PATH}"): Operation(
-        name="job_events", handler=Streams.one, media="text/event-stream", problems=_OF_A_JOB
+        name="job_events", handler=Streams.one, media="text/event-stream", problems=_OF_ONE
+    ),
+    ("get", "/openapi.json"): Operation(name="openapi", handler=Contracts.openapi, answers="Document", problems=(400,)),
+    ("get", "/asyncapi.json"): Operation(
+        name="asyncapi", handler=Contracts.asyncapi, answers="Document", problems=(400,)
     ),
     ("get", "/livez"): Operation(name="livez", handler=Probes.livez, answers="Health", problems=()),
     ("get", "/readyz"): Operation(name="readyz", handler=Probes.readyz, answers="Health", problems=()),

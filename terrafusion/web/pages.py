@@ -37,6 +37,7 @@ class Pages:
             "jobs.html",
             now=now,
             jobs=page.jobs,
+            pauses=await self._deps.pauses.look(),
             job_link=job_link,
             took=took,
             tiles=tiles(query, counts),

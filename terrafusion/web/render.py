@@ -27,6 +27,7 @@ def _environment() -> Environment:
         "label": wording.label,
         "figure": wording.figure,
         "day": wording.day,
+        "waits": wording.waits,
     }
     style = sha256((STATIC_FILES / "app.css").read_bytes()).hexdigest()[:12]
     environment.globals["style"] = f"/static/app.css?v={style}"

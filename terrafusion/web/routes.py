@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any, cast
 
 import faust
@@ -10,15 +11,19 @@ from aiohttp.web import Request, StreamResponse
 from faust.web import View
 from faust.web.drivers.aiohttp import Web
 
+from terrafusion import DISTRIBUTION
 from terrafusion.web.api import PREFIX, Api
 from terrafusion.web.commands import Commanding
+from terrafusion.web.contracts import Contracts
 from terrafusion.web.dead_letters import DeadLetterViews
 from terrafusion.web.deps import WebDeps
 from terrafusion.web.middleware import STATIC, Handler, add_headers, answered
+from terrafusion.web.openapi import openapi
 from terrafusion.web.pages import Pages
 from terrafusion.web.probes import Probes
 from terrafusion.web.render import STATIC_FILES
 from terrafusion.web.streams import Streams
+from topics.asyncapi import asyncapi
 
 
 def register(app: faust.App, deps: WebDeps) -> None:
@@ -35,7 +40,8 @@ def register(app: faust.App, deps: WebDeps) -> None:
 
 def _routes(deps: WebDeps, streams: Streams) -> Mapping[str, tuple[str, Handler]]:
     api, commands, probes, pages = Api(deps), Commanding(deps), Probes(deps), Pages(deps)
-    letters = DeadLetterViews(deps)
+    letters, release = DeadLetterViews(deps), version(DISTRIBUTION)
+    contracts = Contracts(openapi=openapi(deps.catalogue, release), asyncapi=asyncapi(release))
     return {
         "/": ("get", pages.jobs),
         "/jobs/{job_id:[^/]+}": ("get", pages.job),
@@ -61,6 +67,8 @@ def _routes(deps: WebDeps, streams: Streams) -> Mapping[str, tuple[str, Handler]
         f"{PREFIX}/dead-letters/{{letter_id:[^/]+}}/discard": ("post", letters.discard),
         "/dead-letters": ("get", letters.list_page),
         "/dead-letters/{letter_id:[^/]+}": ("get", letters.show_page),
+        "/openapi.json": ("get", contracts.openapi),
+        "/asyncapi.json": ("get", contracts.asyncapi),
         "/livez": ("get", probes.livez),
         "/readyz": ("get", probes.readyz),
         "/metrics": ("get", probes.metrics),

@@ -8,10 +8,13 @@ from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter
 
+from models.dead_letters import LetterEntry, LetterState, Stage
 from models.jobs import FailureReason, Job, JobStatus
-from models.messages import AnalysisRequest, JobCompleted, JobStatusChanged
+from models.messages import AnalysisRequest, Command, JobCompleted, JobStatusChanged
+from models.pauses import Scope
 from terrafusion.ports import DataVersion
 from terrafusion.web.bodies import JOB_FIELDS
+from terrafusion.web.letters import ENTRY_FIELDS, DiscardBody, DiscardManyBody, ReplayBody, ReplayManyBody
 
 TEMPLATE: Final = "#/components/schemas/{model}"
 NULL: Final = {"type": "null"}
@@ -78,6 +81,21 @@ def _county() -> dict[str, Any]:
     return shape({name: _plain(described[name], None) for name in told})
 
 
+def _letter_entry() -> dict[str, Any]:
+    described = _dataclass(LetterEntry)
+    return shape({name: _plain(described[name], None) for name in ENTRY_FIELDS})
+
+
+def _said(*names: str) -> dict[str, Any]:
+    """Describe a body that says a part of a command, the rest of which its address says."""
+    properties = _model(Command)["properties"]
+    return {
+        "type": "object",
+        "properties": {name: _plain(properties[name], None) for name in names},
+        "additionalProperties": False,
+    }
+
+
 CAUTION: Final = shape({"code": {"type": "string"}, "message": {"type": "string"}})
 RESULT: Final = shape(
     {
@@ -91,16 +109,72 @@ RESULT: Final = shape(
 )
 CHECK: Final = shape({"ok": {"type": "boolean"}, "detail": {"type": "string"}})
 TEXT: Final = {"type": "string"}
+OR_NULL: Final = {"type": ["string", "null"]}
+CONTENT: Final = {
+    "type": ["object", "null"],
+    "properties": {"text": OR_NULL, "base64": OR_NULL, "json": {}},
+    "description": "bytes as text where they are UTF-8, else in base64; a value that is JSON also as that",
+}
+OUTCOME: Final = {
+    "id": {"type": "integer"},
+    "done": {"type": "boolean"},
+    "message": TEXT,
+    "job_id": {"type": ["string", "null"], "format": "uuid"},
+    "problem": {"anyOf": [ref("Problem"), NULL]},
+}
 SCHEMAS: Final[Mapping[str, Any]] = {
     "JobStatus": {"type": "string", "enum": list(JobStatus)},
     "FailureReason": {"type": "string", "enum": list(FailureReason)},
     **{model.__name__: _model(model) for model in (AnalysisRequest, JobStatusChanged)},
+    "Stage": {"type": "string", "enum": list(Stage)},
+    "LetterState": {"type": "string", "enum": list(LetterState)},
+    **{model.__name__: _model(model) for model in (ReplayBody, DiscardBody, ReplayManyBody, DiscardManyBody)},
+    "Reason": _said("reason"),
+    "Named": _said("county_id", "analysis_type", "reason"),
+    "Pause": shape(
+        {
+            "scope": {"enum": list(Scope)},
+            "county_id": OR_NULL,
+            "analysis_type": OR_NULL,
+            "reason": OR_NULL,
+            "requested_by": OR_NULL,
+            "created_at": {"type": "string", "format": "date-time"},
+        }
+    ),
+    "Pauses": shape({"pauses": many(ref("Pause"))}),
+    "Resumed": shape({"county_id": OR_NULL, "analysis_type": OR_NULL, "was_paused": {"type": "boolean"}}),
+    "DeadLetterEntry": _letter_entry(),
+    "DeadLetter": {
+        "allOf": [ref("DeadLetterEntry"), shape({"key": CONTENT, "headers": many(CONTENT), "value": CONTENT})]
+    },
+    "DeadLetters": shape(
+        {"dead_letters": many(ref("DeadLetterEntry")), "total": {"type": "integer"}, "next_cursor": OR_NULL}
+    ),
+    "Outcome": shape(OUTCOME),
+    "OutcomeWithJob": shape({**OUTCOME, "job": {"anyOf": [ref("Job"), NULL]}}),
+    "Outcomes": shape(
+        {
+            "done": {"type": "integer"},
+            "refused": {"type": "integer"},
+            "outcomes": many(ref("Outcome")),
+            "next_cursor": OR_NULL,
+            "left": {"type": "integer"},
+        }
+    ),
+    "Document": dict(OBJECT),
     "Job": _job(),
     "Result": RESULT,
     "JobWithResult": {"allOf": [ref("Job"), shape({"result": {"anyOf": [ref("Result"), NULL]}})]},
     "Jobs": shape({"jobs": many(ref("Job")), "next_cursor": {"anyOf": [TEXT, NULL]}}),
     "Analysis": shape(
-        {"name": TEXT, "question": TEXT, "aliases": many(TEXT), "needs": many(TEXT), "parameters": OBJECT}
+        {
+            "name": TEXT,
+            "question": TEXT,
+            "aliases": many(TEXT),
+            "needs": many(TEXT),
+            "uses": many(TEXT),
+            "parameters": OBJECT,
+        }
     ),
     "Analyses": shape({"types": many(ref("Analysis"))}),
     "County": _county(),

@@ -26,6 +26,12 @@ ABBREVIATIONS: Final = {
     "sqft": "sq ft",
     "n": "Number",
 }
+WAITS: Final = {
+    "paused": "Its county or its type is paused.",
+    "run_after": "Waiting for its time.",
+    "county_limit": "Waiting for another job of its county to end.",
+    "slots": "Waiting for a free slot.",
+}
 MOST_FACTS: Final = 80
 
 
@@ -146,3 +152,8 @@ def _facts(values: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[s
 def day(value: date | None) -> str:
     """Write a date."""
     return NOTHING if value is None else value.isoformat()
+
+
+def waits(reason: str) -> str:
+    """Say why a job waits."""
+    return WAITS[reason]

@@ -9,13 +9,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 from uuid import UUID, uuid4
 
 import pytest
 from support.rig import ANALYSES, ROOT, Rig
 from support.waiting import until
 from support.web import PREFIX
+
+from terrafusion.embedded.processes import free_port
+from terrafusion.embedded.workers import environment
 
 NOWHERE = "127.0.0.1:1"
 
@@ -103,7 +108,7 @@ def test_waiting_for_a_job_that_fails_is_a_failure(shell: Shell) -> None:
 
 def test_an_answer_of_any_shape_can_be_read(shell: Shell) -> None:
     out, _ = shell.run("run", "tabled", "--county", "king_wa", "--wait")
-    assert re.search(r"^ *total +\d+\.\d", out, re.MULTILINE)
+    assert re.search(r"^ *total +\d+,\d", out, re.MULTILINE)
     assert re.search(r"^File: file:///\S+\.parquet$", out, re.MULTILINE)
 
 
@@ -147,6 +152,49 @@ def test_watching_follows_a_job_to_its_end(shell: Shell) -> None:
     assert re.search(r"tabled king_wa +COMPLETED 100%", err)
     failed = shell.run("run", "FAILING_ANALYSIS_SIM", "--county", "king_wa")[0].strip()
     assert "simulated_failure" in shell.run("watch", failed, code=1)[0]
+
+
+def test_what_changed_between_two_results(shell: Shell) -> None:
+    first, second, same = (
+        shell.json("run", "trend_analysis", "--county", "lucas_oh", "--params", params, "--wait")["job_id"]
+        for params in ('{"period": "year"}', '{"period": "year", "end_date": "1996-12-31"}', '{"period": "year"}')
+    )
+    told = shell.json("compare", first, second)
+    assert told["same_data"] is True
+    assert [change["name"] for change in told["parameters"]] == ["end_date"]
+    sales = next(figure for figure in told["figures"] if figure["name"] == "data_points_analyzed")
+    assert sales["difference"] == sales["second"] - sales["first"] < 0
+    assert {row["period"] for row in told["trends"]["only_first"]} == {"1997", "1998"}
+    again = shell.json("compare", first, same)
+    assert (again["same_answer"], again["parameters"], again["trends"]["changed"]) == (True, [], [])
+    out, _ = shell.run("compare", first, second)
+    assert re.search(r"^end date +– +1996-12-31", out, re.MULTILINE)  # noqa: RUF001 - a dash for what is not there
+    failed = shell.json("run", "FAILING_ANALYSIS_SIM", "--county", "lucas_oh", "--wait", code=1)["job_id"]
+    assert "is FAILED; only COMPLETED" in shell.run("compare", first, failed, code=1)[1]
+    other = shell.json("run", "tabled", "--county", "lucas_oh", "--wait")["job_id"]
+    assert "of different types" in shell.run("compare", first, other, code=2)[1]
+
+
+def test_a_worker_tells_its_address_once_it_has_started(shell: Shell, rig: Rig, tmp_path: Path) -> None:
+    told = environment(rig.settings) | {
+        "TERRAFUSION_HTTP_PORT": str(free_port()),
+        "TERRAFUSION_DATA_DIR": str(tmp_path),
+    }
+    with shell.start("worker", "--json", told=told) as worker:
+        assert worker.stdout is not None
+        document = json.loads(worker.stdout.readline())
+        assert document == {"http_url": f"http://127.0.0.1:{told['TERRAFUSION_HTTP_PORT']}", "pid": worker.pid}
+        with urlopen(f"{document['http_url']}/livez", timeout=10) as answer:
+            assert answer.status == 200
+        worker.send_signal(signal.SIGTERM)
+        out, err = worker.communicate(timeout=30)
+    assert (worker.returncode, out, "Traceback" in err) == (0, "", False)
+
+
+def test_the_documents_are_those_that_a_worker_serves(shell: Shell, rig: Rig) -> None:
+    for name in ("openapi", "asyncapi"):
+        assert shell.json("schema", name) == rig.web.get(f"/{name}.json").body
+    assert set(shell.json("schema", "events")) > {"market-analysis.requests.v1", "market-analysis.status.v1"}
 
 
 def test_watching_all_jobs_ends_with_ctrl_c(shell: Shell) -> None:

@@ -34,11 +34,17 @@ class Terminal:
     folder: Path
     said: dict[str, Any]
 
+    @property
+    def services(self) -> dict[str, str]:
+        """What `.terrafusion/env` says, as it stays in a terminal that has read it."""
+        lines = (self.folder / ".terrafusion" / "env").read_text().splitlines()
+        return dict(line.removeprefix("export ").replace("'", "").split("=", 1) for line in lines if "=" in line)
+
     def type(self, *command: str) -> str:
         ran = subprocess.run(
             command,
             cwd=self.folder,
-            env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+            env={**os.environ, **self.services, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
             capture_output=True,
             text=True,
             timeout=90,
@@ -74,6 +80,14 @@ def test_with_the_command(terminal: Terminal) -> None:
     told = terminal.shell(". .terrafusion/env")
     assert "98115" in told
     assert re.search(r"COMPLETED +price_trend_by_zip +king_wa", told)
+
+
+def test_how_to_operate_it(terminal: Terminal) -> None:
+    told = terminal.shell("JOB=$(terrafusion run trend")
+    assert "The data are the same." in told
+    assert re.search(r"county lucas_oh, since .* new records come", told)
+    assert "lucas_oh goes on." in told
+    assert re.search(r"ok +worker", told)
 
 
 def test_with_curl_alone(terminal: Terminal) -> None:

@@ -17,12 +17,14 @@ from hypothesis.stateful import (
 )
 
 from models.jobs import TERMINAL, Claim, FailureReason, Finish, Heartbeat, Job, JobStatus
+from models.pauses import Scope
 from terrafusion.ports import Accepted, JobFilter, Offer
 
 LEASE = timedelta(seconds=30)
 MAX_CRASHES = 2
 OWNERS = ("one", "two", "three")
 owners = st.sampled_from(OWNERS)
+counties = st.sampled_from(["king_wa", "lucas_oh"])
 pick = st.integers(0, 1000)
 
 
@@ -38,19 +40,40 @@ class JobLives(RuleBasedStateMachine):
         self.crashes: dict[UUID, int] = {}
         self.attempts: dict[UUID, int] = {}
         self.ended: dict[UUID, Job] = {}
+        self.counties: dict[UUID, str] = {}
+        self.paused: set[str] = set()
 
     @initialize()
     def begin(self):
         self.run(self.bench.driver.clear())
 
-    @rule(priority=st.integers(0, 9), born_failed=st.booleans())
-    def accept(self, priority, born_failed):
+    @rule(priority=st.integers(0, 9), county_id=counties, born_failed=st.booleans())
+    def accept(self, priority, county_id, born_failed):
         reason = FailureReason.UNKNOWN_COUNTY if born_failed and priority == 0 else None
-        job = self.bench.job(priority=priority, failure_reason=reason)
-        accepted = self.run(self.bench.store.accept([Offer(job)]))
-        assert accepted.new == {job.job_id}
+        self.accepted(self.bench.job(priority=priority, county_id=county_id, failure_reason=reason))
+
+    @precondition(lambda self: self.ended)
+    @rule(n=pick)
+    def retry(self, n):
+        old = list(self.ended.values())[n % len(self.ended)]
+        self.accepted(self.bench.job(county_id=old.county_id, retry_of=old.job_id))
+
+    def accepted(self, job):
+        answer = self.run(self.bench.store.accept([Offer(job)]))
+        assert answer.new == {job.job_id}
         self.ids.append(job.job_id)
+        self.counties[job.job_id] = job.county_id
         self.crashes[job.job_id] = self.attempts[job.job_id] = 0
+
+    @rule(county_id=counties)
+    def pause(self, county_id):
+        self.run(self.bench.driver.pauses.pause(Scope.COUNTY, county_id, reason=None, requested_by=None))
+        self.paused.add(county_id)
+
+    @rule(county_id=counties)
+    def resume(self, county_id):
+        assert self.run(self.bench.driver.pauses.resume(Scope.COUNTY, county_id)) is (county_id in self.paused)
+        self.paused.discard(county_id)
 
     @precondition(lambda self: self.ids)
     @rule(n=pick, digest=st.sampled_from(["d1", "other"]))
@@ -62,7 +85,8 @@ class JobLives(RuleBasedStateMachine):
 
     @rule(owner=owners, slots=st.integers(1, 3))
     def claim(self, owner, slots):
-        waiting = [i for i in self.ids if i not in self.held and i not in self.ended]
+        live = [i for i in self.ids if i not in self.held and i not in self.ended]
+        waiting = [i for i in live if self.counties[i] not in self.paused]
         claims = self.run(self.bench.claim(owner=owner, slots=slots))
         assert len(claims) == min(slots, len(waiting))
         for claim in claims:

@@ -13,19 +13,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.tables import county_profiles, property_sales
 from terrafusion.adapters.objects import Objects
-from terrafusion.adapters.postgres import sales as adapter
+from terrafusion.adapters.postgres import loading
 from terrafusion.adapters.postgres.counties import PostgresCounties
-from terrafusion.adapters.postgres.sales import Loaded, load_sales
-from terrafusion.analysis.api import CountyProfile
+from terrafusion.adapters.postgres.loading import Loaded, load
 from terrafusion.analysis.frames import SALES_SCHEMA
+from terrafusion.analysis.profile import CountyProfile
 from terrafusion.errors import Misconfigured, Unavailable
-from terrafusion.ingest.sales import read_sales, without_repeats
-from terrafusion.ingest.snapshot import data_version, encode
+from terrafusion.ingest.kinds import SALES as KIND
+from terrafusion.ingest.reading import read_records, without_repeats
+from terrafusion.ingest.snapshot import data_version, digest, encode
 from terrafusion.ports import DataVersion
 from terrafusion.samples import SAMPLES, load_samples, sample_file
 from terrafusion.settings import Settings
 
-WHOLE = without_repeats(read_sales(sample_file("lucas_oh"))).sales
+WHOLE = without_repeats(read_records(sample_file("lucas_oh"), KIND)).records
 SALES = WHOLE.head(500)
 
 
@@ -43,7 +44,7 @@ class County:
         self.counties = PostgresCounties(engine)
 
     def load(self, sales: pl.DataFrame, county_id: str = "lucas", *, replace: bool = False) -> Loaded:
-        return load_sales(self.url, self.objects, county_id, sales, replace=replace)
+        return load(self.url, self.objects, county_id, sales, kind=KIND, replace=replace)
 
     async def current(self) -> DataVersion:
         (version,) = await self.counties.current()
@@ -70,7 +71,7 @@ async def test_a_load_makes_the_county_visible(county: County, engine: AsyncEngi
     assert (current.county_id, current.sales, current.data_version) == ("lucas", 500, loaded.data_version)
     assert (current.first_sale, current.last_sale) == (SALES["sale_date"].min(), SALES["sale_date"].max())
     assert CountyProfile.model_validate(current.profile) == CountyProfile()
-    assert current.snapshot_uri.endswith(f"/snapshots/lucas/{loaded.data_version}.parquet")
+    assert current.snapshot_uri.endswith(f"/snapshots/lucas/sales/{digest(encode(SALES, KIND))}.parquet")
     async with engine.connect() as connection:
         stored = (await connection.execute(select(property_sales).limit(1))).mappings().one()
     assert set(stored["attributes"]) >= {"rooms", "wall", "garage"}
@@ -121,7 +122,7 @@ async def test_upsert_keeps_other_sales_and_replace_removes_them(county: County)
 async def test_what_was_loaded_in_parts_is_what_is_loaded_at_once(county: County) -> None:
     county.load(WHOLE.head(9_000))
     read_back = county.load(WHOLE.tail(WHOLE.height - 8_000))
-    assert read_back.data_version == data_version(encode(WHOLE, CountyProfile()))
+    assert read_back.data_version == data_version({"sales": digest(encode(WHOLE, KIND))}, CountyProfile())
     assert_frame_equal(
         county.snapshot(read_back.snapshot_uri),
         WHOLE.select(*SALES_SCHEMA).sort("sale_date", "parcel_number", "sale_id"),
@@ -150,7 +151,7 @@ async def test_a_crash_before_the_new_version_is_told_leaves_the_old_one(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(adapter, "_publish", crash)
+        patch.setattr(loading, "publish", crash)
         with pytest.raises(KeyboardInterrupt):
             county.load(dearer(SALES, SALES["sale_id"][7]))
     snapshots = county.objects.local_copy(first.snapshot_uri, Path()).parent
@@ -181,7 +182,7 @@ async def test_the_countys_own_profile_stays_and_belongs_to_the_version(county: 
         await connection.execute(insert(county_profiles).values(county_id="lucas", profile=own.model_dump(mode="json")))
     loaded = county.load(SALES)
     assert CountyProfile.model_validate((await county.current()).profile) == own
-    assert loaded.data_version == data_version(encode(SALES, own))
+    assert loaded.data_version == data_version({"sales": digest(encode(SALES, KIND))}, own)
 
 
 async def test_loads_of_one_county_wait_for_each_other(county: County) -> None:
@@ -219,11 +220,11 @@ async def test_samples_whose_snapshots_are_gone_are_written_again(
 def test_a_database_that_cannot_be_reached_is_unavailable_and_keeps_its_secret(objects: Objects) -> None:
     url = make_url("postgresql+asyncpg://county:s3cret@127.0.0.1:1/county")
     with pytest.raises(Unavailable, match="refused") as raised:
-        load_sales(url, objects, "lucas", SALES)
+        load(url, objects, "lucas", SALES, kind=KIND)
     assert "s3cret" not in str(raised.value)
 
 
 async def test_a_database_without_tables_is_told_of(postgres: object, database_url: str, objects: Objects) -> None:
     empty = make_url(database_url).set(database="postgres")
     with pytest.raises(Misconfigured, match="terrafusion migrate"):
-        load_sales(empty, objects, "lucas", SALES)
+        load(empty, objects, "lucas", SALES, kind=KIND)

@@ -12,8 +12,9 @@ import typer
 from typer.testing import CliRunner, Result
 
 from terrafusion.adapters.objects import Objects
-from terrafusion.analysis.api import CountyProfile, Records
+from terrafusion.analysis.api import Records
 from terrafusion.analysis.document import render
+from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.registry import load_catalogue
 from terrafusion.cli import analyze, data
 from terrafusion.errors import InvalidRequest
@@ -57,8 +58,8 @@ def test_rows_are_accounted_for(run: Any, file: Path) -> None:
     assert told["rejected_by_reason"] == {"bad_date": 1, "price_not_positive": 1}
     assert told["rejected_file"] == str(file.with_name("sales.rejected.csv"))
     assert pl.read_csv(told["rejected_file"]).rows() == [
-        (2, "sale_date", "bad_date", "soon"),
-        (3, "sale_price", "price_not_positive", "-1"),
+        (2, "sale_date", "bad_date", "soon", "sale_date: it is no date that is known; write it as 2014-05-31"),
+        (3, "sale_price", "price_not_positive", "-1", "sale_price: a price is above 0"),
     ]
 
 
@@ -90,7 +91,7 @@ def test_the_file_of_rejected_rows_goes_when_none_is_rejected(run: Any, file: Pa
 def test_a_file_without_a_good_row_changes_nothing(run: Any, file: Path) -> None:
     document(run("load", "sales", str(file), "--county", "here", "--json"))
     before = document(run("counties", "--json"))
-    file.write_text("parcel_number,sale_date,sale_price\nA,31.05.2014,1000\n")
+    file.write_text("parcel_number,sale_date,sale_price\nA,31.05.14,1000\n")
     result = run("load", "sales", str(file), "--county", "here", "--replace")
     assert isinstance(result.exception, InvalidRequest)
     assert file.with_name("sales.rejected.csv").exists()
@@ -120,3 +121,44 @@ def test_a_job_and_a_file_are_answered_with_the_same_bytes(run: Any) -> None:
     rendered = render(answer)
     assert at_hand["result_sha256"] == rendered.sha256
     assert at_hand["result"] == orjson.loads(orjson.dumps(rendered.document)) | {"result_data_location": None}
+
+
+def test_a_file_as_it_comes_from_an_office(run: Any, tmp_path: Path) -> None:
+    """Every row that has one meaning is loaded; of each other one it is told where it stands and why."""
+    file = tmp_path / "export.csv"
+    rows = [
+        "Parcel_Number,SALE_DATE,sale_price,buyer",
+        'A,12/31/2015,"$425,000",Ann',
+        "B,20151231,425000,Bob",
+        "C,31.12.2015,425000.00,Zo\xeb",
+        "D,03/04/2015,425000,Dan",
+        "E,2015-12-31,$425,000,Eve",
+        "F,2015-12-31,425000",
+        "G,2015-12-31,four,Gus",
+        "",
+        "H,2015-12-31T10:00:00,425000,Hal",
+    ]
+    file.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(rows).encode("latin-1"))
+    told = document(run("load", "sales", str(file), "--county", "here", "--json"))
+    assert (told["read"], told["new"], told["rejected"]) == (8, 3, 5)
+    assert pl.read_csv(told["rejected_file"]).select("row", "column", "reason", "value").rows() == [
+        (3, "buyer", "not_utf8", "Zo\ufffd"),
+        (4, "sale_date", "ambiguous_date", "03/04/2015"),
+        (5, None, "too_many_cells", None),
+        (6, None, "too_few_cells", None),
+        (7, "sale_price", "price_not_a_number", "four"),
+    ]
+    (county,) = document(run("counties", "--json"))["counties"]
+    assert (county["sales"], county["first_sale"], county["last_sale"]) == (3, "2015-12-31", "2015-12-31")
+
+
+@pytest.mark.parametrize("kind", ["sales", "properties", "listings"])
+def test_a_parquet_file_cut_short_changes_nothing(run: Any, file: Path, kind: str) -> None:
+    document(run("load", "sales", str(file), "--county", "here", "--json"))
+    before = document(run("counties", "--json"))
+    short = file.with_name("short.parquet")
+    short.write_bytes(sample_file("lucas_oh").read_bytes()[:100_000])
+    result = run("load", kind, str(short), "--county", "here", "--replace")
+    assert isinstance(result.exception, InvalidRequest)
+    assert "no whole Parquet file" in str(result.exception)
+    assert document(run("counties", "--json")) == before

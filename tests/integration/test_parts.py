@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 from typer.testing import CliRunner
 
+from models.pauses import Scope
+from terrafusion.adapters.postgres.engine import make_engine
+from terrafusion.adapters.postgres.pausing import PostgresPauses
 from terrafusion.cli import build
+from terrafusion.cli.checks import Finding, lines
 from terrafusion.embedded.processes import free_port
 from terrafusion.errors import Misconfigured, TerraFusionError, Unavailable
 
@@ -30,7 +36,7 @@ def ran(*words: str) -> tuple[int, Any]:
     return result.exit_code, json.loads(result.stdout)
 
 
-def test_schema_and_topics_are_made_once_and_then_all_is_well() -> None:
+def test_schema_and_topics_are_made_once_and_then_all_is_well(tmp_path: Path) -> None:
     assert ran("migrate") == ran("migrate")
     assert ran("topics", "create")[0] == 0
     assert ran("topics", "create") == (0, {"created": []})
@@ -41,10 +47,47 @@ def test_schema_and_topics_are_made_once_and_then_all_is_well() -> None:
         "database",
         "schema",
         "clock",
+        "dead letters",
+        "paused",
         "broker",
         "topics",
         "object store",
+        "worker",
+        "disk",
     ]
+    told = {check["check"]: check for check in found["checks"]}
+    assert told["dead letters"]["detail"] == "0 open"
+    assert told["worker"]["advice"]  # none runs here, and that is no fault
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []  # the probe is deleted
+
+
+async def test_what_waits_for_a_person_is_told(
+    postgres: Any, monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    monkeypatch.setenv("TERRAFUSION_DATABASE_URL", database_url)
+    engine = make_engine(make_url(database_url), connections=1)
+    await PostgresPauses(engine).pause(Scope.COUNTY, "king_wa", reason=None, requested_by=None)
+    await engine.dispose()
+    _, found = await asyncio.to_thread(ran, "doctor")
+    told = {check["check"]: check for check in found["checks"]}
+    assert (told["paused"]["ok"], told["paused"]["detail"]) == (True, "county king_wa")
+    assert "terrafusion resume" in told["paused"]["advice"]
+
+
+def test_a_store_that_cannot_be_written_is_exit_3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("TERRAFUSION_RESULTS_URL", (tmp_path / "file" / "results").as_uri())
+    code, found = ran("doctor")
+    (store,) = (check for check in found["checks"] if check["check"] == "object store")
+    assert (code, store["ok"]) == (3, False)
+    assert "TERRAFUSION_RESULTS_URL" in store["advice"]
+
+
+def test_findings_are_lines_for_a_person() -> None:
+    note = Finding("worker", ok=True, detail="nobody", advice="Start one.")
+    assert list(lines(note)) == ["note  worker        nobody", " " * 20 + "Start one."]
+    assert list(lines(Finding("disk", ok=True, detail="9 GB"))) == ["ok    disk          9 GB"]
+    assert next(lines(Finding("schema", ok=False, detail="at 1"))) == "WRONG schema        at 1"
 
 
 def test_an_empty_database_is_told_with_its_remedy(monkeypatch: pytest.MonkeyPatch, postgres: Any) -> None:
@@ -52,7 +95,7 @@ def test_an_empty_database_is_told_with_its_remedy(monkeypatch: pytest.MonkeyPat
     code, found = ran("doctor")
     schema = next(check for check in found["checks"] if check["check"] == "schema")
     assert (code, schema["ok"]) == (1, False)
-    assert "terrafusion migrate" in schema["detail"]
+    assert "terrafusion migrate" in schema["advice"]
 
 
 def test_services_that_are_away_are_exit_3_and_told_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:

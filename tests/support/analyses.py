@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,13 @@ def tabled(records: Records, asked: Seconds, _progress: Progress) -> Answer:
     return Answer(summary={"total": total}, trends=table, table=table)
 
 
+def beside(records: Records, _asked: Asked, _progress: Progress) -> Answer:
+    """Tell how many records of each kind are at hand; None where there is no frame."""
+    frames = {"sales": records.sales, "properties": records.properties, "listings": records.listings}
+    counts = {kind: None if frame is None else frame.collect().height for kind, frame in frames.items()}
+    return Answer(summary=counts)
+
+
 def _named(name: str, parameters: type[BaseModel], compute: Any) -> Analysis[Any]:
     return Analysis(name=name, question=f"Is a {name} analysis borne?", parameters=parameters, compute=compute)
 
@@ -95,4 +103,6 @@ ANALYSES = (
     _named("raising", Asked, raising),
     _named("unstorable", Asked, unstorable),
     _named("tabled", Seconds, tabled),
+    _named("only_sales", Asked, beside),
+    replace(_named("beside", Asked, beside), needs=("sale_price", "properties.land_value"), uses=("listings",)),
 )

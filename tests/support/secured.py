@@ -52,7 +52,7 @@ class Office:
         made = trustme.CA()
         self.authority = folder / "ca.pem"
         made.cert_pem.write_to_path(self.authority)
-        server = made.issue_cert("127.0.0.1", "localhost")
+        server = made.issue_cert("127.0.0.1")
         client = made.issue_cert("worker@county.example", common_name=NAME)
         self.server_cert, self.server_key = _written(folder / "server", server)
         self.client_cert, self.client_key = _written(folder / "client", client)

@@ -32,6 +32,13 @@ class Consumer(DirectConsumer):
     def acknowledge(self, *offsets):
         self._acked[HERE].extend(offsets)
 
+    def fetching_of(self, *tps):
+        """Have these partitions dealt and fetched."""
+        self.assignment = lambda: set(tps)
+        self._active_partitions, self._paused_partitions, self._buffered_partitions = set(tps), set(), set()
+        self.app.in_recovery = False
+        return self._active_partitions
+
 
 async def test_a_message_behind_a_marker_is_not_committed_before_it_is_acknowledged():
     consumer = Consumer()
@@ -75,3 +82,32 @@ async def test_a_channel_of_our_own_is_neither_held_up_nor_emptied_by_a_rebalanc
     await channel.queue.put("chunk")
     app.flow_control.resume()
     assert await channel.queue.get() == "chunk"
+
+
+def test_a_full_buffer_stops_its_whole_topic_and_no_other():
+    beside, other = TP("requests", 5), TP("commands", 0)
+    consumer = Consumer()
+    active = consumer.fetching_of(HERE, beside, other)
+    consumer.on_buffer_full(HERE)
+    assert active == {other}
+    consumer.on_buffer_drop(HERE)
+    assert active == {HERE, beside, other}
+
+
+async def test_a_buffer_that_a_rebalance_empties_may_be_full_again(tmp_path):
+    app = make_app(Settings(kafka_bootstrap="127.0.0.1:1", data_dir=tmp_path), web_options={})
+    app.flow_control.resume()
+    buffer, full = app.FlowControlQueue(maxsize=10, clear_on_resume=True), []
+
+    def dropped():
+        pass
+
+    for _ in range(2):
+        for n in range(9):
+            buffer.put_nowait_enhanced(
+                n, on_pressure_high=lambda: full.append(buffer.qsize()), on_pressure_drop=dropped
+            )
+        app.flow_control.suspend()
+        app.flow_control.resume()
+        assert buffer.empty()
+    assert full == [8, 8]

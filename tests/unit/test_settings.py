@@ -10,9 +10,11 @@ import trustme
 from pydantic import ValidationError
 
 from terrafusion.cli.configuration import read_settings
+from terrafusion.embedded.system import Extent, System
 from terrafusion.embedded.workers import environment
 from terrafusion.errors import Misconfigured
 from terrafusion.refusals import is_loopback
+from terrafusion.services.holding import BEAT_S
 from terrafusion.settings import Settings
 
 CANARY = "canary-4711"
@@ -198,6 +200,20 @@ def test_no_secret_in_any_look_at_the_settings(monkeypatch: pytest.MonkeyPatch) 
         Settings(**given, pool_size=0)
     assert CANARY not in str(raised.value)
     assert CANARY not in repr(raised.value)
+
+
+def test_embedded_services_are_spoken_to_without_what_secures_others(tmp_path: Path, files: dict[str, str]) -> None:
+    told = read_settings(**SASL, data_dir=tmp_path)
+    system = System(told, Extent(), print).settings
+    assert (system.kafka_security_protocol, system.kafka_username, system.kafka_password) == ("PLAINTEXT", None, None)
+    tls = {"database_url": AFAR, "database_tls": "verify-full", "database_ca_file": files["ca"]}
+    elsewhere = read_settings(**SASL, **tls, kafka_bootstrap="kafka.county.example:9093", data_dir=tmp_path)
+    assert System(elsewhere, Extent(), print).settings == elsewhere
+
+
+def test_a_lease_outlasts_beats_that_are_late() -> None:
+    (least,) = (limit.ge for limit in Settings.model_fields["lease_seconds"].metadata if hasattr(limit, "ge"))
+    assert least >= 3 * BEAT_S
 
 
 def test_a_worker_is_told_every_setting_and_inherits_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

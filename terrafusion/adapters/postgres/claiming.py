@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from math import ceil
 from typing import Any, Final
@@ -14,10 +13,10 @@ from sqlalchemy import (
     Double,
     Integer,
     Select,
+    Subquery,
     Text,
     Update,
     Uuid,
-    any_,
     bindparam,
     column,
     func,
@@ -99,20 +98,28 @@ def _waiting() -> Select[Any]:
     )
 
 
-def _claim() -> Update:
+def _fitting() -> Subquery:
     """Give slots to counties in turn: the next is the one with the fewest running, then the one served longest ago."""
     waiting = _waiting().subquery("waiting")
-    turn = (waiting.c.place, waiting.c.served_at.asc().nulls_first(), waiting.c.queue_at, waiting.c.job_id)
-    taken = func.sum(waiting.c.weight).over(order_by=turn).label("taken")
-    taking = select(waiting.c.job_id, taken).order_by(taken).limit(MOST_AT_ONCE).subquery("taking")
-    fitting = select(taking.c.job_id).where(taking.c.taken <= bindparam("slots", type_=Double))
+    order = (waiting.c.place, waiting.c.served_at.asc().nulls_first(), waiting.c.queue_at, waiting.c.job_id)
+    taken = func.sum(waiting.c.weight).over(order_by=order).label("taken")
+    turn = func.row_number().over(order_by=order).label("turn")
+    taking = select(waiting.c.job_id, taken, turn).order_by(turn).limit(MOST_AT_ONCE).subquery("taking")
+    fits = taking.c.taken <= bindparam("slots", type_=Double)
+    return select(taking.c.job_id, taking.c.turn).where(fits).subquery("fitting")
+
+
+FITTING: Final = _fitting()
+
+
+def _claim() -> Update:
     return move(
         CLAIM,
         attempt=jobs.c.attempt + 1,
         owner=bindparam("claimer", type_=Text),
         started_at=func.coalesce(jobs.c.started_at, func.now()),
         message="Running",
-    ).where(jobs.c.job_id == any_(func.array(fitting.scalar_subquery())))
+    ).where(jobs.c.job_id == FITTING.c.job_id)
 
 
 def _served() -> CTE:
@@ -128,7 +135,9 @@ def _served() -> CTE:
 _CLAIM: Final = telling(
     _claim(),
     *(jobs.c[name] for name in ("job_id", "attempt", "analysis_type", "county_id", "data_version", "correlation_id")),
-    *(jobs.c[name] for name in ("traceparent", "queue_at", "created_at", "parameters_json")),
+    jobs.c.traceparent,
+    jobs.c.parameters_json,
+    FITTING.c.turn,
     func.extract("epoch", jobs.c.deadline - func.now()).label("seconds_left"),
     func.extract("epoch", func.now() - jobs.c.created_at).label("seconds_waited"),
 ).add_cte(_served())
@@ -161,17 +170,8 @@ async def claim(
         "sender": sender,
     }
     await connection.execute(_TURN)
-    return [_as_claim(row) for row in _in_turn((await connection.execute(_CLAIM, asked)).all())]
-
-
-def _in_turn(moved: Iterable[AnyRow]) -> Iterable[AnyRow]:
-    """Bring what was claimed into the order of its queues, the counties in turn."""
-    nth: Counter[str] = Counter()
-    places = []
-    for row in sorted(moved, key=lambda row: (row.queue_at, row.job_id)):
-        nth[row.county_id] += 1
-        places.append((nth[row.county_id], row.queue_at, row.job_id, row))
-    return (place[-1] for place in sorted(places))
+    moved = (await connection.execute(_CLAIM, asked)).all()
+    return [_as_claim(row) for row in sorted(moved, key=lambda row: row.turn)]
 
 
 def _as_claim(row: AnyRow) -> Claim:

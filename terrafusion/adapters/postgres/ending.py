@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.jobs import CANCEL, FAIL, FailureReason, JobStatus
 from models.tables import jobs, waits
 from terrafusion.adapters.postgres.moves import move, stands
-from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, telling
+from terrafusion.adapters.postgres.telling import CANCELLED_CHANNEL, TOLD_AT_THE_END, telling
 
 MOST_AT_ONCE: Final = 500
 
@@ -23,6 +23,7 @@ _CANCEL: Final = telling(
     jobs.c.job_id,
     told=TOLD_AT_THE_END,
 )
+_NOTIFY: Final = select(func.pg_notify(CANCELLED_CHANNEL, ""))
 _overdue = (
     select(jobs.c.job_id)
     .where(waits, jobs.c.deadline < func.now())
@@ -41,9 +42,12 @@ _EXPIRE: Final = telling(
 
 
 async def cancel(connection: AsyncConnection, ids: Sequence[UUID], *, message: str, sender: str) -> frozenset[UUID]:
-    """End jobs that wait or run; answers the ids that moved."""
+    """End jobs that wait or run, and wake the workers that run them; answers the ids that moved."""
     asked = {"ids": sorted(ids), "reason": message, "sender": sender}
-    return frozenset((await connection.execute(_CANCEL, asked)).scalars())
+    moved = frozenset((await connection.execute(_CANCEL, asked)).scalars())
+    if moved:
+        await connection.execute(_NOTIFY)
+    return moved
 
 
 async def expire(connection: AsyncConnection, sender: str) -> Sequence[tuple[str, str]]:

@@ -33,6 +33,8 @@ SECURITY: Final = {
     "require": "encrypted, the server is not verified",
     "verify-full": "encrypted, the server is verified",
 }
+TURNED_AWAY: Final = ("08", "28", "3D")
+"""Classes that say: no connection, or not for this user, or not to this database."""
 DATA_ERRORS: Final = ("22", "23")
 """Classes of SQLSTATE that say: these very rows cannot be stored."""
 
@@ -125,7 +127,7 @@ def translated(error: DBAPIError) -> Exception:
     if (
         error.connection_invalidated
         or state in RETRYABLE
-        or state.startswith("08")
+        or state.startswith(TURNED_AWAY)
         or isinstance(error, InterfaceError)
     ):
         return Unavailable(f"Postgres cannot do this now: {error.orig}")

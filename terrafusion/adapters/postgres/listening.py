@@ -10,16 +10,24 @@ import asyncpg
 from sqlalchemy import URL
 
 from terrafusion.adapters.postgres.engine import CONNECT_S, in_our_words, shared_dsn
-from terrafusion.adapters.postgres.telling import JOBS_WAIT, OUTBOX_CHANNEL
+from terrafusion.adapters.postgres.telling import CANCELLED_CHANNEL, JOBS_WAIT, OUTBOX_CHANNEL
 from terrafusion.errors import Unavailable
 
 CHECK_EVERY_S: Final = 5.0
 
 
-async def listen(url: URL, *, sender: str, on_jobs: Callable[[], None], on_entries: Callable[[], None]) -> None:
+async def listen(
+    url: URL,
+    *,
+    sender: str,
+    on_jobs: Callable[[], None],
+    on_entries: Callable[[], None],
+    on_cancelled: Callable[[], None],
+) -> None:
     """Call ``on_jobs`` where jobs may wait, ``on_entries`` where the outbox has some, until the connection is lost.
 
-    Then raises Unavailable; calls both first, for what was missed before it listened.
+    And ``on_cancelled`` where jobs were cancelled, by whomever. Then raises Unavailable; calls the first two at once,
+    for what was missed before it listened.
     """
 
     def hear(_connection: Any, _pid: int, _channel: str, payload: str) -> None:
@@ -29,10 +37,14 @@ async def listen(url: URL, *, sender: str, on_jobs: Callable[[], None], on_entri
         if payload.endswith(f" {JOBS_WAIT}"):
             on_jobs()
 
+    def hear_of_cancelled(_connection: Any, _pid: int, _channel: str, _payload: str) -> None:
+        on_cancelled()
+
     with in_our_words():
         connection = await asyncpg.connect(shared_dsn(url), timeout=CONNECT_S)
         try:
             await connection.add_listener(OUTBOX_CHANNEL, hear)
+            await connection.add_listener(CANCELLED_CHANNEL, hear_of_cancelled)
             on_jobs()
             on_entries()
             while not connection.is_closed():

@@ -12,9 +12,11 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, func, select
+from sqlalchemy.exc import PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from terrafusion.adapters.postgres.engine import connected, make_engine
+from terrafusion.errors import Unavailable
 
 MIGRATION_LOCK: Final = 7_251_001
 AGAIN_AFTER_S: Final = 0.2
@@ -43,12 +45,20 @@ async def migrate(url: URL, revision: str = "head") -> str:
     try:
         async with connected(engine) as connection:
             await _alone(connection)
-            await connection.run_sync(_move, revision)
+            await _moved(connection, revision)
             version = await schema_version(connection)
             await connection.invalidate()  # ends the session, so the lock as well
             return version or "base"
     finally:
         await engine.dispose()
+
+
+async def _moved(connection: AsyncConnection, revision: str) -> None:
+    try:
+        await connection.run_sync(_move, revision)
+    except PendingRollbackError as error:  # what alembic meets when it cleans up on a connection that is gone
+        msg = "the connection to Postgres was lost amid a migration; run it again"
+        raise Unavailable(msg) from error
 
 
 async def _alone(connection: AsyncConnection) -> None:

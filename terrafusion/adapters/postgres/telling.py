@@ -44,6 +44,8 @@ TOLD_AT_THE_END: Final = (
 OUTBOX_CHANNEL: Final = "terrafusion_outbox"
 """Notified with every entry. The payload is who wrote it, and `JOBS_WAIT` where jobs wait since."""
 JOBS_WAIT: Final = "jobs"
+CANCELLED_CHANNEL: Final = "terrafusion_cancelled"
+"""Notified where jobs were cancelled, for the workers that run them."""
 
 
 def telling(

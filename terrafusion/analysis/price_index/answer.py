@@ -261,6 +261,7 @@ class _Teller:
             "read": self.selection.read,
             "used": used.height,
             "excluded": dict(sorted(self.selection.excluded.items())),
+            "kept_by_override": self.selection.kept,
             "null_counts": {name: used[name].null_count() for name in sorted(used.columns) if used[name].null_count()},
             "cells": cells.height,
             "thin_cells": thin,

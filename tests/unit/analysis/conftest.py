@@ -8,8 +8,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from terrafusion.analysis.api import Answer, CountyProfile, Records
+from terrafusion.analysis.api import Answer, Records
 from terrafusion.analysis.frames import SALES_ORDER, SALES_SCHEMA
+from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.registry import load_catalogue
 
 REFERENCE = Path(__file__).parents[4] / "shared" / "reference"

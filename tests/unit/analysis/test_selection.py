@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrafusion.analysis.api import CountyProfile
 from terrafusion.analysis.parameters import SaleFilter, SharedParameters
+from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.selection import select
 
 DAY = date(2014, 5, 1)

@@ -69,6 +69,17 @@ def test_a_page_stands_in_columns() -> None:
     assert list(page_lines([])) == []
 
 
+def test_a_page_that_is_too_wide_takes_two_lines_a_job() -> None:
+    failed = JOB | {"status": "FAILED", "county_id": "x", "failure_reason": "timeout"}
+    whole = list(page_lines([JOB, failed]))
+    assert list(page_lines([JOB, failed], width=200)) == whole
+    narrow = list(page_lines([JOB, failed], width=80))
+    assert narrow[1::2] == ["  trend_analysis  king_wa", "  trend_analysis  x        timeout"]
+    assert [line.split("82d  ")[1] for line in narrow[::2]] == ["RUNNING 42%", "FAILED"]
+    assert max(map(len, narrow)) <= 80
+    assert list(page_lines([], width=80)) == []
+
+
 def test_an_event_is_one_line() -> None:
     assert event_line(JOB) == (
         "2026-03-01 04:00:03  9a3e8998-0efa-4582-82c4-45e709f7082d  RUNNING    42%  trend_analysis king_wa"

@@ -22,6 +22,11 @@ def compose() -> Any:
 
 
 @pytest.fixture(scope="session")
-def alerts() -> Any:
+def rules() -> Any:
     groups = yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yml").read_text())["groups"]
     return [rule for group in groups for rule in group["rules"]]
+
+
+@pytest.fixture(scope="session")
+def alerts(rules: Any) -> Any:
+    return [rule for rule in rules if "alert" in rule]

@@ -85,6 +85,13 @@ def test_the_image_has_the_versions_that_are_tested(root):
     assert {name for name, _ in image} >= BUILD_TOOLS
 
 
+def test_every_dependency_is_in_the_image(root):
+    project = tomllib.loads((root / "pyproject.toml").read_text())
+    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["build"]]
+    names = {re.split(r"[^a-z0-9-]", each, maxsplit=1)[0] for each in wanted}
+    assert names - {name for name, _ in pins(root / "requirements-image.txt")} == set(), "its first lines say how"
+
+
 def test_every_pin_has_its_hashes(root):
     text = (root / "requirements-image.txt").read_text()
     blocks = re.split(r"\n(?=\S)", text)

@@ -97,7 +97,20 @@ def test_wrong_usage_is_told_by_field(
 
 
 def test_a_file_without_a_good_row_has_no_answer(run: Run, file: Path) -> None:
-    file.write_text("parcel_number,sale_date,sale_price\nA,31.05.2014,1\n")
+    file.write_text("parcel_number,sale_date,sale_price\nA,31.05.14,1\n")
     result = run("trend_analysis", "--sales", file)
     assert isinstance(result.exception, InvalidRequest)
     assert "each of its 1 rows is rejected" in str(result.exception)
+
+
+def test_a_file_of_properties_is_part_of_what_is_analysed(run: Run, file: Path, tmp_path: Path) -> None:
+    parcels = tmp_path / "parcels.csv"
+    parcels.write_text("parcel_number,year_built\nP1,1990\nP2,old\n")
+    alone = orjson.loads(run("trend_analysis", "--sales", file, "--params", YEARS, "--json").stdout)
+    ran = run("trend_analysis", "--sales", file, "--properties", parcels, "--params", YEARS, "--json")
+    document = orjson.loads(ran.stdout)
+    assert (alone["properties_file"], document["properties_file"]["read"]) == (None, 2)
+    assert [caution["code"] for caution in document["properties_file"]["warnings"]] == ["unreadable_cells"]
+    assert document["data_version"] != alone["data_version"]
+    assert document["result"]["trends"] == alone["result"]["trends"]
+    assert "Properties: rows read 2" in run("trend_analysis", "--sales", file, "--properties", parcels).stdout

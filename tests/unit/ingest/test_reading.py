@@ -12,33 +12,35 @@ import polars as pl
 import pytest
 
 from terrafusion.analysis.frames import SALES_SCHEMA
-from terrafusion.ingest.sales import SalesFile, read_sales, without_repeats
+from terrafusion.ingest.cells import DateOrder
+from terrafusion.ingest.kinds import SALES
+from terrafusion.ingest.reading import RecordsFile, read_records, without_repeats
 
 GOOD = {"parcel_number": "P1", "sale_date": "2014-05-31", "sale_price": "250000"}
 
 
-def read_csv(tmp_path: Path, text: str) -> SalesFile:
+def read_csv(tmp_path: Path, text: str) -> RecordsFile:
     file = tmp_path / "sales.csv"
     file.write_text(text, encoding="utf-8")
-    return read_sales(file)
+    return read_records(file, SALES)
 
 
-def read_rows(tmp_path: Path, *rows: dict[str, Any]) -> SalesFile:
+def read_rows(tmp_path: Path, *rows: dict[str, Any]) -> RecordsFile:
     file = tmp_path / "sales.csv"
     pl.DataFrame([GOOD | row for row in rows], infer_schema_length=None).write_csv(file)
-    return read_sales(file)
+    return read_records(file, SALES)
 
 
-def only(file: SalesFile) -> dict[str, Any]:
+def only(file: RecordsFile) -> dict[str, Any]:
     assert file.rejected.is_empty()
-    (row,) = file.sales.to_dicts()
+    (row,) = file.records.to_dicts()
     return row
 
 
 def test_the_frame_has_the_one_schema(tmp_path: Path) -> None:
     file = read_rows(tmp_path, {})
-    assert file.sales.schema == SALES_SCHEMA | {"attributes": pl.String(), "row": pl.UInt32()}
-    assert (file.read, file.sales.height, file.warnings) == (1, 1, [])
+    assert file.records.schema == SALES_SCHEMA | {"attributes": pl.String(), "row": pl.UInt32()}
+    assert (file.read, file.records.height, file.warnings) == (1, 1, [])
 
 
 def test_names_are_found_whatever_their_case_and_order(tmp_path: Path) -> None:
@@ -64,7 +66,7 @@ def test_names_are_found_whatever_their_case_and_order(tmp_path: Path) -> None:
 )
 def test_prices_as_people_write_them(tmp_path: Path, written: str, price: float | None) -> None:
     file = read_rows(tmp_path, {"sale_price": written})
-    assert file.sales["sale_price"].to_list() == ([] if price is None else [price])
+    assert file.records["sale_price"].to_list() == ([] if price is None else [price])
     assert file.reasons == ({} if price else {"price_not_a_number": 1})
 
 
@@ -74,18 +76,60 @@ def test_prices_as_people_write_them(tmp_path: Path, written: str, price: float 
         ("2014-05-31", date(2014, 5, 31)),
         ("2014-05-31T23:59:59", date(2014, 5, 31)),
         ("2014-05-31 00:00:00.000Z", date(2014, 5, 31)),
-        ("2014-5-31", None),
+        ("2014-5-31", date(2014, 5, 31)),
+        ("2014/05/31", date(2014, 5, 31)),
+        ("20140531", date(2014, 5, 31)),
+        ("05/31/2014", date(2014, 5, 31)),
+        ("5/31/2014 12:00:00 AM", date(2014, 5, 31)),
+        ("31.05.2014", date(2014, 5, 31)),
+        ("31-5-2014", date(2014, 5, 31)),
+        ("04/04/2014", date(2014, 4, 4)),
         ("2014-02-30", None),
-        ("05/31/2014", None),
-        ("31.05.2014", None),
-        ("20140531", None),
+        ("02/30/2014", None),
+        ("13/13/2014", None),
+        ("05/31/14", None),
+        ("05/31-2014", None),
+        ("2014053", None),
         ("2014-05-31x", None),
+        ("41790", None),
     ],
 )
-def test_dates_are_iso(tmp_path: Path, written: str, day: date | None) -> None:
+def test_dates_of_one_reading(tmp_path: Path, written: str, day: date | None) -> None:
     file = read_rows(tmp_path, {"sale_date": written})
-    assert file.sales["sale_date"].to_list() == ([] if day is None else [day])
+    assert file.records["sale_date"].to_list() == ([] if day is None else [day])
     assert file.reasons == ({} if day else {"bad_date": 1})
+
+
+@pytest.mark.parametrize("written", ["03/04/2014", "3.4.2014", "03-04-2014 10:00"])
+def test_a_date_of_two_readings_is_refused_unless_somebody_says_which(tmp_path: Path, written: str) -> None:
+    file = read_rows(tmp_path, {"sale_date": written})
+    assert file.rejected.rows() == [
+        (
+            1,
+            "sale_date",
+            "ambiguous_date",
+            written,
+            "sale_date: it may be month first or day first; write it as 2014-05-31, or load with --date-order",
+        )
+    ]
+    path = tmp_path / "sales.csv"
+    by_month, by_day = (read_records(path, SALES, order).records["sale_date"].to_list() for order in DateOrder)
+    assert (by_month, by_day) == ([date(2014, 3, 4)], [date(2014, 4, 3)])
+
+
+def test_what_contradicts_the_order_that_was_said_is_no_date(tmp_path: Path) -> None:
+    read_rows(tmp_path, {"sale_date": "31/05/2014"}, {"sale_date": "05/31/2014"}, {})
+    file = read_records(tmp_path / "sales.csv", SALES, DateOrder.MONTH_FIRST)
+    assert file.rejected.select("row", "reason").rows() == [(1, "bad_date")]
+
+
+def test_numbers_of_eight_digits_are_dates(tmp_path: Path) -> None:
+    file = tmp_path / "sales.parquet"
+    sales = pl.DataFrame({"parcel_number": "P", "sale_date": [20140531, 2014], "sale_price": 1})
+    sales.write_parquet(file)
+    read = read_records(file, SALES)
+    assert read.records["sale_date"].to_list() == [date(2014, 5, 31)]
+    assert read.reasons == {"bad_date": 1}
 
 
 @pytest.mark.parametrize(
@@ -110,7 +154,7 @@ def test_a_row_that_cannot_be_used_is_told_of(tmp_path: Path, change: dict[str, 
     assert (told["row"], told["reason"], told["column"]) == (2, reason, column)
     assert (told["value"] or "").strip() == (change[column] or "").strip()
     assert file.read == 3
-    assert file.sales["row"].to_list() == [1, 3]
+    assert file.records["row"].to_list() == [1, 3]
 
 
 def test_one_row_has_one_reason(tmp_path: Path) -> None:
@@ -126,7 +170,7 @@ def test_blank_lines_are_no_rows_but_count_as_lines(tmp_path: Path) -> None:
 
 def test_a_year_stands_for_its_first_of_july(tmp_path: Path) -> None:
     file = read_csv(tmp_path, "parcel_number,sale_year,sale_price\nA,2015,1\nB,2015.5,1\nC,,1\nD,15,1\n")
-    assert file.sales.select("parcel_number", "sale_date", "year_only").rows() == [("A", date(2015, 7, 1), True)]
+    assert file.records.select("parcel_number", "sale_date", "year_only").rows() == [("A", date(2015, 7, 1), True)]
     assert file.reasons == {"bad_year": 1, "missing_date": 1, "date_out_of_range": 1}
     assert [caution.code for caution in file.warnings] == ["year_only_dates"]
 
@@ -134,8 +178,8 @@ def test_a_year_stands_for_its_first_of_july(tmp_path: Path) -> None:
 def test_a_date_goes_before_a_year(tmp_path: Path) -> None:
     text = "parcel_number,sale_date,sale_year,sale_price\nA,2014-05-31,2015,1\nB,,2015,1\nC,bad,2015,1\n"
     file = read_csv(tmp_path, text)
-    assert file.sales["sale_date"].to_list() == [date(2014, 5, 31), date(2015, 7, 1)]
-    assert file.sales["year_only"].to_list() == [False, True]
+    assert file.records["sale_date"].to_list() == [date(2014, 5, 31), date(2015, 7, 1)]
+    assert file.records["year_only"].to_list() == [False, True]
     assert file.reasons == {"bad_date": 1}
 
 
@@ -208,8 +252,8 @@ def test_parquet_columns_of_other_types_are_read(tmp_path: Path) -> None:
             "seen": [date(2014, 1, 1), None],
         }
     ).write_parquet(file)
-    read = read_sales(file)
-    (row,) = read.sales.to_dicts()
+    read = read_records(file, SALES)
+    (row,) = read.records.to_dicts()
     assert row["parcel_number"] == "123"
     assert row["sale_date"] == date(2014, 5, 31)
     assert (row["zip_code"], row["waterfront"], row["property_type"], row["bedrooms"]) == ("02134", True, "SFR", None)
@@ -219,16 +263,24 @@ def test_parquet_columns_of_other_types_are_read(tmp_path: Path) -> None:
 
 def test_sales_that_share_an_id_are_rejected_but_the_first(tmp_path: Path) -> None:
     file = read_rows(tmp_path, {"sale_id": "7"}, {"sale_id": "7", "sale_price": "2"}, {"sale_id": "8"})
-    assert file.sales.height == 3
+    assert file.records.height == 3
     once = without_repeats(file)
-    assert once.sales["sale_price"].to_list() == [250_000.0, 250_000.0]
-    assert once.rejected.to_dicts() == [{"row": 2, "column": "sale_id", "reason": "duplicate_sale_id", "value": "7"}]
-    assert once.read == once.sales.height + once.rejected.height
+    assert once.records["sale_price"].to_list() == [250_000.0, 250_000.0]
+    assert once.rejected.to_dicts() == [
+        {
+            "row": 2,
+            "column": "sale_id",
+            "reason": "duplicate_sale_id",
+            "value": "7",
+            "message": "sale_id: an earlier row has the same sale_id",
+        }
+    ]
+    assert once.read == once.records.height + once.rejected.height
 
 
 def test_repeated_rows_without_an_id_are_all_kept(tmp_path: Path) -> None:
     file = without_repeats(read_rows(tmp_path, {}, {}, {}))
-    assert file.sales["sale_id"].to_list() == [f"P1/2014-05-31/{number}" for number in (1, 2, 3)]
+    assert file.records["sale_id"].to_list() == [f"P1/2014-05-31/{number}" for number in (1, 2, 3)]
 
 
 def test_a_row_is_read_alike_alone_and_among_others(tmp_path: Path) -> None:
@@ -247,10 +299,10 @@ def test_a_row_is_read_alike_alone_and_among_others(tmp_path: Path) -> None:
         for _ in range(60)
     ]
     together = read_rows(tmp_path, *rows)
-    told = {row["row"]: row for row in (*together.sales.to_dicts(), *together.rejected.to_dicts())}
+    told = {row["row"]: row for row in (*together.records.to_dicts(), *together.rejected.to_dicts())}
     assert sorted(told) == list(range(1, 61))
     for number, row in enumerate(rows, start=1):
         alone = read_rows(tmp_path, row)
-        (expected,) = (*alone.sales.to_dicts(), *alone.rejected.to_dicts())
+        (expected,) = (*alone.records.to_dicts(), *alone.rejected.to_dicts())
         differing = {name for name in expected if expected[name] != told[number].get(name)}
         assert differing <= {"row", "sale_id"}, (number, row)

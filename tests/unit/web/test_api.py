@@ -351,9 +351,7 @@ class TestEveryAnswer:
         assert answer.status in {403, 404}
         assert answer.content_type == "application/problem+json"
 
-    @pytest.mark.parametrize(
-        "path", ["/table/", "/router/", "/stats", "/graph", "/nowhere", f"{PREFIX}/"]
-    )
+    @pytest.mark.parametrize("path", ["/table/", "/router/", "/stats", "/graph", "/nowhere", f"{PREFIX}/"])
     async def test_what_is_not_there_is_a_problem(self, client, path):
         answer = await client.get(path)
         assert answer.status == 404

@@ -273,7 +273,7 @@ class TestMany:
     async def test_more_than_one_call_can_do_go_on_behind_the_last(self, client, world):
         world.store.dead_letters.keep(letter(n) for n in range(1, 251))
         status, told = await post(client, "/replay", {"confirm": 250})
-        assert (status, len(told["outcomes"]), told["next_cursor"]) == (202, 200, "200")
+        assert (status, len(told["outcomes"]), told["next_cursor"], told["left"]) == (202, 200, "200", 50)
         status, told = await post(client, "/replay?cursor=200", {"confirm": 50})
         assert (status, len(told["outcomes"]), told["next_cursor"]) == (202, 50, None)
 
@@ -301,6 +301,7 @@ class TestPages:
         world.store.dead_letters.keep([letter(value=b'{"county_id": "<script>"}', headers=(("bin", b"\xff"),))])
         text = await self.page(client, "/dead-letters/1")
         assert "&lt;script&gt;" in text
+        assert "{\n  &#34;county_id&#34;" in text, "what is to be corrected has a line a field"
         assert "<script" not in text
         form = {"value": json.dumps(GOOD), "requested_by": "ann"}
         answer = await client.post(f"{API}/1/replay", data=form, headers={"Accept": "text/html"}, allow_redirects=False)
@@ -322,6 +323,15 @@ class TestPages:
         text = await answer.text()
         assert "1 done, 1 refused" in text
         assert "stays as it is" in text
+
+    async def test_more_than_one_call_can_do_by_their_form(self, client, world):
+        world.store.dead_letters.keep(letter(n) for n in range(1, 251))
+        said = {"confirm": "250", "note": "junk", "requested_by": "ann"}
+        page = await client.post(f"{API}/discard?stage=decode", data=said, headers={"Accept": "text/html"})
+        text = await page.text()
+        assert f'action="{API}/discard?stage=decode&amp;cursor=200"' in text
+        for name, value in (said | {"confirm": "50"}).items():
+            assert f'<input type="hidden" name="{name}" value="{value}">' in text
 
     async def test_another_sites_form_is_refused(self, client, world):
         world.store.dead_letters.keep([letter()])

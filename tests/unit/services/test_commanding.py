@@ -1,0 +1,120 @@
+"""Commands one after another: acknowledged in order, none held up by one that waits, none waiting for ever."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.records import IncomingRecord
+from terrafusion.errors import Unavailable
+from terrafusion.services.commanding import AGAIN_S, MOST_PATIENT, PATIENCE_S, Orders
+from terrafusion.services.intake import Arrival
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+class Commands:
+    """Done with at once are commands whose request is there; the others are given up when one is impatient."""
+
+    def __init__(self):
+        self.known, self.done, self.given_up = set(), [], []
+        self.away = 0
+
+    async def take(self, record, *, patient):
+        if self.away:
+            self.away -= 1
+            raise Unavailable("away")
+        place = (record.partition, record.offset)
+        if place not in self.known and patient:
+            return False
+        (self.done if place in self.known else self.given_up).append(place)
+        return True
+
+
+class World:
+    def __init__(self):
+        self.commands, self.now = Commands(), 0.0
+        self.orders = Orders(self.commands, monotonic=lambda: self.now)
+        self.acknowledged = defaultdict(list)
+        self.offsets = defaultdict(int)
+
+    async def send(self, partition=0, *, known=True):
+        offset = self.offsets[partition]
+        self.offsets[partition] += 1
+        if known:
+            self.commands.known.add((partition, offset))
+        record = IncomingRecord("commands", partition, offset, NOW, None, b"", ())
+        await self.orders.take(Arrival(record, lambda: self.acknowledged[partition].append(offset)))
+        return partition, offset
+
+    async def pass_time(self, seconds):
+        self.now += seconds
+        await self.orders.again()
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+async def test_one_that_waits_holds_up_the_acknowledgement_of_those_behind_it_alone(world):
+    await world.send()
+    waiting = await world.send(known=False)
+    behind, elsewhere = await world.send(), await world.send(1)
+    assert world.commands.done == [(0, 0), behind, elsewhere]
+    assert world.acknowledged == {0: [0], 1: [0]}
+    world.commands.known.add(waiting)
+    await world.pass_time(AGAIN_S)
+    assert world.acknowledged[0] == [0, 1, 2]
+    assert world.commands.given_up == []
+
+
+async def test_one_is_given_up_when_its_time_is_over_and_not_before(world):
+    waiting = await world.send(known=False)
+    await world.pass_time(PATIENCE_S - 0.1)
+    assert (world.commands.given_up, world.acknowledged[0]) == ([], [])
+    await world.pass_time(0.1)
+    assert (world.commands.given_up, world.acknowledged[0]) == ([waiting], [0])
+
+
+async def test_of_too_many_the_oldest_are_given_up(world):
+    places = []
+    for _ in range(MOST_PATIENT + 3):
+        places.append(await world.send(known=False))
+        world.now += 0.001
+    await world.pass_time(AGAIN_S)
+    assert world.commands.given_up == places[:3]
+    assert world.acknowledged[0] == [0, 1, 2]
+
+
+async def test_while_the_store_is_away_it_is_tried_until_it_is_done(world):
+    world.commands.away = 2
+    await world.send()
+    assert world.acknowledged[0] == [0]
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["known", "late", "never"])), max_size=40))
+async def test_whatever_comes_is_acknowledged_once_in_order_and_never_before_it_is_done(sent):
+    world, late = World(), []
+    for partition, kind in sent:
+        place = await world.send(partition, known=kind == "known")
+        if kind == "late":
+            late.append(place)
+        check(world)
+    world.commands.known.update(late)
+    for seconds in (AGAIN_S, PATIENCE_S):
+        await world.pass_time(seconds)
+        check(world)
+    assert world.acknowledged == {p: list(range(n)) for p, n in world.offsets.items()}
+    assert len(world.commands.given_up) == sum(kind == "never" for _, kind in sent)
+
+
+def check(world):
+    finished = {*world.commands.done, *world.commands.given_up}
+    for partition, offsets in world.acknowledged.items():
+        assert offsets == list(range(len(offsets)))
+        assert all((partition, offset) in finished for offset in offsets)

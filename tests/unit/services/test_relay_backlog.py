@@ -1,0 +1,94 @@
+"""The age of what waits is told also while a broker that is away keeps the relay waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from models.records import OutgoingRecord
+from terrafusion.adapters.bell import AsyncBell
+from terrafusion.errors import Unavailable
+from terrafusion.metrics import Metrics
+from terrafusion.services.relay import Relay
+
+AGE, ENTRIES = "terrafusion_outbox_age_seconds", "terrafusion_outbox_entries"
+
+
+class Shelf:
+    """Three entries, the oldest of which has waited for 7 s."""
+
+    def __init__(self) -> None:
+        self.entries = {number: [OutgoingRecord("status", b"k", b"v", ())] for number in range(3)}
+
+    async def read(self, limit: int) -> Any:
+        return list(self.entries.items())[:limit]
+
+    async def backlog(self) -> tuple[int, float]:
+        return len(self.entries), 7.0
+
+    async def open_letters(self) -> Any:
+        return {}
+
+    async def delete(self, ids: Any) -> None:
+        for entry in ids:
+            del self.entries[entry]
+
+
+class Broker:
+    """Answers when it is let."""
+
+    def __init__(self) -> None:
+        self.answers = asyncio.Event()
+        self.error: Exception | None = None
+
+    async def publish(self, _records: Any) -> None:
+        await self.answers.wait()
+        if self.error:
+            raise self.error
+
+
+@pytest.fixture
+def clock() -> list[float]:
+    return [100.0]
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def broker() -> Broker:
+    return Broker()
+
+
+@pytest.fixture
+def relay(clock, registry, broker) -> Any:
+    return Relay(
+        outbox=None, publisher=broker, bell=AsyncBell(), metrics=Metrics(registry, ()), monotonic=lambda: clock[0]
+    )
+
+
+async def test_what_came_since_the_last_look_ages_while_the_broker_is_silent(relay, registry, clock, broker):
+    emptying = asyncio.create_task(relay.empty(Shelf()))
+    await asyncio.sleep(0)
+    assert (registry.get_sample_value(ENTRIES), registry.get_sample_value(AGE)) == (3.0, 0.0)
+    clock[0] += 90
+    assert registry.get_sample_value(AGE) == 90.0
+    broker.answers.set()
+    await emptying
+    assert (registry.get_sample_value(ENTRIES), registry.get_sample_value(AGE)) == (0.0, 0.0)
+
+
+async def test_what_was_seen_waiting_keeps_its_age_and_goes_on_ageing(relay, registry, clock, broker):
+    shelf = Shelf()
+    await relay._tell_backlog(shelf)
+    broker.error = Unavailable("no broker")
+    broker.answers.set()
+    with pytest.raises(Unavailable):
+        await relay.empty(shelf)
+    clock[0] += 60
+    assert (registry.get_sample_value(ENTRIES), registry.get_sample_value(AGE)) == (3.0, 67.0)

@@ -1,0 +1,137 @@
+"""What a worker does when jobs that it holds are cancelled, or are no longer its own."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+import structlog
+
+from models.jobs import JobStatus
+from terrafusion.adapters.bell import AsyncBell
+from terrafusion.ports import Outcome
+from terrafusion.usecases.counties import KnownCounties
+from terrafusion.usecases.work import Limits, Workbench
+
+OWNER = "worker"
+LEASE = timedelta(seconds=15)
+
+
+class Pool:
+    """Runs until told to go on; what it was asked and what was killed is written down."""
+
+    def __init__(self):
+        self.begun, self.killed, self.released = [], [], asyncio.Event()
+
+    async def run(self, tasks, *, seconds):
+        ids = [task.job_id for task in tasks]
+        self.begun.append(ids)
+        try:
+            await self.released.wait()
+        except asyncio.CancelledError:
+            self.killed.append(ids)
+            raise
+        return [Outcome(seconds=0.001, message="Done") for _ in tasks]
+
+
+class Worker:
+    def __init__(self, office):
+        self.office, self.pool = office, Pool()
+        self.bench = Workbench(
+            limits=Limits(owner=OWNER, slots=2, lease=LEASE, job_timeout_s=600, max_crashes=3),
+            jobs=office.store,
+            leases=office.store,
+            pool=self.pool,
+            counties=KnownCounties(office.stored_counties, office.metrics),
+            metrics=office.metrics,
+            bell=AsyncBell(),
+            relay_bell=AsyncBell(),
+            monotonic=office.clock.seconds,
+        )
+        self.running = []
+
+    async def begin(self, jobs, *, together):
+        """Have so many jobs run, in one child or in one each."""
+        ids = []
+        for _ in range(jobs):
+            ids.append(await self.office.waiting())
+            self.office.clock.tick(0.001)
+        if together:
+            self.bench.pace.observe([("price_trend_by_zip", 0.001)])
+        for chunk in await self.bench.claim():
+            self.running.append(asyncio.ensure_future(self.bench.run(chunk)))
+        await settled()
+        return ids
+
+    async def end(self):
+        """Let what runs come to its end, and commit it."""
+        self.pool.released.set()
+        await asyncio.wait_for(asyncio.gather(*self.running), 5)
+        await self.bench.commit()
+
+
+async def settled():
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def worker(office):
+    return Worker(office)
+
+
+@pytest.fixture
+def warnings():
+    with structlog.testing.capture_logs() as logs:
+        yield logs
+
+
+def lost(office):
+    return office.registry.get_sample_value("terrafusion_leases_lost_total")
+
+
+@pytest.mark.parametrize("look", ["beat", "stop_cancelled"])
+async def test_a_cancelled_job_is_stopped_at_the_next_look_and_is_no_loss(office, worker, warnings, look):
+    [job_id] = await worker.begin(1, together=False)
+    await office.commands.cancel(job_id)
+    await getattr(worker.bench, look)()
+    await settled()
+    assert worker.pool.killed == [[job_id]]
+    assert worker.bench.held == 0
+    assert (lost(office), warnings) == (0, [])
+
+
+async def test_what_shared_its_child_begins_again_and_ends_well(office, worker):
+    ids = await worker.begin(3, together=True)
+    assert worker.pool.begun == [ids]
+    await office.commands.cancel(ids[1])
+    await worker.bench.beat()
+    await settled()
+    await worker.end()
+    assert worker.pool.begun[1:] == [[ids[0]], [ids[2]]]
+    assert [(await office.look(job_id)).status for job_id in ids] == [
+        JobStatus.COMPLETED,
+        JobStatus.CANCELLED,
+        JobStatus.COMPLETED,
+    ]
+    assert [(await office.look(job_id)).attempt for job_id in ids] == [1, 1, 1]
+
+
+async def test_an_answer_that_came_too_late_changes_nothing(office, worker):
+    [job_id] = await worker.begin(1, together=False)
+    await office.commands.cancel(job_id)
+    before = await office.look(job_id)
+    await worker.end()
+    assert await office.look(job_id) == before
+    assert office.registry.get_sample_value("terrafusion_finishes_fenced_total") == 1
+
+
+async def test_a_job_that_another_has_now_is_a_loss(office, worker, warnings):
+    [job_id] = await worker.begin(1, together=False)
+    await office.store.release({job_id: 1}, message="taken")
+    await worker.bench.beat()
+    await settled()
+    assert worker.pool.killed == [[job_id]]
+    assert lost(office) == 1
+    assert [entry["job_id"] for entry in warnings] == [str(job_id)]
