@@ -66,7 +66,7 @@ def time_dummy(placed: Placed, options: Options) -> Estimate:
 
 def _series(placed: Placed, options: Options) -> Iterator[Floats]:
     """Yield the index as of each period from the last training period on; a period without sales repeats it."""
-    known = np.searchsorted(placed.places, np.arange(options.train_periods - 1, placed.periods), side="right")
+    known = np.searchsorted(placed.places, np.array(options.lasts(placed.periods), dtype=np.int64), side="right")
     if not known.size or known[0] == 0 or placed.sample.location.max() >= _MOST_AREAS:
         return
     steps = list(growing(placed.sample, begin=int(known[0]) - 1))

@@ -52,7 +52,7 @@ def imputation(placed: Placed, options: Options) -> Estimate:
         used=used,
         freedom=sum(fitted.freedom for fitted in fits),
         told={"characteristics_varying": len(fits[0].kept), "homes_imputed_share": _share(base, fits)},
-        series=[logs[: last + 1] for last in range(options.train_periods - 1, placed.periods)],
+        series=[logs[: last + 1] for last in options.lasts(placed.periods)],
     )
 
 
@@ -184,10 +184,9 @@ def _cover(fits: Sequence[_Fit], moved: Sequence[tuple[float, Gradient, Gradient
 
 def _scale(fitted: _Fit, *, robust: bool) -> Floats:
     """Return each sale's variance: its squared error times n / (n - k), or the same for all."""
-    squares = fitted.errors**2
-    factor = len(squares) / fitted.freedom
-    scaled: Floats = squares * factor if robust else np.full(len(squares), squares.mean() * factor)
-    return scaled
+    squares: Floats = fitted.errors**2
+    scaled: Floats = squares * (len(squares) / fitted.freedom)
+    return scaled if robust else np.full_like(scaled, scaled.mean())
 
 
 def _share(base: _Fit, fits: Sequence[_Fit]) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 
 from terrafusion.analysis.hedonic import Floats
 from terrafusion.analysis.price_index.estimate import Estimate
-from terrafusion.analysis.price_index.links import Solution, Ties, clusters, meat, solve
+from terrafusion.analysis.price_index.links import Solution, Ties, clusters, largest, meat, solve
 from terrafusion.analysis.price_index.parameters import Weights
 from terrafusion.errors import InvalidParameters
 
@@ -25,6 +25,8 @@ _SETTLED: Final = 1e-11
 _ROUGHLY_SETTLED: Final = 1e-7
 """Enough for revisions, which are index points: a hundred thousandth of one."""
 _MOST_STEPS: Final = 500
+_MOST_REVISIONS: Final = 120
+"""Periods back to which revisions are computed: each is a system as large as all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,10 @@ class Options:
     robust_errors: bool = True
     weights: Weights = "constrained"
     train_periods: int = 12
+
+    def lasts(self, periods: int) -> range:
+        """Return the last periods of the indices that are later revised, and that of the whole."""
+        return range(max(self.train_periods, periods - _MOST_REVISIONS) - 1, periods)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +72,12 @@ def bmn(ties: Ties, options: Options) -> Estimate:
     """Estimate by ordinary least squares (Bailey, Muth and Nourse 1963)."""
     tables = tables_of(ties)
     found = _plain(tables)
-    series = [_plain(tables.until(last)).effects for last in _lasts(ties, options)]
+    series = [_plain(tables.until(last), invert=False).effects for last in options.lasts(ties.periods)]
     return _least_squares(ties, tables, found, np.ones_like(tables.count), options, series=series)
 
 
-def _plain(tables: Tables) -> Solution:
-    return solve(tables.count, tables.total, tables.count)
-
-
-def _lasts(ties: Ties, options: Options) -> range:
-    """Return the last periods of the indices that are later revised, and that of the whole."""
-    return range(options.train_periods - 1, ties.periods)
+def _plain(tables: Tables, *, invert: bool = True) -> Solution:
+    return solve(tables.count, tables.total, tables.count, invert=invert)
 
 
 def case_shiller(ties: Ties, options: Options) -> Estimate:
@@ -90,7 +91,10 @@ def case_shiller(ties: Ties, options: Options) -> Estimate:
     if options.weights == "unconstrained" and told["non_positive_variances"]:
         raise _refused(told)
     found = _weighted(tables, weights)
-    series = [_weighted(part, _weights(part, options)[0]).effects for part in map(tables.until, _lasts(ties, options))]
+    series = [
+        _weighted(part, _weights(part, options)[0], invert=False).effects
+        for part in map(tables.until, options.lasts(ties.periods))
+    ]
     return replace(_least_squares(ties, tables, found, weights, options, series=series), told=told)
 
 
@@ -101,13 +105,13 @@ def _refused(told: dict[str, Any]) -> InvalidParameters:
     return InvalidParameters(msg, field="weights", value="unconstrained", allowed=allowed)
 
 
-def _weighted(tables: Tables, weights: Floats) -> Solution:
-    return solve(weights * tables.count, weights * tables.total, tables.count * (weights > 0))
+def _weighted(tables: Tables, weights: Floats, *, invert: bool = True) -> Solution:
+    return solve(weights * tables.count, weights * tables.total, tables.count * (weights > 0), invert=invert)
 
 
 def _weights(tables: Tables, options: Options) -> tuple[Floats, dict[str, Any]]:
     """Fit the variance of a pair to its gap; return the weight of each first and second period, and what was fitted."""
-    effects = _plain(tables).effects
+    effects = _plain(tables, invert=False).effects
     tied = np.isfinite(effects[None, :] + effects[:, None])
     counts, squares = np.where(tied, tables.count, 0.0), tables.square_errors(effects)
     places = np.arange(len(effects))
@@ -226,7 +230,9 @@ def _huber(ties: Ties, start: Solution, *, settled: float = _SETTLED) -> tuple[S
         if scale == 0:
             return found, scale, step
         weight = np.where(known, np.minimum(1.0, _HUBER * scale / np.maximum(errors, 1e-300)), 1.0)
-        better = solve(ties.table(weight), ties.table(weight * ties.change), ties.table(np.ones_like(weight)))
+        better = solve(
+            ties.table(weight), ties.table(weight * ties.change), ties.table(np.ones_like(weight)), invert=False
+        )
         moved = np.nanmax(np.abs(better.effects - found.effects), initial=0.0)
         found = better
         if moved < settled:
@@ -237,12 +243,12 @@ def _huber(ties: Ties, start: Solution, *, settled: float = _SETTLED) -> tuple[S
 def _revised(ties: Ties, whole: Solution, options: Options) -> Iterator[Floats]:
     """Estimate without the last period, without the last two, and so on, each beginning with the one before."""
     found = whole
-    for last in reversed(_lasts(ties, options)):
+    for last in reversed(options.lasts(ties.periods)):
         early = ties.second <= last
         part = replace(
             ties, first=ties.first[early], second=ties.second[early], change=ties.change[early], owner=ties.owner[early]
         )
-        plain = _plain(tables_of(part))
+        plain = _plain(tables_of(part), invert=False)
         near = replace(plain, effects=np.where(np.isfinite(found.effects), found.effects, plain.effects))
         found = _huber(part, near if np.array_equal(near.tied, found.tied) else plain, settled=_ROUGHLY_SETTLED)[0]
         yield found.effects
@@ -275,7 +281,7 @@ def arithmetic(ties: Ties, earlier: Floats, later: Floats, options: Options) -> 
         observations=ties.observations(),
         used=used,
         freedom=freedom,
-        series=[-np.log(_deflators(*_until(last, bought, sold, counts))[0]) for last in _lasts(ties, options)],
+        series=[-np.log(_deflators(*_until(last, bought, sold, counts))[0]) for last in options.lasts(ties.periods)],
     )
 
 
@@ -286,7 +292,7 @@ def _until(last: int, *tables: Floats) -> Iterator[Floats]:
 
 def _deflators(bought: Floats, sold: Floats, counts: Floats) -> tuple[Floats, Floats, int]:
     """Return 1 / index by period (nan where there is none), the inverse of Z'X, and how many were estimated."""
-    tied = solve(counts, counts, counts).tied
+    tied = largest(counts, counts)
     matrix = np.diag(bought.sum(axis=1) + sold.sum(axis=0)) - sold - bought.T
     free = np.flatnonzero(tied)[1:]
     deflator, inverse = np.where(tied, 1.0, np.nan), np.zeros_like(counts)

@@ -64,7 +64,7 @@ def stratified_median(strata: Strata, options: Options) -> Estimate:
     found, inverse = _solve(strata)
     cover = inverse @ _noise(strata, found) @ inverse
     freedom = used - len(strata.counts) - int(np.isfinite(found).sum()) + 1
-    series = [_solve(strata.until(last))[0] for last in range(options.train_periods - 1, len(observations))]
+    series = [_solve(strata.until(last), invert=False)[0] for last in options.lasts(len(observations))]
     return Estimate(
         log_index=found,
         covariance=cover,
@@ -82,7 +82,7 @@ def _shares(strata: Strata) -> Floats:
     return sold / max(float(sold.sum()), 1.0)
 
 
-def _solve(strata: Strata) -> tuple[Floats, Floats]:
+def _solve(strata: Strata, *, invert: bool = True) -> tuple[Floats, Floats]:
     """Return the log index and the inverse of its normal equations, in which the strata are partialled out."""
     sold = (strata.counts > 0).astype(np.float64)
     spans = np.maximum(sold.sum(axis=1), 1)
@@ -95,8 +95,10 @@ def _solve(strata: Strata) -> tuple[Floats, Floats]:
     centred = np.where(sold > 0, logs - (logs.sum(axis=1) / spans)[:, None], 0.0)
     effects, inverse = np.where(tied, 0.0, np.nan), np.zeros_like(joint)
     part = np.ix_(free, free)
-    inverse[part] = np.linalg.inv((np.diag(_shares(strata) @ sold) - joint)[part])
-    effects[free] = inverse[part] @ (_shares(strata) @ centred)[free]
+    matrix, moment = (np.diag(_shares(strata) @ sold) - joint)[part], (_shares(strata) @ centred)[free]
+    effects[free] = np.linalg.solve(matrix, moment)
+    if invert:
+        inverse[part] = np.linalg.inv(matrix)
     return effects, inverse
 
 
@@ -142,4 +144,4 @@ def _unit_variance(ordered: Floats, fitted: float) -> float:
     if ranks < 1:
         return float("nan")
     width = float(ordered[n - low] - ordered[low - 1])
-    return (n * width / (2 * ranks)) ** 2
+    return float(n * width / (2 * ranks)) ** 2
