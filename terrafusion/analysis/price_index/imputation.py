@@ -175,7 +175,7 @@ def _cover(fits: Sequence[_Fit], moved: Sequence[tuple[float, Gradient, Gradient
     """Return the covariance of the log indices: what they share is the base's regression."""
     base = fits[0]
     shared = np.array([base.reach(at_base) for _, at_base, _ in moved])
-    cover = shared * _scale(base, robust=robust) @ shared.T
+    cover: Floats = (shared * _scale(base, robust=robust)) @ shared.T
     for place, (fitted, (_, _, at_other)) in enumerate(zip(fits, moved, strict=True)):
         cover[place, place] += float(_scale(fitted, robust=robust) @ fitted.reach(at_other) ** 2)
     cover[0], cover[:, 0] = 0.0, 0.0

@@ -25,8 +25,9 @@ _SETTLED: Final = 1e-11
 _ROUGHLY_SETTLED: Final = 1e-7
 """Enough for revisions, which are index points: a hundred thousandth of one."""
 _MOST_STEPS: Final = 500
-_MOST_REVISIONS: Final = 120
-"""Periods back to which revisions are computed: each is a system as large as all."""
+_LONG: Final = 120
+_FEW_REVISIONS: Final = 12
+"""Periods back to which an index of more than `_LONG` is revised: each time is a system as large as all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,8 @@ class Options:
 
     def lasts(self, periods: int) -> range:
         """Return the last periods of the indices that are later revised, and that of the whole."""
-        return range(max(self.train_periods, periods - _MOST_REVISIONS) - 1, periods)
+        back = _FEW_REVISIONS if periods > _LONG else periods
+        return range(max(self.train_periods, periods - back) - 1, periods)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def bmn(ties: Ties, options: Options) -> Estimate:
 
 
 def _plain(tables: Tables, *, invert: bool = True) -> Solution:
-    return solve(tables.count, tables.total, tables.count, invert=invert)
+    return solve(tables.count, tables.total, largest(tables.count, tables.count), invert=invert)
 
 
 def case_shiller(ties: Ties, options: Options) -> Estimate:
@@ -106,7 +108,8 @@ def _refused(told: dict[str, Any]) -> InvalidParameters:
 
 
 def _weighted(tables: Tables, weights: Floats, *, invert: bool = True) -> Solution:
-    return solve(weights * tables.count, weights * tables.total, tables.count * (weights > 0), invert=invert)
+    tied = largest(weights * tables.count, tables.count * (weights > 0))
+    return solve(weights * tables.count, weights * tables.total, tied, invert=invert)
 
 
 def _weights(tables: Tables, options: Options) -> tuple[Floats, dict[str, Any]]:
@@ -230,9 +233,7 @@ def _huber(ties: Ties, start: Solution, *, settled: float = _SETTLED) -> tuple[S
         if scale == 0:
             return found, scale, step
         weight = np.where(known, np.minimum(1.0, _HUBER * scale / np.maximum(errors, 1e-300)), 1.0)
-        better = solve(
-            ties.table(weight), ties.table(weight * ties.change), ties.table(np.ones_like(weight)), invert=False
-        )
+        better = solve(ties.table(weight), ties.table(weight * ties.change), start.tied, invert=False)
         moved = np.nanmax(np.abs(better.effects - found.effects), initial=0.0)
         found = better
         if moved < settled:
