@@ -1,6 +1,8 @@
-"""A trend's records: only the columns it needs, and what only the records can refuse."""
+"""The records of a request: only the columns it needs, and what only the records can refuse."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 import polars as pl
 
@@ -17,14 +19,20 @@ def read(records: Records, parameters: TrendParameters) -> pl.DataFrame:
 
     Raises InvalidParameters where the records cannot serve the request.
     """
-    columns = {*needed_columns(parameters), *columns_of(parameters.group_by), "building_size_sqft", "year_only"}
+    columns = {"building_size_sqft"}
     if parameters.index_method == "hedonic":
         columns |= {*CHARACTERISTICS, "zip_code", "property_type"}
     if parameters.fallback == "cascade":
         columns |= {"zip_code"}
+    return read_columns(records, parameters, columns)
+
+
+def read_columns(records: Records, parameters: SharedParameters, columns: Collection[str]) -> pl.DataFrame:
+    """Read those columns, tell each sale its ``group``, and refuse what no analysis can be asked of these records."""
+    wanted = {*needed_columns(parameters), *columns_of(parameters.group_by), "year_only", *columns}
     if records.profile.sale_overrides:
-        columns |= {"sale_id"}
-    sales = records.sales.select(sorted(columns)).collect()
+        wanted |= {"sale_id"}
+    sales = records.sales.select(sorted(wanted)).collect()
     refuse_unknown_groups(records, sales, parameters)
     refuse_fine_periods(sales, parameters)
     return sales.with_columns(label_of(parameters.group_by).alias("group"))
