@@ -53,9 +53,17 @@ def with_fallback(
 def _wider(sales: pl.DataFrame, level: Sequence[str], *, confidence_level: float) -> pl.DataFrame:
     """Return, for every group and period, the figures of the area of that level where most of its sales lie."""
     placed = sales.with_columns(label_of(level).alias("wide")).filter(pl.col("wide").is_not_null())
-    counted = placed.group_by("group_code", "wide").len().sort(["len", "wide"], descending=[True, False])
-    homes = counted.unique("group_code", keep="first", maintain_order=True).select("group_code", "wide")
     cells = figures(placed, ["wide", "ordinal"], confidence_level=confidence_level)
     renamed = cells.rename({name: f"fallback_{name}" for name in FIGURES})
-    named = homes.join(renamed, on="wide").with_columns(pl.lit(level_name(level)).alias("fallback_level"))
+    named = (
+        homes(placed, "group_code")
+        .join(renamed, on="wide")
+        .with_columns(pl.lit(level_name(level)).alias("fallback_level"))
+    )
     return named.select(*_CELL, *FALLBACK)
+
+
+def homes(placed: pl.DataFrame, group: str) -> pl.DataFrame:
+    """Return, for every value of the column ``group``, the ``wide`` area in which most of its sales lie."""
+    counted = placed.group_by(group, "wide").len().sort(["len", "wide"], descending=[True, False])
+    return counted.unique(group, keep="first", maintain_order=True).select(group, "wide")

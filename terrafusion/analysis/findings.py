@@ -72,11 +72,16 @@ def _clause(what: str, name: str, told: Headline) -> str:
     change, (low, high) = told.overall[name], (told.overall[bound] for bound in _BOUNDS[name])
     moved = direction(change, low, high)
     if moved == UNKNOWN:
-        return f"{what} changed by {change:+.1f}% (too few sales for an interval)"
-    interval = f"{told.confidence_level * 100:g}% interval {low:+.1f}% to {high:+.1f}%"
+        return f"{what} changed by {_signed(change)} (too few sales for an interval)"
+    interval = f"{told.confidence_level * 100:g}% interval {_signed(low)} to {_signed(high)}"
     if moved == UNCLEAR:
-        return f"{what} showed no clear change ({change:+.1f}%, {interval})"
+        return f"{what} showed no clear change ({_signed(change)}, {interval})"
     return f"{what} {moved} {abs(change):.1f}% ({interval})"
+
+
+def _signed(per_cent: float) -> str:
+    """Print a change to one decimal; what rounds to nothing has no minus."""
+    return f"{round(per_cent, 1) + 0.0:+.1f}%"
 
 
 def _tally(groups: pl.DataFrame) -> dict[str, int]:

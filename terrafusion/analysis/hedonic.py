@@ -9,7 +9,9 @@ are robust to unequal variances (HC1, MacKinnon and White 1985).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -47,37 +49,65 @@ class Fit:
     observations: int
     estimated: int
     """How many parameters: periods, locations but one, characteristics that were kept."""
+    covariance: Floats
+    """Of the effects, period by period; the roots of its diagonal are the standard errors."""
+    pooled: Floats
+    """The same as if all errors had one variance, as plain least squares has it."""
 
 
 def fit(sample: Sample, *, base: int) -> Fit:
     """Estimate the index of one group against the period ``base``.
 
-    A group needs more sales than ``estimated`` parameters; with no more, its standard errors are infinite.
+    A group needs more sales than ``estimated`` parameters; with no more, it has no standard errors (nan).
     """
     design = _Design(sample)
     mean_price = design.by_period(sample.log_price) / design.counts
     price = sample.log_price - mean_price[sample.period]
     _, _, gram = design.products(np.ones_like(price))
-    kept = _independent(gram, design.square_sums)
-    bread = _inverse(gram, kept)
+    kept = independent(gram, design.square_sums)
+    bread = inverse(gram, kept)
     slopes = bread @ design.moment(price)
-    errors = design.products((price - design.explained(slopes)) ** 2)
+    residuals = price - design.explained(slopes)
+    errors = design.products(residuals**2)
     estimated = len(design.counts) + len(kept)
     freedom = len(price) - estimated
-    scale = len(price) / freedom if freedom > 0 else np.inf
+    scale = len(price) / freedom if freedom > 0 else np.nan
     effects = mean_price - design.means @ slopes
-    variances, slope_variances = _sandwich(design, bread, errors, base)
+    cover, slope_variances = _sandwich(design, bread, errors, base)
+    cover *= scale
+    own, nothing, within = design.counts, np.zeros_like(errors[1]), gram
+    pooled, _ = _sandwich(design, bread, (own, nothing, within), base)
+    pooled *= float(residuals @ residuals) / freedom if freedom > 0 else np.nan
     unused = np.setdiff1d(np.arange(len(gram)), kept)
     slopes[unused], slope_variances[unused] = np.nan, np.nan
     first = design.locations - 1
     return Fit(
         effects=effects - effects[base],
-        standard_errors=np.sqrt(scale * variances),
+        standard_errors=np.sqrt(np.maximum(np.diag(cover), 0.0)),
         slopes=slopes[first:],
         slope_errors=np.sqrt(scale * slope_variances[first:]),
         observations=len(price),
         estimated=estimated,
+        covariance=cover,
+        pooled=pooled,
     )
+
+
+def growing(sample: Sample, *, begin: int) -> Iterator[Floats]:
+    """Yield the effects against period 0 as of period ``begin``, then of each later one, knowing no later sale.
+
+    Sums by period are formed once and added up, so each step costs what its small system costs.
+    """
+    design = _Design(sample)
+    mean_price = design.by_period(sample.log_price) / design.counts
+    price = sample.log_price - mean_price[sample.period]
+    gram, moment, squares = np.zeros(1), np.zeros(1), np.zeros(1)
+    for period, (inner, outer, own) in enumerate(design.by_periods(price)):
+        gram, moment, squares = gram + inner, moment + outer, squares + own
+        if period >= begin:
+            slopes = inverse(gram, independent(gram, squares)) @ moment
+            effects = (mean_price - design.means @ slopes)[: period + 1]
+            yield effects - effects[0]
 
 
 def _sums(codes: Codes, values: Floats, size: int) -> Floats:
@@ -133,6 +163,24 @@ class _Design:
         by_location = _sums(self._location, price, self.locations)
         return np.concatenate([by_location[1:], self._centred @ price])
 
+    def by_periods(self, price: Floats) -> Iterator[tuple[Floats, Floats, Floats]]:
+        """Yield each period's part of Z'Z, of Z'y for a centred price, and of the regressors' square sums."""
+        cells, prices = self._by_cell(np.ones_like(price)), self._by_cell(price)
+        between = np.array([self._by_cell(row) for row in self._centred])
+        order = np.argsort(self._period, kind="stable")
+        ends = np.cumsum(self.counts).astype(np.int64)
+        for period, (begin, end) in enumerate(pairwise([0, *ends])):
+            part = self._centred[:, order[begin:end]]
+            here, mixed = (
+                cells[period, 1:],
+                between[:, period, 1:].T if len(between) else np.empty((len(cells[0]) - 1, 0)),
+            )
+            places = np.diag(here) - np.outer(here, here) / self.counts[period]
+            gram = np.block([[places, mixed], [mixed.T, part @ part.T]])
+            squares = (part**2).sum(axis=1) + self.counts[period] * self.means[period, self.locations - 1 :] ** 2
+            moment = np.concatenate([prices[period, 1:], part @ price[order[begin:end]]])
+            yield gram, moment, np.concatenate([here, squares])
+
     def explained(self, slopes: Floats) -> Floats:
         """Return Z times the slopes, sale by sale."""
         places = np.concatenate([[0.0], slopes[: self.locations - 1]])
@@ -142,7 +190,7 @@ class _Design:
         return explained
 
 
-def _independent(gram: Floats, square_sums: Floats) -> list[int]:
+def independent(gram: Floats, square_sums: Floats) -> list[int]:
     """Name the columns that vary within periods and are no combination of those before them."""
     own = np.diag(gram).copy()
     left = gram.copy()
@@ -155,7 +203,7 @@ def _independent(gram: Floats, square_sums: Floats) -> list[int]:
     return kept
 
 
-def _inverse(gram: Floats, kept: list[int]) -> Floats:
+def inverse(gram: Floats, kept: list[int]) -> Floats:
     """Invert the kept part, scaled to unit diagonal first; the rest is zero."""
     part = np.ix_(kept, kept)
     scale = np.sqrt(np.diag(gram)[kept])
@@ -167,13 +215,10 @@ def _inverse(gram: Floats, kept: list[int]) -> Floats:
 def _sandwich(
     design: _Design, bread: Floats, errors: tuple[Floats, Floats, Floats], base: int
 ) -> tuple[Floats, Floats]:
-    """Return the variances of the effects against the base and of the slopes, before the small-sample factor."""
+    """Return the covariance of the effects against the base and the slopes' variances, before any factor."""
     own, across, within = errors
     cover = bread @ within @ bread
-    mixed = (across / design.counts[:, None]) @ bread
-    apart = design.means - design.means[base]
-    raw = own / design.counts**2
-    variances = raw + raw[base] - 2 * np.einsum("tm,tm->t", apart, mixed - mixed[base])
-    variances += np.einsum("tm,tm->t", apart @ cover, apart)
-    variances[base] = 0.0
-    return np.maximum(variances, 0.0), np.diag(cover).copy()
+    mixed = (across / design.counts[:, None]) @ bread @ design.means.T
+    raw = np.diag(own / design.counts**2) - mixed - mixed.T + design.means @ cover @ design.means.T
+    against = raw - raw[base]
+    return against - against[:, base][:, None], np.diag(cover).copy()

@@ -73,28 +73,52 @@ class Rules:
     z: float
 
 
-def design(sales: pl.DataFrame) -> Design:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which regressors are asked for."""
+
+    names: tuple[str, ...] | None = None
+    """Of `CHARACTERISTICS` and ``property_type``; None is all that at least `COMPLETE_SHARE` of the sales have."""
+    logs: bool = True
+    """Whether `SIZES` enter as logs."""
+    location: str | None = "zip_code"
+    """The column that tells locations apart; None tells none apart."""
+
+    def takes(self, name: str) -> bool:
+        """Say whether a characteristic may be used."""
+        return self.names is None or name in self.names
+
+    def least(self) -> float:
+        """Return the share of the sales that must have a characteristic: named ones are used whatever it is."""
+        return COMPLETE_SHARE if self.names is None else 1e-9
+
+
+def design(sales: pl.DataFrame, wanted: Wanted = Wanted()) -> Design:
     """Choose the characteristics that the sales have, and lay them out with ``log_price`` and ``location``.
 
     ``sales`` has ``group_code``, ``ordinal``, ``sale_price``, `CHARACTERISTICS`, ``zip_code`` and
     ``property_type``, null where the county does not say. Where no characteristic is known the design is empty.
     """
-    found = sales.select(_regressor(name).alias(name) for name in CHARACTERISTICS)
-    used = [name for name in CHARACTERISTICS if _share(found[name]) >= COMPLETE_SHARE and _varies(found[name])]
-    partly = [name for name in CHARACTERISTICS if 0 < _share(found[name]) < COMPLETE_SHARE]
-    by_zip = _share(sales["zip_code"]) >= COMPLETE_SHARE and _varies(sales["zip_code"])
+    names = [name for name in CHARACTERISTICS if wanted.takes(name)]
+    found = sales.select(_regressor(name, logs=wanted.logs).alias(name) for name in names)
+    least = wanted.least()
+    used = [name for name in names if _share(found[name]) >= least and _varies(found[name])]
+    partly = [name for name in names if 0 < _share(found[name]) < least]
+    place = None if wanted.location is None else sales[wanted.location]
+    apart = place is not None and _share(place) >= COMPLETE_SHARE and _varies(place)
+    kinds = _kinds(sales, least) if wanted.takes("property_type") else []
     laid = sales.select(
         "group_code",
         "ordinal",
         "sale_price",
-        coded(sales["zip_code"])[0].alias("location") if by_zip else pl.lit(0, pl.Int32).alias("location"),
+        coded(place)[0].alias("location") if place is not None and apart else pl.lit(0, pl.Int32).alias("location"),
         *(found[name] for name in used),
-        *((pl.col("property_type") == kind).cast(pl.Float64).alias(f"type {kind}") for kind in _kinds(sales)),
+        *((pl.col("property_type") == kind).cast(pl.Float64).alias(f"type {kind}") for kind in kinds),
     )
-    names = laid.columns[4:] if used else []
-    complete = laid.drop_nulls([*names, "location"]) if used else laid.clear()
+    given = laid.columns[4:] if used or wanted.names else []
+    complete = laid.drop_nulls([*given, "location"]) if given else laid.clear()
     priced = _by_content(complete).with_columns(pl.col("sale_price").log().alias("log_price"))
-    return Design(priced, tuple(names), by_zip, tuple(_cautions(sales.height, complete.height, used, partly)))
+    return Design(priced, tuple(given), apart, tuple(_cautions(sales.height, complete.height, given, partly)))
 
 
 def _by_content(sales: pl.DataFrame) -> pl.DataFrame:
@@ -106,9 +130,9 @@ def _by_content(sales: pl.DataFrame) -> pl.DataFrame:
     return hashed.drop("content").sort("group_code", maintain_order=True)
 
 
-def _regressor(name: str) -> pl.Expr:
+def _regressor(name: str, *, logs: bool) -> pl.Expr:
     value = pl.col(name).cast(pl.Float64).fill_nan(None)
-    if name in SIZES:
+    if name in SIZES and logs:
         value = pl.when(value > 0).then(value.log())
     return pl.when(value.is_finite()).then(value)
 
@@ -122,10 +146,10 @@ def _varies(column: pl.Series) -> bool:
     return column.min() != column.max()
 
 
-def _kinds(sales: pl.DataFrame) -> list[str]:
+def _kinds(sales: pl.DataFrame, least: float) -> list[str]:
     """Name the property types but the most common, where there are several and most sales tell theirs."""
     types = sales["property_type"]
-    if _share(types) < COMPLETE_SHARE:
+    if _share(types) < least:
         return []
     found = types.drop_nulls().value_counts().sort(["count", types.name], descending=[True, False])
     return sorted(found[types.name][1:]) if found.height <= _MOST_TYPES else []
@@ -147,17 +171,18 @@ def _cautions(read: int, complete: int, used: Sequence[str], partly: Sequence[st
 
 def indices(chosen: Design, rules: Rules, progress: Progress) -> pl.DataFrame:
     """Return the index of every group and period (`SCHEMA`); a group with too few sales is not there."""
-    samples = list(_samples(chosen))
+    parts = list(samples(chosen))
     found = []
-    for done, (code, ordinals, sample) in enumerate(samples):
+    for done, (code, ordinals, sample) in enumerate(parts):
         points = _points(code, ordinals, sample, rules)
         if points is not None:
             found.append(points)
-        progress((done + 1) / len(samples), "Holding quality constant")
+        progress((done + 1) / len(parts), "Holding quality constant")
     return pl.concat([pl.DataFrame(schema=SCHEMA), *found])
 
 
-def _samples(chosen: Design) -> Iterator[tuple[int, Codes, Sample]]:
+def samples(chosen: Design) -> Iterator[tuple[int, Codes, Sample]]:
+    """Yield each group's code, the numbers of its periods, and its sales as a fit takes them."""
     sales = chosen.sales
     groups = sales["group_code"].to_numpy()
     edges = [*np.flatnonzero(np.diff(groups, prepend=-1)), len(groups)]

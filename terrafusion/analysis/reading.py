@@ -1,13 +1,15 @@
-"""A trend's records: only the columns it needs, and what only the records can refuse."""
+"""The records of a request: only the columns it needs, and what only the records can refuse."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 import polars as pl
 
 from terrafusion.analysis.api import Records
 from terrafusion.analysis.groups import columns_of, label_of
 from terrafusion.analysis.indexes import CHARACTERISTICS
-from terrafusion.analysis.parameters import GROUPABLE, TrendParameters
+from terrafusion.analysis.parameters import GROUPABLE, SharedParameters, TrendParameters
 from terrafusion.analysis.selection import needed_columns
 from terrafusion.errors import InvalidParameters
 
@@ -17,20 +19,27 @@ def read(records: Records, parameters: TrendParameters) -> pl.DataFrame:
 
     Raises InvalidParameters where the records cannot serve the request.
     """
-    columns = {*needed_columns(parameters), *columns_of(parameters.group_by), "building_size_sqft", "year_only"}
+    columns = {"building_size_sqft"}
     if parameters.index_method == "hedonic":
         columns |= {*CHARACTERISTICS, "zip_code", "property_type"}
     if parameters.fallback == "cascade":
         columns |= {"zip_code"}
+    return read_columns(records, parameters, columns)
+
+
+def read_columns(records: Records, parameters: SharedParameters, columns: Collection[str]) -> pl.DataFrame:
+    """Read those columns, tell each sale its ``group``, and refuse what no analysis can be asked of these records."""
+    wanted = {*needed_columns(parameters), *columns_of(parameters.group_by), "year_only", *columns}
     if records.profile.sale_overrides:
-        columns |= {"sale_id"}
-    sales = records.sales.select(sorted(columns)).collect()
-    _refuse_unknown_groups(records, sales, parameters)
-    _refuse_fine_periods(sales, parameters)
+        wanted |= {"sale_id"}
+    sales = records.sales.select(sorted(wanted)).collect()
+    refuse_unknown_groups(records, sales, parameters)
+    refuse_fine_periods(sales, parameters)
     return sales.with_columns(label_of(parameters.group_by).alias("group"))
 
 
-def _refuse_unknown_groups(records: Records, sales: pl.DataFrame, parameters: TrendParameters) -> None:
+def refuse_unknown_groups(records: Records, sales: pl.DataFrame, parameters: SharedParameters) -> None:
+    """Raise InvalidParameters where ``group_by`` names a column of which no sale has a value."""
     for name in columns_of(parameters.group_by):
         if sales.height and sales[name].null_count() == sales.height:
             counts = records.sales.select(pl.col(columns_of(GROUPABLE)).count()).collect().row(0, named=True)
@@ -39,15 +48,17 @@ def _refuse_unknown_groups(records: Records, sales: pl.DataFrame, parameters: Tr
             raise InvalidParameters(msg, field="group_by", value=name, allowed=", ".join(had))
 
 
-def _refuse_fine_periods(sales: pl.DataFrame, parameters: TrendParameters) -> None:
+def refuse_fine_periods(sales: pl.DataFrame, parameters: SharedParameters) -> None:
+    """Raise InvalidParameters where periods are shorter than what is known of the dates of the sales asked for."""
     if parameters.period in {"year", "auto"}:
         return
-    if _of_year_only(sales, parameters):
+    if of_year_only(sales, parameters):
         msg = f"period is {parameters.period!r}, but of some sales only the year is known; allowed are year, auto"
         raise InvalidParameters(msg, field="period", value=parameters.period, allowed="year, auto")
 
 
-def _of_year_only(sales: pl.DataFrame, parameters: TrendParameters) -> bool:
+def of_year_only(sales: pl.DataFrame, parameters: SharedParameters) -> bool:
+    """Say whether of a sale in the dates asked for only the year is known."""
     days = sales.filter(pl.col("year_only").fill_null(value=False))["sale_date"]
     begin, end = parameters.start_date or days.min(), parameters.end_date or days.max()
     return bool(days.is_between(begin, end).any()) if len(days) else False

@@ -40,16 +40,22 @@ def report(job: Row, *, with_file: bool = True) -> RenderableType:
 
 def _parts(result: Row) -> Iterator[RenderableType]:
     rows, trends = result["rows"], result["trends"]
-    if "group_by" not in result["result_summary"]:
+    if not _of_trends(result):
         yield _figures(result["result_summary"])
     elif len(rows) > 1:
         yield _by_group(result, sorted(rows, key=lambda row: (-row["sales"], row["group"]))[:ROWS])
     elif trends:
         yield _by_period(result)
-    if len(rows) > ROWS:
+    if _of_trends(result) and len(rows) > ROWS:
         yield Text(f"{len(rows) - ROWS} more groups with fewer sales are in the file.", "dim")
     for warning in result["warnings"]:
         yield Text(f"Note: {warning['message']}.", "dim")
+
+
+def _of_trends(result: Row) -> bool:
+    """Say whether the rows, if any, are groups with their changes, and the trends those of each."""
+    rows = result["rows"]
+    return "group_by" in result["result_summary"] and (not rows or "raw_change_pct" in rows[0])
 
 
 def _figures(summary: Row) -> Table:

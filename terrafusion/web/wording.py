@@ -117,13 +117,14 @@ def estimates(values: Mapping[str, Any], names: Iterable[str]) -> Iterator[tuple
     ends = {end for pair in pairs.values() if pair for end in pair}
     for name in chosen:
         if name not in ends:
-            yield name, figure(values.get(name), name), _interval(values, pairs[name])
+            yield name, figure(values.get(name), name), _interval(values, name, pairs[name])
 
 
-def _interval(values: Mapping[str, Any], pair: tuple[str, str] | None) -> str:
+def _interval(values: Mapping[str, Any], name: str, pair: tuple[str, str] | None) -> str:
+    """Write the ends as the estimate is written: a median ratio's are no dollars."""
     if pair is None or any(values.get(end) is None for end in pair):
         return ""
-    return " to ".join(figure(values[end], end) for end in pair)
+    return " to ".join(figure(values[end], name) for end in pair)
 
 
 def _ends(name: str, endings: Sequence[str]) -> bool:

@@ -58,6 +58,15 @@ def king_wa() -> pl.DataFrame:
 
 
 @pytest.fixture(scope="session")
+def lucas_oh() -> pl.DataFrame:
+    """The sample county with assessed values: 25,357 sales."""
+    with as_file(files("terrafusion") / "samples" / "lucas_oh_sales.parquet") as path:
+        given = pl.read_parquet(path)
+    storeys = pl.col("stories").replace_strict({"one": 1.0, "one+half": 1.5, "two": 2.0}, default=None)
+    return _conform(given.with_columns(storeys, sale_id=pl.col("parcel_number")))
+
+
+@pytest.fixture(scope="session")
 def king_2014_15() -> pl.DataFrame:
     """21,597 sales of King County with the recorded ZIP, which the project does not carry."""
     path = REFERENCE / "counties" / "kingcounty_2014_15_sales.parquet"

@@ -106,6 +106,19 @@ def test_one_group_is_shown_by_period_and_the_unfinished_one_is_marked() -> None
     assert "* not a full period" in "\n".join(lines)
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"group": "98101", "n": 812, "median": 0.93}, {"group": "98102", "n": 30, "median": 0.9}],
+        [{"group": "all", "period": f"{year}", "index": 100.0} for year in range(2000, 2020)],
+    ],
+)
+def test_rows_of_another_shape_than_trends_are_told_by_the_summary(rows: list[dict[str, Any]]) -> None:
+    said = shown(completed(rows, []))
+    assert "confidence level" in said
+    assert "more groups" not in said
+
+
 def test_an_empty_answer_is_its_finding() -> None:
     text = shown(completed([], []))
     assert "Prices rose." in text

@@ -91,6 +91,11 @@ def test_an_estimate_stands_with_its_interval():
     assert list(estimates(values, values)) == [("prd", "1.05", "1.03 to 1.06"), ("cod", "17.8", "")]
 
 
+def test_the_interval_of_a_median_ratio_is_no_amount():
+    values = {"median": 0.9257, "median_ci_low": 0.9231, "median_ci_high": 0.928}
+    assert list(estimates(values, values)) == [("median", "0.9257", "0.9231 to 0.928")]
+
+
 def test_nested_values_are_flattened_and_bounded():
     assert facts({"excluded": {"too_cheap": 2}, "none": {}}) == [("Excluded: Too cheap", "2"), ("None", "none")]
     assert len(facts({str(n): n for n in range(1000)})) == 80

@@ -1,0 +1,1 @@
+"""One constant-quality index by seven published methods."""

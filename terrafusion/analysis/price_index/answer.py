@@ -1,0 +1,291 @@
+"""One constant-quality index: what the methods found, told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+
+from terrafusion.analysis.api import Answer, Caution, Progress, Records
+from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
+from terrafusion.analysis.cells import critical_value
+from terrafusion.analysis.findings import Headline, headline_numbers, key_finding
+from terrafusion.analysis.groups import columns_of
+from terrafusion.analysis.market import Market, market_of
+from terrafusion.analysis.price_index import cautions, tables
+from terrafusion.analysis.price_index.engine import LOCATIONS, Engine
+from terrafusion.analysis.price_index.estimate import Estimate
+from terrafusion.analysis.price_index.parameters import HEDONIC, REPEAT, Method, PriceIndexParameters
+from terrafusion.analysis.price_index.requirements import allowed, location_cautions, read
+from terrafusion.analysis.selection import Selection, select
+from terrafusion.errors import InvalidParameters
+
+TITLES: Final[Mapping[Method, str]] = {
+    "bmn": "repeat sales by least squares (Bailey, Muth and Nourse 1963)",
+    "case_shiller": "repeat sales weighted by the gap between sales (Case and Shiller 1987)",
+    "robust": "repeat sales by Huber's robust regression, k = 1.345",
+    "arithmetic": "value-weighted arithmetic repeat sales (Shiller 1991)",
+    "hedonic_time_dummy": "hedonic time-dummy regression",
+    "hedonic_imputation": "hedonic imputation, Fisher index of Laspeyres and Paasche",
+    "stratified_median": "medians of areas and types with fixed weights",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A method's estimates: of the groups, and of all sales together."""
+
+    groups: Sequence[Estimate]
+    overall: Estimate
+
+
+def price_index(records: Records, parameters: PriceIndexParameters, progress: Progress) -> Answer:
+    """Answer with one index for each group; raises InvalidParameters where the records cannot serve the request."""
+    progress(0.0, "Reading sales")
+    sales = read(records, parameters)
+    selection = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
+    market = market_of(selection.used, parameters, recorded=sales["sale_date"])
+    engine = _engine(market, parameters)
+    progress(0.2, "Estimating the index")
+    found, refused = _estimates(engine, _methods(sales, parameters), parameters)
+    progress(0.8, "Putting the figures together")
+    return _Teller(records, parameters, selection, market, engine, found, refused).answer()
+
+
+def _engine(market: Market, parameters: PriceIndexParameters) -> Engine:
+    ordinals = market.calendar["ordinal"]
+    begin = int(ordinals[0]) if len(ordinals) else 0
+    return Engine(market.sales, len(market.labels), begin, len(ordinals), parameters)
+
+
+def _methods(sales: pl.DataFrame, parameters: PriceIndexParameters) -> list[Method]:
+    """Name the methods to compute, the one asked for first."""
+    others = allowed(sales) if parameters.compare else ()
+    return [parameters.method, *(method for method in others if method != parameters.method)]
+
+
+def _estimates(
+    engine: Engine, methods: Sequence[Method], parameters: PriceIndexParameters
+) -> tuple[dict[Method, _Found], list[Caution]]:
+    """Estimate by every method; one that refuses is left out, unless it is the one asked for."""
+    single = engine.groups == 1
+    together = engine if single else engine.as_one_group()
+    found: dict[Method, _Found] = {}
+    refused: list[Caution] = []
+    for method in methods:
+        try:
+            groups = engine.estimates(method)
+            overall = groups if single else together.estimates(method)
+        except InvalidParameters as error:
+            if method == parameters.method:
+                raise
+            refused.append(Caution("method_refused", f"{method} is not compared: {error}"))
+            continue
+        found[method] = _Found(groups, overall[0])
+    return found, refused
+
+
+@dataclass(frozen=True, slots=True)
+class _Teller:
+    """Everything that was asked and found, and how it is told."""
+
+    records: Records
+    parameters: PriceIndexParameters
+    selection: Selection
+    market: Market
+    engine: Engine
+    found: Mapping[Method, _Found]
+    refused: Sequence[Caution]
+
+    @property
+    def chosen(self) -> _Found:
+        return self.found[self.parameters.method]
+
+    @property
+    def sight(self) -> tables.Sight:
+        asked = self.parameters
+        z = critical_value(asked.confidence_level)
+        return tables.Sight(z=z, confidence_level=asked.confidence_level, min_sales=asked.min_sales)
+
+    def answer(self) -> Answer:
+        rows, groups = self._rows(), self._groups()
+        return Answer(
+            summary=self._summary(groups),
+            data_quality=self._quality(rows),
+            warnings=list(self._warnings()),
+            rows=rows,
+            table=self._table(rows, groups),
+        )
+
+    def _rows(self) -> pl.DataFrame:
+        begin, sight = self.engine.begin, self.sight
+        rows = tables.index_rows(self.chosen.groups, begin, sight)
+        if self.parameters.compare:
+            beside = tables.side_by_side({name: one.groups for name, one in self.found.items()}, begin, sight)
+            rows = rows.join(beside, on=["group_code", "ordinal"], how="left", maintain_order="left")
+        labels = self.market.labels.to_frame("group").with_row_index("group_code").cast({"group_code": pl.Int32})
+        named = rows.join(labels, on="group_code", how="left", maintain_order="left")
+        dated = named.join(self.market.calendar, on="ordinal", how="left", maintain_order="left")
+        first = ["group", "period", "period_start", "period_end", "partial"]
+        method = pl.lit(self.parameters.method).alias("method")
+        return dated.select(*first, method, pl.exclude(*first, "group_code", "ordinal"))
+
+    def _groups(self) -> pl.DataFrame:
+        """Return one row a group: its change, the raw median's, and the index's measures."""
+        compared = tables.changes(self.chosen.groups, self.market, self.sight)
+        measured = [tables.measures(estimate) for estimate in self.chosen.groups]
+        kinds = {
+            "used": pl.Int64,
+            "volatility_mean": pl.Float64,
+            "volatility_median": pl.Float64,
+            "revision_mean": pl.Float64,
+            "revision_abs_mean": pl.Float64,
+            "revisions": pl.Int64,
+        }
+        return pl.concat([compared, pl.DataFrame(measured, schema=kinds)], how="horizontal")
+
+    def _table(self, rows: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
+        """Stack the rows of the index, of the groups and of the pairs; ``record`` tells which is which."""
+        parts = [_marked(rows, "index"), _marked(groups, "group")]
+        begin = self.engine.begin
+        repeat = next((name for name in self.found if name in REPEAT), None)
+        if repeat is not None:
+            pairs = tables.pair_rows(self.engine.pairs, self.found[repeat].groups, self.market, begin)
+            parts.append(_marked(pairs, "pair"))
+        return pl.concat(parts, how="diagonal")
+
+    def _summary(self, groups: pl.DataFrame) -> dict[str, Any]:
+        method, overall = self.parameters.method, self.chosen.overall
+        whole = tables.whole(self.market)
+        compared = tables.changes([overall], whole, self.sight) if len(self.market.labels) else pl.DataFrame()
+        told = Headline(
+            county_id=self.records.county_id,
+            sales=self.selection.used.height,
+            min_sales=self.parameters.min_sales,
+            confidence_level=self.parameters.confidence_level,
+            group_name=self.market.level,
+            overall=compared.row(0, named=True) if compared.height else {},
+            groups=groups,
+        )
+        repeat = method in REPEAT
+        return {
+            "key_finding": self._finding(told),
+            "data_points_analyzed": told.sales,
+            "method": TITLES[method],
+            "method_name": method,
+            "errors": self._errors(),
+            "cross_check": "raw median",
+            "period": self.market.period,
+            "group_by": self.market.level,
+            "confidence_level": told.confidence_level,
+            **headline_numbers(told),
+            "pairs_used": overall.used if repeat else None,
+            "sales_used": None if repeat else overall.used,
+            **{name: value for name, value in tables.measures(overall).items() if name != "used"},
+            **overall.told,
+            **self._held(),
+            **self._comparison(overall, whole),
+            "county_id": self.records.county_id,
+            "data_version": self.records.data_version,
+            "rules_version": RULES_VERSION,
+            "parameter_hash": parameter_hash(self.parameters),
+        }
+
+    def _finding(self, told: Headline) -> str:
+        method, used = self.parameters.method, self.chosen.overall.used
+        what = "pair" if method in REPEAT else "sale"
+        rests = f"The index rests on {used:,} {what}{'' if used == 1 else 's'}: {TITLES[method]}."
+        if told.sales and told.overall.get("raw_change_pct") is None:
+            found = f"{told.sales:,} {'sale' if told.sales == 1 else 'sales'}"
+            return (
+                f"In {told.county_id} the request selects {found}; no two full periods have {told.min_sales} or more "
+                f"{'sales in pairs' if what == 'pair' else 'sales'} and an index to compare. {rests}"
+            )
+        return f"{key_finding(told)} {rests}" if told.sales else key_finding(told)
+
+    def _errors(self) -> str:
+        method, robust = self.parameters.method, self.parameters.robust_errors
+        if method == "stratified_median":
+            return "pi/2 s^2/n for each median, s within strata"
+        if not robust:
+            return "one variance of all errors"
+        return "clustered by parcel (CR1)" if method in REPEAT else "HC1"
+
+    def _held(self) -> dict[str, Any]:
+        """Say what is held constant, for the methods that hold something."""
+        held: dict[str, Any] = {}
+        if set(self.found) & set(HEDONIC):
+            asked = self.parameters.location_effects
+            apart = self.engine.design.by_zip
+            held |= {
+                "characteristics": list(self.engine.design.characteristics),
+                "location_effects": asked if apart else "none",
+            }
+        if "stratified_median" in self.found:
+            held["strata_by"] = self.engine.strata
+        return held
+
+    def _comparison(self, overall: Estimate, whole: Market) -> dict[str, Any]:
+        """Put the methods' changes over the headline's span side by side, and say how far they are apart."""
+        span = tables.ends(overall, whole, self.sight)
+        if not self.parameters.compare or span is None:
+            return {"comparison": [], "disagreement_pct_points": None} if self.parameters.compare else {}
+        compared: list[dict[str, Any]] = [
+            {
+                "method": name,
+                **tables.change(one.overall, span, self.sight),
+                **tables.measures(one.overall),
+                "difference_pct_points": None,
+            }
+            for name, one in self.found.items()
+        ]
+        own = compared[0]["change_pct"]
+        for line in compared:
+            if line["change_pct"] is not None:
+                line["difference_pct_points"] = line["change_pct"] - own
+        known = sorted((line["change_pct"], line["method"]) for line in compared if line["change_pct"] is not None)
+        return {
+            "comparison": compared,
+            "disagreement_pct_points": known[-1][0] - known[0][0],
+            "lowest_method": known[0][1],
+            "highest_method": known[-1][1],
+        }
+
+    def _quality(self, rows: pl.DataFrame) -> dict[str, Any]:
+        used = self.selection.used
+        cells = rows.filter(pl.col("observations") > 0)
+        thin = int(cells["thin"].sum())
+        quality = {
+            "read": self.selection.read,
+            "used": used.height,
+            "excluded": dict(sorted(self.selection.excluded.items())),
+            "kept_by_override": self.selection.kept,
+            "null_counts": {name: used[name].null_count() for name in sorted(used.columns) if used[name].null_count()},
+            "cells": cells.height,
+            "thin_cells": thin,
+            "thin_below": self.parameters.min_sales,
+            "thin_cell_share": thin / cells.height if cells.height else None,
+            "imputed_cells": int(rows["imputed"].sum()),
+            "partial_periods": self.market.calendar.filter("partial")["period"].to_list(),
+        }
+        if set(self.found) & set(REPEAT):
+            quality["pairs_formed"] = self.engine.pairs.height
+        return quality
+
+    def _warnings(self) -> Iterator[Caution]:
+        yield from cautions.of_years(self.selection.used)
+        yield from self.selection.warnings
+        if set(self.found) & set(HEDONIC):
+            yield from self.engine.design.warnings
+        place = LOCATIONS[self.parameters.location_effects]
+        yield from location_cautions(self.selection.used, list(self.found), place)
+        if self.selection.used.height:
+            yield from cautions.of_estimates(self.chosen.groups, self.parameters)
+            yield from cautions.of_weights(self.chosen.overall, self.parameters)
+        yield from self.refused
+
+
+def _marked(table: pl.DataFrame, record: str) -> pl.DataFrame:
+    return table.select(pl.lit(record).alias("record"), pl.all())

@@ -1,0 +1,72 @@
+"""What a reader of an index must know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from terrafusion.analysis.api import Caution
+from terrafusion.analysis.price_index.estimate import FOR_ROBUST, FREEDOM, Estimate, filled
+from terrafusion.analysis.price_index.parameters import REPEAT, Method, PriceIndexParameters
+
+_NEED: Final[Mapping[Method, str]] = {
+    "hedonic_time_dummy": f"{FREEDOM} more than the fit has parameters",
+    "hedonic_imputation": f"a period with {FREEDOM} more than its fit has parameters",
+    "stratified_median": "two periods with sales of the same stratum",
+}
+
+
+def of_years(used: pl.DataFrame) -> Iterator[Caution]:
+    """Tell of sales of which only the year is known."""
+    count = int(used["year_only"].sum())
+    if count:
+        yield Caution("year_only", f"Of {count} sales only the year is known; they count as of 1 July")
+
+
+def of_estimates(estimates: Sequence[Estimate], parameters: PriceIndexParameters) -> Iterator[Caution]:
+    """Tell of groups without an index or an interval, and of periods that are filled in or thin."""
+    what = "pairs" if parameters.method in REPEAT else "sales"
+    groups = len(estimates)
+    bare = [one for one in estimates if not one.estimated.any()]
+    if bare:
+        most = max(one.used for one in bare)
+        need = _NEED.get(parameters.method, "a pair that spans two periods")
+        message = f"{len(bare)} of {groups} groups have no index: they have at most {most} {what} and need {need}"
+        yield Caution("index_too_few_observations", message)
+    unsure = sum(one.freedom < FREEDOM for one in estimates) - len(bare)
+    if unsure:
+        message = f"{unsure} of {groups} groups have an index without interval: fewer than {FREEDOM} {what} beyond it"
+        yield Caution("interval_too_few_observations", message)
+    yield from _of_periods(estimates, parameters, what)
+
+
+def _of_periods(estimates: Sequence[Estimate], parameters: PriceIndexParameters, what: str) -> Iterator[Caution]:
+    imputed = sum(int(filled(one.log_index)[1].sum()) for one in estimates)
+    if imputed:
+        message = f"{imputed} periods have no estimate of their own; they are interpolated between their neighbours"
+        yield Caution("periods_imputed", message)
+    ends = sum(
+        len(one.log_index) - int(np.isfinite(filled(one.log_index)[0]).sum())
+        for one in estimates
+        if one.estimated.any()
+    )
+    if ends:
+        yield Caution(
+            "periods_without_index", f"{ends} periods before the first or after the last estimate have no index"
+        )
+    thin = sum(int((one.estimated & (one.observations < FOR_ROBUST)).sum()) for one in estimates)
+    if thin and parameters.robust_errors and parameters.method != "stratified_median":
+        message = f"{thin} periods have fewer than {FOR_ROBUST} {what}: their errors are those of one common variance"
+        yield Caution("errors_pooled", message)
+
+
+def of_weights(overall: Estimate, parameters: PriceIndexParameters) -> Iterator[Caution]:
+    """Tell where the variance of pairs was not positive for some."""
+    count = overall.told.get("non_positive_variances", 0)
+    if count:
+        done = {"constrained": "the fit is held at zero or above", "drop_non_positive": "these pairs have no weight"}
+        message = f"{count} of {overall.told['pairs_fitted']} pairs have a fitted variance of 0 or less: "
+        yield Caution("case_shiller_variances", message + done[parameters.weights])

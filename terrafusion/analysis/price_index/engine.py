@@ -1,0 +1,123 @@
+"""From the sales of a market to the estimates of its groups, whatever the method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from terrafusion.analysis import indexes
+from terrafusion.analysis.hedonic import Codes
+from terrafusion.analysis.price_index.estimate import Estimate, nothing
+from terrafusion.analysis.price_index.hedonic_index import Placed, time_dummy
+from terrafusion.analysis.price_index.imputation import imputation
+from terrafusion.analysis.price_index.links import Ties
+from terrafusion.analysis.price_index.pairs import pairs_of
+from terrafusion.analysis.price_index.parameters import HEDONIC, REPEAT, Method, PriceIndexParameters
+from terrafusion.analysis.price_index.repeat_sales import LOG_METHODS, Options, arithmetic
+from terrafusion.analysis.price_index.stratified import strata_of, stratified_median
+
+LOCATIONS: Final[Mapping[str, str | None]] = {"zip": "zip_code", "neighborhood": "neighborhood", "none": None}
+"""The column of each kind of location effects."""
+
+_MOST_TYPES: Final = 20
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Sales with ``group_code`` and ``ordinal``, how many groups and periods there are, and what was asked."""
+
+    sales: pl.DataFrame
+    groups: int
+    begin: int
+    """The number of the first period."""
+    periods: int
+    parameters: PriceIndexParameters
+
+    def as_one_group(self) -> Engine:
+        """Return the same sales as one group."""
+        together = self.sales.with_columns(pl.lit(0, pl.Int32).alias("group_code"))
+        return Engine(together, 1, self.begin, self.periods, self.parameters)
+
+    @property
+    def options(self) -> Options:
+        """What the methods are told."""
+        asked = self.parameters
+        return Options(robust_errors=asked.robust_errors, weights=asked.weights, train_periods=asked.train_periods)
+
+    @cached_property
+    def pairs(self) -> pl.DataFrame:
+        """The pairs of all groups; see `terrafusion.analysis.price_index.pairs.PAIRS`."""
+        asked = self.parameters
+        found = pairs_of(self.sales, every=asked.pairs == "all", min_hold_months=asked.min_hold_months)
+        return found.sort("group_code", maintain_order=True)
+
+    @cached_property
+    def design(self) -> indexes.Design:
+        """The sales as the hedonic methods take them."""
+        asked = self.parameters
+        location = LOCATIONS[asked.location_effects]
+        wanted = indexes.Wanted(names=asked.characteristics, logs=asked.log_characteristics, location=location)
+        return indexes.design(self.sales, wanted)
+
+    def estimates(self, method: Method) -> list[Estimate]:
+        """Estimate the index of every group, in the order of their codes."""
+        found = dict(self._estimates(method))
+        none = np.zeros(self.periods, np.int64)
+        return [found.get(code) or nothing(none, 0) for code in range(self.groups)]
+
+    def _estimates(self, method: Method) -> Iterator[tuple[int, Estimate]]:
+        if method in REPEAT:
+            return self._repeat(method)
+        return self._hedonic(method) if method in HEDONIC else self._stratified()
+
+    def _repeat(self, method: Method) -> Iterator[tuple[int, Estimate]]:
+        for code, part in _by_group(self.pairs):
+            earlier, later = part["sale_price_1"].to_numpy(), part["sale_price_2"].to_numpy()
+            first, second = (part[name].to_numpy().astype(np.int64) - self.begin for name in ("ordinal_1", "ordinal_2"))
+            change = np.log(later) - np.log(earlier)
+            ties = Ties(first, second, change, part["owner"].to_numpy(), self.periods)
+            if method == "arithmetic":
+                yield code, arithmetic(ties, earlier, later, self.options)
+            else:
+                yield code, LOG_METHODS[method](ties, self.options)
+
+    def _hedonic(self, method: Method) -> Iterator[tuple[int, Estimate]]:
+        estimate = time_dummy if method == "hedonic_time_dummy" else imputation
+        for code, ordinals, sample in indexes.samples(self.design):
+            yield code, estimate(Placed(sample, ordinals - self.begin, self.periods), self.options)
+
+    def _stratified(self) -> Iterator[tuple[int, Estimate]]:
+        names = [pl.col(name).fill_null("") for name in self.strata]
+        stratum = pl.concat_str(names, separator="|") if names else pl.lit("")
+        laid = self.sales.select(
+            "group_code", "sale_price", stratum.alias("stratum"), (pl.col("ordinal") - self.begin).alias("place")
+        )
+        for code, part in _by_group(laid.sort("group_code", maintain_order=True)):
+            yield code, stratified_median(strata_of(part, self.periods), self.options)
+
+    @property
+    def strata(self) -> list[str]:
+        """The columns that tell the strata of the stratified median apart."""
+        place = LOCATIONS[self.parameters.location_effects]
+        columns = [name for name in (place, "property_type") if name is not None]
+        return [name for name in columns if self._tells(name)]
+
+    def _tells(self, name: str) -> bool:
+        column = self.sales[name]
+        known = len(column) - column.null_count() >= indexes.COMPLETE_SHARE * len(column)
+        few = name != "property_type" or column.n_unique() <= _MOST_TYPES
+        return known and few and column.drop_nulls().n_unique() > 1
+
+
+def _by_group(table: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Split what is sorted by group."""
+    codes: Codes = table["group_code"].to_numpy()
+    edges: list[Any] = [*np.flatnonzero(np.diff(codes, prepend=-1)), len(codes)]
+    for begin, end in pairwise(edges):
+        yield int(codes[begin]), table[int(begin) : int(end)]

@@ -1,0 +1,101 @@
+"""Pairs of sales of the same parcel."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from terrafusion.analysis.hedonic import Codes
+
+PAIRS: Final[dict[str, pl.DataType]] = {
+    "group_code": pl.Int32(),
+    "parcel_number": pl.String(),
+    "sale_id_1": pl.String(),
+    "sale_id_2": pl.String(),
+    "sale_date_1": pl.Date(),
+    "sale_date_2": pl.Date(),
+    "ordinal_1": pl.Int32(),
+    "ordinal_2": pl.Int32(),
+    "sale_price_1": pl.Float64(),
+    "sale_price_2": pl.Float64(),
+    "owner": pl.Int64(),
+}
+"""A pair: the earlier sale is 1, the later 2. ``owner`` numbers the parcels within their groups."""
+
+_SIDE: Final = ("sale_id", "sale_date", "ordinal", "sale_price")
+
+
+def pairs_of(sales: pl.DataFrame, *, every: bool, min_hold_months: int) -> pl.DataFrame:
+    """Pair the sales of each parcel within its group: each with the next, or with ``every`` later one.
+
+    Of several sales of a parcel in one period the highest price counts, then the lowest id. Pairs whose
+    calendar months differ by fewer than ``min_hold_months`` are left out after that. Returns `PAIRS`, in an
+    order that depends on the content of the sales alone.
+    """
+    once = _one_a_period(sales)
+    owner = once["owner"].to_numpy()
+    first, second = _places(owner, every=every)
+    rows = once["row"].to_numpy()
+    sides = [
+        sales[rows[place]].select(pl.col(name).alias(f"{name}_{number}") for name in (*_SIDE, "parcel_number"))
+        for number, place in ((1, first), (2, second))
+    ]
+    named = sales[rows[first]].select("group_code", "parcel_number")
+    paired = pl.concat([named, *sides, pl.Series("owner", owner[first]).to_frame()], how="horizontal")
+    held = _month("sale_date_2") - _month("sale_date_1")
+    same = pl.col("parcel_number_1") == pl.col("parcel_number_2")  # hashes of other parcels may be equal
+    return paired.filter(same, held >= min_hold_months).select(*PAIRS).cast(pl.Schema(PAIRS))
+
+
+def _one_a_period(sales: pl.DataFrame) -> pl.DataFrame:
+    """Return ``row`` and ``owner`` of the sales of parcels that sold more than once, one a period, sorted.
+
+    Parcels are told apart, and ordered, by a hash: numbers sort in a fraction of the time of names.
+    """
+    numbered = sales.select(
+        "ordinal",
+        sales.select("group_code", "parcel_number").hash_rows().alias("hash"),
+        pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"),
+    ).filter(sales["parcel_number"].is_not_null())
+    by_parcel = numbered.sort("hash")
+    repeated = by_parcel.filter(_beside("hash")).sort("hash", "ordinal")
+    crowded = _beside("hash") & _beside("ordinal")
+    once = pl.concat([repeated.filter(~crowded), _dearest(repeated.filter(crowded), sales)]).sort("hash", "ordinal")
+    return once.select("row", pl.col("hash").rle_id().cast(pl.Int64).alias("owner"))
+
+
+def _beside(name: str) -> pl.Expr:
+    """Say which values of a sorted column stand beside their equal."""
+    again = (pl.col(name) == pl.col(name).shift()).fill_null(value=False)
+    return again | again.shift(-1, fill_value=False)
+
+
+def _dearest(crowded: pl.DataFrame, sales: pl.DataFrame) -> pl.DataFrame:
+    """Keep one sale of each parcel and period: the highest price, then the lowest id."""
+    told = sales[crowded["row"]].select("sale_price", "sale_id", "sale_date")
+    order = ["hash", "ordinal", "sale_price", "sale_id", "sale_date"]
+    ranked = pl.concat([crowded, told], how="horizontal").sort(order, descending=[False, False, True, False, False])
+    return ranked.unique(["hash", "ordinal"], keep="first", maintain_order=True).select(crowded.columns)
+
+
+def _places(owner: Codes, *, every: bool) -> tuple[Codes, Codes]:
+    """Return the places of the earlier and the later sale of each pair."""
+    start = np.arange(len(owner))
+    firsts, seconds = [start[:0]], [start[:0]]
+    for ahead in range(1, len(owner) if every else 2):
+        start = start[start + ahead < len(owner)]
+        start = start[owner[start] == owner[start + ahead]]
+        if not start.size:
+            break
+        firsts.append(start)
+        seconds.append(start + ahead)
+    first, second = np.concatenate(firsts), np.concatenate(seconds)
+    order = np.lexsort((second, first))
+    return first[order], second[order]
+
+
+def _month(name: str) -> pl.Expr:
+    day = pl.col(name)
+    return day.dt.year().cast(pl.Int32) * 12 + day.dt.month()

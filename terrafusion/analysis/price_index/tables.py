@@ -1,0 +1,171 @@
+"""Estimates laid out: the rows of an index, the changes of groups, methods side by side, the pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from terrafusion.analysis.cells import figures
+from terrafusion.analysis.comparison import COLUMNS, compare
+from terrafusion.analysis.hedonic import Floats
+from terrafusion.analysis.market import Market
+from terrafusion.analysis.price_index.estimate import FREEDOM, Estimate, filled
+from terrafusion.analysis.price_index.measures import revision, volatility
+
+INDEX: Final[dict[str, pl.DataType]] = {
+    "group_code": pl.Int32(),
+    "ordinal": pl.Int32(),
+    "index": pl.Float64(),
+    "log_index": pl.Float64(),
+    "standard_error": pl.Float64(),
+    "ci_low": pl.Float64(),
+    "ci_high": pl.Float64(),
+    "observations": pl.Int64(),
+    "imputed": pl.Boolean(),
+    "thin": pl.Boolean(),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """How sure intervals are to be, and how many observations a period needs to be compared."""
+
+    z: float
+    confidence_level: float
+    min_sales: int
+
+
+def index_rows(estimates: Sequence[Estimate], begin: int, sight: Sight) -> pl.DataFrame:
+    """Return one row for every group and period (`INDEX`); beyond a group's estimates the index is null."""
+    rows = [_rows(code, estimate, begin, sight) for code, estimate in enumerate(estimates)]
+    return pl.concat([pl.DataFrame(schema=INDEX), *rows])
+
+
+def _rows(code: int, estimate: Estimate, begin: int, sight: Sight) -> pl.DataFrame:
+    logs, imputed = filled(estimate.log_index)
+    errors = estimate.errors()
+    reach = sight.z * (errors if estimate.freedom >= FREEDOM else np.full(len(errors), np.nan))
+    columns = {
+        "group_code": np.full(len(logs), code),
+        "ordinal": begin + np.arange(len(logs)),
+        "index": 100 * np.exp(logs),
+        "log_index": logs,
+        "standard_error": errors,
+        "ci_low": 100 * np.exp(logs - reach),
+        "ci_high": 100 * np.exp(logs + reach),
+        "observations": estimate.observations,
+        "imputed": imputed,
+        "thin": estimate.observations < sight.min_sales,
+    }
+    table = pl.DataFrame(columns).cast(pl.Schema(INDEX))
+    return table.with_columns(pl.col(pl.Float64).fill_nan(None))
+
+
+def ends(estimate: Estimate, market: Market, sight: Sight) -> tuple[int, int] | None:
+    """Return the first and last period to compare: full, with an estimate and observations enough; None without two."""
+    full = ~market.calendar["partial"].to_numpy()
+    usable = np.flatnonzero(full & estimate.estimated & (estimate.observations >= sight.min_sales))
+    return (int(usable[0]), int(usable[-1])) if len(usable) > 1 else None
+
+
+def change(estimate: Estimate, span: tuple[int, int], sight: Sight) -> dict[str, float | None]:
+    """Return the index's change over a span in per cent, with its interval where one can be told."""
+    moved, error = estimate.difference(*span)
+    if not np.isfinite(moved):
+        return {"change_pct": None, "ci_low_pct": None, "ci_high_pct": None}
+    reach = sight.z * error if estimate.freedom >= FREEDOM else np.nan
+    low, middle, high = (100 * float(np.expm1(moved + by)) for by in (-reach, 0.0, reach))
+    known = np.isfinite(reach)
+    return {"change_pct": middle, "ci_low_pct": low if known else None, "ci_high_pct": high if known else None}
+
+
+def changes(estimates: Sequence[Estimate], market: Market, sight: Sight) -> pl.DataFrame:
+    """Compare each group's index with its raw median over the same span: ``group`` and `comparison.COLUMNS`."""
+    spans = {code: span for code, one in enumerate(estimates) if (span := ends(one, market, sight))}
+    counts = market.sales.group_by("group_code").agg(
+        pl.len().cast(pl.Int64).alias("sales"), pl.col("ordinal").n_unique().cast(pl.Int64).alias("periods")
+    )
+    labels = market.labels.to_frame("group").with_row_index("group_code").cast({"group_code": pl.Int32})
+    told = labels.join(counts, on="group_code", how="left", maintain_order="left")
+    compared = compare(_points(estimates, spans, market, sight))
+    wanted = told.join(compared.drop("sales", "periods"), on="group", how="left", maintain_order="left")
+    return wanted.select("group", *COLUMNS)
+
+
+def _points(
+    estimates: Sequence[Estimate], spans: Mapping[int, tuple[int, int]], market: Market, sight: Sight
+) -> pl.DataFrame:
+    """Return the two ends of each group: its medians, and the index at 100 in the first."""
+    begin = int(market.calendar["ordinal"][0]) if spans else 0
+    rows = []
+    for code, span in spans.items():
+        moved = change(estimates[code], span, sight)
+        bounds = [moved[name] for name in ("change_pct", "ci_low_pct", "ci_high_pct")]
+        levels = [None if bound is None else 100 + bound for bound in bounds]
+        rows += [(code, begin + span[0], 100.0, 100.0, 100.0), (code, begin + span[1], *levels)]
+    names = ["group_code", "ordinal", "index", "index_ci_low", "index_ci_high"]
+    kinds = [pl.Int32(), pl.Int32(), pl.Float64(), pl.Float64(), pl.Float64()]
+    two = pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")
+    sold = market.sales.join(two.select("group_code", "ordinal"), on=["group_code", "ordinal"], how="semi")
+    cells = figures(sold, ["group_code", "ordinal"], confidence_level=sight.confidence_level)
+    labels = market.labels.to_frame("group").with_row_index("group_code").cast({"group_code": pl.Int32})
+    return (
+        two.join(cells, on=["group_code", "ordinal"], how="left")
+        .join(labels, on="group_code", how="left")
+        .join(market.calendar, on="ordinal", how="left")
+        .sort("group_code", "ordinal")
+    )
+
+
+def measures(estimate: Estimate) -> dict[str, Any]:
+    """Return how rough the index is, how much it is revised, and how many observations it rests on."""
+    return {"used": estimate.used, **volatility(estimate.log_index), **revision(estimate.series)}
+
+
+def side_by_side(by_method: Mapping[str, Sequence[Estimate]], begin: int, sight: Sight) -> pl.DataFrame:
+    """Return each method's index and its error beside each other, and how far they are apart in a period."""
+    tables = [
+        index_rows(estimates, begin, sight).select(
+            "group_code",
+            "ordinal",
+            pl.col("index").alias(f"index_{method}"),
+            pl.col("standard_error").alias(f"standard_error_{method}"),
+        )
+        for method, estimates in by_method.items()
+    ]
+    joined = tables[0]
+    for table in tables[1:]:
+        joined = joined.join(table, on=["group_code", "ordinal"], how="left", maintain_order="left")
+    names = [f"index_{method}" for method in by_method]
+    apart = pl.max_horizontal(names) / pl.min_horizontal(names) - 1
+    return joined.with_columns((100 * apart).alias("disagreement_pct"))
+
+
+def pair_rows(pairs: pl.DataFrame, estimates: Sequence[Estimate], market: Market, begin: int) -> pl.DataFrame:
+    """Return every pair with its log change, what the index says of it, and what is left; sorted by group and parcel."""
+    logs = np.array([estimate.log_index for estimate in estimates])
+    group = pairs["group_code"].to_numpy()
+    first, second = (pairs[name].to_numpy() - begin for name in ("ordinal_1", "ordinal_2"))
+    said: Floats = logs[group, second] - logs[group, first] if pairs.height else np.empty(0)
+    names = market.calendar["period"]
+    moved = pl.col("sale_price_2").log() - pl.col("sale_price_1").log()
+    told = pairs.with_columns(
+        market.labels.gather(pairs["group_code"]).alias("group"),
+        names.gather(first).alias("period_1"),
+        names.gather(second).alias("period_2"),
+        (pl.col("ordinal_2") - pl.col("ordinal_1")).alias("gap_periods"),
+        moved.alias("log_change"),
+        pl.Series("index_change", said, dtype=pl.Float64).fill_nan(None),
+    ).with_columns((pl.col("log_change") - pl.col("index_change")).alias("residual"))
+    ordered = told.sort("group_code", "parcel_number", "ordinal_1", "ordinal_2")
+    return ordered.drop("group_code", "ordinal_1", "ordinal_2", "owner")
+
+
+def whole(market: Market) -> Market:
+    """Return the market with all sales as one group."""
+    together = market.sales.with_columns(pl.lit(0, pl.Int32).alias("group_code"))
+    return Market(together, pl.Series(["all"]), (), market.period, market.calendar)

@@ -1,0 +1,107 @@
+"""Intervals by resampling (Efron 1979): seeded, a few vectors of memory, without a sort in any draw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from terrafusion.analysis.ratios.sample import Codes, Floats, Ratios
+
+RESAMPLED: Final = ("cod", "cov", "prd", "mki", "ki")
+"""The measures whose intervals are percentiles of their draws."""
+
+LARGEST: Final = 200_000
+"""Sales of a study above which it is not done: there the analytic intervals say the same."""
+
+_AT_ONCE: Final = 1 << 16
+"""Draws are made together up to so many sales."""
+
+Intervals = dict[str, tuple[float, float]]
+
+
+def bootstrap(
+    ratios: Ratios, kept: tuple[int, int], *, iterations: int, seed: int, confidence_level: float
+) -> tuple[Intervals, Intervals]:
+    """Return percentile intervals of `RESAMPLED` for all sales, and for those in places ``kept`` alone.
+
+    Both come from the same draws of as many sales as there are. What is kept is not chosen anew in each.
+    """
+    rows = max(_AT_ONCE // len(ratios), 1)
+    whole = _Resampled(ratios, rows)
+    some = whole if kept == (0, len(ratios)) else _Resampled(ratios.between(*kept), rows)
+    drawn, drawn_kept = [], []
+    for counts in _draws(len(ratios), iterations, rows, seed):
+        drawn.append(whole(counts))
+        drawn_kept.append(drawn[-1] if some is whole else some(counts[:, slice(*kept)]))
+    return _percentiles(drawn, confidence_level), _percentiles(drawn_kept, confidence_level)
+
+
+def _draws(n: int, iterations: int, rows: int, seed: int) -> Iterator[Codes]:
+    """Yield how often each sale was drawn: one row a draw, one column a sale."""
+    generator = np.random.default_rng(seed)
+    for begin in range(0, iterations, rows):
+        chosen = generator.integers(n, size=(min(rows, iterations - begin), n))
+        chosen += n * np.arange(len(chosen))[:, None]
+        yield np.bincount(chosen.ravel(), minlength=chosen.size).reshape(chosen.shape)
+
+
+class _Resampled:
+    """The measures of sales of which each stands several times. What is the same in all draws is made once."""
+
+    def __init__(self, ratios: Ratios, rows: int) -> None:
+        self._ratio, self._square = ratios.ratio, ratios.ratio**2
+        self._order = ratios.by_price
+        self._assessed, self._price = (values[self._order.places] for values in (ratios.assessed, ratios.price))
+        # kept from draw to draw: to get large arrays anew from the system costs more than to compute with them
+        self._weights, self._work = np.empty((2, rows, len(ratios)))
+        self._counts = np.empty((rows, len(ratios)), dtype=np.int64)
+
+    def __call__(self, counts: Codes) -> Floats:
+        """Return one row a draw and one column for each of `RESAMPLED`."""
+        rows, count = len(counts), counts.sum(axis=1).astype(np.float64)
+        weights, work, by_price = self._weights[:rows], self._work[:rows], self._counts[:rows]
+        weights[:] = counts
+        median = self._median(counts)
+        np.abs(np.subtract(self._ratio, median[:, None], out=work), out=work)
+        scatter = np.einsum("kn,kn->k", weights, work)
+        ratio, square = _sums(weights, self._ratio), _sums(weights, self._square)
+        np.take(counts, self._order.places, axis=1, out=by_price, mode="clip")
+        weights[:] = by_price
+        assessed, price = _sums(weights, self._assessed), _sums(weights, self._price)
+        weights *= self._order.doubled_ranks(by_price)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            variance = np.maximum(square - ratio**2 / count, 0) / (count - 1)
+            ginis = [
+                _sums(weights, values) / (count * total) - (count + 1) / count
+                for values, total in ((self._assessed, assessed), (self._price, price))
+            ]
+            cov, prd = 100 * np.sqrt(variance) * count / ratio, ratio / count * price / assessed
+            return np.stack(
+                [100 * scatter / count / median, cov, prd, ginis[0] / ginis[1], ginis[0] - ginis[1]], axis=1
+            )
+
+    def _median(self, counts: Codes) -> Floats:
+        through = np.cumsum(counts, axis=1)
+        last = through[:, -1]
+        middle = [np.argmax(through > rank[:, None], axis=1) for rank in ((last - 1) // 2, last // 2)]
+        median: Floats = (self._ratio[middle[0]] + self._ratio[middle[1]]) / 2
+        return median
+
+
+def _sums(weights: Floats, values: Floats) -> Floats:
+    summed: Floats = np.einsum("kn,n->k", weights, values)
+    return summed
+
+
+def _percentiles(drawn: list[Floats], confidence_level: float) -> Intervals:
+    table = np.concatenate(drawn)
+    tail = (1 - confidence_level) / 2
+    found = {}
+    for name, column in zip(RESAMPLED, table.T, strict=True):
+        told = column[np.isfinite(column)]
+        if len(told):
+            low, high = np.quantile(told, [tail, 1 - tail])
+            found[name] = (float(low), float(high))
+    return found

@@ -1,0 +1,111 @@
+"""What a reader is told first: one true sentence, how many groups stand where, and what to beware of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+
+from terrafusion.analysis.api import Caution
+from terrafusion.analysis.outliers import SMALLEST_GROUP
+from terrafusion.analysis.ratios.parameters import RatioParameters
+from terrafusion.analysis.ratios.standard import JUDGED, MET, NOT_MET, STATISTICALLY_MET, bands
+
+_TRIM_MUCH: Final = 0.10
+_UNLIKELY: Final = (0.5, 2.0)
+_NAMED: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """All that the sentence and the warnings are made from."""
+
+    county_id: str
+    parameters: RatioParameters
+    level: float
+    overall: Mapping[str, Any]
+    """The row of all sales together."""
+    rows: pl.DataFrame
+    year_only: int
+    """Of how many sales only the year is known."""
+
+
+def key_finding(told: Told) -> str:
+    """Put level, uniformity and vertical equity into one sentence."""
+    row = told.overall
+    found = f"{row['n']:,} {'sale' if row['n'] == 1 else 'sales'}"
+    if not row["n"]:
+        return f"In {told.county_id} no sales with a value were found that this request selects."
+    if row["suppressed"]:
+        least = told.parameters.min_sales
+        return f"In {told.county_id} the request selects {found} with a value, too few to tell ({least} or more)."
+    said = [_clause("median", "the median ratio", told, digits=3)]
+    said.append(_clause("cod", "COD", told, digits=1))
+    said.append(_clause("prd", "PRD", told, digits=3))
+    said.append(_clause("prb", "PRB", told, digits=3))
+    return f"In {told.county_id} ({found}) {'; '.join(said)}{_without(row)}."
+
+
+def _clause(name: str, called: str, told: Told, *, digits: int) -> str:
+    row = told.overall
+    value, low, high = row[name], row[f"{name}_ci_low"], row[f"{name}_ci_high"]
+    if value is None:
+        return f"{called} cannot be told"
+    level = f"{told.parameters.confidence_level * 100:g}%"
+    between = f"{level} interval {low:.{digits}f} to {high:.{digits}f}" if low is not None else "no interval"
+    judged = row[f"{name}_verdict"]
+    if judged is None:
+        return f"{called} is {value:.{digits}f} ({between})"
+    band = bands(row["property_class"], told.parameters.jurisdiction_size, level=told.level)[name]
+    return f"{called} is {value:.{digits}f} ({between}), {judged} ({band.low:g} to {band.high:g})"
+
+
+def _without(row: Mapping[str, Any]) -> str:
+    if not row["outliers_excluded"]:
+        return ""
+    gone = f"{row['outliers_excluded']:,} {'outlier' if row['outliers_excluded'] == 1 else 'outliers'}"
+    return f"; without {gone} COD is {row['trimmed_cod']:.1f}"
+
+
+def tally(rows: pl.DataFrame) -> dict[str, Any]:
+    """Count the groups by verdict, for every measure that has one."""
+    counts = {
+        name: {said: int((rows[f"{name}_verdict"] == said).sum()) for said in (MET, STATISTICALLY_MET, NOT_MET)}
+        for name in JUDGED
+    }
+    return {"groups": rows.height, "group_verdicts": counts}
+
+
+def cautions(told: Told) -> Iterator[Caution]:
+    """Tell what the figures alone do not."""
+    row, rows = told.overall, told.rows
+    spared = rows.filter(pl.col("n") < SMALLEST_GROUP, pl.col("outliers_kept") > 0)
+    if spared.height:
+        message = (
+            f"{spared['outliers_kept'].sum()} outlying ratios in {spared.height} groups below {SMALLEST_GROUP} sales "
+            "were not trimmed: quartiles of so few are uncertain"
+        )
+        yield Caution("outliers_not_trimmed", message)
+    yield from _listed(rows.filter(pl.col("outliers_excluded") > _TRIM_MUCH * pl.col("n")), "trimmed_much", _MUCH)
+    yield from _listed(rows.filter(pl.col("chasing_suspected")), "chasing_suspected", _CHASING)
+    yield from _listed(rows.filter(~pl.col("suppressed"), pl.col("property_class").is_null()), "mixed_classes", _MIXED)
+    if told.year_only:
+        yield Caution("year_only", f"Of {told.year_only} sales only the year is known; they count as of 1 July")
+    if row["median"] is not None and not _UNLIKELY[0] <= row["median"] / told.level <= _UNLIKELY[1]:
+        message = (
+            f"The median ratio is {row['median']:.3f} where {told.level:g} is expected; is assessment_level right?"
+        )
+        yield Caution("assessment_level_unlikely", message)
+
+
+_MUCH: Final = "More than a tenth of the ratios were trimmed; COD and PRD without them flatter"
+_CHASING: Final = "Ratios crowd at the level of assessment: values may have followed the prices of what was sold"
+_MIXED: Final = "Sales of several property classes lie together, so COD has no bounds"
+
+
+def _listed(rows: pl.DataFrame, code: str, message: str) -> Iterator[Caution]:
+    if rows.height:
+        named = ", ".join(rows["group"].head(_NAMED)) + (", ..." if rows.height > _NAMED else "")
+        yield Caution(code, f"{message} ({rows.height} {'group' if rows.height == 1 else 'groups'}: {named})")

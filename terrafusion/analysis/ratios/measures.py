@@ -1,0 +1,223 @@
+"""The IAAO's measures of level, uniformity and vertical equity.
+
+Standard on Ratio Studies (IAAO 2013), Gloudemans and Almy, Fundamentals of Mass Appraisal (2011), Quintos (2020,
+2021) for MKI and KI. A is the assessed value, S the price, r = A/S, m the median of r.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+
+from terrafusion.analysis.cells import critical_value
+from terrafusion.analysis.ratios.sample import Codes, Estimate, Floats, Ratios, median_estimate
+from terrafusion.analysis.student import critical_t
+
+MEASURES: Final = ("median", "mean", "weighted_mean", "cod", "cov", "prd", "prb", "mki", "ki", "vei")
+"""All of them, in the order in which they are told."""
+
+_VEI_CONFIDENCE: Final = 0.90
+_IN_LOGS: Final = ("cod", "cov")
+_FARTHEST: Final = 300.0  # of absurd ratios even the exponential overflows
+_VEI_GROUPS: Final = ((20, 2), (51, 4), (501, 10))
+"""From how many sales on how many groups."""
+
+
+def measures(ratios: Ratios, confidence_level: float) -> dict[str, Estimate]:
+    """Return `MEASURES` and ``vei_significance``; here without intervals are cod, cov, prd, mki and ki."""
+    if not len(ratios):
+        return dict.fromkeys((*MEASURES, "vei_significance"), Estimate())
+    gini_assessed, gini_price = concentrations(ratios)
+    vei, significance = vertical_equity(ratios, confidence_level)
+    return {
+        "median": median_estimate(ratios.ratio, confidence_level),
+        "mean": mean(ratios.ratio, confidence_level),
+        "weighted_mean": weighted_mean(ratios, confidence_level),
+        "cod": Estimate(cod(ratios)),
+        "cov": Estimate(cov(ratios)),
+        "prd": Estimate(prd(ratios)),
+        "prb": prb(ratios, confidence_level),
+        "mki": Estimate(gini_assessed / gini_price if gini_price > 0 else math.nan),
+        "ki": Estimate(gini_assessed - gini_price),
+        "vei": vei,
+        "vei_significance": Estimate(significance),
+    }
+
+
+def mean(values: Floats, confidence_level: float) -> Estimate:
+    """Return the mean with its t-interval."""
+    n, centre = len(values), float(values.mean())
+    error = float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
+    return _around(centre, critical_t(confidence_level, n - 1) * error)
+
+
+def weighted_mean(ratios: Ratios, confidence_level: float) -> Estimate:
+    """Return sum A / sum S with the t-interval of a ratio estimator (Cochran 1977, 6.4; Gloudemans 1999)."""
+    n, prices = len(ratios), float(ratios.price.sum())
+    level = float(ratios.assessed.sum()) / prices
+    squares = float(((ratios.assessed - level * ratios.price) ** 2).sum())
+    error = math.sqrt(n / (n - 1) * squares) / prices if n > 1 else math.nan
+    return _around(level, critical_t(confidence_level, n - 1) * error)
+
+
+def cod(ratios: Ratios) -> float:
+    """Return the coefficient of dispersion, 100 mean|r - m| / m: lower is more uniform."""
+    return 100 * float(np.abs(ratios.ratio - ratios.median).mean()) / ratios.median
+
+
+def cov(ratios: Ratios) -> float:
+    """Return the coefficient of variation, 100 sd(r) / mean(r), sd with n - 1; nan of one sale."""
+    if len(ratios) == 1:
+        return math.nan
+    return 100 * float(ratios.ratio.std(ddof=1) / ratios.ratio.mean())
+
+
+def prd(ratios: Ratios) -> float:
+    """Return the price-related differential, mean(r) / (sum A / sum S): above 1 is regressive."""
+    return float(ratios.ratio.mean()) / (float(ratios.assessed.sum()) / float(ratios.price.sum()))
+
+
+def prb(ratios: Ratios, confidence_level: float) -> Estimate:
+    """Return the price-related bias with its t-interval: -0.05 says that ratios fall by 5% where value doubles.
+
+    It is the slope of (r - m)/m on log2(0.5 S + 0.5 A/m), by least squares.
+    """
+    return slope(np.log2(proxy(ratios)), ratios.ratio / ratios.median - 1, confidence_level)
+
+
+def proxy(ratios: Ratios) -> Floats:
+    """Return the value of each property as price and assessment together tell it, 0.5 S + 0.5 A/m."""
+    return 0.5 * ratios.price + 0.5 * (ratios.assessed / ratios.median)
+
+
+def slope(x: Floats, y: Floats, confidence_level: float) -> Estimate:
+    """Return the slope of y on x by least squares with its t-interval; nan where x does not vary."""
+    n = len(x)
+    if n < 2 or x.max() == x.min():  # noqa: PLR2004 - a line needs two points
+        return Estimate()
+    across, up = x - x.mean(), y - y.mean()
+    squares = float((across**2).sum())
+    steep = float((across * up).sum()) / squares
+    freedom = n - 2
+    rest = float(((up - steep * across) ** 2).sum())
+    error = math.sqrt(rest / freedom / squares) if freedom else math.nan
+    return _around(steep, critical_t(confidence_level, freedom) * error)
+
+
+def concentrations(ratios: Ratios) -> tuple[float, float]:
+    """Return the Gini coefficients of A and of S, both in the order of S (Quintos 2020).
+
+    MKI is the first over the second, below 1 regressive; KI is the first less the second.
+    """
+    assessed, price, doubled_ranks = ratios.along_prices
+    return _gini(assessed, doubled_ranks), _gini(price, doubled_ranks)
+
+
+def _gini(ordered: Floats, doubled_ranks: Codes) -> float:
+    n = len(ordered)
+    return float((doubled_ranks * ordered).sum()) / (n * float(ordered.sum())) - (n + 1) / n
+
+
+def vertical_equity(ratios: Ratios, confidence_level: float) -> tuple[Estimate, float]:
+    """Return the vertical equity indicator and its significance, both in per cent of m.
+
+    The sales are cut into groups at quantiles of type 7 of their `proxy`, a sale on a cut goes to the lower one.
+    The indicator is the median of the highest group less that of the lowest; its interval joins those of the two
+    medians (MOVER, Zou and Donner 2008). The significance is the distance between the 90% intervals of the
+    groups with the highest and the lowest median: above 0 they are apart.
+    """
+    groups = _value_groups(ratios)
+    if len(groups) < 2 or not all(map(len, groups)):  # noqa: PLR2004 - two to compare
+        return Estimate(), math.nan
+    scale = 100 / ratios.median
+    first, last = (median_estimate(group, confidence_level) for group in (groups[0], groups[-1]))
+    apart = last.value - first.value
+    below = math.hypot(last.value - last.low, first.high - first.value)
+    above = math.hypot(last.high - last.value, first.value - first.low)
+    told = [median_estimate(group, _VEI_CONFIDENCE) for group in groups]
+    highest, lowest = (choose(told, key=lambda one: one.value) for choose in (max, min))
+    vei = Estimate(scale * apart, scale * (apart - below), scale * (apart + above))
+    return vei, scale * (highest.low - lowest.high)
+
+
+def _value_groups(ratios: Ratios) -> list[Floats]:
+    """Return each group's ratios, sorted; groups by ascending value, none below 20 sales.
+
+    The cut at the quantile j/k lies at or above the value of rank 1 + (n - 1) j // k and below the next greater
+    one, so to compare with that value is to compare with the cut, without rounding.
+    """
+    n = len(ratios)
+    parts = max((parts for least, parts in _VEI_GROUPS if n >= least), default=0)
+    if not parts:
+        return []
+    value = proxy(ratios)
+    ranks = [(n - 1) * part // parts for part in range(1, parts)]
+    group = np.searchsorted(np.partition(value, ranks)[ranks], value, side="left")
+    places = np.argsort(group.astype(np.uint8), kind="stable")
+    return np.split(ratios.ratio[places], np.cumsum(np.bincount(group, minlength=parts))[:-1])
+
+
+def analytic_intervals(ratios: Ratios, confidence_level: float) -> dict[str, tuple[float, float]]:
+    """Return normal intervals of cod, cov (both in logs), prd, mki and ki from each sale's influence on them.
+
+    The infinitesimal jackknife (Efron 1982, chapter 6): an estimate's variance is the mean square of the influences
+    over n. The density at the median, which COD needs, is read off the median's own interval.
+    """
+    z = critical_value(confidence_level)
+    found = {}
+    for name, (value, influence) in _influences(ratios, confidence_level).items():
+        reach = z * math.sqrt(float((influence**2).sum())) / len(ratios)
+        if name in _IN_LOGS and value > 0:
+            factor = math.exp(min(reach / value, _FARTHEST))
+            found[name] = (value / factor, value * factor)
+        else:
+            found[name] = (value - reach, value + reach)
+    return found
+
+
+def _influences(ratios: Ratios, confidence_level: float) -> dict[str, tuple[float, Floats]]:
+    r, n = ratios.ratio, len(ratios)
+    middle, centre = ratios.median, r.mean()
+    told = median_estimate(r, confidence_level)
+    spread = (told.high - told.low) / (2 * critical_value(confidence_level)) * math.sqrt(n)
+    scatter, deviation = np.abs(r - middle), r - centre
+    dispersion, variance = scatter.mean(), (deviation**2).mean()
+    on_median = spread * np.sign(r - middle)
+    deviated = math.sqrt(variance)
+    on_deviation = (deviation**2 - variance) / (2 * deviated) if deviated > 0 else np.zeros(n)
+    on_level = ratios.assessed / ratios.assessed.mean() - ratios.price / ratios.price.mean()
+    return {
+        "cod": (cod(ratios), 100 * (scatter - dispersion - dispersion / middle * on_median) / middle),
+        "cov": (cov(ratios), 100 * (on_deviation - deviated / centre * deviation) / centre),
+        "prd": (prd(ratios), prd(ratios) * (deviation / centre - on_level)),
+        **_gini_influences(ratios),
+    }
+
+
+def _gini_influences(ratios: Ratios) -> dict[str, tuple[float, Floats]]:
+    """Tell the influences in the order of prices."""
+    assessed, price = concentrations(ratios)
+    *ordered, doubled_ranks = ratios.along_prices
+    share = (doubled_ranks - 1) / (2 * len(ratios))
+    on_assessed, on_price = (_gini_influence(values, share) for values in ordered)
+    found = {"ki": (assessed - price, on_assessed - on_price)}
+    if price > 0:
+        mki = assessed / price
+        found["mki"] = (mki, (on_assessed - mki * on_price) / price)
+    return found
+
+
+def _gini_influence(ordered: Floats, share: Floats) -> Floats:
+    """Influence of each sale on 2 E[v F(S)] / E[v] - 1, where ``share`` is F(S) at the sale."""
+    n, centre = len(ordered), ordered.mean()
+    above = ordered.sum() - np.cumsum(ordered) + ordered
+    ranked = ordered * share
+    theta = ranked.mean()
+    influence: Floats = 2 / centre * (ranked + above / n - 2 * theta - theta / centre * (ordered - centre))
+    return influence
+
+
+def _around(centre: float, reach: float) -> Estimate:
+    return Estimate(centre, centre - reach, centre + reach)

@@ -1,0 +1,43 @@
+"""What a ratio study may be told beside the shared parameters."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from terrafusion.analysis.parameters import SharedParameters, Text
+from terrafusion.analysis.ratios.standard import JurisdictionSize, PropertyClass
+
+
+def _true_is_hedonic(value: Any) -> Any:
+    return {True: "hedonic", False: "none"}[value] if isinstance(value, bool) else value
+
+
+class RatioParameters(SharedParameters):
+    """Are assessments at the right level, uniform and fair."""
+
+    value_field: Literal["assessed_value", "roll_assessed_value", "market_value"] = Field(
+        "assessed_value",
+        description="what is compared with the price: the value that the sale records, or the parcel's assessed or "
+        "market value on the roll",
+    )
+    trim: Literal["none", "iqr1.5", "iqr3"] = Field(
+        "iqr3",
+        description="ratios that the `trimmed_` figures leave out: farther from the quartiles of their group than "
+        "so many times the quartiles' distance",
+    )
+    jurisdiction_size: JurisdictionSize = Field("mid", description="whose COD bounds apply")
+    property_class: PropertyClass = Field(
+        "residential_improved", description="whose COD bounds apply where `property_classes` does not say"
+    )
+    property_classes: Annotated[dict[Text, PropertyClass], Field(max_length=1_000)] = Field(
+        {}, description="the county's property classes or types, and what each is in the standard's words"
+    )
+    time_adjust: Annotated[Literal["none", "hedonic"], BeforeValidator(_true_is_hedonic)] = Field(
+        "none",
+        description="`hedonic` first brings every price to the valuation date by a constant-quality index of all sales",
+    )
+    interval_method: Literal["bootstrap", "analytic"] = Field(
+        "bootstrap", description="how COD, COV, PRD, MKI and KI get their intervals"
+    )

@@ -1,0 +1,125 @@
+"""A ratio study's records: the sales it needs, and the value of each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+import polars as pl
+
+from terrafusion.analysis.api import Records
+from terrafusion.analysis.groups import columns_of, label_of
+from terrafusion.analysis.ratios import time
+from terrafusion.analysis.ratios.parameters import RatioParameters
+from terrafusion.analysis.ratios.standard import CLASSES
+from terrafusion.analysis.reading import of_year_only, refuse_fine_periods, refuse_unknown_groups
+from terrafusion.analysis.selection import Selection, needed_columns
+from terrafusion.errors import InvalidParameters
+
+_ROLL: Final = {"roll_assessed_value": "assessed_value", "market_value": "market_value"}
+"""Fields of the roll, by the names that they have in a request."""
+
+_HIGHEST: Final = 1e12
+_YEAR: Final = "assessment_year"
+
+
+def read(records: Records, parameters: RatioParameters) -> pl.DataFrame:
+    """Read the sales, each with its ``group`` and its ``value`` (null where it has none).
+
+    Raises InvalidParameters where the records cannot serve the request.
+    """
+    columns = {*needed_columns(parameters), *columns_of(parameters.group_by), "year_only"}
+    if parameters.property_classes:
+        columns |= {"property_class", "property_type"}
+    if parameters.time_adjust != "none":
+        columns |= time.COLUMNS
+    if parameters.fallback == "cascade":
+        columns |= {"zip_code"}
+    if records.profile.sale_overrides:
+        columns |= {"sale_id"}
+    columns |= {"parcel_number"} if parameters.value_field in _ROLL else {"assessed_value"}
+    sales = records.sales.select(sorted(columns)).collect()
+    refuse_unknown_groups(records, sales, parameters)
+    _refuse_fine_groups(sales, parameters)
+    if parameters.time_adjust != "none":
+        refuse_fine_periods(sales, parameters)
+    if parameters.value_field in _ROLL:
+        sales = _with_roll(records, sales, _ROLL[parameters.value_field])
+    else:
+        sales = sales.rename({"assessed_value": "value"})
+    named = sales.with_columns(label_of(parameters.group_by).alias("group"))
+    _refuse_unvalued(records, named["value"], parameters)
+    return named
+
+
+def _refuse_fine_groups(sales: pl.DataFrame, parameters: RatioParameters) -> None:
+    fine = [name for name in parameters.group_by if name in {"sale_quarter", "sale_month"}]
+    if fine and of_year_only(sales, parameters):
+        msg = f"group_by is {fine[0]!r}, but of some sales only the year is known; allowed is sale_year"
+        raise InvalidParameters(msg, field="group_by", value=fine[0], allowed="sale_year")
+
+
+def _with_roll(records: Records, sales: pl.DataFrame, field: str) -> pl.DataFrame:
+    """Add the parcel's value on the roll, and the year of it."""
+    if records.properties is None:
+        return sales.with_columns(pl.lit(None, pl.Float64).alias("value"), pl.lit(None, pl.Int32).alias(_YEAR))
+    roll = records.properties.select("parcel_number", pl.col(field).alias("value"), _YEAR).collect()
+    return sales.join(roll, on="parcel_number", how="left", maintain_order="left")
+
+
+def _refuse_unvalued(records: Records, value: pl.Series, parameters: RatioParameters) -> None:
+    if len(value) and value.null_count() == len(value):
+        had = ", ".join(name for name in _fields(records) if name != parameters.value_field) or "none of its values"
+        msg = (
+            f"value_field is {parameters.value_field!r}, of which {records.county_id} records nothing; allowed is {had}"
+        )
+        raise InvalidParameters(msg, field="value_field", value=parameters.value_field, allowed=had)
+
+
+def _fields(records: Records) -> list[str]:
+    """Name the value fields that have a value."""
+    found = []
+    if records.sales.select(pl.col("assessed_value").count()).collect().item():
+        found.append("assessed_value")
+    if records.properties is not None:
+        counts = records.properties.select(pl.col(*_ROLL.values()).count()).collect().row(0, named=True)
+        found += [name for name, field in _ROLL.items() if counts[field]]
+    return found
+
+
+def valued(selection: Selection, *, roll_year: int | None) -> Selection:
+    """Leave out the selected sales without a value above 0, and those of another year's roll.
+
+    ``roll_year`` counts where values come from the roll, which tells its year.
+    """
+    value = pl.col("value")
+    reasons = {"missing_value": ~value.is_between(0, _HIGHEST, closed="right").fill_null(value=False)}
+    if roll_year is not None and _YEAR in selection.used.columns:
+        reasons["outside_roll_year"] = pl.col(_YEAR).ne_missing(roll_year)
+    used, excluded = selection.used, dict(selection.excluded)
+    for reason, fails in reasons.items():
+        kept = used.filter(~fails)
+        excluded |= {reason: used.height - kept.height} if kept.height < used.height else {}
+        used = kept
+    return replace(selection, used=used, excluded=excluded)
+
+
+def assessment_level(records: Records, parameters: RatioParameters) -> float:
+    """Return the fraction of market value to expect: the request's, else the profile's; a market value's is 1."""
+    if parameters.value_field == "market_value":
+        return 1.0
+    asked = parameters.assessment_level
+    return asked if asked != 1 else records.profile.assessment_level
+
+
+def with_class(sales: pl.DataFrame, parameters: RatioParameters) -> pl.DataFrame:
+    """Add ``iaao_class``, a place in `CLASSES`: what is said of a sale's class, else of its type, else the default."""
+    default = pl.lit(CLASSES.index(parameters.property_class), pl.Int64)
+    known = {name: CLASSES.index(means) for name, means in parameters.property_classes.items()}
+    if not known:
+        return sales.with_columns(default.alias("iaao_class"))
+    told = [
+        pl.col(name).replace_strict(known, default=None, return_dtype=pl.Int64)
+        for name in ("property_class", "property_type")
+    ]
+    return sales.with_columns(pl.coalesce(*told, default).alias("iaao_class"))

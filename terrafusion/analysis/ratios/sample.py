@@ -1,0 +1,144 @@
+"""One group's assessment ratios in ascending order, and what is read off an ordered list."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from terrafusion.analysis.cells import critical_value, smallest_for_interval
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+ROUNDING: Final = 1e-9
+"""Bounds are inclusive, and a figure that rounding alone puts beyond one is on it."""
+
+
+class Estimate(NamedTuple):
+    """A figure and its interval; nan stands for what cannot be told."""
+
+    value: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """Assessed values A, prices S and r = A/S of one group's sales, sorted by r."""
+
+    assessed: Floats
+    price: Floats
+    ratio: Floats
+    by_price: PriceOrder
+    """The same sales in the order of their prices."""
+
+    @classmethod
+    def of(cls, assessed: Floats, price: Floats) -> Ratios:
+        """Sort sales by ratio, then price, then value, so that no figure depends on the order in which they came."""
+        places = by_ratio(assessed / price, price, assessed)
+        return cls.ordered(assessed[places], price[places])
+
+    @classmethod
+    def ordered(cls, assessed: Floats, price: Floats) -> Ratios:
+        """Take sales that are sorted by ratio."""
+        return cls(assessed, price, assessed / price, PriceOrder.of(price, np.argsort(price)))
+
+    def __len__(self) -> int:
+        return len(self.ratio)
+
+    @cached_property
+    def median(self) -> float:
+        """The midpoint of the middle two where n is even."""
+        return quantile(self.ratio, 1, 2)
+
+    @cached_property
+    def along_prices(self) -> tuple[Floats, Floats, Codes]:
+        """A, S and twice the rank of each sale, in the order of prices."""
+        places = self.by_price.places
+        ranks = self.by_price.doubled_ranks(np.ones(len(self), dtype=np.int64))
+        return self.assessed[places], self.price[places], ranks
+
+    def between(self, begin: int, end: int) -> Ratios:
+        """Return the sales from one place in the order of ratios to another."""
+        places, price = self.by_price.places, self.price[begin:end]
+        inside = places[(places >= begin) & (places < end)] - begin
+        return Ratios(self.assessed[begin:end], price, self.ratio[begin:end], PriceOrder.of(price, inside))
+
+
+def by_ratio(ratio: Floats, *keys: Floats) -> Codes:
+    """Return the places of sales by ascending ratio; where ratios are equal, the first key that differs decides."""
+    places: Codes = np.argsort(ratio)
+    same = np.diff(ratio[places]) == 0
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same)) if same.any() else np.empty(0, np.int64)
+    among = places[tied]
+    places[tied] = among[np.lexsort([key[among] for key in (*reversed(keys), ratio)])]
+    return places
+
+
+@dataclass(frozen=True, slots=True)
+class PriceOrder:
+    """Sales by ascending price: their places, and which of the distinct prices each has."""
+
+    places: Codes
+    ends: Codes
+    """Of each distinct price, where its last sale stands in ``places``."""
+    blocks: Codes | None
+    """Of each sale in ``places``, the number of its price; None where all differ."""
+
+    @classmethod
+    def of(cls, price: Floats, places: Codes) -> PriceOrder:
+        """Find the ties among sales whose ``places`` stand by ascending price."""
+        ordered = price[places]
+        last = np.append(ordered[1:] != ordered[:-1], np.ones(min(len(price), 1), dtype=bool))
+        ends = np.flatnonzero(last)
+        blocks = None if len(ends) == len(price) else np.cumsum(last) - last
+        return cls(places, ends, blocks)
+
+    def doubled_ranks(self, counts: Codes) -> Codes:
+        """Return twice each sale's rank, where each stands ``counts`` times and tied prices share their average rank.
+
+        Counts and ranks stand in the order of prices along the last axis; doubled, ranks are whole numbers.
+        """
+        through = np.cumsum(counts, axis=-1)
+        if self.blocks is None:
+            through *= 2
+            through -= counts
+            through += 1
+            return through
+        ends = through[..., self.ends]
+        shared = ends + 1
+        shared[..., 1:] += ends[..., :-1]
+        ranks: Codes = shared[..., self.blocks]
+        return ranks
+
+
+def quantile(ordered: Floats, part: int, parts: int) -> float:
+    """Return the quantile ``part/parts`` of type 7 (Hyndman and Fan 1996); its place is found in whole numbers."""
+    if not len(ordered):
+        return math.nan
+    below, rest = divmod((len(ordered) - 1) * part, parts)
+    value = float(ordered[below])
+    if rest:
+        step = float(ordered[below + 1]) - value
+        value = value + step / 2 if 2 * rest == parts else value + step * (rest / parts)
+    return value
+
+
+def median_estimate(ordered: Floats, confidence_level: float) -> Estimate:
+    """Return the median between order statistics of ranks ceil(n/2 - z sqrt(n)/2) and floor(1 + n/2 + z sqrt(n)/2).
+
+    Without interval where a rank lies outside [1, n], or where even lowest to highest covers the median less
+    surely than asked.
+    """
+    n = len(ordered)
+    middle = quantile(ordered, 1, 2)
+    reach = critical_value(confidence_level) * math.sqrt(n) / 2
+    low, high = math.ceil(n / 2 - reach), math.floor(1 + n / 2 + reach)
+    if low < 1 or high > n or n < smallest_for_interval(confidence_level):
+        return Estimate(middle)
+    return Estimate(middle, float(ordered[low - 1]), float(ordered[high - 1]))

@@ -1,0 +1,125 @@
+"""The ratio study: from a county's records to the measures of every group, and what to make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import polars as pl
+
+from terrafusion.analysis.api import Answer, Caution, Progress, Records
+from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
+from terrafusion.analysis.groups import columns_of, level_name
+from terrafusion.analysis.parameters import COUNTY
+from terrafusion.analysis.ratios import findings
+from terrafusion.analysis.ratios.bootstrap import LARGEST
+from terrafusion.analysis.ratios.fallback import with_fallback
+from terrafusion.analysis.ratios.groups import Laid, laid_out, overall_of, rows_of
+from terrafusion.analysis.ratios.parameters import RatioParameters
+from terrafusion.analysis.ratios.reading import assessment_level, read, valued
+from terrafusion.analysis.ratios.rows import Rules
+from terrafusion.analysis.ratios.standard import SOURCE, bands
+from terrafusion.analysis.ratios.time import Adjusted, adjust
+from terrafusion.analysis.selection import Selection, select
+
+_TRIM: Final = {"none": None, "iqr1.5": 1.5, "iqr3": 3.0}
+
+
+def ratio_study(records: Records, parameters: RatioParameters, progress: Progress) -> Answer:
+    """Answer how assessments compare with prices; raises InvalidParameters where the records cannot."""
+    progress(0.0, "Reading sales")
+    sales = read(records, parameters)
+    chosen = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
+    selection = valued(chosen, roll_year=parameters.roll_year or records.profile.roll_year)
+    adjusted = adjust(selection.used, parameters, lambda done, doing: progress(0.2 * done, doing))
+    laid = laid_out(adjusted.sales, parameters)
+    level = assessment_level(records, parameters)
+    rules = _rules(parameters, level=level, sales=len(laid.value))
+    rows, overall = _measured(laid, rules, lambda done, doing: progress(0.2 + 0.7 * done, doing))
+    if parameters.fallback == "cascade":
+        rows = with_fallback(rows, adjusted.sales, parameters, rules)
+    told = findings.Told(records.county_id, parameters, level, overall, rows, int(selection.used["year_only"].sum()))
+    return Answer(
+        summary={
+            "key_finding": findings.key_finding(told),
+            "data_points_analyzed": len(laid.value),
+            **_method(parameters, rules, adjusted),
+            **{name: value for name, value in overall.items() if name != "group"},
+            **findings.tally(rows),
+            "county_id": records.county_id,
+            "data_version": records.data_version,
+            "rules_version": RULES_VERSION,
+            "parameter_hash": parameter_hash(parameters),
+        },
+        data_quality=_quality(selection, rows, parameters),
+        warnings=[*selection.warnings, *adjusted.warnings, *_skipped(parameters, rules), *findings.cautions(told)],
+        rows=rows,
+        table=rows,
+    )
+
+
+def _rules(parameters: RatioParameters, *, level: float, sales: int) -> Rules:
+    resampled = parameters.interval_method == "bootstrap" and sales <= LARGEST
+    return Rules(
+        confidence_level=parameters.confidence_level,
+        min_sales=parameters.min_sales,
+        level=level,
+        jurisdiction_size=parameters.jurisdiction_size,
+        trim=_TRIM[parameters.trim],
+        iterations=parameters.bootstrap_iterations if resampled else None,
+        seed=parameters.seed,
+        adjusted=parameters.time_adjust != "none",
+    )
+
+
+def _measured(laid: Laid, rules: Rules, progress: Progress) -> tuple[pl.DataFrame, Mapping[str, Any]]:
+    """Return the groups' rows and that of all sales together; beside each other, as each leaves a core idle."""
+    if len(laid.labels) == 1:
+        rows = rows_of(laid, rules, progress)
+        return rows, rows.row(0, named=True)
+    with ThreadPoolExecutor(1) as beside:
+        whole = beside.submit(overall_of, laid, rules)
+        return rows_of(laid, rules, progress), whole.result()
+
+
+def _method(parameters: RatioParameters, rules: Rules, adjusted: Adjusted) -> dict[str, Any]:
+    drawn = f"percentiles of {rules.iterations} seeded draws" if rules.iterations else "normal by influence"
+    judged = bands(parameters.property_class, parameters.jurisdiction_size, level=rules.level)
+    return {
+        "method": f"IAAO ratio statistics; intervals: median by order statistics, mean, weighted mean and PRB by t, "
+        f"VEI from its medians, COD, COV, PRD, MKI and KI {drawn}",
+        "value_field": parameters.value_field,
+        "group_by": level_name([name for name in parameters.group_by if name != COUNTY]),
+        "confidence_level": rules.confidence_level,
+        "assessment_level": rules.level,
+        "jurisdiction_size": rules.jurisdiction_size,
+        "trim": parameters.trim,
+        "time_adjust": parameters.time_adjust,
+        "time_adjust_period": adjusted.period,
+        "bands": {name: list(band) for name, band in judged.items()},
+        "bands_source": SOURCE,
+    }
+
+
+def _quality(selection: Selection, rows: pl.DataFrame, parameters: RatioParameters) -> Mapping[str, Any]:
+    used = selection.used
+    thin = rows.filter(pl.col("n") < parameters.fallback_min_sales).height
+    return {
+        "read": selection.read,
+        "used": used.height,
+        "excluded": dict(sorted(selection.excluded.items())),
+        "kept_by_override": selection.kept,
+        "null_counts": {name: used[name].null_count() for name in sorted(used.columns) if used[name].null_count()},
+        "cells": rows.height,
+        "thin_cells": thin,
+        "thin_below": parameters.fallback_min_sales,
+        "thin_cell_share": thin / rows.height if rows.height else None,
+        "suppressed_cells": int(rows["suppressed"].sum()),
+        "year_only_sales": int(used["year_only"].sum()),
+    }
+
+
+def _skipped(parameters: RatioParameters, rules: Rules) -> Iterator[Caution]:
+    if parameters.interval_method == "bootstrap" and rules.iterations is None:
+        yield Caution("bootstrap_skipped", f"Above {LARGEST:,} sales intervals are analytic, not resampled")

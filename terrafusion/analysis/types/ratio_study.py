@@ -1,0 +1,20 @@
+"""Ratio studies: level, uniformity and fairness of assessments."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from terrafusion.analysis.api import Analysis
+from terrafusion.analysis.ratios.parameters import RatioParameters
+from terrafusion.analysis.ratios.study import ratio_study
+
+ANALYSES: Final[tuple[Analysis[Any], ...]] = (
+    Analysis(
+        name="ratio_study",
+        question="Are assessments at the right level, uniform and fair, by the IAAO's measures?",
+        parameters=RatioParameters,
+        compute=ratio_study,
+        needs=("sale_date", "sale_price"),
+        uses=("properties",),
+    ),
+)

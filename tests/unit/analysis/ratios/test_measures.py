@@ -1,0 +1,152 @@
+import math
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from scipy.stats import rankdata, t
+
+from terrafusion.analysis.ratios.bootstrap import RESAMPLED, _Resampled, bootstrap
+from terrafusion.analysis.ratios.measures import _value_groups, analytic_intervals, measures, proxy
+from terrafusion.analysis.ratios.sample import Ratios, by_ratio, median_estimate, quantile
+from terrafusion.analysis.student import critical_t
+
+
+@pytest.fixture
+def ratios(table):
+    value, price = table("iaao_ed_table1_54")
+    return Ratios.of(value.to_numpy(), price.to_numpy())
+
+
+def made(n, *, seed=0, step=-3):
+    random = np.random.default_rng(seed)
+    price = np.round(np.exp(random.normal(12, 0.5, n)), step)
+    return Ratios.of(np.round(price * np.exp(random.normal(0, 0.15, n)), step), price)
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.9, 0.95, 0.999])
+@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5, 29, 30, 977, 9_999, 10_000, 10_001, 1_000_000])
+def test_students_quantile(confidence, freedom):
+    assert critical_t(confidence, freedom) == pytest.approx(t.ppf(0.5 + confidence / 2, freedom), rel=1e-10)
+
+
+def test_without_freedom_there_is_no_quantile():
+    assert math.isnan(critical_t(0.95, 0))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 7, 54, 979])
+def test_quantiles_and_the_medians_interval(n):
+    values = np.sort(np.random.default_rng(n).normal(size=n))
+    for part in (1, 2, 3):
+        assert quantile(values, part, 4) == pytest.approx(np.quantile(values, part / 4), abs=1e-15)
+    told = median_estimate(values, 0.95)
+    if n < 6:
+        assert math.isnan(told.low)
+        assert math.isnan(told.high)
+    else:
+        reach = 1.959963984540054 * math.sqrt(n) / 2
+        assert told.low == values[math.ceil(n / 2 - reach) - 1]
+        assert told.high == values[math.floor(1 + n / 2 + reach) - 1]
+
+
+def test_prb_and_its_interval_are_those_of_least_squares(ratios):
+    fitted = sm.OLS(ratios.ratio / ratios.median - 1, sm.add_constant(np.log2(proxy(ratios)))).fit()
+    told = measures(ratios, 0.9)["prb"]
+    assert told.value == pytest.approx(fitted.params[1], rel=1e-10)
+    assert told[1:] == pytest.approx(tuple(fitted.conf_int(0.1)[1]), rel=1e-10)
+
+
+def test_mean_and_weighted_mean(ratios):
+    told, n = measures(ratios, 0.95), len(ratios)
+    error = ratios.ratio.std(ddof=1) / math.sqrt(n)
+    assert told["mean"].high - told["mean"].value == pytest.approx(t.ppf(0.975, n - 1) * error)
+    level = ratios.assessed.sum() / ratios.price.sum()
+    left = ratios.assessed - level * ratios.price
+    error = math.sqrt((left**2).sum() / (n * (n - 1))) / ratios.price.mean()
+    assert told["weighted_mean"].value == pytest.approx(level)
+    assert told["weighted_mean"].value - told["weighted_mean"].low == pytest.approx(t.ppf(0.975, n - 1) * error)
+
+
+@pytest.mark.parametrize("step", [-4, -3, 6])
+def test_the_gini_coefficients_share_the_ranks_of_ties(step):
+    ratios = made(300, step=step)
+    n, ranks = len(ratios), rankdata(ratios.price)
+    ginis = [2 * (ranks * v).sum() / (n * v.sum()) - (n + 1) / n for v in (ratios.assessed, ratios.price)]
+    told = measures(ratios, 0.95)
+    assert told["mki"].value == pytest.approx(ginis[0] / ginis[1], rel=1e-12)
+    assert told["ki"].value == pytest.approx(ginis[0] - ginis[1], rel=1e-9)
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(19, []), (20, [10, 10]), (50, [25, 25]), (54, [14, 13, 13, 14]), (501, 10)])
+def test_the_groups_of_value_are_cut_at_quantiles(n, sizes, table):
+    ratios = made(n, step=6) if n != 54 else Ratios.of(*(column.to_numpy() for column in table("iaao_ed_table1_54")))
+    groups = _value_groups(ratios)
+    if sizes == 10:
+        sizes = [51, *[50] * 9]
+    assert [len(group) for group in groups] == sizes
+    if groups:
+        value = proxy(ratios)
+        cuts = np.quantile(value, np.arange(1, len(groups)) / len(groups))
+        part = np.searchsorted(cuts, value, side="left")
+        assert all(np.array_equal(group, ratios.ratio[part == place]) for place, group in enumerate(groups))
+
+
+@pytest.mark.parametrize("step", [-4, 6])
+@pytest.mark.parametrize("kept", [(0, 400), (17, 390)])
+def test_a_draw_of_every_sale_once_gives_the_measures_themselves(step, kept):
+    ratios = made(400, step=step).between(*kept)
+    counts = np.ones((2, len(ratios)), dtype=np.int64)
+    told = measures(ratios, 0.95)
+    for row in _Resampled(ratios, 3)(counts):
+        assert row == pytest.approx([told[name].value for name in RESAMPLED], rel=1e-9)
+
+
+def test_a_draw_equals_the_measures_of_what_was_drawn():
+    ratios = made(61, step=-4)
+    chosen = np.random.default_rng(1).integers(61, size=61)
+    told = measures(Ratios.of(ratios.assessed[chosen], ratios.price[chosen]), 0.95)
+    (row,) = _Resampled(ratios, 1)(np.bincount(chosen, minlength=61)[None])
+    assert row == pytest.approx([told[name].value for name in RESAMPLED], rel=1e-9)
+
+
+def test_analytic_intervals_agree_with_many_draws():
+    ratios = made(3_000)
+    analytic = analytic_intervals(ratios, 0.95)
+    drawn, _ = bootstrap(ratios, (0, 3_000), iterations=2_000, seed=3, confidence_level=0.95)
+    assert set(analytic) == set(drawn) == set(RESAMPLED)
+    for name, (low, high) in analytic.items():
+        width = high - low
+        assert drawn[name] == pytest.approx((low, high), abs=0.12 * width), name
+
+
+def test_the_bootstrap_is_seeded_and_its_batches_do_not_show():
+    ratios = made(500)
+    one, other = (bootstrap(ratios, (0, 500), iterations=150, seed=7, confidence_level=0.9) for _ in range(2))
+    assert one == other
+    assert one != bootstrap(ratios, (0, 500), iterations=150, seed=8, confidence_level=0.9)
+
+
+def test_ties_stand_in_the_order_of_their_keys():
+    ratio, price = np.array([2.0, 1.0, 2.0, 1.0, 3.0]), np.array([5.0, 9.0, 4.0, 8.0, 1.0])
+    assert by_ratio(ratio, price).tolist() == [3, 1, 2, 0, 4]
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 5])
+def test_few_sales_give_what_can_be_told_and_no_more(n):
+    told = measures(made(n), 0.95)
+    assert math.isnan(told["vei"].value)
+    assert math.isnan(told["median"].low)
+    assert math.isnan(told["prb"].value) == (n < 2)
+    assert math.isnan(told["prb"].low) == (n < 3)
+    assert math.isnan(told["mean"].low) == (n < 2)
+
+
+def test_equal_prices_leave_vertical_equity_untold():
+    ratios = Ratios.of(np.full(60, 90_000.0), np.full(60, 100_000.0))
+    told = measures(ratios, 0.95)
+    assert told["median"].value == 0.9
+    assert told["cod"].value == 0
+    assert told["prd"].value == pytest.approx(1)
+    assert told["ki"].value == pytest.approx(0)
+    assert all(math.isnan(told[name].value) for name in ("prb", "mki", "vei"))
+    drawn, _ = bootstrap(ratios, (0, 60), iterations=100, seed=0, confidence_level=0.95)
+    assert drawn["cod"] == (0, 0)

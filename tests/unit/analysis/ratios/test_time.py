@@ -1,0 +1,83 @@
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from terrafusion.errors import InvalidParameters
+
+STUDY = "ratio_study"
+QUICK = {"interval_method": "analytic", "sale_filter": {"min_price": 0}}
+GROWTH = 0.08
+
+
+@pytest.fixture
+def rising(sales):
+    """Sales of three years in a market that rises by a known rate, with values as of its last day."""
+    random = np.random.default_rng(0)
+    n = 3_000
+    days = random.integers(0, 3 * 365, n)
+    area = np.exp(random.normal(7.5, 0.3, n))
+    worth = 100 * area
+    prices = worth * np.exp(GROWTH * (days / 365.25 - 3)) * np.exp(random.normal(0, 0.08, n))
+    return sales(
+        sale_date=[date(2014, 1, 1) + timedelta(days=int(day)) for day in days],
+        sale_price=prices,
+        assessed_value=worth,
+        building_size_sqft=area,
+        zip_code=["43617"] * n,
+    )
+
+
+def codes(answer):
+    return [caution.code for caution in answer.warnings]
+
+
+def test_the_slope_of_the_ratio_is_told_and_an_index_takes_it_away(ask, rising):
+    plain = ask(STUDY, rising, **QUICK).summary
+    assert plain["time_slope_ci_low"] < -GROWTH < plain["time_slope_ci_high"]
+    assert plain["adjusted_time_slope"] is None
+    answer = ask(STUDY, rising, time_adjust="hedonic", **QUICK)
+    told = answer.summary
+    assert told["time_slope"] == pytest.approx(plain["time_slope"], rel=1e-9)
+    assert told["adjusted_time_slope_ci_low"] < 0 < told["adjusted_time_slope_ci_high"]
+    assert told["cod"] < plain["cod"]
+    assert told["median"] == pytest.approx(1, abs=0.03)  # within three errors of a month's index
+    assert (told["time_adjust"], told["time_adjust_period"]) == ("hedonic", "month")
+    assert codes(answer) == ["arms_length_unknown"]
+
+
+def test_true_and_false_are_understood(ask, rising):
+    assert ask(STUDY, rising, time_adjust=True, **QUICK).summary["time_adjust"] == "hedonic"
+    assert ask(STUDY, rising, time_adjust=False, **QUICK).summary["time_adjust"] == "none"
+
+
+def test_prices_go_to_the_valuation_date(ask, rising):
+    early = ask(STUDY, rising, time_adjust="hedonic", valuation_date="2014-01-15", **QUICK).summary
+    late = ask(STUDY, rising, time_adjust="hedonic", valuation_date="2016-12-15", **QUICK).summary
+    assert np.log(early["median"] / late["median"]) == pytest.approx(GROWTH * 35 / 12, abs=0.02)
+
+
+def test_a_date_beyond_the_index_is_told(ask, rising):
+    answer = ask(STUDY, rising, time_adjust="hedonic", valuation_date="2020-01-01", **QUICK)
+    assert "time_adjust_date_beyond_index" in codes(answer)
+    thin = rising.filter((pl.col("sale_date") >= date(2014, 2, 1)) | (pl.int_range(pl.len()) % 20 == 0))
+    assert "time_adjust_sales_beyond_index" in codes(ask(STUDY, thin, time_adjust="hedonic", **QUICK))
+
+
+def test_what_allows_no_index_is_refused(ask, rising):
+    bare = rising.with_columns(building_size_sqft=None)
+    with pytest.raises(InvalidParameters, match="no characteristic") as refused:
+        ask(STUDY, bare, time_adjust="hedonic", **QUICK)
+    assert (refused.value.field, refused.value.allowed) == ("time_adjust", "none")
+    with pytest.raises(InvalidParameters, match="too few"):
+        ask(STUDY, rising.head(20), time_adjust="hedonic", **QUICK)
+    years = rising.with_columns(year_only=True)
+    with pytest.raises(InvalidParameters, match="only the year is known"):
+        ask(STUDY, years, time_adjust="hedonic", **QUICK)
+
+
+def test_one_period_adjusts_nothing(ask, rising):
+    month = rising.filter(pl.col("sale_date") < date(2014, 2, 1))
+    one, other = (ask(STUDY, month, time_adjust=how, **QUICK).summary for how in ("none", "hedonic"))
+    assert other["median"] == pytest.approx(one["median"], rel=1e-12)
