@@ -29,16 +29,22 @@ def read(records: Records, parameters: TrendParameters) -> pl.DataFrame:
 
 def read_columns(records: Records, parameters: SharedParameters, columns: Collection[str]) -> pl.DataFrame:
     """Read those columns, tell each sale its ``group``, and refuse what no analysis can be asked of these records."""
-    wanted = {*needed_columns(parameters), *columns_of(parameters.group_by), "year_only", *columns}
-    if records.profile.sale_overrides:
-        wanted |= {"sale_id"}
-    sales = records.sales.select(sorted(wanted)).collect()
-    refuse_unknown_groups(records, sales, parameters)
+    sales = collected(records, parameters, columns)
     refuse_fine_periods(sales, parameters)
     return sales.with_columns(label_of(parameters.group_by).alias("group"))
 
 
-def refuse_unknown_groups(records: Records, sales: pl.DataFrame, parameters: SharedParameters) -> None:
+def collected(records: Records, parameters: SharedParameters, columns: Collection[str]) -> pl.DataFrame:
+    """Read those columns and what selecting and grouping need; refuses groups of which nothing is recorded."""
+    wanted = {*needed_columns(parameters), *columns_of(parameters.group_by), "year_only", *columns}
+    if records.profile.sale_overrides:
+        wanted |= {"sale_id"}
+    sales = records.sales.select(sorted(wanted)).collect()
+    _refuse_unknown_groups(records, sales, parameters)
+    return sales
+
+
+def _refuse_unknown_groups(records: Records, sales: pl.DataFrame, parameters: SharedParameters) -> None:
     """Raise InvalidParameters where ``group_by`` names a column of which no sale has a value."""
     for name in columns_of(parameters.group_by):
         if sales.height and sales[name].null_count() == sales.height:

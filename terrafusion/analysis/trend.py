@@ -19,6 +19,7 @@ from terrafusion.analysis.groups import ALL, columns_of
 from terrafusion.analysis.market import Market, market_of
 from terrafusion.analysis.parameters import TrendParameters
 from terrafusion.analysis.points import cells_of, points_of
+from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.reading import read
 from terrafusion.analysis.selection import Selection, select
 
@@ -129,18 +130,10 @@ def _provenance(records: Records, parameters: TrendParameters) -> dict[str, Any]
 
 
 def _quality(selection: Selection, cells: pl.DataFrame, market: Market, parameters: TrendParameters) -> dict[str, Any]:
-    used = selection.used
-    thin = cells.filter(pl.col("sales_volume") < parameters.fallback_min_sales).height
+    below = parameters.fallback_min_sales
+    thin = cells.filter(pl.col("sales_volume") < below).height
     return {
-        "read": selection.read,
-        "used": used.height,
-        "excluded": dict(sorted(selection.excluded.items())),
-        "kept_by_override": selection.kept,
-        "null_counts": {name: used[name].null_count() for name in sorted(used.columns) if used[name].null_count()},
-        "cells": cells.height,
-        "thin_cells": thin,
-        "thin_below": parameters.fallback_min_sales,
-        "thin_cell_share": thin / cells.height if cells.height else None,
+        **data_quality(selection, cells=cells.height, thin=thin, thin_below=below),
         "suppressed_cells": int(cells["suppressed"].sum()),
         "partial_periods": market.calendar.filter("partial")["period"].to_list(),
     }

@@ -19,6 +19,7 @@ from terrafusion.analysis.price_index.engine import LOCATIONS, Engine
 from terrafusion.analysis.price_index.estimate import Estimate
 from terrafusion.analysis.price_index.parameters import HEDONIC, REPEAT, Method, PriceIndexParameters
 from terrafusion.analysis.price_index.requirements import allowed, location_cautions, read
+from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.selection import Selection, select
 from terrafusion.errors import InvalidParameters
 
@@ -254,19 +255,10 @@ class _Teller:
         }
 
     def _quality(self, rows: pl.DataFrame) -> dict[str, Any]:
-        used = self.selection.used
         cells = rows.filter(pl.col("observations") > 0)
-        thin = int(cells["thin"].sum())
+        thin, below = int(cells["thin"].sum()), self.parameters.min_sales
         quality = {
-            "read": self.selection.read,
-            "used": used.height,
-            "excluded": dict(sorted(self.selection.excluded.items())),
-            "kept_by_override": self.selection.kept,
-            "null_counts": {name: used[name].null_count() for name in sorted(used.columns) if used[name].null_count()},
-            "cells": cells.height,
-            "thin_cells": thin,
-            "thin_below": self.parameters.min_sales,
-            "thin_cell_share": thin / cells.height if cells.height else None,
+            **data_quality(self.selection, cells=cells.height, thin=thin, thin_below=below),
             "imputed_cells": int(rows["imputed"].sum()),
             "partial_periods": self.market.calendar.filter("partial")["period"].to_list(),
         }

@@ -8,12 +8,12 @@ from typing import Final
 import polars as pl
 
 from terrafusion.analysis.api import Records
-from terrafusion.analysis.groups import columns_of, label_of
+from terrafusion.analysis.groups import label_of
 from terrafusion.analysis.ratios import time
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.standard import CLASSES
-from terrafusion.analysis.reading import of_year_only, refuse_fine_periods, refuse_unknown_groups
-from terrafusion.analysis.selection import Selection, needed_columns
+from terrafusion.analysis.reading import collected, of_year_only, refuse_fine_periods
+from terrafusion.analysis.selection import Selection
 from terrafusion.errors import InvalidParameters
 
 _ROLL: Final = {"roll_assessed_value": "assessed_value", "market_value": "market_value"}
@@ -28,18 +28,14 @@ def read(records: Records, parameters: RatioParameters) -> pl.DataFrame:
 
     Raises InvalidParameters where the records cannot serve the request.
     """
-    columns = {*needed_columns(parameters), *columns_of(parameters.group_by), "year_only"}
+    columns = {"parcel_number"} if parameters.value_field in _ROLL else {"assessed_value"}
     if parameters.property_classes:
         columns |= {"property_class", "property_type"}
     if parameters.time_adjust != "none":
         columns |= time.COLUMNS
     if parameters.fallback == "cascade":
         columns |= {"zip_code"}
-    if records.profile.sale_overrides:
-        columns |= {"sale_id"}
-    columns |= {"parcel_number"} if parameters.value_field in _ROLL else {"assessed_value"}
-    sales = records.sales.select(sorted(columns)).collect()
-    refuse_unknown_groups(records, sales, parameters)
+    sales = collected(records, parameters, columns)
     _refuse_fine_groups(sales, parameters)
     if parameters.time_adjust != "none":
         refuse_fine_periods(sales, parameters)

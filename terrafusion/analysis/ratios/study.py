@@ -12,6 +12,7 @@ from terrafusion.analysis.api import Answer, Caution, Progress, Records
 from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
 from terrafusion.analysis.groups import columns_of, level_name
 from terrafusion.analysis.parameters import COUNTY
+from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.ratios import findings
 from terrafusion.analysis.ratios.bootstrap import LARGEST
 from terrafusion.analysis.ratios.fallback import with_fallback
@@ -103,20 +104,12 @@ def _method(parameters: RatioParameters, rules: Rules, adjusted: Adjusted) -> di
 
 
 def _quality(selection: Selection, rows: pl.DataFrame, parameters: RatioParameters) -> Mapping[str, Any]:
-    used = selection.used
-    thin = rows.filter(pl.col("n") < parameters.fallback_min_sales).height
+    below = parameters.fallback_min_sales
+    thin = rows.filter(pl.col("n") < below).height
     return {
-        "read": selection.read,
-        "used": used.height,
-        "excluded": dict(sorted(selection.excluded.items())),
-        "kept_by_override": selection.kept,
-        "null_counts": {name: used[name].null_count() for name in sorted(used.columns) if used[name].null_count()},
-        "cells": rows.height,
-        "thin_cells": thin,
-        "thin_below": parameters.fallback_min_sales,
-        "thin_cell_share": thin / rows.height if rows.height else None,
+        **data_quality(selection, cells=rows.height, thin=thin, thin_below=below),
         "suppressed_cells": int(rows["suppressed"].sum()),
-        "year_only_sales": int(used["year_only"].sum()),
+        "year_only_sales": int(selection.used["year_only"].sum()),
     }
 
 
