@@ -176,7 +176,7 @@ class MemoryJobStore:
 
     async def running(self) -> Mapping[str, int]:
         """Return how many jobs run, by county."""
-        return Counter(row.job.county_id for row in self._rows.values() if row.job.status is JobStatus.RUNNING)
+        return self._running_by_county()
 
     async def get(self, job_id: UUID) -> Job | None:
         """Return one job."""
@@ -218,7 +218,7 @@ class MemoryJobStore:
         queues: dict[str, list[_Row]] = {}
         for row in sorted(self._claimable(now), key=lambda row: (row.queue_at, row.job.job_id)):
             queues.setdefault(row.job.county_id, []).append(row)
-        running = Counter(row.job.county_id for row in self._rows.values() if row.job.status is JobStatus.RUNNING)
+        running = self._running_by_county()
         places = [
             (running[county_id] + n, self._served.get(county_id, _NEVER), row.queue_at, row.job.job_id, row)
             for county_id, rows in queues.items()
@@ -226,6 +226,9 @@ class MemoryJobStore:
         ]
         limit = self._queue.max_running_per_county
         return [place[-1] for place in sorted(places) if limit is None or place[0] < limit]
+
+    def _running_by_county(self) -> Counter[str]:
+        return Counter(row.job.county_id for row in self._rows.values() if row.job.status is JobStatus.RUNNING)
 
     def _claimable(self, now: datetime) -> Iterator[_Row]:
         counties, types = self._pauses.names(Scope.COUNTY), self._pauses.names(Scope.TYPE)
