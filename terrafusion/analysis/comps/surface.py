@@ -1,0 +1,104 @@
+"""What a place adds to the log price beyond all else: residuals of sales, averaged over narrowing circles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from terrafusion.analysis.hedonic import Codes, Floats
+
+SCALES_KM: Final = (8.1, 2.7, 0.9, 0.3)
+"""Standard deviations of the kernels, the widest first."""
+
+_PER_SCALE: Final = 3
+"""Cells of the grid to a standard deviation."""
+_MOST_CELLS: Final = 4_000_000
+_PSEUDO: Final = 3.0
+"""So many sales at the wider scale's average are added to those of a circle."""
+_REACH: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """Cells of one scale over the homes' box."""
+
+    origin: Floats
+    size: float
+    shape: tuple[int, int]
+    sigma: float
+    """Of the kernel, in cells."""
+    counts: Floats
+    """Kernel sums of the sales, flat; a sale in the very cell counts 1."""
+
+    def cells(self, places: Floats) -> Codes:
+        """Return each place's cell; places beyond the box have that of its border, where nothing is."""
+        at = np.floor((places - self.origin) / self.size)
+        at = np.clip(np.nan_to_num(at, nan=0.0), 0, np.array(self.shape) - 1).astype(np.int64)
+        cell: Codes = at[:, 0] * self.shape[1] + at[:, 1]
+        return cell
+
+    def summed(self, cells: Codes, values: Floats | None) -> Floats:
+        """Return kernel sums of values (None counts sales) at every cell."""
+        from scipy.ndimage import gaussian_filter  # noqa: PLC0415 - slow to import
+
+        raw = np.bincount(cells, values, minlength=self.shape[0] * self.shape[1]).astype(np.float64)
+        smooth = gaussian_filter(raw.reshape(self.shape), self.sigma, mode="constant", truncate=_REACH)
+        flat: Floats = smooth.ravel() / _centre(self.sigma)
+        return flat
+
+
+def _centre(sigma: float) -> float:
+    """Return the weight that the discrete kernel gives to its own cell."""
+    reach = np.arange(-int(_REACH * sigma + 0.5), int(_REACH * sigma + 0.5) + 1)
+    kernel = np.exp(-0.5 * (reach / sigma) ** 2)
+    return float(1 / kernel.sum() ** 2)
+
+
+class Surface:
+    """The places of sales, and the grids over them; residuals come and go."""
+
+    def __init__(self, places: Floats) -> None:
+        self._known = np.isfinite(places).all(axis=1)
+        self._grids, self._cells = [], []
+        for scale in SCALES_KM if self._known.any() else ():
+            grid = _grid(places[self._known], scale)
+            self._grids.append(grid)
+            self._cells.append(grid.cells(places))
+        self._sums: list[Floats] = []
+
+    def learn(self, residuals: Floats) -> None:
+        """Take the sales' residuals in."""
+        known = self._known
+        self._sums = [
+            grid.summed(cells[known], residuals[known]) for grid, cells in zip(self._grids, self._cells, strict=True)
+        ]
+
+    def at(self, places: Floats) -> Floats:
+        """Return the surface at places, as all sales have it; 0 where a place is not known."""
+        height = np.zeros(len(places))
+        for grid, sums in zip(self._grids, self._sums, strict=True):
+            cells = grid.cells(places)
+            height = (sums[cells] + _PSEUDO * height) / (grid.counts[cells] + _PSEUDO)
+        return np.where(np.isfinite(places).all(axis=1), height, 0.0)
+
+    def own(self, residuals: Floats | None = None) -> Floats:
+        """Return the surface at the sales themselves; without each one's own residual where these are given."""
+        height = np.zeros(len(self._known))
+        less, one = (0.0, 0.0) if residuals is None else (residuals, 1.0)
+        for grid, cells, sums in zip(self._grids, self._cells, self._sums, strict=True):
+            count = np.maximum(grid.counts[cells] - one, 0.0)
+            height = (sums[cells] - less + _PSEUDO * height) / (count + _PSEUDO)
+        return np.where(self._known, height, 0.0)
+
+
+def _grid(places: Floats, scale: float) -> _Grid:
+    low, high = places.min(axis=0), places.max(axis=0)
+    margin = _REACH * scale
+    extent = high - low + 2 * margin
+    size = max(scale / _PER_SCALE, float(np.sqrt(extent.prod() / _MOST_CELLS)))
+    shape = (int(extent[0] / size) + 1, int(extent[1] / size) + 1)
+    bare = _Grid(low - margin, size, shape, scale / size, np.empty(0))
+    counts = bare.summed(bare.cells(places), None)
+    return _Grid(bare.origin, size, shape, bare.sigma, np.maximum(counts, 0.0))
