@@ -16,6 +16,9 @@ _BEYOND: Final = 0.01
 """Share of the sales that must lie on either side of a bend."""
 _LEAST_BEYOND: Final = 30
 _FOR_BENDS: Final = 500
+_TIME_SALES: Final = 300
+_TIME_DAYS: Final = 28
+_MOST_BENDS: Final = 24
 """Sales below which characteristics enter as straight lines."""
 
 
@@ -79,21 +82,17 @@ class Curve:
 
     def at(self, values: Floats) -> Floats:
         """Return the height at each value."""
-        lacking = ~np.isfinite(values)
-        heights: Floats = np.interp(np.where(lacking, 0.0, values), self.knots, self.heights)
-        return np.where(lacking, self.unknown, heights)
+        heights: Floats = np.interp(values, self.knots, self.heights)
+        return np.where(np.isnan(values), self.unknown, heights)
 
 
-def time_knots(days: Codes, *, least: int, apart: int) -> Shape:
-    """Choose bends of the path of prices: ``least`` sales and ``apart`` days between neighbours."""
+def time_shape(days: Codes) -> Shape:
+    """Choose bends of the path of prices: as many as there are sales and time for, evenly spread over the sales."""
     ordered = np.sort(days)
-    bends: list[float] = []
-    last, seen = ordered[0], 0
-    for day, count in zip(*np.unique(ordered, return_counts=True), strict=True):
-        seen += int(count)
-        left = len(ordered) - np.searchsorted(ordered, day, "right")
-        if seen >= least and day - last >= apart and left >= least and ordered[-1] - day >= apart:
-            bends.append(float(day))
-            last, seen = day, 0
+    first, last = int(ordered[0]), int(ordered[-1])
+    count = min(len(ordered) // _TIME_SALES, (last - first) // _TIME_DAYS, _MOST_BENDS)
+    places = np.arange(1, count) * len(ordered) // max(count, 1)
+    bends = np.unique(ordered[places])
+    inside = bends[(bends > first) & (bends < last)]
     middle = float(ordered[(len(ordered) - 1) // 2])
-    return Shape((float(ordered[0]), float(ordered[-1])), tuple(bends), middle, partly=False)
+    return Shape((float(first), float(last)), tuple(map(float, inside)), middle, partly=False)

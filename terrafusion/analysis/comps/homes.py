@@ -69,6 +69,18 @@ class Homes:
     def __len__(self) -> int:
         return len(self.latitude)
 
+    def taken(self, rows: Codes) -> Homes:
+        """Return the homes at those places."""
+        return Homes(
+            {name: values[rows] for name, values in self.values.items()},
+            self.kind.gather(rows),
+            self.zip_code.gather(rows),
+            self.neighborhood.gather(rows),
+            self.latitude[rows],
+            self.longitude[rows],
+            self.parcel.gather(rows),
+        )
+
 
 def _floats(column: pl.Series) -> Floats:
     values: Floats = column.cast(pl.Float64).fill_null(np.nan).to_numpy()
@@ -132,12 +144,14 @@ class Places:
         return _flat(latitude, longitude, (self.latitude, self.longitude)), known
 
     def _by_area(self, homes: Homes) -> Floats:
-        names = homes.neighborhood if len(self.neighborhoods) else homes.zip_code
-        middles = self.neighborhoods if len(self.neighborhoods) else self.zip_codes
-        order = middles.select("name").with_row_index("place")
-        found = names.alias("name").to_frame().join(order, on="name", how="left", maintain_order="left")
-        place = _floats(found["place"]) * _AREA_APART_KM
-        return np.column_stack([place, np.zeros_like(place)])
+        """Return a point for each neighborhood, and for each ZIP of homes that tell no neighborhood."""
+        place = np.full(len(homes), np.nan)
+        begin = 0
+        for names, middles in ((homes.neighborhood, self.neighborhoods), (homes.zip_code, self.zip_codes)):
+            codes = codes_of(names, middles["name"].to_list())
+            place = np.where(np.isnan(place) & (codes >= 0), (begin + codes) * _AREA_APART_KM, place)
+            begin += middles.height
+        return np.column_stack([place if begin else np.zeros(len(homes)), np.zeros(len(homes))])
 
 
 def _flat(latitude: Floats, longitude: Floats, middle: tuple[float, float]) -> Floats:

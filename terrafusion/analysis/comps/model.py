@@ -10,15 +10,14 @@ residuals of the sales around, and regression and surface are fitted in turns (b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Final
 
 import numpy as np
 import polars as pl
 
-from terrafusion.analysis.comps.curves import Curve, Shape, time_knots
+from terrafusion.analysis.comps.curves import Curve, Shape, time_shape
 from terrafusion.analysis.comps.homes import Flags, Homes, Places, codes_of
 from terrafusion.analysis.comps.surface import Surface
 from terrafusion.analysis.hedonic import Codes, Floats
@@ -35,12 +34,10 @@ _KNOWN_SHARE: Final = 0.5
 _TURNS: Final = 3
 _PSEUDO: Final = 1.0
 _PSEUDO_AREA: Final = 5.0
-_MOST_FITTED: Final = 200_000
+_MOST_FITTED: Final = 100_000
 """Of more sales, every so-manieth is in the regression; all are in the surface."""
 _MOST_TYPES: Final = 20
-_MOST_AREAS: Final = 1_000
-_TIME_SALES: Final = 300
-_TIME_DAYS: Final = 28
+_MOST_AREAS: Final = 500
 _TYPE_SALES: Final = 30
 
 
@@ -55,12 +52,23 @@ class Prices:
     areas: Mapping[str, float]
     area_field: str
 
+    def quality(self, homes: Homes) -> Floats:
+        """Return what characteristics and type add together."""
+        total = _heights(homes.kind, self.kinds) if self.kinds else np.zeros(len(homes))
+        for name, curve in self.curves.items():
+            total = total + curve.at(homes.values[name])
+        return total
+
+    def area(self, homes: Homes) -> Floats:
+        """Return what the area adds."""
+        return _heights(getattr(homes, self.area_field), self.areas)
+
     def parts(self, homes: Homes) -> Floats:
         """Return what each of `PARTS` adds, home by home (n x parts); location is the area's alone; nan where not held."""
         none = np.full(len(homes), np.nan)
         found = [self.curves[name].at(homes.values[name]) if name in self.curves else none for name in CHARACTERISTICS]
         kind = _heights(homes.kind, self.kinds) if self.kinds else none
-        return np.column_stack([*found, kind, _heights(getattr(homes, self.area_field), self.areas)])
+        return np.column_stack([*found, kind, self.area(homes)])
 
 
 def _heights(names: pl.Series, heights: Mapping[str, float]) -> Floats:
@@ -71,7 +79,7 @@ def _heights(names: pl.Series, heights: Mapping[str, float]) -> Floats:
     return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Model:
     """Sales, and what they say of prices. Arrays stand in the order of ``sales``."""
 
@@ -86,6 +94,14 @@ class Model:
     log_price: Floats
     prices: Prices
     surface: Surface
+    quality: Floats
+    """What characteristics and type add to the log price, sale by sale; the place is not among them."""
+    parcel: Codes
+    """A number for each parcel; a sale without parcel has one of its own."""
+    residual: Floats
+    """Log price less all that is told of it."""
+    spread: float
+    """A robust standard deviation of the residuals: MAD / .6745."""
 
     def parts(self, homes: Homes, places: Floats) -> Floats:
         """Return what each of `PARTS` adds to the log price (n x parts); nan where the model does not hold it."""
@@ -93,26 +109,11 @@ class Model:
         found[:, -1] += self.surface.at(places)
         return found
 
-    @cached_property
-    def told(self) -> Floats:
-        """What homes' characteristics and places add, sale by sale."""
-        found: Floats = np.nansum(self.parts(self.homes, self.places), axis=1)
+    def parts_without(self, rows: Codes) -> Floats:
+        """Return the same of the model's own sales, the surface without each one's residual."""
+        found = self.prices.parts(self.homes.taken(rows))
+        found[:, -1] += self.surface.own(rows=rows, without=True)
         return found
-
-    @cached_property
-    def quality(self) -> Floats:
-        """The same without the place."""
-        return np.asarray(np.nansum(self.prices.parts(self.homes)[:, :-1], axis=1))
-
-    @cached_property
-    def residual(self) -> Floats:
-        """Log price less all that is told of it."""
-        return self.log_price - self.prices.base - self.prices.time.at(self.day.astype(float)) - self.told
-
-    @cached_property
-    def spread(self) -> float:
-        """A robust standard deviation of the residuals: MAD / .6745."""
-        return max(float(np.median(np.abs(self.residual - np.median(self.residual)))) / 0.6745, 1e-6)
 
     def time(self, days: Codes | Floats) -> Floats:
         """Return the height of the path of prices on each day (days since 1970)."""
@@ -140,47 +141,99 @@ def fit(sales: pl.DataFrame) -> Model:
     homes = Homes.of(sales)
     map_ = Places.of(homes)
     places, located = map_.put(homes)
-    day = sales["sale_date"].cast(pl.Int32).to_numpy().astype(np.int64)
-    log_price = np.log(sales["sale_price"].to_numpy())
-    surface = Surface(places if map_.mapped else np.full_like(places, np.nan))
-    surface.learn(np.zeros_like(log_price))
-    regression = _Regression(homes, day, mapped=map_.mapped)
-    height = np.zeros_like(log_price)
-    for _ in range(_TURNS):
-        prices = regression.solve(log_price - height)
-        left = log_price - prices.base - prices.time.at(day.astype(float)) - np.nansum(prices.parts(homes), axis=1)
+    evidence = _Evidence(
+        homes,
+        places if map_.mapped else np.full_like(places, np.nan),
+        sales["sale_date"].cast(pl.Int32).to_numpy().astype(np.int64),
+        np.log(sales["sale_price"].to_numpy()),
+    )
+    prices = _prices(evidence.thinned(), mapped=map_.mapped)
+    quality = prices.quality(homes)
+    left = evidence.log_price - prices.base - prices.time.at(evidence.day.astype(float)) - quality - prices.area(homes)
+    surface = Surface(evidence.places)
+    surface.learn(left)
+    residual = left - surface.own()
+    return Model(
+        sales=sales,
+        homes=homes,
+        map=map_,
+        places=places,
+        located=located,
+        day=evidence.day,
+        log_price=evidence.log_price,
+        prices=prices,
+        surface=surface,
+        quality=quality,
+        parcel=_numbered(homes.parcel),
+        residual=residual,
+        spread=max(float(np.median(np.abs(residual - np.median(residual)))) / 0.6745, 1e-6),
+    )
+
+
+def _numbered(parcel: pl.Series) -> Codes:
+    """Return the place of each parcel's first sale."""
+    table = parcel.alias("parcel").to_frame().with_row_index("place")
+    named = table.group_by("parcel", maintain_order=True).agg(pl.col("place").first().alias("first"))
+    first = table.join(named, on="parcel", how="left", maintain_order="left")
+    numbers: Codes = first.select(pl.coalesce("first", "place").cast(pl.Int64)).to_series().to_numpy()
+    return numbers
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """Sales as the fit takes them."""
+
+    homes: Homes
+    places: Floats
+    day: Codes
+    log_price: Floats
+
+    def thinned(self) -> _Evidence:
+        """Return every so-manieth sale, so that at most `_MOST_FITTED` are left."""
+        step = -(-len(self.day) // _MOST_FITTED)
+        if step == 1:
+            return self
+        rows = np.arange(0, len(self.day), step)
+        return _Evidence(self.homes.taken(rows), self.places[rows], self.day[rows], self.log_price[rows])
+
+
+def _prices(evidence: _Evidence, *, mapped: bool) -> Prices:
+    """Fit regression and surface in turns."""
+    regression = _Regression(evidence.homes, evidence.day, mapped=mapped)
+    surface = Surface(evidence.places)
+    prices = regression.solve(evidence.log_price)
+    for _ in range(_TURNS - 1):
+        left = evidence.log_price - regression.fitted
         surface.learn(left)
-        height = surface.own(left)
-        height -= height.mean()
-    return Model(sales, homes, map_, places, located, day, log_price, prices, surface)
+        height = surface.own(without=True)
+        prices = regression.solve(evidence.log_price - height + height.mean())
+    return prices
 
 
 class _Regression:
     """The regressors of sales, and their normal equations."""
 
     def __init__(self, homes: Homes, day: Codes, *, mapped: bool) -> None:
-        step = -(-len(homes) // _MOST_FITTED)
-        self._rows = slice(None, None, step)
         self._shapes = {name: Shape.of(values) for name, values in homes.values.items() if _tells(values)}
-        self._time = time_knots(day, least=_TIME_SALES, apart=_TIME_DAYS)
+        self._time = time_shape(day)
         self._kinds = _kinds(homes.kind)
         self._area_field = _area_field(homes, mapped=mapped)
         names = getattr(homes, self._area_field)
         self._areas = _commonest(names, _MOST_AREAS)
-        self._area = codes_of(names, self._areas)[self._rows]
+        self._area = codes_of(names, self._areas)
         self._columns = self._laid(homes, day)
         self._mean = self._columns.mean(axis=1)
         self._scale = self._columns.std(axis=1)
         self._scale[self._scale < 1e-12 * (1 + np.abs(self._mean))] = np.inf
+        self.fitted = np.zeros_like(self._mean)
         self._columns -= self._mean[:, None]
         self._columns /= self._scale[:, None]
         self._gram = self._products()
 
     def _laid(self, homes: Homes, day: Codes) -> Floats:
-        rows = self._rows
-        found = [row for name, shape in self._shapes.items() for row in shape.columns(homes.values[name][rows])]
-        found += self._time.columns(day[rows].astype(np.float64))
-        codes = codes_of(homes.kind, self._kinds)[rows]
+        found = [row for name, shape in self._shapes.items() for row in shape.columns(homes.values[name])]
+        found += self._time.columns(day.astype(np.float64))
+        codes = codes_of(homes.kind, self._kinds)
         found += [(codes == place).astype(np.float64) for place in range(len(self._kinds))]
         return np.array(found)
 
@@ -199,11 +252,12 @@ class _Regression:
         return np.vstack([top, middle, last])
 
     def solve(self, target: Floats) -> Prices:
-        """Return the prices that fit log prices (of all sales)."""
-        target = target[self._rows]
+        """Return the prices that fit log prices; ``fitted`` is then what they say of the sales."""
         right = np.concatenate([self._columns @ target, self._by_area(target), [target.sum()]])
         found = np.linalg.solve(self._gram, right)
         k = len(self._columns)
+        areas = np.append(found[k:-1], 0.0)[self._area]
+        self.fitted = found[:k] @ self._columns + areas + found[-1]
         slopes = found[:k] / self._scale
         parts, at = {}, 0
         for name, shape in self._shapes.items():
@@ -214,8 +268,8 @@ class _Regression:
         time = self._time.curve(slopes[at : at + width])
         at += width
         kinds = dict(zip(self._kinds, map(float, slopes[at:k]), strict=True))
-        areas = dict(zip(self._areas, map(float, found[k:-1]), strict=True))
-        return self._centred(Prices(0.0, time, parts, kinds, areas, self._area_field), found, slopes)
+        effects = dict(zip(self._areas, map(float, found[k:-1]), strict=True))
+        return self._centred(Prices(0.0, time, parts, kinds, effects, self._area_field), found, slopes)
 
     def _centred(self, prices: Prices, found: Floats, slopes: Floats) -> Prices:
         """Move what the curves leave out at their typical values into the base."""
@@ -249,8 +303,3 @@ def _area_field(homes: Homes, *, mapped: bool) -> str:
     if known["neighborhood"] and not (mapped and known["zip_code"]):
         return "neighborhood"
     return "zip_code"
-
-
-def typical_of(prices: Prices) -> Sequence[str]:
-    """Name the characteristics that the model holds."""
-    return list(prices.curves)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -9,20 +10,23 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from terrafusion.analysis.comps.homes import Homes, codes_of, haversine_km
+from terrafusion.analysis.comps.homes import Flags, Homes, codes_of, haversine_km
 from terrafusion.analysis.comps.model import PARTS, Model
 from terrafusion.analysis.hedonic import Codes, Floats
 
 NEAR_KM: Final = 1.0
 ALIKE: Final = 0.1
 RECENT_YEARS: Final = 1.0
-"""Differences that count as one unit of dissimilarity: of place, of log price by a characteristic, of age."""
+"""Differences that count as one unit: of place, of log price by one characteristic, of age."""
+OTHER_TYPE: Final = 3.0
+"""Units that another property type counts."""
 
-_OTHER_TYPE: Final = 3.0
+_YEAR: Final = 365.25
 _QUALITY: Final = 0.3
-"""Of the characteristics' sum in the coarse search: their difference is at most this share of the true one."""
+"""One unit of the sum of characteristics in the coarse search: the root of their number times `ALIKE`."""
 _CANDIDATES: Final = 200
 _PER_COMP: Final = 10
+_NOWHERE: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,8 @@ class Subjects:
     homes: Homes
     day: Codes
     """Days since 1970 that values refer to."""
+    rows: Codes | None = None
+    """Where the subjects are sales of the model: their places, so that their own residuals are left out of the surface."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +48,7 @@ class Limits:
     max_distance_km: float = 5.0
     max_age_days: int = 731
     later: bool = False
-    """Whether sales after the valuation day count (for holdouts alone)."""
-    latest_per_parcel: bool = True
+    """Whether sales after the valuation day count, as far away in time (in holdouts alone)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +58,34 @@ class Comps:
     sale: Codes
     """Places among the model's sales."""
     dissimilarity: Floats
+    """The sum of squared units."""
     distance_km: Floats
-    """Great-circle; nan where either has no coordinates of its own."""
+    """Great-circle; nan where either home has no coordinates of its own."""
+    other_type: Flags
     parts: Floats
     """Of the subjects: what each of `PARTS` adds (subjects x parts)."""
     sale_parts: Floats
     """Of the comparables (subjects x k x parts)."""
-    within: Codes
-    """How many sales of all that were looked at are within the limits."""
+    located: Flags
+    """Which subjects lie where their own coordinates say."""
+    placed: Flags
+    """Which subjects lie anywhere at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Subjects with what the model says of them."""
+
+    subjects: Subjects
+    places: Floats
+    located: Flags
+    parts: Floats
+    kind: Codes
+
+    def only(self, row: int) -> _Asked:
+        rows = np.array([row])
+        subjects = Subjects(self.subjects.homes.taken(rows), self.subjects.day[rows])
+        return _Asked(subjects, self.places[rows], self.located[rows], self.parts[rows], self.kind[rows])
 
 
 class Finder:
@@ -69,77 +94,119 @@ class Finder:
     def __init__(self, model: Model) -> None:
         self.model = model
         self._kinds = model.homes.kind.drop_nulls().unique().sort().to_list()
+        self._kind = codes_of(model.homes.kind, self._kinds)
 
-    def _coarse(self, places: Floats, quality: Floats, kind: pl.Series, day: Codes) -> Floats:
-        """Return points whose distance is at most about the dissimilarity."""
-        columns = [places / NEAR_KM, quality[:, None] / _QUALITY, day[:, None] / (365.25 * RECENT_YEARS)]
+    def find(self, subjects: Subjects, limits: Limits) -> Comps:
+        """Return each subject's ``k`` most similar sales within the limits.
+
+        Never a sale of the subject's own parcel, and of another parcel the most recent sale alone. A tree yields
+        candidates, which are then compared exactly; where too few of them are within the limits, all sales within
+        the distance are compared.
+        """
+        model, homes = self.model, subjects.homes
+        places, located = model.map.put(homes)
+        parts = model.parts(homes, places) if subjects.rows is None else model.parts_without(subjects.rows)
+        asked = _Asked(subjects, places, located, parts, codes_of(homes.kind, self._kinds))
+        count = min(max(_CANDIDATES, _PER_COMP * limits.k), len(model.log_price))
+        points = self._coarse(places, np.nansum(parts[:, :-1], axis=1), asked.kind, subjects.day)
+        _, candidates = self._tree.query(points, k=np.arange(1, count + 1))
+        found = self._ranked(asked, candidates.astype(np.int64), limits)
+        if count < len(model.log_price):
+            self._widen(asked, found, limits)
+        comps = Comps(**found, parts=parts, located=located, placed=np.isfinite(places).all(axis=1))
+        return comps
+
+    def _coarse(self, places: Floats, quality: Floats, kind: Codes, day: Codes) -> Floats:
+        """Return points that are about as far apart as homes are unlike, or nearer."""
+        columns = [places / NEAR_KM, quality[:, None] / _QUALITY, day[:, None] / (_YEAR * RECENT_YEARS)]
         if len(self._kinds) > 1:
-            columns.append(codes_of(kind, self._kinds)[:, None] * _OTHER_TYPE)
-        return np.nan_to_num(np.hstack(columns), nan=1e9)
+            columns.append(kind[:, None] * OTHER_TYPE)
+        return np.nan_to_num(np.hstack(columns), nan=_NOWHERE)
 
     @cached_property
     def _tree(self) -> Any:
         from scipy.spatial import cKDTree  # noqa: PLC0415 - slow to import
 
         model = self.model
-        points = self._coarse(model.places, model.quality, model.homes.kind, model.day)
+        points = self._coarse(model.places, model.quality, self._kind, model.day)
         return cKDTree(points, balanced_tree=False, compact_nodes=False)
 
     @cached_property
-    def _parcels(self) -> dict[str, int]:
-        return {}
+    def _map(self) -> Any:
+        from scipy.spatial import cKDTree  # noqa: PLC0415 - slow to import
 
-    def find(self, subjects: Subjects, limits: Limits) -> Comps:
-        """Return each subject's ``k`` most similar sales within the limits; never a sale of its own parcel."""
-        model, homes = self.model, subjects.homes
-        places, located = model.map.put(homes)
-        parts = model.parts(homes, places)
-        quality = np.nansum(parts[:, :-1], axis=1)
-        points = self._coarse(places, quality, homes.kind, subjects.day)
-        count = min(max(_CANDIDATES, _PER_COMP * limits.k), len(model.log_price))
-        _, found = self._tree.query(points, k=np.arange(1, count + 1))
-        return self._ranked(subjects, limits, found.astype(np.int64), (places, located, parts))
-    def _ranked(self, subjects: Subjects, limits: Limits, found: Codes, own: tuple[Floats, Any, Floats]) -> Comps:
-        model, homes = self.model, subjects.homes
-        places, located, parts = own
-        flat = found.ravel()
-        theirs = model.parts(_taken(model.homes, flat), model.places[flat]).reshape(*found.shape, len(PARTS))
-        apart = np.nan_to_num(theirs[:, :, :-1] - parts[:, None, :-1])
-        km = np.hypot(*np.moveaxis(model.places[found] - places[:, None, :], 2, 0))
-        km = np.nan_to_num(km, nan=0.0)
-        age = (subjects.day[:, None] - model.day[found])
-        other = codes_of(homes.kind, self._kinds)[:, None] != codes_of(model.homes.kind, self._kinds)[found]
-        unlike = (km / NEAR_KM) ** 2 + (apart**2).sum(axis=2) / ALIKE**2 + (age / 365.25 / RECENT_YEARS) ** 2 + other * _OTHER_TYPE**2
-        circle = haversine_km(homes.latitude[:, None], homes.longitude[:, None], model.homes.latitude[found], model.homes.longitude[found])
-        circle = np.where(located[:, None] & model.located[found], circle, np.nan)
-        inside = np.where(np.isnan(circle), km, circle) <= limits.max_distance_km
-        inside &= (np.abs(age) if limits.later else age) <= limits.max_age_days
-        inside &= limits.later | (age >= 0)
-        both = pl.concat([model.homes.parcel, homes.parcel]).rank("dense").to_numpy()
-        parcel = both[: len(model.log_price)][found]
-        mine = both[len(model.log_price) :]
-        inside &= ~(parcel == mine[:, None])
+        return cKDTree(np.nan_to_num(self.model.places, nan=_NOWHERE))
+
+    def _widen(self, asked: _Asked, found: Mapping[str, Any], limits: Limits) -> None:
+        """Look at all sales around the subjects that have too few comparables, in place."""
+        reach = limits.max_distance_km * 1.02
+        short = (found["sale"] < 0).any(axis=1) & np.isfinite(asked.places).all(axis=1)
+        for row in np.flatnonzero(short):
+            near = np.sort(np.array(self._map.query_ball_point(asked.places[row], reach), dtype=np.int64))
+            if len(near):
+                for name, values in self._ranked(asked.only(row), near[None, :], limits).items():
+                    found[name][row] = values[0]
+
+    def _ranked(self, asked: _Asked, candidates: Codes, limits: Limits) -> dict[str, Any]:
+        """Return the fields of `Comps` that concern sales: the most similar of the candidates within the limits."""
+        model = self.model
+        flat = candidates.ravel()
+        homes = model.homes.taken(flat)
+        theirs = model.parts(homes, model.places[flat]).reshape(*candidates.shape, len(PARTS))
+        age = asked.subjects.day[:, None] - model.day[candidates]
+        km, circle = self._distances(asked, candidates)
+        other = asked.kind[:, None] != self._kind[candidates]
+        apart = np.nan_to_num(theirs[:, :, :-1] - asked.parts[:, None, :-1])
+        unlike = (km / NEAR_KM) ** 2 + (apart**2).sum(axis=2) / ALIKE**2
+        unlike += (age / (_YEAR * RECENT_YEARS)) ** 2 + other * OTHER_TYPE**2
+        inside = (np.where(np.isnan(circle), km, circle) <= limits.max_distance_km) & self._foreign(asked, candidates)
+        inside &= (np.abs(age) <= limits.max_age_days) & (limits.later | (age >= 0))
+        inside &= _latest(np.where(inside, model.parcel[candidates], -1 - candidates), np.abs(age))
         unlike = np.where(inside, unlike, np.inf)
-        order = np.lexsort((found, unlike), axis=1)[:, : limits.k]
-        rows = np.arange(len(found))[:, None]
-        chosen = np.isfinite(unlike[rows, order])
-        return Comps(
-            np.where(chosen, found[rows, order], -1),
-            np.where(chosen, unlike[rows, order], np.nan),
-            np.where(chosen, circle[rows, order], np.nan),
-            parts,
-            theirs[rows, order],
-            inside.sum(axis=1),
-        )
+        width = min(limits.k, candidates.shape[1])
+        order = np.lexsort((candidates, unlike), axis=1)[:, :width]
+        rows = np.arange(len(candidates))[:, None]
+        there = np.isfinite(unlike[rows, order])
+        chosen = {
+            "sale": np.where(there, candidates[rows, order], -1),
+            "dissimilarity": np.where(there, unlike[rows, order], np.nan),
+            "distance_km": np.where(there, circle[rows, order], np.nan),
+            "other_type": there & other[rows, order],
+            "sale_parts": theirs[rows, order],
+        }
+        return {name: _padded(values, limits.k, -1 if name == "sale" else np.nan) for name, values in chosen.items()}
+
+    def _distances(self, asked: _Asked, candidates: Codes) -> tuple[Floats, Floats]:
+        """Return distances on the map, and great-circle distances between homes with coordinates of their own."""
+        model, homes = self.model, asked.subjects.homes
+        flat = model.places[candidates] - asked.places[:, None, :]
+        km = np.hypot(flat[:, :, 0], flat[:, :, 1])
+        theirs = model.homes.latitude[candidates], model.homes.longitude[candidates]
+        circle = haversine_km(homes.latitude[:, None], homes.longitude[:, None], *theirs)
+        known = asked.located[:, None] & model.located[candidates]
+        return np.nan_to_num(km, nan=np.inf), np.where(known, circle, np.nan)
+
+    def _foreign(self, asked: _Asked, candidates: Codes) -> Flags:
+        """Say which candidates are sales of another parcel than the subject's."""
+        sold = self.model.homes.parcel.gather(candidates.ravel())
+        own = asked.subjects.homes.parcel.gather(np.repeat(np.arange(len(candidates)), candidates.shape[1]))
+        same = (sold == own).fill_null(value=False)
+        return ~same.to_numpy().reshape(candidates.shape)
 
 
-def _taken(homes: Homes, rows: Codes) -> Homes:
-    return Homes(
-        {name: values[rows] for name, values in homes.values.items()},
-        homes.kind.gather(rows),
-        homes.zip_code.gather(rows),
-        homes.neighborhood.gather(rows),
-        homes.latitude[rows],
-        homes.longitude[rows],
-        homes.parcel.gather(rows),
-    )
+def _padded(values: Any, width: int, missing: float) -> Any:
+    lacking = width - values.shape[1]
+    if not lacking:
+        return values
+    edge = [(0, 0), (0, lacking), *((0, 0) for _ in values.shape[2:])]
+    return np.pad(values, edge, constant_values=False if values.dtype == bool else missing)
+
+
+def _latest(parcel: Codes, age: Codes) -> Flags:
+    """Say which sale of each parcel is the most recent, subject by subject."""
+    order = np.lexsort((age, parcel), axis=1)
+    rows = np.arange(len(parcel))[:, None]
+    again = np.zeros(parcel.shape, bool)
+    sorted_ = parcel[rows, order]
+    again[rows, order[:, 1:]] = sorted_[:, 1:] == sorted_[:, :-1]
+    return ~again

@@ -67,10 +67,11 @@ class Surface:
             self._grids.append(grid)
             self._cells.append(grid.cells(places))
         self._sums: list[Floats] = []
+        self._learned = np.zeros(len(places))
 
     def learn(self, residuals: Floats) -> None:
         """Take the sales' residuals in."""
-        known = self._known
+        known, self._learned = self._known, residuals
         self._sums = [
             grid.summed(cells[known], residuals[known]) for grid, cells in zip(self._grids, self._cells, strict=True)
         ]
@@ -83,14 +84,16 @@ class Surface:
             height = (sums[cells] + _PSEUDO * height) / (grid.counts[cells] + _PSEUDO)
         return np.where(np.isfinite(places).all(axis=1), height, 0.0)
 
-    def own(self, residuals: Floats | None = None) -> Floats:
-        """Return the surface at the sales themselves; without each one's own residual where these are given."""
-        height = np.zeros(len(self._known))
-        less, one = (0.0, 0.0) if residuals is None else (residuals, 1.0)
+    def own(self, *, rows: Codes | None = None, without: bool = False) -> Floats:
+        """Return the surface at the sales themselves (or some of them), ``without`` each one's own residual."""
+        some = slice(None) if rows is None else rows
+        less, one = (self._learned[some], 1.0) if without else (0.0, 0.0)
+        height = np.zeros(len(self._known[some]))
         for grid, cells, sums in zip(self._grids, self._cells, self._sums, strict=True):
-            count = np.maximum(grid.counts[cells] - one, 0.0)
-            height = (sums[cells] - less + _PSEUDO * height) / (count + _PSEUDO)
-        return np.where(self._known, height, 0.0)
+            here = cells[some]
+            count = np.maximum(grid.counts[here] - one, 0.0)
+            height = (sums[here] - less + _PSEUDO * height) / (count + _PSEUDO)
+        return np.where(self._known[some], height, 0.0)
 
 
 def _grid(places: Floats, scale: float) -> _Grid:
