@@ -120,7 +120,11 @@ class Places:
     def of(cls, homes: Homes) -> Places:
         """Learn the middles of county, ZIPs and neighborhoods from sales."""
         known = np.isfinite(homes.latitude) & np.isfinite(homes.longitude)
-        middle = (float(np.median(homes.latitude[known])), float(np.median(homes.longitude[known]))) if known.any() else (np.nan, np.nan)
+        middle = (
+            (float(np.median(homes.latitude[known])), float(np.median(homes.longitude[known])))
+            if known.any()
+            else (np.nan, np.nan)
+        )
         near = known & (_flat_km(homes, middle) < _FARTHEST_KM)
         return cls(*middle, *(_middles(names, homes, near) for names in (homes.neighborhood, homes.zip_code)))
 

@@ -19,6 +19,9 @@ HUBER: Final = 1.345
 _LEAST_LIKE: Final = 0.01
 """The weight that even the least similar comparable keeps, of 1."""
 
+_SAME: Final = 1e-8
+"""Log difference below which the logarithmic mean is the mean."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
@@ -66,7 +69,7 @@ def reconcile(model: Model, subjects: Subjects, comps: Comps) -> Reconciled:
 def _logarithmic_mean(a: Floats, b: Floats) -> Floats:
     """Return (b - a) / ln(b / a), by which log differences become dollars that add up (Ang 2004); a where both are equal."""
     logs = np.log(b / a)
-    near = np.abs(logs) < 1e-8
+    near = np.abs(logs) < _SAME
     mean: Floats = np.where(near, (a + b) / 2, (b - a) / np.where(near, 1.0, logs))
     return mean
 

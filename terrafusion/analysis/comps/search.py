@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
-import polars as pl
 
 from terrafusion.analysis.comps.homes import Flags, Homes, codes_of, haversine_km
 from terrafusion.analysis.comps.model import PARTS, Model
@@ -113,8 +112,7 @@ class Finder:
         found = self._ranked(asked, candidates.astype(np.int64), limits)
         if count < len(model.log_price):
             self._widen(asked, found, limits)
-        comps = Comps(**found, parts=parts, located=located, placed=np.isfinite(places).all(axis=1))
-        return comps
+        return Comps(**found, parts=parts, located=located, placed=np.isfinite(places).all(axis=1))
 
     def _coarse(self, places: Floats, quality: Floats, kind: Codes, day: Codes) -> Floats:
         """Return points that are about as far apart as homes are unlike, or nearer."""
