@@ -80,7 +80,7 @@ def windowed(selection: Selection, day: date, parameters: ComparableParameters) 
     kept = used.filter(pl.col("sale_date") <= day)
     excluded |= {"after_valuation_date": used.height - kept.height} if kept.height < used.height else {}
     first = oldest(day, parameters.max_age_months)
-    recent = ordered(kept.filter(pl.col("sale_date") >= first))
+    recent = kept.filter(pl.col("sale_date") >= first)
     if recent.height < ENOUGH:
         recent = ordered(kept).tail(ENOUGH)
     excluded |= {"before_window": kept.height - recent.height} if recent.height < kept.height else {}

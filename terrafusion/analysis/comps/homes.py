@@ -32,6 +32,7 @@ COLUMNS: Final = (
 _FARTHEST_KM: Final = 250.0
 """Coordinates farther from the county's middle are a slip of the pen."""
 
+_POLE: Final = 90.0
 _AREA_APART_KM: Final = 1e4
 
 
@@ -53,7 +54,7 @@ class Homes:
     def of(cls, frame: pl.DataFrame) -> Homes:
         """Take the `COLUMNS` of a frame; coordinates that are none (0, 0 or off the globe) are not known."""
         latitude, longitude = (_floats(frame[name]) for name in ("latitude", "longitude"))
-        strange = (np.abs(latitude) > 90) | (np.abs(longitude) > 180) | ((latitude == 0) & (longitude == 0))
+        strange = (np.abs(latitude) > _POLE) | (np.abs(longitude) > 2 * _POLE) | ((latitude == 0) & (longitude == 0))
         texts = [frame[name].cast(pl.String) for name in ("property_type", "zip_code", "neighborhood", "parcel_number")]
         kind, zip_code, neighborhood, parcel = texts
         return cls(
@@ -137,14 +138,13 @@ class Places:
         """Return east and north in km (n x 2; nan where nothing tells), and which are known by coordinates."""
         if not self.mapped:
             return self._by_area(homes), np.zeros(len(homes), bool)
-        known = np.isfinite(homes.latitude) & np.isfinite(homes.longitude)
-        known &= _flat_km(homes, (self.latitude, self.longitude)) < _FARTHEST_KM
+        known = _flat_km(homes, (self.latitude, self.longitude)) < _FARTHEST_KM
         latitude, longitude = np.where(known, homes.latitude, np.nan), np.where(known, homes.longitude, np.nan)
         for names, middles in ((homes.neighborhood, self.neighborhoods), (homes.zip_code, self.zip_codes)):
-            found = names.alias("name").to_frame().join(middles, on="name", how="left", maintain_order="left")
-            lacking = ~np.isfinite(latitude)
-            latitude = np.where(lacking, _floats(found["latitude"]), latitude)
-            longitude = np.where(lacking, _floats(found["longitude"]), longitude)
+            rows = np.flatnonzero(np.isnan(latitude))
+            lacking = names.gather(rows).alias("name").to_frame()
+            found = lacking.join(middles, on="name", how="left", maintain_order="left")
+            latitude[rows], longitude[rows] = _floats(found["latitude"]), _floats(found["longitude"])
         return _flat(latitude, longitude, (self.latitude, self.longitude)), known
 
     def _by_area(self, homes: Homes) -> Floats:
@@ -167,8 +167,14 @@ def _flat(latitude: Floats, longitude: Floats, middle: tuple[float, float]) -> F
 
 def _flat_km(homes: Homes, middle: tuple[float, float]) -> Floats:
     flat = _flat(homes.latitude, homes.longitude, middle)
-    distance: Floats = np.where(np.isfinite(flat).all(axis=1), np.hypot(flat[:, 0], flat[:, 1]), np.inf)
-    return distance
+    distance: Floats = np.hypot(flat[:, 0], flat[:, 1])
+    return np.where(np.isnan(distance), np.inf, distance)
+
+
+def on_the_map(places: Floats) -> Flags:
+    """Say which places are known."""
+    known: Flags = np.isfinite(places[:, 0] + places[:, 1])
+    return known
 
 
 def _middles(names: pl.Series, homes: Homes, near: Flags) -> pl.DataFrame:
@@ -186,6 +192,8 @@ def _middles(names: pl.Series, homes: Homes, near: Flags) -> pl.DataFrame:
 
 def codes_of(names: pl.Series, known: Sequence[str]) -> Codes:
     """Return each name's place among the ``known``; -1 where it is not one of them."""
+    if names.null_count() == len(names):
+        return np.full(len(names), -1, np.int64)
     places = {name: place for place, name in enumerate(known)}
     codes: Codes = names.replace_strict(places, default=-1, return_dtype=pl.Int64).fill_null(-1).to_numpy()
     return codes

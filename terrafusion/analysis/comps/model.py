@@ -10,7 +10,7 @@ residuals of the sales around, and regression and surface are fitted in turns (b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -96,8 +96,6 @@ class Model:
     surface: Surface
     quality: Floats
     """What characteristics and type add to the log price, sale by sale; the place is not among them."""
-    parcel: Codes
-    """A number for each parcel; a sale without parcel has one of its own."""
     residual: Floats
     """Log price less all that is told of it."""
     spread: float
@@ -126,7 +124,17 @@ class TooFewSales(ValueError):
 
 def ordered(sales: pl.DataFrame) -> pl.DataFrame:
     """Sort sales so that nothing depends on the order in which they came."""
-    return sales.sort("sale_date", "parcel_number", "sale_id", "sale_price")
+    keys = ("sale_date", "parcel_number", "sale_id", "sale_price")
+    return sales if _sorted(sales, keys[:3]) else sales.sort(keys)
+
+
+def _sorted(sales: pl.DataFrame, keys: Sequence[str]) -> bool:
+    """Say whether each sale stands after the one before by these keys alone; records often come so."""
+    after = pl.lit(value=False)
+    for key in reversed(keys):
+        before = pl.col(key).shift(1)
+        after = (before < pl.col(key)) | ((before == pl.col(key)) & after)
+    return bool(sales.lazy().select(after.slice(1).fill_null(value=False).all()).collect().item())
 
 
 def fit(sales: pl.DataFrame) -> Model:
@@ -164,19 +172,9 @@ def fit(sales: pl.DataFrame) -> Model:
         prices=prices,
         surface=surface,
         quality=quality,
-        parcel=_numbered(homes.parcel),
         residual=residual,
         spread=max(float(np.median(np.abs(residual - np.median(residual)))) / 0.6745, 1e-6),
     )
-
-
-def _numbered(parcel: pl.Series) -> Codes:
-    """Return the place of each parcel's first sale."""
-    table = parcel.alias("parcel").to_frame().with_row_index("place")
-    named = table.group_by("parcel", maintain_order=True).agg(pl.col("place").first().alias("first"))
-    first = table.join(named, on="parcel", how="left", maintain_order="left")
-    numbers: Codes = first.select(pl.coalesce("first", "place").cast(pl.Int64)).to_series().to_numpy()
-    return numbers
 
 
 @dataclass(frozen=True, slots=True)

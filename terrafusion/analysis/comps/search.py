@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from terrafusion.analysis.comps.homes import Flags, Homes, codes_of, haversine_km
+from terrafusion.analysis.comps.homes import Flags, Homes, codes_of, haversine_km, on_the_map
 from terrafusion.analysis.comps.model import PARTS, Model
 from terrafusion.analysis.hedonic import Codes, Floats
 
@@ -112,7 +112,7 @@ class Finder:
         found = self._ranked(asked, candidates.astype(np.int64), limits)
         if count < len(model.log_price):
             self._widen(asked, found, limits)
-        return Comps(**found, parts=parts, located=located, placed=np.isfinite(places).all(axis=1))
+        return Comps(**found, parts=parts, located=located, placed=on_the_map(places))
 
     def _coarse(self, places: Floats, quality: Floats, kind: Codes, day: Codes) -> Floats:
         """Return points that are about as far apart as homes are unlike, or nearer."""
@@ -138,7 +138,7 @@ class Finder:
     def _widen(self, asked: _Asked, found: Mapping[str, Any], limits: Limits) -> None:
         """Look at all sales around the subjects that have too few comparables, in place."""
         reach = limits.max_distance_km * 1.02
-        short = (found["sale"] < 0).any(axis=1) & np.isfinite(asked.places).all(axis=1)
+        short = (found["sale"] < 0).any(axis=1) & on_the_map(asked.places)
         for row in np.flatnonzero(short):
             near = np.sort(np.array(self._map.query_ball_point(asked.places[row], reach), dtype=np.int64))
             if len(near):
@@ -159,7 +159,7 @@ class Finder:
         unlike += (age / (_YEAR * RECENT_YEARS)) ** 2 + other * OTHER_TYPE**2
         inside = (np.where(np.isnan(circle), km, circle) <= limits.max_distance_km) & self._foreign(asked, candidates)
         inside &= (np.abs(age) <= limits.max_age_days) & (limits.later | (age >= 0))
-        inside &= _latest(np.where(inside, model.parcel[candidates], -1 - candidates), np.abs(age))
+        inside &= _latest(self._parcels(homes, candidates, inside), np.abs(age))
         unlike = np.where(inside, unlike, np.inf)
         width = min(limits.k, candidates.shape[1])
         order = np.lexsort((candidates, unlike), axis=1)[:, :width]
@@ -190,6 +190,13 @@ class Finder:
         own = asked.subjects.homes.parcel.gather(np.repeat(np.arange(len(candidates)), candidates.shape[1]))
         same = (sold == own).fill_null(value=False)
         return ~same.to_numpy().reshape(candidates.shape)
+
+    @staticmethod
+    def _parcels(homes: Homes, candidates: Codes, inside: Flags) -> Codes:
+        """Return a number for each candidate's parcel; one that is not inside, or without parcel, has one of its own."""
+        numbers = homes.parcel.hash().reinterpret(signed=True).to_numpy().reshape(candidates.shape)
+        named = homes.parcel.is_not_null().to_numpy().reshape(candidates.shape)
+        return np.where(inside & named, numbers, candidates)
 
 
 def _padded(values: Any, width: int, missing: float) -> Any:

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from terrafusion.analysis.comps.homes import on_the_map
 from terrafusion.analysis.hedonic import Codes, Floats
 
 SCALES_KM: Final = (8.1, 2.7, 0.9, 0.3)
@@ -34,10 +35,14 @@ class _Grid:
 
     def cells(self, places: Floats) -> Codes:
         """Return each place's cell; places beyond the box have that of its border, where nothing is."""
-        at = np.floor((places - self.origin) / self.size)
-        at = np.clip(np.nan_to_num(at, nan=0.0), 0, np.array(self.shape) - 1).astype(np.int64)
-        cell: Codes = at[:, 0] * self.shape[1] + at[:, 1]
-        return cell
+        east, north = (self._along(places[:, axis], axis) for axis in (0, 1))
+        return east * self.shape[1] + north
+
+    def _along(self, km: Floats, axis: int) -> Codes:
+        at = (km - self.origin[axis]) * (1 / self.size)
+        at[np.isnan(at)] = 0.0
+        places: Codes = np.minimum(np.maximum(at, 0.0), self.shape[axis] - 1).astype(np.int64)
+        return places
 
     def summed(self, cells: Codes, values: Floats | None) -> Floats:
         """Return kernel sums of values (None counts sales) at every cell."""
@@ -60,7 +65,7 @@ class Surface:
     """The places of sales, and the grids over them; residuals come and go."""
 
     def __init__(self, places: Floats) -> None:
-        self._known = np.isfinite(places).all(axis=1)
+        self._known = on_the_map(places)
         self._grids, self._cells = [], []
         for scale in SCALES_KM if self._known.any() else ():
             grid = _grid(places[self._known], scale)
@@ -82,7 +87,7 @@ class Surface:
         for grid, sums in zip(self._grids, self._sums, strict=True):
             cells = grid.cells(places)
             height = (sums[cells] + _PSEUDO * height) / (grid.counts[cells] + _PSEUDO)
-        return np.where(np.isfinite(places).all(axis=1), height, 0.0)
+        return np.where(on_the_map(places), height, 0.0)
 
     def own(self, *, rows: Codes | None = None, without: bool = False) -> Floats:
         """Return the surface at the sales themselves (or some of them), ``without`` each one's own residual."""
@@ -97,7 +102,7 @@ class Surface:
 
 
 def _grid(places: Floats, scale: float) -> _Grid:
-    low, high = places.min(axis=0), places.max(axis=0)
+    low, high = (np.array([end(places[:, axis]) for axis in (0, 1)]) for end in (np.min, np.max))
     margin = _REACH * scale
     extent = high - low + 2 * margin
     size = max(scale / _PER_SCALE, float(np.sqrt(extent.prod() / _MOST_CELLS)))
