@@ -23,8 +23,7 @@ OTHER_TYPE: Final = 3.0
 _YEAR: Final = 365.25
 _QUALITY: Final = 0.3
 """One unit of the sum of characteristics in the coarse search: the root of their number times `ALIKE`."""
-_CANDIDATES: Final = 200
-_PER_COMP: Final = 10
+_PER_COMP: Final = 4
 _NOWHERE: Final = 1e9
 
 
@@ -46,6 +45,8 @@ class Limits:
     k: int = 5
     max_distance_km: float = 5.0
     max_age_days: int = 731
+    candidates: int = 200
+    """How many sales the coarse search hands on, at least; of fewer, the most similar are found a little less surely."""
     later: bool = False
     """Whether sales after the valuation day count, as far away in time (in holdouts alone)."""
 
@@ -106,7 +107,7 @@ class Finder:
         places, located = model.map.put(homes)
         parts = model.parts(homes, places) if subjects.rows is None else model.parts_without(subjects.rows)
         asked = _Asked(subjects, places, located, parts, codes_of(homes.kind, self._kinds))
-        count = min(max(_CANDIDATES, _PER_COMP * limits.k), len(model.log_price))
+        count = min(max(limits.candidates, _PER_COMP * limits.k), len(model.log_price))
         points = self._coarse(places, np.nansum(parts[:, :-1], axis=1), asked.kind, subjects.day)
         _, candidates = self._tree.query(points, k=np.arange(1, count + 1))
         found = self._ranked(asked, candidates.astype(np.int64), limits)
