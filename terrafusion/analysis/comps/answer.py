@@ -49,7 +49,7 @@ def comparable_sales(records: Records, parameters: ComparableParameters, progres
     selection = select(sales, parameters, records.profile, groups=())
     day = evidence.valuation_date(selection, parameters)
     if day is not None:
-        selection = evidence.windowed(selection, day, parameters)
+        selection = evidence.windowed(selection, day, parameters.max_age_months)
     progress(0.2, "Learning prices")
     result = _result(selection, homes, day, parameters, progress)
     told = findings.Told(records.county_id, parameters, selection.used.height, day, result.subjects)

@@ -11,7 +11,6 @@ import polars as pl
 from terrafusion.analysis.api import Records
 from terrafusion.analysis.comps.homes import COLUMNS
 from terrafusion.analysis.comps.model import ordered
-from terrafusion.analysis.comps.parameters import ComparableParameters
 from terrafusion.analysis.groups import ALL
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.parameters import SharedParameters
@@ -74,12 +73,12 @@ def valuation_date(selection: Selection, parameters: SharedParameters) -> date |
     return found if isinstance(found, date) else None
 
 
-def windowed(selection: Selection, day: date, parameters: ComparableParameters) -> Selection:
+def windowed(selection: Selection, day: date, months: int) -> Selection:
     """Leave out sales after the valuation date, and those too old; the latest `ENOUGH` are kept whatever their age."""
     used, excluded = selection.used, dict(selection.excluded)
     kept = used.filter(pl.col("sale_date") <= day)
     excluded |= {"after_valuation_date": used.height - kept.height} if kept.height < used.height else {}
-    first = oldest(day, parameters.max_age_months)
+    first = oldest(day, months)
     recent = kept.filter(pl.col("sale_date") >= first)
     if recent.height < ENOUGH:
         recent = ordered(kept).tail(ENOUGH)

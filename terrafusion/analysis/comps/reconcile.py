@@ -53,7 +53,7 @@ def reconcile(model: Model, subjects: Subjects, comps: Comps) -> Reconciled:
     price = np.exp(model.log_price)[sale]
     dated = price * np.exp(moved)
     adjusted = np.where(there, dated * np.exp(np.nansum(apart, axis=2)), np.nan)
-    shares = apart * _logarithmic_mean(dated, adjusted)[:, :, None]
+    shares = apart * logarithmic_mean(dated, adjusted)[:, :, None]
     adjustments = np.concatenate([(dated - price)[:, :, None], shares], axis=2)
     adjustments[~there] = np.nan
     like = np.where(there, np.exp(-comps.dissimilarity / 2) + _LEAST_LIKE, 0.0)
@@ -66,7 +66,7 @@ def reconcile(model: Model, subjects: Subjects, comps: Comps) -> Reconciled:
     return Reconciled(adjusted, adjustments, residual, weight, value, np.exp(told), _spread(model, residual, weight))
 
 
-def _logarithmic_mean(a: Floats, b: Floats) -> Floats:
+def logarithmic_mean(a: Floats, b: Floats) -> Floats:
     """Return (b - a) / ln(b / a), by which log differences become dollars that add up (Ang 2004); a where both are equal."""
     logs = np.log(b / a)
     near = np.abs(logs) < _SAME

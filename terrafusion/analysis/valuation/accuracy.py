@@ -1,0 +1,101 @@
+"""How good the values are: held-out values against prices, by the measures of ratio studies and of forecasts."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+
+from terrafusion.analysis.cells import critical_value
+from terrafusion.analysis.comps.homes import Flags
+from terrafusion.analysis.hedonic import Codes, Floats
+from terrafusion.analysis.ratios.measures import analytic_intervals, cod, prb, prd
+from terrafusion.analysis.ratios.sample import Estimate, Ratios, median_estimate
+from terrafusion.analysis.valuation.trial import Trial
+
+CLOSE: Final = 0.1
+_QUARTERS: Final = 4
+
+
+def accuracy(trial: Trial, confidence_level: float) -> dict[str, Any]:
+    """Return the figures of all held-out values, each with its interval; per cent but for prd, prb and median_ratio."""
+    told = _told(np.exp(trial.valued.value), np.exp(trial.log_price), confidence_level)
+    return {**told, **_share("interval_coverage", _inside(trial), confidence_level)}
+
+
+def beside(trial: Trial, confidence_level: float) -> dict[str, dict[str, Any]]:
+    """Return the figures of the comparables' values, of the price model's, and of the values before their spread."""
+    price, sight = np.exp(trial.log_price), trial.sight
+    logs = {
+        "comparables": sight.anchor,
+        "model": sight.expected,
+        "without_restored_spread": sight.anchor + trial.valued.learned,
+    }
+    return {name: _told(np.exp(value), price, confidence_level) for name, value in logs.items()}
+
+
+def by_quarter(trial: Trial, order: Floats, confidence_level: float) -> list[dict[str, Any]]:
+    """Return the figures of the held-out sales in each quarter of ``order``, prices or values in logs."""
+    edges = np.quantile(order, np.arange(1, _QUARTERS) / _QUARTERS)
+    quarter = np.searchsorted(edges, order, side="left")
+    return [
+        {
+            "quarter": at + 1,
+            "from": float(np.exp(order[quarter == at].min())),
+            **_part(trial, quarter == at, confidence_level),
+        }
+        for at in range(_QUARTERS)
+        if (quarter == at).any()
+    ]
+
+
+def by_grade(trial: Trial, grade: Codes, names: tuple[str, ...], confidence_level: float) -> list[dict[str, Any]]:
+    """Return the same by confidence, of which ``grade`` gives the place in ``names``."""
+    return [
+        {"confidence": name, **_part(trial, grade == at, confidence_level)}
+        for at, name in enumerate(names)
+        if (grade == at).any()
+    ]
+
+
+def _part(trial: Trial, rows: Flags, confidence_level: float) -> dict[str, Any]:
+    ratio = np.exp(trial.valued.value - trial.log_price)[rows]
+    return {
+        "n": int(rows.sum()),
+        **_estimate("median_ratio", median_estimate(np.sort(ratio), confidence_level)),
+        **_estimate("mdape", median_estimate(np.sort(100 * np.abs(ratio - 1)), confidence_level)),
+        **_share("interval_coverage", _inside(trial)[rows], confidence_level),
+    }
+
+
+def _inside(trial: Trial) -> Flags:
+    inside: Flags = (trial.log_price >= trial.valued.low) & (trial.log_price <= trial.valued.high)
+    return inside
+
+
+def _told(value: Floats, price: Floats, confidence_level: float) -> dict[str, Any]:
+    ratios = Ratios.of(value, price)
+    off = np.abs(ratios.ratio - 1)
+    wide = analytic_intervals(ratios, confidence_level)
+    return {
+        "n": len(ratios),
+        **_estimate("mdape", median_estimate(np.sort(100 * off), confidence_level)),
+        **_estimate("cod", Estimate(cod(ratios), *wide["cod"])),
+        **_share("within_10_pct", off <= CLOSE, confidence_level),
+        **_estimate("median_ratio", median_estimate(ratios.ratio, confidence_level)),
+        **_estimate("prd", Estimate(prd(ratios), *wide["prd"])),
+        **_estimate("prb", prb(ratios, confidence_level)),
+    }
+
+
+def _estimate(name: str, found: Estimate) -> dict[str, float]:
+    return {name: found.value, f"{name}_ci_low": found.low, f"{name}_ci_high": found.high}
+
+
+def _share(name: str, is_so: Flags, confidence_level: float) -> dict[str, float]:
+    """Return a share in per cent with the score interval (Wilson 1927)."""
+    n, share, z = len(is_so), float(is_so.mean()), critical_value(confidence_level)
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    reach = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return _estimate(name, Estimate(100 * share, 100 * (centre - reach), 100 * (centre + reach)))

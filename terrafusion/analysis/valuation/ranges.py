@@ -1,0 +1,83 @@
+"""How wide a value's range must be: conformal prediction with errors of sales that took no part in learning.
+
+Errors are put in units of their expected size, which a regression of ln|error| on what makes values unsure tells
+(Papadopoulos and others 2008), and their quantiles are taken apart by the value (Mondrian cells, Vovk and others 2005), each
+tail at its own rank. So cheap homes, whose prices scatter more, have wider ranges, and a range need not be symmetric.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from terrafusion.analysis.hedonic import Floats
+from terrafusion.analysis.valuation.sight import Sight
+
+_SMALLEST: Final = 0.02
+"""Added to errors before the log: differences among errors below two per cent say nothing."""
+_PSEUDO: Final = 1.0
+_MOST_CELLS: Final = 10
+_IN_CELL: Final = 200
+_FAR_KM: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """The expected size of errors, and in each cell of values the quantiles of errors in units of it."""
+
+    slopes: Floats
+    mean: Floats
+    scale: Floats
+    edges: Floats
+    """Values (logs) that part the cells."""
+    low: Floats
+    high: Floats
+
+    def around(self, value: Floats, sight: Sight) -> tuple[Floats, Floats]:
+        """Return the logs of the ends of the ranges about log values; nan where too few errors are known to tell."""
+        size = np.exp(_laid(value, sight, self.mean, self.scale) @ self.slopes)
+        cell = np.searchsorted(self.edges, value, side="left")
+        return value + self.low[cell] * size, value + self.high[cell] * size
+
+
+def ranges_of(value: Floats, log_price: Floats, sight: Sight, level: float) -> Ranges:
+    """Learn ranges from log values of sales whose prices were not known to those who valued them."""
+    raw = _inputs(value, sight)
+    mean, scale = raw.mean(axis=0), np.maximum(raw.std(axis=0), 1e-9)
+    laid = _laid(value, sight, mean, scale)
+    error = log_price - value
+    gram = laid.T @ laid + _PSEUDO * np.eye(laid.shape[1])
+    slopes = np.linalg.solve(gram, laid.T @ np.log(np.abs(error) + _SMALLEST))
+    units = error / np.exp(laid @ slopes)
+    cells = int(np.clip(len(value) // _IN_CELL, 1, _MOST_CELLS))
+    edges = np.quantile(value, np.arange(1, cells) / cells)
+    cell = np.searchsorted(edges, value, side="left")
+    ends = np.array([_ends(units[cell == at], level) for at in range(cells)])
+    return Ranges(slopes, mean, scale, edges, ends[:, 0], ends[:, 1])
+
+
+def _ends(units: Floats, level: float) -> tuple[float, float]:
+    """Return the order statistics between which a new error lies with that probability or more."""
+    ordered, n = np.sort(units), len(units)
+    below = math.floor((n + 1) * (1 - level) / 2 + 1e-9)
+    if below < 1:
+        return math.nan, math.nan
+    return float(ordered[below - 1]), float(ordered[n - below])
+
+
+def _inputs(value: Floats, sight: Sight) -> Floats:
+    """Return what makes values unsure: where they lie, and how far comparables are from the home, each other, the model."""
+    lacking = sight.comparables == 0
+    with np.errstate(invalid="ignore"):
+        distance = np.nansum(sight.distance_km, axis=1) / np.maximum(np.isfinite(sight.distance_km).sum(axis=1), 1)
+    near = np.where(lacking, _FAR_KM, np.minimum(distance, _FAR_KM))
+    apart = np.abs(sight.anchor - sight.expected)
+    return np.column_stack([value, value**2, np.log1p(near), apart, sight.spread, lacking])
+
+
+def _laid(value: Floats, sight: Sight, mean: Floats, scale: Floats) -> Floats:
+    centred = np.clip((_inputs(value, sight) - mean) / scale, -_FAR_KM, _FAR_KM)
+    return np.column_stack([np.ones(len(value)), centred])

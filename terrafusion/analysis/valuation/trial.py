@@ -1,0 +1,151 @@
+"""The holdout: every sale valued by models that never saw its parcel, its range learned without it as well.
+
+Sales are dealt into folds by parcel. For each fold, all is learned from the other folds alone: prices, surface, time,
+comparables, trees, spread and ranges. What the trees, the spread and the ranges learn from are values of sales by models
+without these in turn, for which the other folds are dealt once more. So no price has any part in its own value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from terrafusion.analysis.comps.holdout import folds_of
+from terrafusion.analysis.comps.model import fit
+from terrafusion.analysis.comps.search import Finder, Limits
+from terrafusion.analysis.hedonic import Codes, Floats
+from terrafusion.analysis.valuation.learner import Learner, Spread, drawn, learn, spread_of
+from terrafusion.analysis.valuation.ranges import Ranges, ranges_of
+from terrafusion.analysis.valuation.sight import Sight, joined, look, taken
+
+_INNER: Final = 3
+"""Parts into which what is known is dealt once more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How values are learned."""
+
+    limits: Limits
+    folds: int
+    interval_level: float
+    restored_spread: float
+    most: int
+    """Sales that the trees see at most."""
+    seed: int
+
+    @property
+    def any_time(self) -> Limits:
+        """The limits of a holdout: sales after a sale's own date count as well, brought to it."""
+        return replace(self.limits, later=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Valuer:
+    """What is learned of sales: how to value a home that was looked at through a model of them."""
+
+    learner: Learner
+    spread: Spread
+    ranges: Ranges
+
+    def values(self, sight: Sight) -> Valued:
+        """Value homes."""
+        learned = self.learner.adds(sight.features)
+        value = self.spread.restored(sight.anchor + learned)
+        low, high = self.ranges.around(value, sight)
+        return Valued(value, low, high, learned)
+
+
+@dataclass(frozen=True, slots=True)
+class Valued:
+    """Values of homes and the ends of their ranges, in logs, and what the trees added."""
+
+    value: Floats
+    low: Floats
+    high: Floats
+    learned: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The sales as models without their parcels see and value them, in the order of the sales."""
+
+    sight: Sight
+    valued: Valued
+    log_price: Floats
+
+
+def examine(sales: pl.DataFrame, rules: Rules, told: Callable[[float], None]) -> Trial:
+    """Value every sale by what is learned without its fold; ``told`` hears the fraction done."""
+    fold = folds_of(parcels_of(sales), rules.folds, seed=rules.seed)
+    order, sights, found = [], [], []
+    for held in range(rules.folds):
+        rows = np.flatnonzero(fold == held)
+        known = sales.filter(pl.Series(fold != held))
+        sight = _looked(known, sales[rows], rules)
+        valuer = _learned(known, rules, round_=held)
+        order.append(rows)
+        sights.append(sight)
+        found.append(valuer.values(sight))
+        told((held + 1) / rules.folds)
+    back = np.argsort(np.concatenate(order))
+    valued = Valued(
+        *(np.concatenate([getattr(one, name) for one in found])[back] for name in ("value", "low", "high", "learned"))
+    )
+    return Trial(taken(joined(sights), back), valued, log_prices(sales))
+
+
+def valuer_of(trial: Trial, rules: Rules) -> Valuer:
+    """Learn from all sales, as each is seen and valued without itself."""
+    value = trial.sight.anchor + trial.valued.learned
+    spread = spread_of(value, trial.log_price, rules.restored_spread)
+    ranges = ranges_of(spread.restored(value), trial.log_price, trial.sight, rules.interval_level)
+    rows = drawn(len(value), rules.most, seed=rules.seed)
+    missing = (trial.log_price - trial.sight.anchor)[rows]
+    return Valuer(learn(trial.sight.features[rows], missing, seed=rules.seed), spread, ranges)
+
+
+def _learned(known: pl.DataFrame, rules: Rules, *, round_: int) -> Valuer:
+    """Learn from some sales, as each is seen without its part of them and valued by trees without it."""
+    seed = rules.seed + round_ + 1
+    part = folds_of(parcels_of(known), _INNER, seed=seed)
+    chosen = drawn(known.height, rules.most, seed=seed)
+    order = [chosen[part[chosen] == at] for at in range(_INNER)]
+    sights = [_looked(known.filter(pl.Series(part != at)), known[rows], rules) for at, rows in enumerate(order)]
+    sight, rows = joined(sights), np.concatenate(order)
+    log_price = log_prices(known)[rows]
+    missing, own = log_price - sight.anchor, part[rows]
+    value = sight.anchor.copy()
+    for at in range(_INNER):
+        others = own != at
+        learner = learn(sight.features[others], missing[others], seed=rules.seed)
+        value[~others] += learner.adds(sight.features[~others])
+    spread = spread_of(value, log_price, rules.restored_spread)
+    ranges = ranges_of(spread.restored(value), log_price, sight, rules.interval_level)
+    return Valuer(learn(sight.features, missing, seed=rules.seed), spread, ranges)
+
+
+def _looked(known: pl.DataFrame, homes: pl.DataFrame, rules: Rules) -> Sight:
+    return look(Finder(fit(known)), homes, days(homes), rules.any_time)
+
+
+def days(sales: pl.DataFrame) -> Codes:
+    """Return the days of sales, counted from 1970."""
+    found: Codes = sales["sale_date"].cast(pl.Int32).to_numpy().astype(np.int64)
+    return found
+
+
+def log_prices(sales: pl.DataFrame) -> Floats:
+    """Return the logs of the prices of sales."""
+    found: Floats = np.log(sales["sale_price"].to_numpy())
+    return found
+
+
+def parcels_of(sales: pl.DataFrame) -> pl.Series:
+    """Return what tells parcels apart; a sale without parcel number is one of its own."""
+    own = pl.format("\x00{}", pl.col("sale_id").fill_null(""))
+    return sales.select(pl.coalesce("parcel_number", own).alias("parcel")).to_series()
