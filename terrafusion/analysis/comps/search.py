@@ -10,7 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from terrafusion.analysis.comps.homes import Flags, Homes, codes_of, haversine_km, on_the_map
-from terrafusion.analysis.comps.model import PARTS, Model
+from terrafusion.analysis.comps.model import Model
+from terrafusion.analysis.comps.regression import PARTS
 from terrafusion.analysis.hedonic import Codes, Floats
 
 NEAR_KM: Final = 1.0
@@ -118,7 +119,7 @@ class Finder:
         """Return points that are about as far apart as homes are unlike, or nearer."""
         columns = [places / NEAR_KM, quality[:, None] / _QUALITY, day[:, None] / (_YEAR * RECENT_YEARS)]
         if len(self._kinds) > 1:
-            columns.append(kind[:, None] * OTHER_TYPE)
+            columns.append(kind[:, None].astype(np.float64) * OTHER_TYPE)
         return np.nan_to_num(np.hstack(columns), nan=_NOWHERE)
 
     @cached_property
@@ -139,7 +140,7 @@ class Finder:
         """Look at all sales around the subjects that have too few comparables, in place."""
         reach = limits.max_distance_km * 1.02
         short = (found["sale"] < 0).any(axis=1) & on_the_map(asked.places)
-        for row in np.flatnonzero(short):
+        for row in np.flatnonzero(short).tolist():
             near = np.sort(np.array(self._map.query_ball_point(asked.places[row], reach), dtype=np.int64))
             if len(near):
                 for name, values in self._ranked(asked.only(row), near[None, :], limits).items():
