@@ -2,9 +2,8 @@
 
 ln S = base + time(sale date) + sum of curves(characteristics) + type + area + surface(place) + residual
 
-The surface is made of the
-residuals of the sales around, and regression and surface are fitted in turns (backfitting, Hastie and Tibshirani
-1990), the regression to prices less the surface without each sale's own residual.
+The surface is made of the residuals of the sales around. Regression and surface are fitted in turns (backfitting,
+Hastie and Tibshirani 1990), the regression to prices less the surface without each sale's own residual.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from terrafusion.analysis.comps.homes import Flags, Homes, Places
 from terrafusion.analysis.comps.regression import Prices, Regression
 from terrafusion.analysis.comps.surface import Surface
 from terrafusion.analysis.hedonic import Codes, Floats
+from terrafusion.errors import AnalysisError
 
 LEAST_SALES: Final = 30
 """Sales without which nothing is fitted."""
@@ -51,16 +51,13 @@ class Model:
     spread: float
     """A robust standard deviation of the residuals: MAD / .6745."""
 
-    def parts(self, homes: Homes, places: Floats) -> Floats:
-        """Return what each of `PARTS` adds to the log price (n x parts); nan where the model does not hold it."""
-        found = self.prices.parts(homes)
-        found[:, -1] += self.surface.at(places)
-        return found
+    def parts(self, homes: Homes, places: Floats, *, without: Codes | None = None) -> Floats:
+        """Return what each of `PARTS` adds to the log price (n x parts); nan where the model does not hold it.
 
-    def parts_without(self, rows: Codes) -> Floats:
-        """Return the same of the model's own sales, the surface without each one's residual."""
-        found = self.prices.parts(self.homes.taken(rows))
-        found[:, -1] += self.surface.own(rows=rows, without=True)
+        ``without`` names for each home a sale whose residual is left out of the surface.
+        """
+        found = self.prices.parts(homes)
+        found[:, -1] += self.surface.at(places, without=without)
         return found
 
     def time(self, days: Codes | Floats) -> Floats:
@@ -68,7 +65,7 @@ class Model:
         return self.prices.time.at(np.asarray(days, dtype=np.float64))
 
 
-class TooFewSales(ValueError):
+class TooFewSales(AnalysisError):
     """Fewer sales than a fit needs."""
 
 
