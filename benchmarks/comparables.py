@@ -24,7 +24,8 @@ from terrafusion.analysis.hedonic import Codes, Floats
 from terrafusion.analysis.indexes import CHARACTERISTICS
 
 REFERENCE: Final = Path(__file__).parents[2] / "shared" / "reference" / "counties"
-ANY_TIME: Final = {"later": True, "max_age_days": 36_500}
+EVER: Final = 36_500
+CLOSE: Final = 0.1
 FOLDS: Final = 10
 SPLIT: Final = date(2015, 1, 1)
 
@@ -46,7 +47,7 @@ def line(name: str, value: Floats, price: Floats) -> str:
     middle = np.median(ratio)
     off = np.abs(ratio - 1)
     cod = 100 * np.mean(np.abs(ratio - middle)) / middle
-    figures = f"{100 * np.median(off):8.2f} {cod:8.2f} {100 * np.mean(off <= 0.1):8.1f} {middle:8.3f}"
+    figures = f"{100 * np.median(off):8.2f} {cod:8.2f} {100 * np.mean(off <= CLOSE):8.1f} {middle:8.3f}"
     return f"{name:58s} {len(ratio):7,} {figures}"
 
 
@@ -69,10 +70,12 @@ def folded() -> Iterator[str]:
     sales = county("kingcounty_2014_15_sales")
     price, folds = sales["sale_price"].to_numpy(), folds_of(sales["parcel_number"], FOLDS, seed=0)
     yield line("hedonic regression alone", plain(sales, folds), price)
-    held = holdout(sales, folds, Limits(**ANY_TIME))
+    held = holdout(sales, folds, Limits(later=True, max_age_days=EVER))
     yield line("price model with curves and surface, no comparables", held.expected, price)
     yield line("comparable_sales, k 5", held.value, price)
-    yield line("comparable_sales, k 10", holdout(sales, folds, Limits(k=10, **ANY_TIME)).value, price)
+    yield line(
+        "comparable_sales, k 10", holdout(sales, folds, Limits(k=10, later=True, max_age_days=EVER)).value, price
+    )
     earlier = holdout(sales, folds, Limits())
     yield line("comparable_sales, k 5, comparables of earlier dates only", earlier.value, price)
 
@@ -88,7 +91,7 @@ def split() -> Iterator[str]:
         day = asked["sale_date"].cast(pl.Int32).to_numpy().astype(float)
         last = float((SPLIT - date(1970, 1, 1)).days - 1)
         own = asked.join(known, on="parcel_number", how="semi").height
-        for name, limits in (("max age 24 months", Limits()), ("any age", Limits(max_age_days=36_500))):
+        for name, limits in (("max age 24 months", Limits()), ("any age", Limits(max_age_days=EVER))):
             value = valued(known, asked, limits).value
             moved = np.exp(path.at(day) - path.at(np.array([last])))
             yield line(f"{year}, {name}, time-adjusted by the index of all sales", value * moved, price)

@@ -54,6 +54,11 @@ class Shape:
         """Ends and bends in order."""
         return np.array([self.ends[0], *self.bends, self.ends[1]])
 
+    @property
+    def width(self) -> int:
+        """How many `columns` it has."""
+        return 1 + len(self.bends) + self.partly
+
     def columns(self, values: Floats) -> list[Floats]:
         """Return the regressors: the value, how far it lies beyond each bend, and whether it is unknown."""
         lacking = ~np.isfinite(values)

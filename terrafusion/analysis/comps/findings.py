@@ -54,14 +54,14 @@ def key_finding(told: Told) -> str:
     """Put the values into one sentence."""
     if told.subjects.height == 1:
         return _single(told, told.subjects.row(0, named=True))
-    valued = told.subjects["estimated_value"].drop_nulls()
-    start = f"Of {told.subjects.height:,} parcels asked for in {told.county_id}, {len(valued):,}"
+    valued = told.subjects.drop_nulls("estimated_value")
+    start = f"Of {told.subjects.height:,} parcels asked for in {told.county_id}, {valued.height:,}"
     if valued.is_empty():
         return f"{start} have a value: {_why(told)}."
-    typical = int(told.subjects.filter(pl.col("estimated_value").is_not_null())["comparables"].median() or 0)
+    typical, middle = (float(np.median(valued[name])) for name in ("comparables", "estimated_value"))
     return (
-        f"{start} have a value as of {told.day}, the median ${valued.median():,.0f}, each from up to "
-        f"{told.parameters.k} comparable sales (typically {typical}) among {told.sales:,}."
+        f"{start} have a value as of {told.day}, the median ${middle:,.0f}, each from up to "
+        f"{told.parameters.k} comparable sales (typically {typical:.0f}) among {told.sales:,}."
     )
 
 
@@ -83,7 +83,7 @@ def _why(told: Told) -> str:
     if reason == FEW_SALES:
         return f"{told.sales} sales were found that this request selects, and {_WHY[reason]}"
     if reason == FEW_COMPS:
-        most = told.subjects["comparables"].max()
+        most = int(told.subjects["comparables"].to_numpy().max())
         least = min(told.parameters.min_comps, told.parameters.k)
         return f"{_WHY[reason]}, at most {most}, and {least} are needed"
     return _WHY[str(reason)]

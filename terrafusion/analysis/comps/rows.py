@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 
 from terrafusion.analysis.comps.homes import Flags, Homes
-from terrafusion.analysis.comps.model import PARTS, Model
+from terrafusion.analysis.comps.model import Model
 from terrafusion.analysis.comps.parameters import ComparableParameters
 from terrafusion.analysis.comps.reconcile import Reconciled
+from terrafusion.analysis.comps.regression import PARTS
 from terrafusion.analysis.comps.search import Comps, Subjects
 from terrafusion.analysis.hedonic import Floats
 from terrafusion.analysis.indexes import CHARACTERISTICS

@@ -10,7 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from terrafusion.analysis.comps.homes import Flags, Homes, codes_of, haversine_km, on_the_map
-from terrafusion.analysis.comps.model import PARTS, Model
+from terrafusion.analysis.comps.model import Model
+from terrafusion.analysis.comps.regression import PARTS
 from terrafusion.analysis.hedonic import Codes, Floats
 
 NEAR_KM: Final = 1.0
@@ -83,8 +84,9 @@ class _Asked:
     kind: Codes
 
     def only(self, row: int) -> _Asked:
-        rows = np.array([row])
-        subjects = Subjects(self.subjects.homes.taken(rows), self.subjects.day[rows])
+        rows, all_ = np.array([row]), self.subjects
+        own = None if all_.rows is None else all_.rows[rows]
+        subjects = Subjects(all_.homes.taken(rows), all_.day[rows], own)
         return _Asked(subjects, self.places[rows], self.located[rows], self.parts[rows], self.kind[rows])
 
 
@@ -105,7 +107,7 @@ class Finder:
         """
         model, homes = self.model, subjects.homes
         places, located = model.map.put(homes)
-        parts = model.parts(homes, places) if subjects.rows is None else model.parts_without(subjects.rows)
+        parts = model.parts(homes, places, without=subjects.rows)
         asked = _Asked(subjects, places, located, parts, codes_of(homes.kind, self._kinds))
         count = min(max(limits.candidates, _PER_COMP * limits.k), len(model.log_price))
         points = self._coarse(places, np.nansum(parts[:, :-1], axis=1), asked.kind, subjects.day)
@@ -119,7 +121,7 @@ class Finder:
         """Return points that are about as far apart as homes are unlike, or nearer."""
         columns = [places / NEAR_KM, quality[:, None] / _QUALITY, day[:, None] / (_YEAR * RECENT_YEARS)]
         if len(self._kinds) > 1:
-            columns.append(kind[:, None] * OTHER_TYPE)
+            columns.append(kind[:, None].astype(np.float64) * OTHER_TYPE)
         return np.nan_to_num(np.hstack(columns), nan=_NOWHERE)
 
     @cached_property
@@ -140,7 +142,7 @@ class Finder:
         """Look at all sales around the subjects that have too few comparables, in place."""
         reach = limits.max_distance_km * 1.02
         short = (found["sale"] < 0).any(axis=1) & on_the_map(asked.places)
-        for row in np.flatnonzero(short):
+        for row in np.flatnonzero(short).tolist():
             near = np.sort(np.array(self._map.query_ball_point(asked.places[row], reach), dtype=np.int64))
             if len(near):
                 for name, values in self._ranked(asked.only(row), near[None, :], limits).items():
@@ -151,7 +153,9 @@ class Finder:
         model = self.model
         flat = candidates.ravel()
         homes = model.homes.taken(flat)
-        theirs = model.parts(homes, model.places[flat]).reshape(*candidates.shape, len(PARTS))
+        rows = asked.subjects.rows
+        without = None if rows is None else np.repeat(rows, candidates.shape[1])
+        theirs = model.parts(homes, model.places[flat], without=without).reshape(*candidates.shape, len(PARTS))
         age = asked.subjects.day[:, None] - model.day[candidates]
         km, circle = self._distances(asked, candidates)
         other = asked.kind[:, None] != self._kind[candidates]
@@ -164,14 +168,14 @@ class Finder:
         unlike = np.where(inside, unlike, np.inf)
         width = min(limits.k, candidates.shape[1])
         order = np.lexsort((candidates, unlike), axis=1)[:, :width]
-        rows = np.arange(len(candidates))[:, None]
-        there = np.isfinite(unlike[rows, order])
+        line = np.arange(len(candidates))[:, None]
+        there = np.isfinite(unlike[line, order])
         chosen = {
-            "sale": np.where(there, candidates[rows, order], -1),
-            "dissimilarity": np.where(there, unlike[rows, order], np.nan),
-            "distance_km": np.where(there, circle[rows, order], np.nan),
-            "other_type": there & other[rows, order],
-            "sale_parts": theirs[rows, order],
+            "sale": np.where(there, candidates[line, order], -1),
+            "dissimilarity": np.where(there, unlike[line, order], np.nan),
+            "distance_km": np.where(there, circle[line, order], np.nan),
+            "other_type": there & other[line, order],
+            "sale_parts": theirs[line, order],
         }
         return {name: _padded(values, limits.k, -1 if name == "sale" else np.nan) for name, values in chosen.items()}
 

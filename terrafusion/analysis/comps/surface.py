@@ -44,6 +44,15 @@ class _Grid:
         places: Codes = np.minimum(np.maximum(at, 0.0), self.shape[axis] - 1).astype(np.int64)
         return places
 
+    def kernel(self, one: Codes, other: Codes) -> Floats:
+        """Return the kernel's value between cells, 1 within the same."""
+        across, along = (
+            np.abs(a - b) for a, b in zip(divmod(one, self.shape[1]), divmod(other, self.shape[1]), strict=True)
+        )
+        near = np.maximum(across, along) <= int(_REACH * self.sigma + 0.5)
+        value: Floats = np.where(near, np.exp(-0.5 * (across**2 + along**2) / self.sigma**2), 0.0)
+        return value
+
     def summed(self, cells: Codes, values: Floats | None) -> Floats:
         """Return kernel sums of values (None counts sales) at every cell."""
         from scipy.ndimage import gaussian_filter  # noqa: PLC0415 - slow to import
@@ -81,29 +90,38 @@ class Surface:
             grid.summed(cells[known], residuals[known]) for grid, cells in zip(self._grids, self._cells, strict=True)
         ]
 
-    def at(self, places: Floats) -> Floats:
-        """Return the surface at places, as all sales have it; 0 where a place is not known."""
+    def at(self, places: Floats, *, without: Codes | None = None) -> Floats:
+        """Return the surface at places; ``without`` names for each place the sale whose residual is left out.
+
+        It is 0 where a place is not known.
+        """
         height = np.zeros(len(places))
-        for grid, sums in zip(self._grids, self._sums, strict=True):
-            cells = grid.cells(places)
-            height = (sums[cells] + _PSEUDO * height) / (grid.counts[cells] + _PSEUDO)
+        for grid, cells, sums in zip(self._grids, self._cells, self._sums, strict=True):
+            here = grid.cells(places)
+            less, fewer = self._left_out(grid, here, cells, without)
+            count = np.maximum(grid.counts[here] - fewer, 0.0)
+            height = (sums[here] - less + _PSEUDO * height) / (count + _PSEUDO)
         return np.where(on_the_map(places), height, 0.0)
 
-    def own(self, *, rows: Codes | None = None, without: bool = False) -> Floats:
-        """Return the surface at the sales themselves (or some of them), ``without`` each one's own residual."""
-        some = slice(None) if rows is None else rows
-        less, one = (self._learned[some], 1.0) if without else (0.0, 0.0)
-        height = np.zeros(len(self._known[some]))
+    def _left_out(self, grid: _Grid, here: Codes, cells: Codes, without: Codes | None) -> tuple[Floats, Floats]:
+        if without is None:
+            return np.zeros(1), np.zeros(1)
+        kernel = np.where(self._known[without], grid.kernel(here, cells[without]), 0.0)
+        return kernel * self._learned[without], kernel
+
+    def own(self, *, without: bool = False) -> Floats:
+        """Return the surface at the sales themselves, ``without`` each one's own residual."""
+        less, one = (self._learned, 1.0) if without else (np.zeros(1), 0.0)
+        height = np.zeros(len(self._known))
         for grid, cells, sums in zip(self._grids, self._cells, self._sums, strict=True):
-            here = cells[some]
-            count = np.maximum(grid.counts[here] - one, 0.0)
-            height = (sums[here] - less + _PSEUDO * height) / (count + _PSEUDO)
-        return np.where(self._known[some], height, 0.0)
+            count = np.maximum(grid.counts[cells] - one, 0.0)
+            height = (sums[cells] - less + _PSEUDO * height) / (count + _PSEUDO)
+        return np.where(self._known, height, 0.0)
 
 
 def _grid(places: Floats, scale: float) -> _Grid:
     low, high = (np.array([end(places[:, axis]) for axis in (0, 1)]) for end in (np.min, np.max))
-    margin = _REACH * scale
+    margin = (_REACH + 1) * scale
     extent = high - low + 2 * margin
     size = max(scale / _PER_SCALE, float(np.sqrt(extent.prod() / _MOST_CELLS)))
     shape = (int(extent[0] / size) + 1, int(extent[1] / size) + 1)
