@@ -11,7 +11,6 @@ from terrafusion.analysis.hedonic import Codes, Floats
 
 _TREES: Final = {
     "loss": "absolute_error",
-    "max_iter": 300,
     "learning_rate": 0.1,
     "max_leaf_nodes": 12,
     "min_samples_leaf": 20,
@@ -19,6 +18,9 @@ _TREES: Final = {
     "early_stopping": False,
 }
 """Least absolute errors of the log price: values are medians of prices, as a level of 1 demands (IAAO)."""
+_ROUNDS: Final = (50, 300)
+_PER_ROUND: Final = 20
+"""Few sales bear few trees: one for so many sales, within these bounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,10 @@ def learn(features: Floats, missing: Floats, *, seed: int) -> Learner:
     from threadpoolctl import threadpool_limits  # noqa: PLC0415 - slow to import
 
     told = np.flatnonzero(np.isfinite(features).any(axis=0))
+    rounds = int(np.clip(len(missing) // _PER_ROUND, *_ROUNDS))
     with threadpool_limits(1):
-        trees = HistGradientBoostingRegressor(**_TREES, random_state=seed).fit(features[:, told], missing)
+        trees = HistGradientBoostingRegressor(**_TREES, max_iter=rounds, random_state=seed)
+        trees.fit(features[:, told], missing)
     return Learner(trees, told)
 
 

@@ -10,7 +10,8 @@ import polars as pl
 
 from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.comps.homes import Flags, Homes
-from terrafusion.analysis.comps.model import PARTS, Model
+from terrafusion.analysis.comps.model import Model
+from terrafusion.analysis.comps.regression import PARTS
 from terrafusion.analysis.comps.reconcile import logarithmic_mean
 from terrafusion.analysis.hedonic import Codes, Floats
 from terrafusion.analysis.valuation.parameters import ValuationParameters

@@ -42,7 +42,7 @@ class Sight:
     expected: Floats
     """The log of what the model says, comparables aside."""
     parts: Floats
-    """What each of `terrafusion.analysis.comps.model.PARTS` adds to it."""
+    """What each of `terrafusion.analysis.comps.regression.PARTS` adds to it."""
     spread: Floats
     """How far the comparables' adjusted log prices lie apart."""
     sale: Codes
