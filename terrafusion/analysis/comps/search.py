@@ -27,6 +27,9 @@ _QUALITY: Final = 0.3
 _CANDIDATES: Final = 200
 _PER_COMP: Final = 10
 _NOWHERE: Final = 1e9
+_BEYOND: Final = 1.02
+"""The map errs by less."""
+_MOST_PAIRS: Final = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,8 @@ class _Asked:
     parts: Floats
     kind: Codes
 
-    def only(self, row: int) -> _Asked:
-        rows, all_ = np.array([row]), self.subjects
+    def only(self, rows: Codes) -> _Asked:
+        all_ = self.subjects
         own = None if all_.rows is None else all_.rows[rows]
         subjects = Subjects(all_.homes.taken(rows), all_.day[rows], own)
         return _Asked(subjects, self.places[rows], self.located[rows], self.parts[rows], self.kind[rows])
@@ -139,34 +142,36 @@ class Finder:
 
     def _widen(self, asked: _Asked, found: Mapping[str, Any], limits: Limits) -> None:
         """Look at all sales around the subjects that have too few comparables, in place."""
-        reach = limits.max_distance_km * 1.02
-        short = (found["sale"] < 0).any(axis=1) & on_the_map(asked.places)
-        for row in np.flatnonzero(short).tolist():
-            near = np.sort(np.array(self._map.query_ball_point(asked.places[row], reach), dtype=np.int64))
-            if len(near):
-                for name, values in self._ranked(asked.only(row), near[None, :], limits).items():
-                    found[name][row] = values[0]
+        short = np.flatnonzero((found["sale"] < 0).any(axis=1) & on_the_map(asked.places))
+        around = self._map.query_ball_point(asked.places[short], limits.max_distance_km * _BEYOND, return_sorted=True)
+        sizes = np.array([len(near) for near in around], dtype=np.int64)
+        by_size = np.argsort(sizes, kind="stable")
+        for some in np.split(by_size, _cuts(sizes[by_size])):
+            width = int(sizes[some].max(initial=0))
+            if width:
+                near = np.array([[*around[at], *[-1] * (width - sizes[at])] for at in some.tolist()], dtype=np.int64)
+                for name, values in self._ranked(asked.only(short[some]), near, limits).items():
+                    found[name][short[some]] = values
 
     def _ranked(self, asked: _Asked, candidates: Codes, limits: Limits) -> dict[str, Any]:
-        """Return the fields of `Comps` that concern sales: the most similar of the candidates within the limits."""
-        model = self.model
-        flat = candidates.ravel()
-        homes = model.homes.taken(flat)
+        """Return the fields of `Comps` that concern sales: the most similar candidates (-1 is none) within the limits."""
+        real, candidates = candidates >= 0, np.maximum(candidates, 0)
+        homes = self.model.homes.taken(candidates.ravel())
         rows = asked.subjects.rows
         without = None if rows is None else np.repeat(rows, candidates.shape[1])
-        theirs = model.parts(homes, model.places[flat], without=without).reshape(*candidates.shape, len(PARTS))
-        age = asked.subjects.day[:, None] - model.day[candidates]
+        theirs = self.model.parts(homes, self.model.places[candidates.ravel()], without=without)
+        theirs = theirs.reshape(*candidates.shape, len(PARTS))
+        age = asked.subjects.day[:, None] - self.model.day[candidates]
         km, circle = self._distances(asked, candidates)
+        inside = real & (np.where(np.isnan(circle), km, circle) <= limits.max_distance_km)
+        inside &= (np.abs(age) <= limits.max_age_days) & (limits.later | (age >= 0)) & self._foreign(asked, candidates)
+        inside &= _latest(self._parcels(homes, candidates, inside), np.abs(age))
         other = asked.kind[:, None] != self._kind[candidates]
         apart = np.nan_to_num(theirs[:, :, :-1] - asked.parts[:, None, :-1])
         unlike = (km / NEAR_KM) ** 2 + (apart**2).sum(axis=2) / ALIKE**2
         unlike += (age / (_YEAR * RECENT_YEARS)) ** 2 + other * OTHER_TYPE**2
-        inside = (np.where(np.isnan(circle), km, circle) <= limits.max_distance_km) & self._foreign(asked, candidates)
-        inside &= (np.abs(age) <= limits.max_age_days) & (limits.later | (age >= 0))
-        inside &= _latest(self._parcels(homes, candidates, inside), np.abs(age))
         unlike = np.where(inside, unlike, np.inf)
-        width = min(limits.k, candidates.shape[1])
-        order = np.lexsort((candidates, unlike), axis=1)[:, :width]
+        order = np.lexsort((candidates, unlike), axis=1)[:, : limits.k]
         line = np.arange(len(candidates))[:, None]
         there = np.isfinite(unlike[line, order])
         chosen = {
@@ -201,6 +206,16 @@ class Finder:
         numbers = homes.parcel.hash().reinterpret(signed=True).to_numpy().reshape(candidates.shape)
         named = homes.parcel.is_not_null().to_numpy().reshape(candidates.shape)
         return np.where(inside & named, numbers, candidates)
+
+
+def _cuts(sizes: Codes) -> Codes:
+    """Return where to cut ascending sizes, so that a part padded to its largest has at most `_MOST_PAIRS` pairs."""
+    cuts, begin = [], 0
+    for at, size in enumerate(sizes.tolist()):
+        if at > begin and size * (at - begin + 1) > _MOST_PAIRS:
+            cuts.append(at)
+            begin = at
+    return np.array(cuts, dtype=np.int64)
 
 
 def _padded(values: Any, width: int, missing: float) -> Any:

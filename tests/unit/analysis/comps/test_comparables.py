@@ -30,10 +30,7 @@ def _brute(model, subjects, row, limits):
     age = subjects.day[row] - model.day
     unlike = np.nansum(units, axis=1) + km**2 + (age / 365.25) ** 2
     circle = haversine_km(homes.latitude[row], homes.longitude[row], all_.latitude, all_.longitude)
-    latest = {}
-    for at, parcel in enumerate(all_.parcel):
-        if age[at] >= 0:
-            latest[parcel] = at
+    latest = {parcel: at for at, parcel in enumerate(all_.parcel) if age[at] >= 0}
     inside = (circle <= limits.max_distance_km) & (age >= 0) & (age <= limits.max_age_days)
     inside &= np.array([latest.get(parcel) == at for at, parcel in enumerate(all_.parcel)])
     inside &= (all_.parcel != homes.parcel[row]).to_numpy()
