@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
+import polars as pl
 
 from terrafusion.analysis.comps.homes import Flags, Homes, codes_of, haversine_km, on_the_map
 from terrafusion.analysis.comps.model import Model
@@ -24,8 +25,10 @@ OTHER_TYPE: Final = 3.0
 _YEAR: Final = 365.25
 _QUALITY: Final = 0.3
 """One unit of the sum of characteristics in the coarse search: the root of their number times `ALIKE`."""
-_CANDIDATES: Final = 200
+_CANDIDATES: Final = 120
 _PER_COMP: Final = 10
+_MOST: Final = 0.8
+"""Where fewer of the sales are recent enough, they have a tree of their own."""
 _NOWHERE: Final = 1e9
 _BEYOND: Final = 1.02
 """The map errs by less."""
@@ -97,6 +100,8 @@ class Finder:
 
     def __init__(self, model: Model) -> None:
         self.model = model
+        self._tabled = False
+        self._trees: dict[tuple[int, int], Any] = {}
         self._kinds = model.homes.kind.drop_nulls().unique().sort().to_list()
         self._kind = codes_of(model.homes.kind, self._kinds)
 
@@ -111,13 +116,22 @@ class Finder:
         places, located = model.map.put(homes)
         parts = model.parts(homes, places, without=subjects.rows)
         asked = _Asked(subjects, places, located, parts, codes_of(homes.kind, self._kinds))
-        count = min(max(_CANDIDATES, _PER_COMP * limits.k), len(model.log_price))
-        points = self._coarse(places, np.nansum(parts[:, :-1], axis=1), asked.kind, subjects.day)
-        _, candidates = self._tree.query(points, k=np.arange(1, count + 1))
-        found = self._ranked(asked, candidates.astype(np.int64), limits)
-        if count < len(model.log_price):
+        rows = self._eligible(subjects.day, limits)
+        count = min(max(_CANDIDATES, _PER_COMP * limits.k), len(rows))
+        self._tabled |= count * len(homes) > len(model.log_price)
+        step = max(_MOST_PAIRS // count, 1)
+        some = [np.arange(begin, min(begin + step, len(homes))) for begin in range(0, len(homes), step)]
+        found = [self._found(asked.only(part), rows, count, limits) for part in some]
+        fields = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+        return Comps(**fields, parts=parts, located=located, placed=on_the_map(places))
+
+    def _found(self, asked: _Asked, rows: Codes, count: int, limits: Limits) -> dict[str, Any]:
+        points = self._coarse(asked.places, np.nansum(asked.parts[:, :-1], axis=1), asked.kind, asked.subjects.day)
+        _, places = self._tree(rows).query(points, k=np.arange(1, count + 1))
+        found = self._ranked(asked, rows[places], limits)
+        if count < len(self.model.log_price):
             self._widen(asked, found, limits)
-        return Comps(**found, parts=parts, located=located, placed=on_the_map(places))
+        return found
 
     def _coarse(self, places: Floats, quality: Floats, kind: Codes, day: Codes) -> Floats:
         """Return points that are about as far apart as homes are unlike, or nearer."""
@@ -126,13 +140,23 @@ class Finder:
             columns.append(kind[:, None].astype(np.float64) * OTHER_TYPE)
         return np.nan_to_num(np.hstack(columns), nan=_NOWHERE)
 
-    @cached_property
-    def _tree(self) -> Any:
+    def _eligible(self, days: Codes, limits: Limits) -> Codes:
+        """Return the sales that may be recent enough for some subject; all where these are most."""
+        day = self.model.day
+        late = days.max(initial=0) + (limits.max_age_days if limits.later else 0)
+        rows = np.flatnonzero((day >= days.min(initial=0) - limits.max_age_days) & (day <= late))
+        return rows if 0 < len(rows) < _MOST * len(day) else np.arange(len(day))
+
+    def _tree(self, rows: Codes) -> Any:
         from scipy.spatial import cKDTree  # noqa: PLC0415 - slow to import
 
         model = self.model
-        points = self._coarse(model.places, model.quality, self._kind, model.day)
-        return cKDTree(points, balanced_tree=False, compact_nodes=False)
+        key = (int(rows[0]), len(rows))
+        if key not in self._trees:
+            kind = self._kind[rows]
+            points = self._coarse(model.places[rows], model.quality[rows], kind, model.day[rows])
+            self._trees[key] = cKDTree(points, balanced_tree=False, compact_nodes=False)
+        return self._trees[key]
 
     @cached_property
     def _map(self) -> Any:
@@ -156,16 +180,12 @@ class Finder:
     def _ranked(self, asked: _Asked, candidates: Codes, limits: Limits) -> dict[str, Any]:
         """Return the fields of `Comps` that concern sales: the most similar candidates (-1 is none) within the limits."""
         real, candidates = candidates >= 0, np.maximum(candidates, 0)
-        homes = self.model.homes.taken(candidates.ravel())
-        rows = asked.subjects.rows
-        without = None if rows is None else np.repeat(rows, candidates.shape[1])
-        theirs = self.model.parts(homes, self.model.places[candidates.ravel()], without=without)
-        theirs = theirs.reshape(*candidates.shape, len(PARTS))
+        theirs = self._parts(asked, candidates)
         age = asked.subjects.day[:, None] - self.model.day[candidates]
         km, circle = self._distances(asked, candidates)
         inside = real & (np.where(np.isnan(circle), km, circle) <= limits.max_distance_km)
         inside &= (np.abs(age) <= limits.max_age_days) & (limits.later | (age >= 0)) & self._foreign(asked, candidates)
-        inside &= _latest(self._parcels(homes, candidates, inside), np.abs(age))
+        inside &= _latest(self._parcels(candidates, inside), np.abs(age))
         other = asked.kind[:, None] != self._kind[candidates]
         apart = np.nan_to_num(theirs[:, :, :-1] - asked.parts[:, None, :-1])
         unlike = (km / NEAR_KM) ** 2 + (apart**2).sum(axis=2) / ALIKE**2
@@ -193,19 +213,41 @@ class Finder:
         known = asked.located[:, None] & model.located[candidates]
         return np.nan_to_num(km, nan=np.inf), np.where(known, circle, np.nan)
 
+    def _parts(self, asked: _Asked, candidates: Codes) -> Floats:
+        """Return what `PARTS` add to the candidates' log prices; looked up where all sales are worth a table."""
+        flat, rows, model = candidates.ravel(), asked.subjects.rows, self.model
+        if rows is None and self._tabled:
+            return np.asarray(self._table[candidates])
+        without = None if rows is None else np.repeat(rows, candidates.shape[1])
+        found = model.parts(model.homes.taken(flat), model.places[flat], without=without)
+        return found.reshape(*candidates.shape, len(PARTS))
+
+    @cached_property
+    def _table(self) -> Floats:
+        return self.model.parts(self.model.homes, self.model.places)
+
     def _foreign(self, asked: _Asked, candidates: Codes) -> Flags:
         """Say which candidates are sales of another parcel than the subject's."""
-        sold = self.model.homes.parcel.gather(candidates.ravel())
-        own = asked.subjects.homes.parcel.gather(np.repeat(np.arange(len(candidates)), candidates.shape[1]))
-        same = (sold == own).fill_null(value=False)
-        return ~same.to_numpy().reshape(candidates.shape)
+        own = _numbers(asked.subjects.homes.parcel)
+        named = asked.subjects.homes.parcel.is_not_null().to_numpy()
+        foreign: Flags = (self._parcel[candidates] != own[:, None]) | ~named[:, None]
+        return foreign
 
-    @staticmethod
-    def _parcels(homes: Homes, candidates: Codes, inside: Flags) -> Codes:
-        """Return a number for each candidate's parcel; one that is not inside, or without parcel, has one of its own."""
-        numbers = homes.parcel.hash().reinterpret(signed=True).to_numpy().reshape(candidates.shape)
-        named = homes.parcel.is_not_null().to_numpy().reshape(candidates.shape)
-        return np.where(inside & named, numbers, candidates)
+    @cached_property
+    def _parcel(self) -> Codes:
+        """A number for each sale's parcel; the sale's own place where it has none."""
+        parcel = self.model.homes.parcel
+        return np.where(parcel.is_not_null().to_numpy(), _numbers(parcel), np.arange(len(parcel)))
+
+    def _parcels(self, candidates: Codes, inside: Flags) -> Codes:
+        """Return a number for each candidate's parcel; one that is not inside has one of its own."""
+        return np.where(inside, self._parcel[candidates], candidates)
+
+
+def _numbers(parcel: pl.Series) -> Codes:
+    """Return a hash of each parcel number: of a million, two share one with a chance of one in 30 million."""
+    numbers: Codes = parcel.hash().reinterpret(signed=True).to_numpy()
+    return numbers
 
 
 def _cuts(sizes: Codes) -> Codes:

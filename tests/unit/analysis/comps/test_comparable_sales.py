@@ -100,12 +100,12 @@ def test_rows_and_subjects_agree(ask, town):
 
 
 def test_values_are_near_the_truth(ask, town):
-    """A home's worth on the last day is known to the generator; noise of sales is 10%, of five comparables about 5%."""
+    """Sales differ from a home's worth by 10%; values of five comparables and places among few homes by about as much."""
     later = town.filter(pl.col("sale_date") > date(2015, 10, 1)).unique("parcel_number").sort("parcel_number").head(200)
     subjects = comps(ask, town, later["parcel_number"]).table.filter(record="subject")
     error = np.log(subjects["estimated_value"].to_numpy() / later["sale_price"].to_numpy())
     assert abs(np.nanmedian(error)) < 0.03
-    assert np.nanmedian(np.abs(error)) < 0.675 * np.hypot(0.1, 0.07)
+    assert np.nanmedian(np.abs(error)) < 0.675 * np.hypot(0.1, 0.1)
 
 
 def test_own_sales_are_never_used_whatever_their_price(ask, town):
