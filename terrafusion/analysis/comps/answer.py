@@ -30,6 +30,9 @@ METHOD: Final = (
     "with curves and a surface of residuals (backfitting)"
 )
 
+_MOST_OWN: Final = 10
+"""One in so many sales may be the subjects' own, and be missing from the price model."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Result:
@@ -79,18 +82,30 @@ def comparable_sales(records: Records, parameters: ComparableParameters, progres
 def _result(
     selection: Selection, homes: pl.DataFrame, day: date | None, parameters: ComparableParameters, progress: Progress
 ) -> _Result:
-    if day is None or selection.used.height < LEAST_SALES:
+    """Value the subjects, some at a time, by a model that rests on no sale of theirs."""
+    dealt = _dealt(homes, selection.used["parcel_number"])
+    others = [int((~selection.used["parcel_number"].is_in(part["parcel_number"].implode())).sum()) for part in dealt]
+    if day is None or min(others) < LEAST_SALES:
         return _Result(pl.DataFrame(schema=ROWS), without_model(homes["parcel_number"]))
-    model = fit(selection.used)
-    progress(0.6, "Finding comparables")
-    finder, limits = Finder(model), _limits(day, parameters)
-    subjects = Subjects(Homes.of(homes), _days(day, homes.height))
-    comps = finder.find(subjects, limits)
-    progress(0.8, "Measuring errors")
-    tried = trial(finder, limits, least=min(parameters.min_comps, parameters.k))
-    reach = tried.reach(parameters.interval_level)
-    found = Found(model, subjects, comps, reconcile(model, subjects, comps), reach)
-    return _Result(comparable_rows(found, parameters), subject_rows(found, parameters), model, tried)
+    limits, tried, model, found = _limits(day, parameters), None, None, []
+    for done, part in enumerate(dealt):
+        model = fit(selection.used, without=part["parcel_number"].to_list())
+        progress(0.2 + 0.7 * (done + 0.5) / len(dealt), "Finding comparables")
+        finder, subjects = Finder(model), Subjects(Homes.of(part), _days(day, part.height))
+        tried = tried or trial(finder, limits, least=min(parameters.min_comps, parameters.k))
+        comps = finder.find(subjects, limits)
+        reach = tried.reach(parameters.interval_level)
+        found.append(Found(model, subjects, comps, reconcile(model, subjects, comps), reach))
+    rows = pl.concat([comparable_rows(one, parameters) for one in found]).sort("subject_parcel_id", "rank")
+    told = pl.concat([subject_rows(one, parameters) for one in found]).sort("subject_parcel_id")
+    return _Result(rows, told, model, tried)
+
+
+def _dealt(homes: pl.DataFrame, sold: pl.Series) -> list[pl.DataFrame]:
+    """Deal the subjects into as few parts as leave, for each, nine in ten sales that are not its own; at most ten."""
+    own = int(sold.is_in(homes["parcel_number"].implode()).sum())
+    parts = min(max(-(-own * _MOST_OWN // max(len(sold), 1)), 1), _MOST_OWN)
+    return [homes.gather_every(parts, begin) for begin in range(min(parts, homes.height))]
 
 
 def _days(day: date, count: int) -> Codes:

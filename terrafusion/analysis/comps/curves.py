@@ -15,6 +15,7 @@ _ENDS: Final = (0.0005, 0.9995)
 _BEYOND: Final = 0.01
 """Share of the sales that must lie on either side of a bend."""
 _LEAST_BEYOND: Final = 30
+"""And how many at least."""
 _FOR_BENDS: Final = 500
 _TIME_SALES: Final = 300
 _TIME_DAYS: Final = 28
@@ -30,9 +31,9 @@ class Shape:
     """Values beyond count as the nearer end."""
     bends: tuple[float, ...]
     typical: float
-    """What an unknown value counts as, beside an effect of its own."""
+    """What an unknown value counts as."""
     partly: bool
-    """Whether some values are unknown."""
+    """Whether unknown values have an effect of their own, beside that: where there are enough of them."""
 
     @classmethod
     def of(cls, values: Floats) -> Shape:
@@ -47,7 +48,8 @@ class Shape:
         )
         inside = (wanted > ends[0]) & (wanted < ends[1]) & enough & (len(known) >= _FOR_BENDS)
         typical = float(known[(len(known) - 1) // 2])
-        return cls((ends[0], ends[1]), tuple(map(float, wanted[inside])), typical, len(known) < len(values))
+        partly = len(values) - len(known) >= _LEAST_BEYOND
+        return cls((ends[0], ends[1]), tuple(map(float, wanted[inside])), typical, partly)
 
     @property
     def knots(self) -> Floats:

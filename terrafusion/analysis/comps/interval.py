@@ -1,6 +1,7 @@
 """How far values are from prices: the latest sales valued as if they were subjects (split conformal prediction).
 
-Each is valued at its own date from earlier sales of other parcels, its own residual left out of the surface. The
+Each is valued at its own date from earlier sales, its own residual left out of the surface; parcels sold twice are not
+tried, for their other sale would speak for them. The
 errors in logs, over the spread of each value's comparables, tell how wide the range must be to hold a given share
 of prices (Papadopoulos 2008; Lei and others 2018: the rank ceil((n + 1) level) among n).
 """
@@ -56,7 +57,8 @@ class Trial:
 def trial(finder: Finder, limits: Limits, *, least: int) -> Trial:
     """Value the latest sales of the model; those with fewer than ``least`` comparables are left out."""
     model: Model = finder.model
-    rows = np.arange(len(model.day))[-MOST:]
+    single = (~model.homes.parcel.is_duplicated() | model.homes.parcel.is_null()).to_numpy()
+    rows = np.flatnonzero(single & model.teaches)[-MOST:]
     subjects = Subjects(model.homes.taken(rows), model.day[rows], rows)
     comps = finder.find(subjects, limits)
     found = reconcile(model, subjects, comps)

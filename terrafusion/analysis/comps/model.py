@@ -8,7 +8,7 @@ Hastie and Tibshirani 1990), the regression to prices less the surface without e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,6 +48,8 @@ class Model:
     """What characteristics and type add to the log price, sale by sale; the place is not among them."""
     residual: Floats
     """Log price less all that is told of it."""
+    teaches: Flags
+    """Which sales the prices rest on."""
     spread: float
     """A robust standard deviation of the residuals: MAD / .6745."""
 
@@ -84,14 +86,12 @@ def _sorted(sales: pl.DataFrame, keys: Sequence[str]) -> bool:
     return bool(sales.lazy().select(after.slice(1).fill_null(value=False).all()).collect().item())
 
 
-def fit(sales: pl.DataFrame) -> Model:
+def fit(sales: pl.DataFrame, *, without: Collection[str] = ()) -> Model:
     """Learn the market's prices from sales with `COLUMNS` of homes, ``sale_id``, ``sale_date`` and ``sale_price``.
 
-    Raises TooFewSales below `LEAST_SALES`.
+    Sales of the parcels ``without`` teach nothing, but may still be comparables of others. Raises TooFewSales where
+    fewer than `LEAST_SALES` are left.
     """
-    if sales.height < LEAST_SALES:
-        msg = f"{sales.height} sales, and a price model needs {LEAST_SALES}"
-        raise TooFewSales(msg)
     sales = ordered(sales)
     homes = Homes.of(sales)
     map_ = Places.of(homes)
@@ -102,12 +102,17 @@ def fit(sales: pl.DataFrame) -> Model:
         sales["sale_date"].cast(pl.Int32).to_numpy().astype(np.int64),
         np.log(sales["sale_price"].to_numpy()),
     )
-    prices = _prices(evidence.thinned(), mapped=map_.mapped)
+    teaches = _others(homes.parcel, without)
+    if teaches.sum() < LEAST_SALES:
+        msg = f"{teaches.sum()} sales, and a price model needs {LEAST_SALES}"
+        raise TooFewSales(msg)
+    prices = _prices(evidence.thinned(teaches), mapped=map_.mapped)
     quality = prices.quality(homes)
     left = evidence.log_price - prices.base - prices.time.at(evidence.day.astype(float)) - quality - prices.area(homes)
-    surface = Surface(evidence.places)
+    surface = Surface(np.where(teaches[:, None], evidence.places, np.nan))
     surface.learn(left)
-    residual = left - surface.own()
+    residual, others = left - surface.own(), np.flatnonzero(~teaches)
+    residual[others] -= surface.at(evidence.places[others])
     return Model(
         sales=sales,
         homes=homes,
@@ -120,8 +125,20 @@ def fit(sales: pl.DataFrame) -> Model:
         surface=surface,
         quality=quality,
         residual=residual,
-        spread=max(float(np.median(np.abs(residual - np.median(residual)))) / 0.6745, 1e-6),
+        teaches=teaches,
+        spread=_spread(residual[teaches]),
     )
+
+
+def _others(parcel: pl.Series, without: Collection[str]) -> Flags:
+    if not without:
+        return np.ones(len(parcel), bool)
+    return ~parcel.is_in(list(without)).fill_null(value=False).to_numpy()
+
+
+def _spread(residual: Floats) -> float:
+    """Return MAD / .6745, the standard deviation of a normal that has that MAD."""
+    return max(float(np.median(np.abs(residual - np.median(residual)))) / 0.6745, 1e-6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +150,13 @@ class _Evidence:
     day: Codes
     log_price: Floats
 
-    def thinned(self) -> _Evidence:
-        """Return every so-manieth sale, so that at most `_MOST_FITTED` are left."""
-        step = -(-len(self.day) // _MOST_FITTED)
-        if step == 1:
+    def thinned(self, teaches: Flags) -> _Evidence:
+        """Return every so-manieth of the sales that teach, so that at most `_MOST_FITTED` are left."""
+        rows = np.flatnonzero(teaches)
+        step = -(-len(rows) // _MOST_FITTED)
+        if step == 1 and len(rows) == len(teaches):
             return self
-        rows = np.arange(0, len(self.day), step)
+        rows = rows[::step]
         return _Evidence(self.homes.taken(rows), self.places[rows], self.day[rows], self.log_price[rows])
 
 

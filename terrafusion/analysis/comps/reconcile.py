@@ -16,8 +16,6 @@ from terrafusion.analysis.hedonic import Floats
 
 HUBER: Final = 1.345
 """Residuals of comparables beyond so many standard deviations lose weight (Huber 1981)."""
-_LEAST_LIKE: Final = 0.01
-"""The weight that even the least similar comparable keeps, of 1."""
 
 _SAME: Final = 1e-8
 """Log difference below which the logarithmic mean is the mean."""
@@ -56,7 +54,7 @@ def reconcile(model: Model, subjects: Subjects, comps: Comps) -> Reconciled:
     shares = apart * logarithmic_mean(dated, adjusted)[:, :, None]
     adjustments = np.concatenate([(dated - price)[:, :, None], shares], axis=2)
     adjustments[~there] = np.nan
-    like = np.where(there, np.exp(-comps.dissimilarity / 2) + _LEAST_LIKE, 0.0)
+    like = np.where(there, similarity(comps), 0.0)
     trust = np.minimum(1.0, HUBER * model.spread / np.maximum(np.abs(residual), 1e-12))
     raw = np.where(there, like * trust, 0.0)
     total = raw.sum(axis=1, keepdims=True)
@@ -64,6 +62,12 @@ def reconcile(model: Model, subjects: Subjects, comps: Comps) -> Reconciled:
     value = np.where(there.any(axis=1), np.nansum(weight * adjusted, axis=1), np.nan)
     told = model.prices.base + model.time(subjects.day) + np.nansum(comps.parts, axis=1)
     return Reconciled(adjusted, adjustments, residual, weight, value, np.exp(told), _spread(model, residual, weight))
+
+
+def similarity(comps: Comps) -> Floats:
+    """Return 1 / (1 + dissimilarity): 1 for the same home next door sold today."""
+    found: Floats = 1 / (1 + comps.dissimilarity)
+    return found
 
 
 def logarithmic_mean(a: Floats, b: Floats) -> Floats:

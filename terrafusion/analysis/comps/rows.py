@@ -11,7 +11,7 @@ import polars as pl
 from terrafusion.analysis.comps.homes import Flags, Homes
 from terrafusion.analysis.comps.model import Model
 from terrafusion.analysis.comps.parameters import ComparableParameters
-from terrafusion.analysis.comps.reconcile import Reconciled
+from terrafusion.analysis.comps.reconcile import Reconciled, similarity
 from terrafusion.analysis.comps.regression import PARTS
 from terrafusion.analysis.comps.search import Comps, Subjects
 from terrafusion.analysis.hedonic import Floats
@@ -88,7 +88,7 @@ def comparable_rows(found: Found, parameters: ComparableParameters) -> pl.DataFr
         pl.Series("gross_adjustment_pct", 100 * np.nansum(np.abs(dollars), axis=1) / price),
         pl.Series("net_adjustment_pct", 100 * (adjusted / price - 1)),
         pl.Series("adjusted_price", adjusted),
-        pl.Series("similarity", np.exp(-found.comps.dissimilarity[there] / 2)),
+        pl.Series("similarity", similarity(found.comps)[there]),
         pl.Series("weight", found.reconciled.weight[there]),
     )
     flagged = table.with_columns(_flags(_sale_flags(found, parameters, table)).alias("flags"))

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
+import polars as pl
 
 from terrafusion.analysis.comps.homes import Flags, Homes, codes_of, haversine_km, on_the_map
 from terrafusion.analysis.comps.model import Model
@@ -24,8 +25,14 @@ OTHER_TYPE: Final = 3.0
 _YEAR: Final = 365.25
 _QUALITY: Final = 0.3
 """One unit of the sum of characteristics in the coarse search: the root of their number times `ALIKE`."""
-_PER_COMP: Final = 4
+_CANDIDATES: Final = 120
+_PER_COMP: Final = 10
+_MOST: Final = 0.8
+"""Where fewer of the sales are recent enough, they have a tree of their own."""
 _NOWHERE: Final = 1e9
+_BEYOND: Final = 1.02
+"""The map errs by less."""
+_MOST_PAIRS: Final = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +53,8 @@ class Limits:
     k: int = 5
     max_distance_km: float = 5.0
     max_age_days: int = 731
-    candidates: int = 200
-    """How many sales the coarse search hands on, at least; of fewer, the most similar are found a little less surely."""
+    candidates: int | None = None
+    """How many sales the coarse search hands on; of few, the most similar are found a little less surely."""
     later: bool = False
     """Whether sales after the valuation day count, as far away in time (in holdouts alone)."""
 
@@ -83,8 +90,8 @@ class _Asked:
     parts: Floats
     kind: Codes
 
-    def only(self, row: int) -> _Asked:
-        rows, all_ = np.array([row]), self.subjects
+    def only(self, rows: Codes) -> _Asked:
+        all_ = self.subjects
         own = None if all_.rows is None else all_.rows[rows]
         subjects = Subjects(all_.homes.taken(rows), all_.day[rows], own)
         return _Asked(subjects, self.places[rows], self.located[rows], self.parts[rows], self.kind[rows])
@@ -95,6 +102,8 @@ class Finder:
 
     def __init__(self, model: Model) -> None:
         self.model = model
+        self._tabled = False
+        self._trees: dict[tuple[int, int], Any] = {}
         self._kinds = model.homes.kind.drop_nulls().unique().sort().to_list()
         self._kind = codes_of(model.homes.kind, self._kinds)
 
@@ -109,13 +118,22 @@ class Finder:
         places, located = model.map.put(homes)
         parts = model.parts(homes, places, without=subjects.rows)
         asked = _Asked(subjects, places, located, parts, codes_of(homes.kind, self._kinds))
-        count = min(max(limits.candidates, _PER_COMP * limits.k), len(model.log_price))
-        points = self._coarse(places, np.nansum(parts[:, :-1], axis=1), asked.kind, subjects.day)
-        _, candidates = self._tree.query(points, k=np.arange(1, count + 1))
-        found = self._ranked(asked, candidates.astype(np.int64), limits)
-        if count < len(model.log_price):
+        rows = self._eligible(subjects.day, limits)
+        count = min(limits.candidates or max(_CANDIDATES, _PER_COMP * limits.k), len(rows))
+        self._tabled |= count * len(homes) > len(model.log_price)
+        step = max(_MOST_PAIRS // count, 1)
+        some = [np.arange(begin, min(begin + step, len(homes))) for begin in range(0, len(homes), step)]
+        found = [self._found(asked.only(part), rows, count, limits) for part in some]
+        fields = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+        return Comps(**fields, parts=parts, located=located, placed=on_the_map(places))
+
+    def _found(self, asked: _Asked, rows: Codes, count: int, limits: Limits) -> dict[str, Any]:
+        points = self._coarse(asked.places, np.nansum(asked.parts[:, :-1], axis=1), asked.kind, asked.subjects.day)
+        _, places = self._tree(rows).query(points, k=np.arange(1, count + 1))
+        found = self._ranked(asked, rows[places], limits)
+        if count < len(self.model.log_price):
             self._widen(asked, found, limits)
-        return Comps(**found, parts=parts, located=located, placed=on_the_map(places))
+        return found
 
     def _coarse(self, places: Floats, quality: Floats, kind: Codes, day: Codes) -> Floats:
         """Return points that are about as far apart as homes are unlike, or nearer."""
@@ -124,13 +142,23 @@ class Finder:
             columns.append(kind[:, None].astype(np.float64) * OTHER_TYPE)
         return np.nan_to_num(np.hstack(columns), nan=_NOWHERE)
 
-    @cached_property
-    def _tree(self) -> Any:
+    def _eligible(self, days: Codes, limits: Limits) -> Codes:
+        """Return the sales that may be recent enough for some subject; all where these are most."""
+        day = self.model.day
+        late = days.max(initial=0) + (limits.max_age_days if limits.later else 0)
+        rows = np.flatnonzero((day >= days.min(initial=0) - limits.max_age_days) & (day <= late))
+        return rows if 0 < len(rows) < _MOST * len(day) else np.arange(len(day))
+
+    def _tree(self, rows: Codes) -> Any:
         from scipy.spatial import cKDTree  # noqa: PLC0415 - slow to import
 
         model = self.model
-        points = self._coarse(model.places, model.quality, self._kind, model.day)
-        return cKDTree(points, balanced_tree=False, compact_nodes=False)
+        key = (int(rows[0]), len(rows))
+        if key not in self._trees:
+            kind = self._kind[rows]
+            points = self._coarse(model.places[rows], model.quality[rows], kind, model.day[rows])
+            self._trees[key] = cKDTree(points, balanced_tree=False, compact_nodes=False)
+        return self._trees[key]
 
     @cached_property
     def _map(self) -> Any:
@@ -140,34 +168,32 @@ class Finder:
 
     def _widen(self, asked: _Asked, found: Mapping[str, Any], limits: Limits) -> None:
         """Look at all sales around the subjects that have too few comparables, in place."""
-        reach = limits.max_distance_km * 1.02
-        short = (found["sale"] < 0).any(axis=1) & on_the_map(asked.places)
-        for row in np.flatnonzero(short).tolist():
-            near = np.sort(np.array(self._map.query_ball_point(asked.places[row], reach), dtype=np.int64))
-            if len(near):
-                for name, values in self._ranked(asked.only(row), near[None, :], limits).items():
-                    found[name][row] = values[0]
+        short = np.flatnonzero((found["sale"] < 0).any(axis=1) & on_the_map(asked.places))
+        around = self._map.query_ball_point(asked.places[short], limits.max_distance_km * _BEYOND, return_sorted=True)
+        sizes = np.array([len(near) for near in around], dtype=np.int64)
+        by_size = np.argsort(sizes, kind="stable")
+        for some in np.split(by_size, _cuts(sizes[by_size])):
+            width = int(sizes[some].max(initial=0))
+            if width:
+                near = np.array([[*around[at], *[-1] * (width - sizes[at])] for at in some.tolist()], dtype=np.int64)
+                for name, values in self._ranked(asked.only(short[some]), near, limits).items():
+                    found[name][short[some]] = values
 
     def _ranked(self, asked: _Asked, candidates: Codes, limits: Limits) -> dict[str, Any]:
-        """Return the fields of `Comps` that concern sales: the most similar of the candidates within the limits."""
-        model = self.model
-        flat = candidates.ravel()
-        homes = model.homes.taken(flat)
-        rows = asked.subjects.rows
-        without = None if rows is None else np.repeat(rows, candidates.shape[1])
-        theirs = model.parts(homes, model.places[flat], without=without).reshape(*candidates.shape, len(PARTS))
-        age = asked.subjects.day[:, None] - model.day[candidates]
+        """Return the fields of `Comps` that concern sales: the most similar candidates (-1 is none) within the limits."""
+        real, candidates = candidates >= 0, np.maximum(candidates, 0)
+        theirs = self._parts(asked, candidates)
+        age = asked.subjects.day[:, None] - self.model.day[candidates]
         km, circle = self._distances(asked, candidates)
+        inside = real & (np.where(np.isnan(circle), km, circle) <= limits.max_distance_km)
+        inside &= (np.abs(age) <= limits.max_age_days) & (limits.later | (age >= 0)) & self._foreign(asked, candidates)
+        inside &= _latest(self._parcels(candidates, inside), np.abs(age))
         other = asked.kind[:, None] != self._kind[candidates]
         apart = np.nan_to_num(theirs[:, :, :-1] - asked.parts[:, None, :-1])
         unlike = (km / NEAR_KM) ** 2 + (apart**2).sum(axis=2) / ALIKE**2
         unlike += (age / (_YEAR * RECENT_YEARS)) ** 2 + other * OTHER_TYPE**2
-        inside = (np.where(np.isnan(circle), km, circle) <= limits.max_distance_km) & self._foreign(asked, candidates)
-        inside &= (np.abs(age) <= limits.max_age_days) & (limits.later | (age >= 0))
-        inside &= _latest(self._parcels(homes, candidates, inside), np.abs(age))
         unlike = np.where(inside, unlike, np.inf)
-        width = min(limits.k, candidates.shape[1])
-        order = np.lexsort((candidates, unlike), axis=1)[:, :width]
+        order = np.lexsort((candidates, unlike), axis=1)[:, : limits.k]
         line = np.arange(len(candidates))[:, None]
         there = np.isfinite(unlike[line, order])
         chosen = {
@@ -189,19 +215,51 @@ class Finder:
         known = asked.located[:, None] & model.located[candidates]
         return np.nan_to_num(km, nan=np.inf), np.where(known, circle, np.nan)
 
+    def _parts(self, asked: _Asked, candidates: Codes) -> Floats:
+        """Return what `PARTS` add to the candidates' log prices; looked up where all sales are worth a table."""
+        flat, rows, model = candidates.ravel(), asked.subjects.rows, self.model
+        if rows is None and self._tabled:
+            return np.asarray(self._table[candidates])
+        without = None if rows is None else np.repeat(rows, candidates.shape[1])
+        found = model.parts(model.homes.taken(flat), model.places[flat], without=without)
+        return found.reshape(*candidates.shape, len(PARTS))
+
+    @cached_property
+    def _table(self) -> Floats:
+        return self.model.parts(self.model.homes, self.model.places)
+
     def _foreign(self, asked: _Asked, candidates: Codes) -> Flags:
         """Say which candidates are sales of another parcel than the subject's."""
-        sold = self.model.homes.parcel.gather(candidates.ravel())
-        own = asked.subjects.homes.parcel.gather(np.repeat(np.arange(len(candidates)), candidates.shape[1]))
-        same = (sold == own).fill_null(value=False)
-        return ~same.to_numpy().reshape(candidates.shape)
+        own = _numbers(asked.subjects.homes.parcel)
+        named = asked.subjects.homes.parcel.is_not_null().to_numpy()
+        foreign: Flags = (self._parcel[candidates] != own[:, None]) | ~named[:, None]
+        return foreign
 
-    @staticmethod
-    def _parcels(homes: Homes, candidates: Codes, inside: Flags) -> Codes:
-        """Return a number for each candidate's parcel; one that is not inside, or without parcel, has one of its own."""
-        numbers = homes.parcel.hash().reinterpret(signed=True).to_numpy().reshape(candidates.shape)
-        named = homes.parcel.is_not_null().to_numpy().reshape(candidates.shape)
-        return np.where(inside & named, numbers, candidates)
+    @cached_property
+    def _parcel(self) -> Codes:
+        """A number for each sale's parcel; the sale's own place where it has none."""
+        parcel = self.model.homes.parcel
+        return np.where(parcel.is_not_null().to_numpy(), _numbers(parcel), np.arange(len(parcel)))
+
+    def _parcels(self, candidates: Codes, inside: Flags) -> Codes:
+        """Return a number for each candidate's parcel; one that is not inside has one of its own."""
+        return np.where(inside, self._parcel[candidates], candidates)
+
+
+def _numbers(parcel: pl.Series) -> Codes:
+    """Return a hash of each parcel number: of a million, two share one with a chance of one in 30 million."""
+    numbers: Codes = parcel.hash().reinterpret(signed=True).to_numpy()
+    return numbers
+
+
+def _cuts(sizes: Codes) -> Codes:
+    """Return where to cut ascending sizes, so that a part padded to its largest has at most `_MOST_PAIRS` pairs."""
+    cuts, begin = [], 0
+    for at, size in enumerate(sizes.tolist()):
+        if at > begin and size * (at - begin + 1) > _MOST_PAIRS:
+            cuts.append(at)
+            begin = at
+    return np.array(cuts, dtype=np.int64)
 
 
 def _padded(values: Any, width: int, missing: float) -> Any:

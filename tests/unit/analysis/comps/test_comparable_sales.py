@@ -95,28 +95,40 @@ def test_rows_and_subjects_agree(ask, town):
         assert rows["rank"].to_list() == [1, 2, 3, 4, 5]
     file = answer.table
     assert dict(file["record"].value_counts().iter_rows()) == {"comparable": 15, "subject": 3}
-    assert file.schema["adjustments"] == pl.Struct({name: pl.Float64 for name in ADJUSTMENTS})
+    assert file.schema["adjustments"] == pl.Struct(dict.fromkeys(ADJUSTMENTS, pl.Float64))
     json.dumps(render(answer).document, allow_nan=False)
 
 
 def test_values_are_near_the_truth(ask, town):
-    """A home's worth on the last day is known to the generator; noise of sales is 10%, of five comparables about 5%."""
+    """Sales differ from a home's worth by 10%; values of five comparables and places among few homes by about as much."""
     later = town.filter(pl.col("sale_date") > date(2015, 10, 1)).unique("parcel_number").sort("parcel_number").head(200)
     subjects = comps(ask, town, later["parcel_number"]).table.filter(record="subject")
     error = np.log(subjects["estimated_value"].to_numpy() / later["sale_price"].to_numpy())
     assert abs(np.nanmedian(error)) < 0.03
-    assert np.nanmedian(np.abs(error)) < 0.675 * np.hypot(0.1, 0.07)
+    assert np.nanmedian(np.abs(error)) < 0.675 * np.hypot(0.1, 0.1)
 
 
 def test_own_sales_are_never_used_whatever_their_price(ask, town):
-    """The price of the subject's only sale, of 1,800, may move the market's price curves a little, and nothing else."""
+    """Neither as a comparable nor in the prices of characteristics, nor in what the place adds."""
     planted = town.with_columns(
         sale_price=pl.when(pl.col("parcel_number") == "p00007").then(20_000.0).otherwise("sale_price")
     )
     plain, moved = (comps(ask, frame, ["p00007"]) for frame in (town, planted))
-    assert "p00007" not in moved.rows["parcel_number"].to_list()
-    before, after = (answer.summary["subjects"][0]["estimated_value"] for answer in (plain, moved))
-    assert after == pytest.approx(before, rel=0.05)
+    assert moved.rows.equals(plain.rows)
+    for name in ("estimated_value", "model_value"):
+        assert moved.summary["subjects"][0][name] == plain.summary["subjects"][0][name]
+
+
+def test_many_subjects_are_valued_some_at_a_time_each_without_its_own_sales(ask, town):
+    parcels = town["parcel_number"].unique().sort().head(800)
+    plain = comps(ask, town, parcels)
+    one = pl.col("parcel_number") == parcels[400]
+    moved = comps(ask, town.with_columns(sale_price=pl.when(one).then(20_000.0).otherwise("sale_price")), parcels)
+    before, after = (answer.table.filter(record="subject") for answer in (plain, moved))
+    assert before["subject_parcel_id"].to_list() == parcels.to_list()
+    same = (before["estimated_value"] == after["estimated_value"]).to_list()
+    assert same[400]
+    assert sum(same) < 400
 
 
 def test_the_valuation_date_decides_what_may_be_used(ask, town):
@@ -196,16 +208,16 @@ def test_an_empty_selection_is_an_answer_of_the_same_shape(ask, town):
     json.dumps(render(empty).document, allow_nan=False)
 
 
-@pytest.mark.parametrize("count", [1, 29, 30, 60])
+@pytest.mark.parametrize("count", [1, 30, 31, 70])
 def test_few_sales_say_how_many_are_needed(ask, town, count):
     few = town.head(count)
     answer = comps(ask, few, few["parcel_number"].head(1), max_distance_km=50)
     told = answer.summary["subjects"][0]
-    assert (told["reason"] == "too_few_sales") == (count < 30)
-    assert (told["estimated_value"] is None) == (count < 30)
-    if count >= 30:
+    assert (told["reason"] == "too_few_sales") == (count <= 30)
+    assert (told["estimated_value"] is None) == (count <= 30)
+    if count > 30:
         assert told["comparables"] == 5
-        assert (told["value_low"] is None) == (count == 30)
+        assert (told["value_low"] is None) == (count == 31)
     json.dumps(render(answer).document, allow_nan=False)
 
 
@@ -256,12 +268,12 @@ def test_a_county_without_coordinates_is_compared_by_area(ask, town):
 
 def test_flags_by_their_bounds(ask, town):
     answer = comps(
-        ask, town, ASKED, k=20, max_net_adjustment_pct=5.0, max_gross_adjustment_pct=10.0, flag_distance_km=1.0
+        ask, town, ASKED, k=20, max_net_adjustment_pct=15.0, max_gross_adjustment_pct=30.0, flag_distance_km=1.0
     )
     rows = answer.rows
     for flag, is_so in (
-        ("gross_adjustment_high", pl.col("gross_adjustment_pct") > 10),
-        ("net_adjustment_high", pl.col("net_adjustment_pct").abs() > 5),
+        ("gross_adjustment_high", pl.col("gross_adjustment_pct") > 30),
+        ("net_adjustment_high", pl.col("net_adjustment_pct").abs() > 15),
         ("far", pl.col("distance_km") > 1),
         ("old", pl.col("age_days") > 12 * 365.25 / 12),
     ):
@@ -275,7 +287,7 @@ def test_outliers_and_gaps_are_flagged(ask, town):
     struck = pl.col("sale_id") == one
     frame = town.with_columns(
         sale_price=pl.when(struck).then(pl.col("sale_price") * 2).otherwise("sale_price"),
-        grade=pl.when(~struck).then("grade"),
+        bedrooms=pl.when(~struck).then("bedrooms"),
     )
     rows = comps(ask, frame, ["p00007"], k=20).rows.filter(sale_id=one)
     assert {"outlier", "incomplete"} <= set(rows["flags"][0])
