@@ -82,9 +82,7 @@ def folded() -> Iterator[str]:
     price, folds = sales["sale_price"].to_numpy(), folds_of(sales["parcel_number"], FOLDS, seed=RULES.seed)
     yield line("hedonic regression alone (ZIP, month)", plain(sales, folds), price)
     yield line("gradient boosting alone (scikit-learn)", trees(sales, folds), price)
-    yield line(
-        "comparable_sales (k 5)", holdout(sales, folds, Limits(later=True, max_age_days=EVER)).value, price
-    )
+    yield line("comparable_sales (k 5)", holdout(sales, folds, Limits(later=True, max_age_days=EVER)).value, price)
     begun = time.perf_counter()
     trial = examine(sales, RULES, lambda _: None)
     spent = time.perf_counter() - begun
@@ -116,7 +114,10 @@ def split() -> Iterator[str]:
 
 def main() -> None:
     """Print all."""
-    for title, part in ((f"King County, May 2014 to May 2015, {FOLDS} folds", folded), ("Seattle, known to 2014", split)):
+    for title, part in (
+        (f"King County, May 2014 to May 2015, {FOLDS} folds", folded),
+        ("Seattle, known to 2014", split),
+    ):
         print(f"{title}\n{HEAD}")
         for text in part():
             print(text, flush=True)

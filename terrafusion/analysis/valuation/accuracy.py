@@ -21,7 +21,7 @@ _QUARTERS: Final = 4
 def accuracy(trial: Trial, confidence_level: float) -> dict[str, Any]:
     """Return the figures of all held-out values, each with its interval; per cent but for prd, prb and median_ratio."""
     told = _told(np.exp(trial.valued.value), np.exp(trial.log_price), confidence_level)
-    return {**told, **_share("interval_coverage", _inside(trial), confidence_level)}
+    return {**told, **_coverage(trial, np.ones(len(trial.log_price), bool), confidence_level)}
 
 
 def beside(trial: Trial, confidence_level: float) -> dict[str, dict[str, Any]]:
@@ -65,13 +65,17 @@ def _part(trial: Trial, rows: Flags, confidence_level: float) -> dict[str, Any]:
         "n": int(rows.sum()),
         **_estimate("median_ratio", median_estimate(np.sort(ratio), confidence_level)),
         **_estimate("mdape", median_estimate(np.sort(100 * np.abs(ratio - 1)), confidence_level)),
-        **_share("interval_coverage", _inside(trial)[rows], confidence_level),
+        **_coverage(trial, rows, confidence_level),
     }
 
 
-def _inside(trial: Trial) -> Flags:
-    inside: Flags = (trial.log_price >= trial.valued.low) & (trial.log_price <= trial.valued.high)
-    return inside
+def _coverage(trial: Trial, rows: Flags, confidence_level: float) -> dict[str, float]:
+    """Return how many prices lie inside their ranges, in per cent of those whose value has one."""
+    rows = rows & np.isfinite(trial.valued.low)
+    low, high, price = (values[rows] for values in (trial.valued.low, trial.valued.high, trial.log_price))
+    if not len(price):
+        return _estimate("interval_coverage", Estimate())
+    return _share("interval_coverage", (price >= low) & (price <= high), confidence_level)
 
 
 def _told(value: Floats, price: Floats, confidence_level: float) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def market_valuation(records: Records, parameters: ValuationParameters, progress
             "rules_version": RULES_VERSION,
             "parameter_hash": parameter_hash(parameters),
         },
-        data_quality=_quality(selection, result),
+        data_quality=_quality(selection, result, parameters.k),
         warnings=[*selection.warnings, *_of_model(selection, result, day), *findings.cautions(told)],
         rows=result.rows,
         table=_table(result),
@@ -140,9 +140,10 @@ def _beside(result: _Result, parameters: ValuationParameters) -> dict[str, Any]:
     }
 
 
-def _quality(selection: Selection, result: _Result) -> dict[str, Any]:
-    thin = result.rows.filter(pl.col("comparables_used") < result.rows["comparables_used"].max()).height
-    return data_quality(selection, cells=result.rows.height, thin=thin, thin_below=0)
+def _quality(selection: Selection, result: _Result, k: int) -> dict[str, Any]:
+    """Count parcels with fewer comparables than asked for as thin."""
+    thin = result.rows.filter(pl.col("comparables_used") < k).height
+    return data_quality(selection, cells=result.rows.height, thin=thin, thin_below=k)
 
 
 def _table(result: _Result) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -86,7 +87,7 @@ def _errors(told: Told) -> str:
     sure = f"{100 * asked.confidence_level:g}% interval"
     off = f"{found['mdape']:.1f}% ({sure} {found['mdape_ci_low']:.1f}% to {found['mdape_ci_high']:.1f}%)"
     held = f"in a {asked.folds}-fold holdout of {found['n']:,} sales the median error was {off}"
-    if found["interval_coverage"] is None:
+    if math.isnan(found["interval_coverage"]):
         return held
     return (
         f"{held} and {found['interval_coverage']:.1f}% of prices lay inside their {100 * asked.interval_level:g}% range"
@@ -117,8 +118,8 @@ def _of_accuracy(told: Told) -> Iterator[Caution]:
         message = f"Held-out values have a price-related bias of {found['prb']:.3f}, beyond {_BIAS} either way"
         yield Caution("vertical_inequity", message)
     held, level = found["interval_coverage"], 100 * asked.interval_level
-    if held is None:
-        message = f"{told.sales:,} sales are too few for ranges that hold {level:g}% of prices"
+    if math.isnan(held):
+        message = f"{told.sales:,} sales are too few to tell, without some of them, what holds {level:g}% of prices"
         yield Caution("interval_too_few_sales", message)
     elif abs(held - level) > _COVERAGE_OFF and not (
         found["interval_coverage_ci_low"] <= level <= found["interval_coverage_ci_high"]

@@ -14,14 +14,16 @@ from typing import Final
 import numpy as np
 
 from terrafusion.analysis.hedonic import Floats
-from terrafusion.analysis.valuation.sight import Sight
+from terrafusion.analysis.valuation.sight import Sight, taken
 
 _SMALLEST: Final = 0.02
 """Added to errors before the log: differences among errors below two per cent say nothing."""
 _PSEUDO: Final = 1.0
 _MOST_CELLS: Final = 10
 _IN_CELL: Final = 200
-_FAR_KM: Final = 10.0
+_FARTHEST: Final = 5.0
+"""Standard deviations from the mean beyond which what makes values unsure is not followed."""
+_SAME: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +39,24 @@ class Ranges:
     high: Floats
 
     def around(self, value: Floats, sight: Sight) -> tuple[Floats, Floats]:
-        """Return the logs of the ends of the ranges about log values; nan where too few errors are known to tell."""
+        """Return the logs of the ends of the ranges about log values.
+
+        They are nan where too few errors are known to tell, and of homes without comparables, as whose the errors of
+        sales that have some are not.
+        """
         size = np.exp(_laid(value, sight, self.mean, self.scale) @ self.slopes)
+        size = np.where(sight.comparables > 0, size, np.nan)
         cell = np.searchsorted(self.edges, value, side="left")
         return value + self.low[cell] * size, value + self.high[cell] * size
 
 
 def ranges_of(value: Floats, log_price: Floats, sight: Sight, level: float) -> Ranges:
     """Learn ranges from log values of sales whose prices were not known to those who valued them."""
+    compared = sight.comparables > 0
+    value, sight, error = value[compared], taken(sight, compared), (log_price - value)[compared]
     raw = _inputs(value, sight)
-    mean, scale = raw.mean(axis=0), np.maximum(raw.std(axis=0), 1e-9)
+    mean, scale = raw.mean(axis=0), np.maximum(raw.std(axis=0), _SAME)
     laid = _laid(value, sight, mean, scale)
-    error = log_price - value
     gram = laid.T @ laid + _PSEUDO * np.eye(laid.shape[1])
     slopes = np.linalg.solve(gram, laid.T @ np.log(np.abs(error) + _SMALLEST))
     units = error / np.exp(laid @ slopes)
@@ -70,14 +78,11 @@ def _ends(units: Floats, level: float) -> tuple[float, float]:
 
 def _inputs(value: Floats, sight: Sight) -> Floats:
     """Return what makes values unsure: where they lie, and how far comparables are from the home, each other, the model."""
-    lacking = sight.comparables == 0
-    with np.errstate(invalid="ignore"):
-        distance = np.nansum(sight.distance_km, axis=1) / np.maximum(np.isfinite(sight.distance_km).sum(axis=1), 1)
-    near = np.where(lacking, _FAR_KM, np.minimum(distance, _FAR_KM))
+    distance = np.nansum(sight.distance_km, axis=1) / np.maximum(np.isfinite(sight.distance_km).sum(axis=1), 1)
     apart = np.abs(sight.anchor - sight.expected)
-    return np.column_stack([value, value**2, np.log1p(near), apart, sight.spread, lacking])
+    return np.column_stack([value, value**2, np.log1p(distance), apart, sight.spread])
 
 
 def _laid(value: Floats, sight: Sight, mean: Floats, scale: Floats) -> Floats:
-    centred = np.clip((_inputs(value, sight) - mean) / scale, -_FAR_KM, _FAR_KM)
+    centred = np.clip((_inputs(value, sight) - mean) / scale, -_FARTHEST, _FARTHEST)
     return np.column_stack([np.ones(len(value)), centred])

@@ -11,8 +11,8 @@ import polars as pl
 from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.comps.homes import Flags, Homes
 from terrafusion.analysis.comps.model import Model
-from terrafusion.analysis.comps.regression import PARTS
 from terrafusion.analysis.comps.reconcile import logarithmic_mean
+from terrafusion.analysis.comps.regression import PARTS
 from terrafusion.analysis.hedonic import Codes, Floats
 from terrafusion.analysis.valuation.parameters import ValuationParameters
 from terrafusion.analysis.valuation.sight import FEATURES, Sight
@@ -23,7 +23,7 @@ CONTRIBUTIONS: Final = ("base", *PARTS, "comparables", "learned", "restored_spre
 
 COMPARABLE: Final[dict[str, pl.DataType]] = {
     "sale_id": pl.String(),
-    "sale_date": pl.Date(),
+    "sale_date": pl.String(),
     "sale_price": pl.Float64(),
     "distance_km": pl.Float64(),
     "adjusted_price": pl.Float64(),
@@ -195,7 +195,7 @@ def _comparables(found: Found) -> pl.Series:
     sight, model = found.sight, found.model
     there = sight.sale >= 0
     sale, weight, adjusted = sight.sale[there], sight.weight[there], sight.adjusted[there]
-    flat = model.sales[sale].select("sale_id", "sale_date", "sale_price")
+    flat = model.sales[sale].select("sale_id", pl.col("sale_date").cast(pl.String), "sale_price")
     flat = flat.with_columns(
         pl.Series("distance_km", sight.distance_km[there]).fill_nan(None),
         pl.Series("adjusted_price", adjusted),

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from terrafusion.analysis.comps.homes import Homes
+from terrafusion.analysis.comps.homes import Flags, Homes
 from terrafusion.analysis.comps.model import Model
 from terrafusion.analysis.comps.reconcile import Reconciled, reconcile
 from terrafusion.analysis.comps.search import Comps, Finder, Limits, Subjects
@@ -74,7 +74,7 @@ def joined(parts: list[Sight]) -> Sight:
     return Sight(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Sight)))
 
 
-def taken(sight: Sight, rows: Codes) -> Sight:
+def taken(sight: Sight, rows: Codes | Flags) -> Sight:
     """Return the homes at those places."""
     return Sight(*(getattr(sight, field.name)[rows] for field in fields(Sight)))
 

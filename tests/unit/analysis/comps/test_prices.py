@@ -3,14 +3,13 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.towns import TRUTH
 
 from terrafusion.analysis.comps.curves import Shape, time_shape
 from terrafusion.analysis.comps.homes import Homes
 from terrafusion.analysis.comps.model import TooFewSales, fit
 from terrafusion.analysis.comps.regression import PARTS, Regression
 from terrafusion.analysis.comps.surface import SCALES_KM, Surface
-
-from .conftest import TRUTH
 
 
 @settings(max_examples=30)

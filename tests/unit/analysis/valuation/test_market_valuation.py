@@ -1,0 +1,227 @@
+"""The analysis as it is asked and told."""
+
+import json
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+from statsmodels.stats.proportion import proportion_confint
+from support.towns import worth
+from threadpoolctl import threadpool_limits
+
+from terrafusion.analysis.document import render
+from terrafusion.analysis.frames import PROPERTIES_SCHEMA
+from terrafusion.analysis.registry import load_catalogue
+from terrafusion.analysis.valuation.rows import CONTRIBUTIONS, ROWS
+from terrafusion.errors import InvalidParameters
+
+from .conftest import figures, value
+
+
+def codes(answer):
+    return {caution.code for caution in answer.warnings}
+
+
+def test_every_parcel_has_a_row_with_an_ordered_range(valued, small_town):
+    rows = valued.rows
+    assert rows.schema == pl.Schema(ROWS)
+    assert rows["parcel_number"].to_list() == sorted(set(small_town["parcel_number"]))
+    assert (rows["value_low"] < rows["estimated_value"]).all()
+    assert (rows["estimated_value"] < rows["value_high"]).all()
+    assert valued.summary["parcels_valued"] == valued.summary["confidence_high"] + valued.summary["confidence_medium"]
+    assert json.loads(json.dumps(render(valued).document, allow_nan=False))
+
+
+def test_values_are_near_the_truth(valued, small_town):
+    home = small_town.unique("parcel_number", keep="last", maintain_order=True).sort("parcel_number")
+    off = np.log(valued.rows["estimated_value"].to_numpy()) - worth(home)
+    assert abs(np.median(off)) < 0.02
+    assert np.median(np.abs(off)) < 0.05
+
+
+def test_what_a_value_is_made_of_adds_up_to_it(valued):
+    parts = valued.rows["contributions"].struct.unnest()
+    assert tuple(parts.columns) == CONTRIBUTIONS
+    total = parts.fill_null(0).to_numpy().sum(axis=1)
+    np.testing.assert_allclose(total, valued.rows["estimated_value"], rtol=1e-12)
+    assert parts["base"].n_unique() == 1
+    assert parts["year_built"].null_count() == valued.rows.height
+    larger = parts.filter(parts["building_size_sqft"] > 0).height
+    assert 0.3 < larger / valued.rows.height < 0.7
+
+
+def test_comparables_add_up_to_their_value(valued, small_town):
+    listed = valued.rows.select("parcel_number", "comparables_value", "comparables_used", "comparables")
+    told = listed.explode("comparables", empty_as_null=False, keep_nulls=False).unnest("comparables")
+    sums = told.group_by("parcel_number", maintain_order=True).agg(
+        pl.col("weight").sum(), pl.col("contribution").sum(), pl.len().cast(pl.Int64), pl.first("comparables_value")
+    )
+    np.testing.assert_allclose(sums["weight"], 1.0, rtol=1e-12)
+    np.testing.assert_allclose(sums["contribution"], sums["comparables_value"], rtol=1e-12)
+    assert sums["len"].to_list() == listed["comparables_used"].to_list() == [10] * listed.height
+    own = told.join(small_town, on=["parcel_number", "sale_id"], how="semi")
+    assert own.is_empty()
+
+
+def test_the_figures_of_the_holdout_by_their_definitions(valued, small_town):
+    held = valued.table.filter(pl.col("record") == "held_out_sale")
+    assert held["sale_id"].to_list() == small_town["sale_id"].to_list()
+    price, given = held["sale_price"].to_numpy(), held["estimated_value"].to_numpy()
+    for name, figure in figures(price, given).items():
+        assert valued.summary[name] == pytest.approx(figure, rel=1e-9), name
+    inside = ((held["value_low"] <= held["sale_price"]) & (held["sale_price"] <= held["value_high"])).to_numpy()
+    low, high = proportion_confint(inside.sum(), len(inside), alpha=0.05, method="wilson")
+    told = [valued.summary[f"interval_coverage{end}"] for end in ("", "_ci_low", "_ci_high")]
+    np.testing.assert_allclose(told, [100 * inside.mean(), 100 * low, 100 * high], rtol=1e-9)
+    cheapest = valued.summary["by_price_quarter"][0]
+    rows = price <= np.quantile(price, 0.25)
+    assert (cheapest["n"], cheapest["from"]) == (rows.sum(), pytest.approx(price.min()))
+    assert cheapest["interval_coverage"] == pytest.approx(100 * inside[rows].mean())
+    assert sum(part["n"] for part in valued.summary["by_confidence"]) == len(price)
+
+
+def test_the_same_bytes_from_any_order_and_any_number_of_threads(small_town):
+    asked = {"subject_parcel_ids": ["p00001", "p00007"]}
+    with threadpool_limits(1):
+        once = render(value(small_town, **asked))
+    with threadpool_limits(4):
+        again = render(value(small_town.sample(fraction=1, shuffle=True, seed=3), **asked))
+    assert once.parquet == again.parquet
+    assert once.document == again.document
+
+
+def test_dollars_scale_with_prices_and_excluded_sales_change_nothing(valued, small_town):
+    cheap = small_town.head(40).with_columns(
+        pl.lit(9_999.0).alias("sale_price"), pl.format("x{}", "sale_id").alias("sale_id")
+    )
+    doubled = small_town.with_columns(pl.col("sale_price") * 2)
+    answer = value(pl.concat([doubled, cheap]).sort("sale_date", "parcel_number", "sale_id"))
+    assert answer.data_quality["excluded"] == {"below_min_price": 40}
+    for name in ("estimated_value", "value_low", "value_high", "fsd"):
+        times = 1 if name == "fsd" else 2
+        np.testing.assert_allclose(answer.rows[name], times * valued.rows[name], rtol=2e-2)
+    assert np.median(np.abs(answer.rows["estimated_value"] / valued.rows["estimated_value"] / 2 - 1)) < 1e-6
+
+
+@pytest.fixture(scope="module")
+def odd(small_town):
+    """A roll of parcels that lack something, valued."""
+    home = small_town.row(0, named=True)
+    changed = {
+        "a-like": {},
+        "b-no-size": {"building_size_sqft": None},
+        "c-nowhere": {"latitude": None, "longitude": None, "zip_code": None},
+        "d-by-zip": {"latitude": None, "longitude": None},
+        "e-far": {"latitude": home["latitude"] + 1.0},
+        "f-unknown": {"building_size_sqft": None, "grade": None, "bedrooms": None},
+        "g-palace": {"building_size_sqft": 60_000.0},
+        "h-barn": {"property_type": "barn"},
+    }
+    columns = {
+        name: pl.Series(
+            [{**home, **one, "parcel_number": parcel}.get(name) for parcel, one in changed.items()], dtype=kind
+        )
+        for name, kind in PROPERTIES_SCHEMA.items()
+    }
+    answer = value(small_town.with_columns(pl.lit("house").alias("property_type")), pl.DataFrame(columns))
+    return answer, {row["parcel_number"]: row for row in answer.rows.iter_rows(named=True)}
+
+
+def test_parcels_of_the_roll_that_lack_something(odd):
+    answer, rows = odd
+    told = {name[0]: (row["confidence"], row["reason"], row["flags"]) for name, row in rows.items()}
+    assert told["a"] == ("high", None, [])
+    assert told["b"] == ("medium", None, ["incomplete"])
+    assert told["c"][:2] == (None, "no_location")
+    assert told["d"] == ("medium", None, ["placed_by_area"])
+    assert told["e"][0] == "low"
+    assert "no_comparables" in told["e"][2]
+    assert told["f"][:2] == (None, "no_characteristics")
+    assert told["g"] == ("medium", None, ["outside_range"])
+    assert told["h"] == ("low", None, ["unsold_property_type"])
+    assert answer.summary["parcels_without_value"] == {"no_characteristics": 1, "no_location": 1}
+    assert {"parcels_without_value", "parcels_incomplete", "parcels_no_comparables"} <= codes(answer)
+
+
+def test_a_parcel_far_from_all_sales_has_the_models_value(odd):
+    _, rows = odd
+    assert rows["e-far"]["comparables"] == []
+    assert rows["e-far"]["comparables_value"] is None
+    assert rows["e-far"]["contributions"]["comparables"] == 0
+    assert [rows["e-far"][name] for name in ("value_low", "value_high", "fsd")] == [None] * 3
+    assert rows["e-far"]["estimated_value"] > 0
+    assert rows["c-nowhere"]["contributions"]["base"] is None
+
+
+def test_too_few_sales_say_how_many_there_are_and_are_needed(small_town):
+    answer = value(small_town.head(199))
+    assert answer.summary["key_finding"] == (
+        "In here no parcel is valued: 199 sales were found that this request selects, and at least 200 are needed."
+    )
+    assert set(answer.rows["reason"]) == {"too_few_sales"}
+    assert answer.rows.schema == pl.Schema(ROWS)
+    first = small_town["parcel_number"][0]
+    enough = value(small_town.head(200), subject_parcel_ids=[first], interval_level=0.99)
+    assert enough.summary["n"] == 200
+    assert "interval_too_few_sales" in codes(enough)
+    assert render(enough).document["result_summary"]["interval_coverage"] is None
+
+
+def test_an_empty_selection_is_an_answer(small_town):
+    answer = value(small_town, start_date="1990-01-01", end_date="1990-12-31")
+    assert answer.data_quality["excluded"] == {"outside_dates": 450}
+    assert "0 sales were found" in answer.summary["key_finding"]
+    assert render(answer).parquet
+
+
+def test_the_areas_asked_for_are_valued(small_town):
+    answer = value(small_town, zip_codes=["98100"])
+    inside = small_town.filter(pl.col("zip_code") == "98100")
+    assert answer.rows["parcel_number"].to_list() == sorted(set(inside["parcel_number"]))
+    assert set(answer.rows["reason"]) == {"too_few_sales"}
+
+
+def test_unknown_parcels_are_named(small_town):
+    with pytest.raises(InvalidParameters, match="subject_parcel_ids names nobody"):
+        value(small_town, subject_parcel_ids=["p00001", "nobody"])
+
+
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [
+        ("folds", 7),
+        ("k", 2),
+        ("interval_level", 0.999),
+        ("restored_spread", 1.1),
+        ("min_training_sales", 199),
+        ("max_training_sales", 999),
+        ("max_distance_km", 0),
+        ("subject_parcel_ids", []),
+        ("nonsense", 1),
+    ],
+)
+def test_a_bad_parameter_names_the_field(field, given):
+    with pytest.raises(InvalidParameters, match=field):
+        load_catalogue().check("market_valuation", {field: given})
+
+
+def test_grades_are_in_order():
+    with pytest.raises(InvalidParameters, match="low_confidence_fsd must not be below"):
+        load_catalogue().check("market_valuation", {"low_confidence_fsd": 0.1})
+
+
+def test_a_county_without_characteristics_is_refused(small_town):
+    bare = small_town.with_columns(
+        pl.lit(None, small_town.schema[name]).alias(name) for name in ("building_size_sqft", "grade", "bedrooms")
+    )
+    with pytest.raises(InvalidParameters, match="building_size_sqft"):
+        value(bare)
+
+
+def test_the_valuation_date_moves_values_with_the_market(small_town):
+    early = value(small_town, valuation_date="2014-12-31", subject_parcel_ids=["p00001"])
+    assert early.summary["valuation_date"] == "2014-12-31"
+    assert early.summary["n"] == small_town.filter(pl.col("sale_date") <= date(2014, 12, 31)).height
+    assert_frame_equal(early.rows.select("parcel_number"), pl.DataFrame({"parcel_number": ["p00001"]}))
