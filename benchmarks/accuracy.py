@@ -39,6 +39,10 @@ RULES: Final = Rules(
 HEAD: Final = f"{'':58s} {'n':>7s} {'MdAPE':>6s} {'COD':>6s} {'PRD':>6s} {'PRB':>7s} {'<=10%':>6s} {'median':>7s}"
 
 
+def unseen(*_: object) -> None:
+    """Take no home along."""
+
+
 def line(name: str, value: Floats, price: Floats) -> str:
     """Print how values compare with prices; sales without a value are counted and left out."""
     there = np.isfinite(value)
@@ -84,7 +88,7 @@ def folded() -> Iterator[str]:
     yield line("gradient boosting alone (scikit-learn)", trees(sales, folds), price)
     yield line("comparable_sales (k 5)", holdout(sales, folds, Limits(later=True, max_age_days=EVER)).value, price)
     begun = time.perf_counter()
-    trial = examine(sales, RULES, lambda _: None)
+    trial = examine(sales, RULES, unseen)
     spent = time.perf_counter() - begun
     yield line("its comparables (k 10)", np.exp(trial.sight.anchor), price)
     yield line("market_valuation, no spread restored", np.exp(trial.sight.anchor + trial.valued.learned), price)
@@ -100,7 +104,7 @@ def split() -> Iterator[str]:
     for year in (2015, 2016):
         asked = sales.filter(pl.col("sale_date").dt.year() == year)
         known = sales.filter(pl.col("sale_date") < SPLIT).join(asked, on="parcel_number", how="anti")
-        valuer = valuer_of(examine(known, RULES, lambda _: None), RULES)
+        valuer = valuer_of(examine(known, RULES, unseen), RULES)
         last = (SPLIT - date(1970, 1, 1)).days - 1
         sight = look(Finder(fit(known)), asked, np.full(asked.height, last), RULES.limits)
         valued = valuer.values(sight)

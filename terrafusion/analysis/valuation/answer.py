@@ -23,6 +23,7 @@ from terrafusion.analysis.valuation import accuracy, findings
 from terrafusion.analysis.valuation.parameters import ValuationParameters
 from terrafusion.analysis.valuation.rows import (
     GRADES,
+    ROWS,
     TOO_FEW,
     Found,
     deviation,
@@ -33,14 +34,15 @@ from terrafusion.analysis.valuation.rows import (
 )
 from terrafusion.analysis.valuation.sight import FEATURES, look
 from terrafusion.analysis.valuation.subjects import parcels
-from terrafusion.analysis.valuation.trial import Rules, Trial, examine, valuer_of
+from terrafusion.analysis.valuation.trial import Rules, Trial, Valuer, dealt, examine, valuer_of
 
 METHOD: Final = (
     "weighted mean of comparables' prices, adjusted by a hedonic regression with a surface of residuals, "
     "and what gradient-boosted trees learn beyond it; conformal ranges"
 )
 _CANDIDATES: Final = 40
-_HOLDOUT_SHARE: Final = 0.8
+_UNSOLD: Final = -1
+"""The fold of homes without a sale, which are valued by what is learned of all sales."""
 _START: Final = date(1970, 1, 1)
 
 
@@ -97,14 +99,29 @@ def _result(
     if day is None or used.height < parameters.min_training_sales:
         return _Result(without_values(homes["parcel_number"], TOO_FEW))
     rules = _rules(day, parameters)
-    trial = examine(used, rules, lambda done: progress(_HOLDOUT_SHARE * done, "Valuing sales held out"))
-    valuer = valuer_of(trial, rules)
-    progress(_HOLDOUT_SHARE, "Valuing parcels")
-    model = fit(used)
+    fold = _folds(used, homes, rules)
     at = (day - _START).days
-    sight = look(Finder(model), homes, np.full(homes.height, at, dtype=np.int64), rules.limits)
-    found = Found(model, Homes.of(homes), at, sight, valuer.values(sight))
-    return _Result(parcel_rows(found, parameters), model, trial)
+    parts = [pl.DataFrame(schema=ROWS)]
+
+    def value(held: int, finder: Finder, valuer: Valuer) -> None:
+        some = homes.filter(fold == held)
+        if some.height:
+            sight = look(finder, some, np.full(some.height, at, dtype=np.int64), rules.limits)
+            found = Found(finder.model, Homes.of(some), at, sight, valuer.values(sight))
+            parts.append(parcel_rows(found, parameters))
+        progress((held % (rules.folds + 1) + 1) / (rules.folds + 1), "Valuing")
+
+    trial = examine(used, rules, value)
+    finder = Finder(fit(used))
+    value(_UNSOLD, finder, valuer_of(trial, rules))
+    return _Result(pl.concat(parts).sort("parcel_number"), finder.model, trial)
+
+
+def _folds(used: pl.DataFrame, homes: pl.DataFrame, rules: Rules) -> pl.Series:
+    """Return the fold of each home's sales: it is valued by what never saw them, so that no value chases a price."""
+    fold = used.select("parcel_number", pl.Series("fold", dealt(used, rules))).unique("parcel_number")
+    found = homes.select("parcel_number").join(fold, on="parcel_number", how="left", maintain_order="left")
+    return found["fold"].fill_null(_UNSOLD)
 
 
 def _rules(day: date, parameters: ValuationParameters) -> Rules:

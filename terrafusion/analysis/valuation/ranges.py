@@ -61,7 +61,7 @@ def ranges_of(value: Floats, log_price: Floats, sight: Sight, level: float) -> R
     slopes = np.linalg.solve(gram, laid.T @ np.log(np.abs(error) + _SMALLEST))
     units = error / np.exp(laid @ slopes)
     cells = int(np.clip(len(value) // _IN_CELL, 1, _MOST_CELLS))
-    edges = np.quantile(value, np.arange(1, cells) / cells)
+    edges = np.asarray(np.quantile(value, np.arange(1, cells) / cells), dtype=np.float64)
     cell = np.searchsorted(edges, value, side="left")
     ends = np.array([_ends(units[cell == at], level) for at in range(cells)])
     return Ranges(slopes, mean, scale, edges, ends[:, 0], ends[:, 1])

@@ -79,19 +79,29 @@ class Trial:
     log_price: Floats
 
 
-def examine(sales: pl.DataFrame, rules: Rules, told: Callable[[float], None]) -> Trial:
-    """Value every sale by what is learned without its fold; ``told`` hears the fraction done."""
-    fold = folds_of(parcels_of(sales), rules.folds, seed=rules.seed)
+Visit = Callable[[int, Finder, Valuer], None]
+"""Is shown each fold's number, the model of the others' sales, and how to value homes that are seen through it."""
+
+
+def dealt(sales: pl.DataFrame, rules: Rules) -> Codes:
+    """Return the fold of each sale; all sales of a parcel lie in the same."""
+    return folds_of(parcels_of(sales), rules.folds, seed=rules.seed)
+
+
+def examine(sales: pl.DataFrame, rules: Rules, visit: Visit) -> Trial:
+    """Value every sale by what is learned without its fold."""
+    fold = dealt(sales, rules)
     order, sights, found = [], [], []
     for held in range(rules.folds):
         rows = np.flatnonzero(fold == held)
         known = sales.filter(pl.Series(fold != held))
-        sight = _looked(known, sales[rows], rules)
+        finder = Finder(fit(known))
+        sight = look(finder, sales[rows], days(sales[rows]), rules.any_time)
         valuer = _learned(known, rules, round_=held)
         order.append(rows)
         sights.append(sight)
         found.append(valuer.values(sight))
-        told((held + 1) / rules.folds)
+        visit(held, finder, valuer)
     back = np.argsort(np.concatenate(order))
     valued = Valued(
         *(np.concatenate([getattr(one, name) for one in found])[back] for name in ("value", "low", "high", "learned"))

@@ -19,6 +19,10 @@ from terrafusion.analysis.valuation.trial import days, examine, parcels_of, valu
 from .conftest import figures, rules
 
 
+def unseen(fold, finder, valuer):
+    """Take no home along."""
+
+
 def seen(n, draw, spread=0.1):
     """A sight of homes whose comparables tell nothing but how unsure they are."""
     none = np.full((n, 3), np.nan)
@@ -38,14 +42,14 @@ def seen(n, draw, spread=0.1):
 
 @pytest.fixture(scope="module")
 def trial(small_town):
-    return examine(small_town, rules(), lambda done: None)
+    return examine(small_town, rules(), unseen)
 
 
 def test_a_wrong_price_never_enters_its_own_value_or_range(small_town, trial):
     """Planted on both sales of a parcel that sold twice; the sales of other folds are moved by it."""
     twice = small_town["parcel_number"].value_counts().filter(pl.col("count") > 1)["parcel_number"].sort()[0]
     planted = pl.when(pl.col("parcel_number") == twice).then(7 * pl.col("sale_price")).otherwise("sale_price")
-    other = examine(small_town.with_columns(planted.alias("sale_price")), rules(), lambda done: None)
+    other = examine(small_town.with_columns(planted.alias("sale_price")), rules(), unseen)
     own = (small_town["parcel_number"] == twice).to_numpy()
     assert own.sum() == 2
     for name in ("value", "low", "high", "learned"):
@@ -85,13 +89,13 @@ def test_trees_see_no_more_sales_than_allowed(small_town, trial):
 
 def test_trees_are_the_same_on_any_number_of_threads():
     draw = np.random.default_rng(0)
-    features, noise = draw.normal(size=(3_000, 5)), draw.normal(size=3_000) / 5
+    features, noise = draw.normal(size=(1_200, 5)), draw.normal(size=1_200) / 5
     told = features[:, 0] * features[:, 1] + noise
     learner = learn(features, told, seed=3)
-    with threadpool_limits(4):
+    with threadpool_limits(2):
         alone = HistGradientBoostingRegressor(
             loss="absolute_error",
-            max_iter=150,
+            max_iter=60,
             learning_rate=0.1,
             max_leaf_nodes=12,
             max_features=0.5,
@@ -188,9 +192,9 @@ def test_a_sale_without_parcel_is_one_of_its_own(small_town):
 
 
 def test_king_county_by_holdout(king_2014_15):
-    """Every fifth sale alone: the whole county, ten folds, is measured by `benchmarks.accuracy` (7.6, 11.3, -0.02, 80.6)."""
-    some = king_2014_15.gather_every(5)
-    found = examine(some, rules(), lambda done: None)
+    """Every sixth sale alone: the whole county, ten folds, is measured by `benchmarks.accuracy` (7.6, 11.3, -0.02, 80.6)."""
+    some = king_2014_15.gather_every(6)
+    found = examine(some, rules(), unseen)
     price = np.exp(found.log_price)
     told = figures(price, np.exp(found.valued.value))
     assert told["mdape"] < 9.0
