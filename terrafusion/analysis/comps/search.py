@@ -143,8 +143,9 @@ class Finder:
     def _eligible(self, days: Codes, limits: Limits) -> Codes:
         """Return the sales that may be recent enough for some subject; all where these are most."""
         day = self.model.day
-        late = days.max(initial=0) + (limits.max_age_days if limits.later else 0)
-        rows = np.flatnonzero((day >= days.min(initial=0) - limits.max_age_days) & (day <= late))
+        early, late = (int(days.min()), int(days.max())) if len(days) else (0, 0)
+        late += limits.max_age_days if limits.later else 0
+        rows = np.flatnonzero((day >= early - limits.max_age_days) & (day <= late))
         return rows if 0 < len(rows) < _MOST * len(day) else np.arange(len(day))
 
     def _tree(self, rows: Codes) -> Any:

@@ -36,7 +36,7 @@ def reasons(answer):
 
 
 def test_the_worked_example_of_the_page(ask, king_wa):
-    answer = comps(ask, king_wa, ["0001800010"])
+    answer = comps(ask, king_wa, ["0001800066"])
     assert answer.summary["key_finding"].replace("of here", "of king_wa") in PAGE
     for row in answer.rows.iter_rows(named=True):
         shown = (
