@@ -17,8 +17,10 @@ import polars as pl
 
 from terrafusion.analysis.comps.holdout import folds_of, holdout, valued
 from terrafusion.analysis.comps.homes import Homes
+from terrafusion.analysis.comps.interval import trial
 from terrafusion.analysis.comps.model import fit
-from terrafusion.analysis.comps.search import Limits
+from terrafusion.analysis.comps.reconcile import reconcile
+from terrafusion.analysis.comps.search import Finder, Limits, Subjects
 from terrafusion.analysis.frames import SALES_ORDER, SALES_SCHEMA
 from terrafusion.analysis.hedonic import Codes, Floats
 from terrafusion.analysis.indexes import CHARACTERISTICS
@@ -27,6 +29,7 @@ REFERENCE: Final = Path(__file__).parents[2] / "shared" / "reference" / "countie
 EVER: Final = 36_500
 CLOSE: Final = 0.1
 FOLDS: Final = 10
+LEVEL: Final = 0.8
 SPLIT: Final = date(2015, 1, 1)
 
 
@@ -80,6 +83,30 @@ def folded() -> Iterator[str]:
     yield line("comparable_sales, k 5, comparables of earlier dates only", earlier.value, price)
 
 
+def ranges() -> Iterator[str]:
+    """What share of a fold's prices the 80% range holds that is learned from the other folds, in all and by quarter."""
+    sales = county("kingcounty_2014_15_sales")
+    folds, inside = folds_of(sales["parcel_number"], FOLDS, seed=0), np.empty(sales.height)
+    value, price = np.empty(sales.height), sales["sale_price"].to_numpy()
+    limits = Limits(later=True, max_age_days=EVER)
+    for fold in range(FOLDS):
+        out = np.flatnonzero(folds == fold)
+        finder = Finder(fit(sales.filter(pl.Series(folds != fold))))
+        asked = sales[out]
+        day = asked["sale_date"].cast(pl.Int32).to_numpy().astype(np.int64)
+        subjects = Subjects(Homes.of(asked), day)
+        found = reconcile(finder.model, subjects, finder.find(subjects, limits))
+        reach = trial(finder, limits, least=1).reach(LEVEL) * found.spread
+        value[out], inside[out] = found.value, np.abs(np.log(found.value / price[out])) <= reach
+    valued_ = np.isfinite(value)
+    yield f"{LEVEL:.0%} range holds {100 * inside[valued_].mean():.1f}% of prices"
+    for name, by in (("price", price), ("value", value)):
+        cuts = np.quantile(by[valued_], [0.25, 0.5, 0.75])
+        quarter = np.searchsorted(cuts, by)
+        shares = [100 * inside[valued_ & (quarter == at)].mean() for at in range(4)]
+        yield f"  by quarter of {name}: {', '.join(f'{share:.1f}%' for share in shares)}"
+
+
 def split() -> Iterator[str]:
     """Seattle, known to 2014 and asked later, with and without the county's later path of prices."""
     sales = county("king_wa_sales")
@@ -103,7 +130,7 @@ def main() -> None:
     """Print all."""
     print(f"{'':58s} {'n':>7s} {'MdAPE':>8s} {'COD':>8s} {'<=10%':>8s} {'median':>8s}")
     print(f"King County, May 2014 to May 2015, {FOLDS} folds by parcel; characteristics: {', '.join(CHARACTERISTICS)}")
-    for part, title in ((folded, None), (split, "Seattle, known to 2014")):
+    for part, title in ((folded, None), (ranges, None), (split, "Seattle, known to 2014")):
         if title:
             print(title)
         for text in part():

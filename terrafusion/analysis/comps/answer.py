@@ -42,6 +42,8 @@ class _Result:
     subjects: pl.DataFrame
     model: Model | None = None
     trial: Trial | None = None
+    absurd: int = 0
+    """Sales that are no comparables for their price alone."""
 
 
 def comparable_sales(records: Records, parameters: ComparableParameters, progress: Progress) -> Answer:
@@ -87,7 +89,7 @@ def _result(
     others = [int((~selection.used["parcel_number"].is_in(part["parcel_number"].implode())).sum()) for part in dealt]
     if day is None or min(others) < LEAST_SALES:
         return _Result(pl.DataFrame(schema=ROWS), without_model(homes["parcel_number"]))
-    limits, tried, model, found = _limits(day, parameters), None, None, []
+    limits, tried, found = _limits(day, parameters), None, []
     for done, part in enumerate(dealt):
         model = fit(selection.used, without=part["parcel_number"].to_list())
         progress(0.2 + 0.7 * (done + 0.5) / len(dealt), "Finding comparables")
@@ -98,7 +100,7 @@ def _result(
         found.append(Found(model, subjects, comps, reconcile(model, subjects, comps), reach))
     rows = pl.concat([comparable_rows(one, parameters) for one in found]).sort("subject_parcel_id", "rank")
     told = pl.concat([subject_rows(one, parameters) for one in found]).sort("subject_parcel_id")
-    return _Result(rows, told, model, tried)
+    return _Result(rows, told, model, tried, finder.absurd(limits))
 
 
 def _dealt(homes: pl.DataFrame, sold: pl.Series) -> list[pl.DataFrame]:
@@ -114,7 +116,12 @@ def _days(day: date, count: int) -> Codes:
 
 def _limits(day: date, parameters: ComparableParameters) -> Limits:
     age = (day - evidence.oldest(day, parameters.max_age_months)).days
-    return Limits(k=parameters.k, max_distance_km=parameters.max_distance_km, max_age_days=age)
+    return Limits(
+        k=parameters.k,
+        max_distance_km=parameters.max_distance_km,
+        max_age_days=age,
+        exclude_outlier_sd=parameters.exclude_outlier_sd,
+    )
 
 
 def _accuracy(result: _Result) -> dict[str, Any]:
@@ -149,6 +156,9 @@ def _cautions(selection: Selection, result: _Result, day: date | None) -> Iterat
     if model is None or day is None:
         return
     yield from findings.of_model(model, selection.used, day)
+    if result.absurd:
+        message = f"{result.absurd} of {selection.used.height} sales are priced too far from what the model says to be compared"
+        yield Caution("sales_not_compared", message)
     if result.trial is not None and len(result.trial.error) < findings.FOR_INTERVAL:
         n = len(result.trial.error)
         yield Caution(

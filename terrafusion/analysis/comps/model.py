@@ -19,12 +19,14 @@ from terrafusion.analysis.comps.homes import Flags, Homes, Places
 from terrafusion.analysis.comps.regression import Prices, Regression
 from terrafusion.analysis.comps.surface import Surface
 from terrafusion.analysis.hedonic import Codes, Floats
+from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.errors import AnalysisError
 
 LEAST_SALES: Final = 30
 """Sales without which nothing is fitted."""
 
 _TURNS: Final = 3
+_ABSURD: Final = 4.0
 _MOST_FITTED: Final = 100_000
 """Of more sales, every so-manieth is in the regression; all are in the surface."""
 
@@ -73,8 +75,8 @@ class TooFewSales(AnalysisError):
 
 def ordered(sales: pl.DataFrame) -> pl.DataFrame:
     """Sort sales so that nothing depends on the order in which they came."""
-    keys = ("sale_date", "parcel_number", "sale_id", "sale_price")
-    return sales if _sorted(sales, keys[:3]) else sales.sort(keys)
+    keys = ("sale_date", "parcel_number", "sale_id")
+    return sales if _sorted(sales, keys) else sales.sort(*keys, "sale_price", "latitude", "longitude", *CHARACTERISTICS)
 
 
 def _sorted(sales: pl.DataFrame, keys: Sequence[str]) -> bool:
@@ -110,7 +112,7 @@ def fit(sales: pl.DataFrame, *, without: Collection[str] = ()) -> Model:
     quality = prices.quality(homes)
     left = evidence.log_price - prices.base - prices.time.at(evidence.day.astype(float)) - quality - prices.area(homes)
     surface = Surface(np.where(teaches[:, None], evidence.places, np.nan))
-    surface.learn(left)
+    surface.learn(_held(left, spread_of(left[teaches])))
     residual, others = left - surface.own(), np.flatnonzero(~teaches)
     residual[others] -= surface.at(evidence.places[others])
     return Model(
@@ -126,7 +128,7 @@ def fit(sales: pl.DataFrame, *, without: Collection[str] = ()) -> Model:
         quality=quality,
         residual=residual,
         teaches=teaches,
-        spread=_spread(residual[teaches]),
+        spread=spread_of(residual[teaches]),
     )
 
 
@@ -136,9 +138,14 @@ def _others(parcel: pl.Series, without: Collection[str]) -> Flags:
     return ~parcel.is_in(list(without)).fill_null(value=False).to_numpy()
 
 
-def _spread(residual: Floats) -> float:
+def spread_of(residual: Floats) -> float:
     """Return MAD / .6745, the standard deviation of a normal that has that MAD."""
     return max(float(np.median(np.abs(residual - np.median(residual)))) / 0.6745, 1e-6)
+
+
+def _held(residual: Floats, spread: float) -> Floats:
+    """Take residuals beyond `_ABSURD` spreads as that far, so that an absurd price moves nothing far."""
+    return np.clip(residual, -_ABSURD * spread, _ABSURD * spread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +181,8 @@ def _in_turns(evidence: _Evidence, *, mapped: bool) -> Prices:
     prices = regression.solve(evidence.log_price)
     for _ in range(_TURNS - 1):
         left = evidence.log_price - regression.fitted
+        left = _held(left, spread_of(left))
         surface.learn(left)
         height = surface.own(without=True)
-        prices = regression.solve(evidence.log_price - height + height.mean())
+        prices = regression.solve(regression.fitted + left - height + height.mean())
     return prices

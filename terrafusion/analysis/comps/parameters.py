@@ -39,6 +39,13 @@ class ComparableParameters(SharedParameters):
     flag_outlier_sd: Number = Field(
         3.0, gt=0, le=100, description="comparables priced farther from what the model says are flagged, in deviations"
     )
+    exclude_outlier_sd: Number = Field(
+        6.0,
+        gt=0,
+        le=1000,
+        description="sales priced farther than that from what the model says, and off by more than a factor of 1.65, "
+        "are no comparables",
+    )
     interval_level: Number = Field(
         0.8, ge=0.5, le=0.99, description="share of homes whose price lies between value_low and value_high"
     )

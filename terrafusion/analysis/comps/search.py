@@ -22,6 +22,9 @@ RECENT_YEARS: Final = 1.0
 OTHER_TYPE: Final = 3.0
 """Units that another property type counts."""
 
+LEAST_OUTLIER: Final = 0.5
+"""Log price by which a sale must be off, at least, to be no comparable at all."""
+
 _YEAR: Final = 365.25
 _QUALITY: Final = 0.3
 """One unit of the sum of characteristics in the coarse search: the root of their number times `ALIKE`."""
@@ -55,6 +58,8 @@ class Limits:
     max_age_days: int = 731
     candidates: int | None = None
     """How many sales the coarse search hands on; of few, the most similar are found a little less surely."""
+    exclude_outlier_sd: float = 6.0
+    """Sales priced farther from what the model says, in its spreads (and by more than `LEAST_OUTLIER`), are none."""
     later: bool = False
     """Whether sales after the valuation day count, as far away in time (in holdouts alone)."""
 
@@ -145,8 +150,9 @@ class Finder:
     def _eligible(self, days: Codes, limits: Limits) -> Codes:
         """Return the sales that may be recent enough for some subject; all where these are most."""
         day = self.model.day
-        late = days.max(initial=0) + (limits.max_age_days if limits.later else 0)
-        rows = np.flatnonzero((day >= days.min(initial=0) - limits.max_age_days) & (day <= late))
+        early, late = (int(days.min()), int(days.max())) if len(days) else (0, 0)
+        late += limits.max_age_days if limits.later else 0
+        rows = np.flatnonzero((day >= early - limits.max_age_days) & (day <= late))
         return rows if 0 < len(rows) < _MOST * len(day) else np.arange(len(day))
 
     def _tree(self, rows: Codes) -> Any:
@@ -187,6 +193,7 @@ class Finder:
         km, circle = self._distances(asked, candidates)
         inside = real & (np.where(np.isnan(circle), km, circle) <= limits.max_distance_km)
         inside &= (np.abs(age) <= limits.max_age_days) & (limits.later | (age >= 0)) & self._foreign(asked, candidates)
+        inside &= self._sound(limits)[candidates]
         inside &= _latest(self._parcels(candidates, inside), np.abs(age))
         other = asked.kind[:, None] != self._kind[candidates]
         apart = np.nan_to_num(theirs[:, :, :-1] - asked.parts[:, None, :-1])
@@ -204,6 +211,16 @@ class Finder:
             "sale_parts": theirs[line, order],
         }
         return {name: _padded(values, limits.k, -1 if name == "sale" else np.nan) for name, values in chosen.items()}
+
+    def _sound(self, limits: Limits) -> Flags:
+        """Say which sales are not priced absurdly."""
+        bound = max(limits.exclude_outlier_sd * self.model.spread, LEAST_OUTLIER)
+        sound: Flags = np.abs(self.model.residual) <= bound
+        return sound
+
+    def absurd(self, limits: Limits) -> int:
+        """Return how many sales are priced so far from what the model says that they are no comparables."""
+        return int((~self._sound(limits)).sum())
 
     def _distances(self, asked: _Asked, candidates: Codes) -> tuple[Floats, Floats]:
         """Return distances on the map, and great-circle distances between homes with coordinates of their own."""

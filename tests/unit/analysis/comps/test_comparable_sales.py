@@ -36,7 +36,7 @@ def reasons(answer):
 
 
 def test_the_worked_example_of_the_page(ask, king_wa):
-    answer = comps(ask, king_wa, ["0001800010"])
+    answer = comps(ask, king_wa, ["0001800066"])
     assert answer.summary["key_finding"].replace("of here", "of king_wa") in PAGE
     for row in answer.rows.iter_rows(named=True):
         shown = (
@@ -291,6 +291,20 @@ def test_outliers_and_gaps_are_flagged(ask, town):
     )
     rows = comps(ask, frame, ["p00007"], k=20).rows.filter(sale_id=one)
     assert {"outlier", "incomplete"} <= set(rows["flags"][0])
+
+
+@pytest.mark.parametrize("factor", [1e-2, 1e5])
+def test_absurd_prices_move_no_value_far_and_are_no_comparables(ask, town, factor):
+    """Five comparables of a subject, and twenty other sales, at a hundredth or a hundred thousand times their worth."""
+    plain = comps(ask, town, ["p00007"], k=10)
+    five = plain.rows["sale_id"].head(5).to_list()
+    absurd = pl.col("sale_id").is_in(five) | (pl.int_range(pl.len()) % 90 == 0)
+    frame = town.with_columns(sale_price=pl.when(absurd).then(pl.col("sale_price") * factor).otherwise("sale_price"))
+    found = comps(ask, frame, ["p00007"], k=10, sale_filter={"min_price": 0})
+    assert set(five).isdisjoint(found.rows["sale_id"])
+    assert "sales_not_compared" in reasons(found)
+    before, after = (answer.summary["subjects"][0]["estimated_value"] for answer in (plain, found))
+    assert after == pytest.approx(before, rel=0.3)
 
 
 def test_equal_prices_give_that_price(ask, town):
