@@ -143,7 +143,9 @@ class Finder:
         columns = [places / NEAR_KM, quality[:, None] / _QUALITY, day[:, None] / (_YEAR * RECENT_YEARS)]
         if len(self._kinds) > 1:
             columns.append(kind[:, None].astype(np.float64) * OTHER_TYPE)
-        return np.nan_to_num(np.hstack(columns), nan=_NOWHERE)
+        points: Floats = np.hstack(columns)
+        points[np.isnan(points)] = _NOWHERE
+        return points
 
     def _eligible(self, days: Codes, limits: Limits) -> Codes:
         """Return the sales that may be recent enough for some subject; all where these are most."""
@@ -173,6 +175,8 @@ class Finder:
     def _widen(self, asked: _Asked, found: Mapping[str, Any], limits: Limits) -> None:
         """Look at all sales around the subjects that have too few comparables, in place."""
         short = np.flatnonzero((found["sale"] < 0).any(axis=1) & on_the_map(asked.places))
+        if not len(short):
+            return
         around = self._map.query_ball_point(asked.places[short], limits.max_distance_km * _BEYOND, return_sorted=True)
         sizes = np.array([len(near) for near in around], dtype=np.int64)
         by_size = np.argsort(sizes, kind="stable")

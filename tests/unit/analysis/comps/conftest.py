@@ -10,6 +10,13 @@ import pytest
 TRUTH = {"size": 0.7, "grade": 0.08, "growth": 0.12, "east": 0.02, "noise": 0.1}
 """Elasticity of size; what a grade, two years, and a km to the east add to ln S; sd of ln S."""
 
+ASKED = ["p00007", "p00100", "p01234"]
+
+
+def comps(ask, given, parcels=ASKED, **parameters):
+    """Ask for the comparables of some parcels."""
+    return ask("comparable_sales", given, subject_parcel_ids=list(parcels), **parameters)
+
 
 @pytest.fixture(scope="session")
 def draw_town() -> Callable[..., pl.DataFrame]:
