@@ -197,7 +197,8 @@ class Finder:
         inside &= (np.abs(age) <= limits.max_age_days) & (limits.later | (age >= 0)) & self._foreign(asked, candidates)
         inside &= self._sound(limits)[candidates]
         inside &= _latest(self._parcels(candidates, inside), np.abs(age))
-        other = asked.kind[:, None] != self._kind[candidates]
+        theirs_kind = self._kind[candidates]
+        other = (asked.kind[:, None] != theirs_kind) & (asked.kind[:, None] >= 0) & (theirs_kind >= 0)
         apart = np.nan_to_num(theirs[:, :, :-1] - asked.parts[:, None, :-1])
         unlike = (km / NEAR_KM) ** 2 + (apart**2).sum(axis=2) / ALIKE**2
         unlike += (age / (_YEAR * RECENT_YEARS)) ** 2 + other * OTHER_TYPE**2

@@ -31,8 +31,16 @@ def test_a_frame_without_a_needed_column_is_refused(ask, town):
     with pytest.raises(InvalidParameters, match="price_trend_by_zip") as refused:
         comps(ask, bare)
     assert "building_size_sqft" in str(refused.value)
-    with pytest.raises(InvalidParameters, match="does not hold"):
+    with pytest.raises(InvalidParameters, match=r"needs parcel_number.*ratio_study") as refused:
         comps(ask, town.with_columns(parcel_number=pl.lit(None, pl.String)))
+    assert refused.value.field == "parcel_number"
+
+
+def test_sales_that_may_be_anybodys_are_left_out(ask, town):
+    nameless = pl.int_range(pl.len()) % 100 == 7
+    frame = town.with_columns(parcel_number=pl.when(~nameless).then("parcel_number"))
+    answer = comps(ask, frame)
+    assert answer.data_quality["excluded"] == {"missing_parcel_number": 18}
 
 
 @pytest.mark.parametrize(
