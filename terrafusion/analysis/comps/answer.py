@@ -51,7 +51,7 @@ def comparable_sales(records: Records, parameters: ComparableParameters, progres
     progress(0.0, "Reading sales")
     sales = evidence.read(records, parameters)
     homes = evidence.subjects_of(records, sales, parameters.subject_parcel_ids)
-    selection = select(sales, parameters, records.profile, groups=())
+    selection = select(sales, parameters, records.profile, groups=("parcel_number",))
     day = evidence.valuation_date(selection, parameters)
     if day is not None:
         selection = evidence.windowed(selection, day, parameters.max_age_months)

@@ -27,14 +27,20 @@ _NAMED: Final = 10
 def read(records: Records, parameters: SharedParameters) -> pl.DataFrame:
     """Read the sales with all that is known of the homes; raises InvalidParameters where nothing is."""
     sales = collected(records, parameters, {*COLUMNS, "sale_id"})
-    if sales.height and all(sales[name].null_count() == sales.height for name in CHARACTERISTICS):
-        needed = ", ".join(CHARACTERISTICS)
-        msg = (
-            f"comparable_sales needs a characteristic of homes, of which {records.county_id} records nothing: {needed}; "
-            "price_trend_by_zip, ratio_study and price_index (bmn) do without"
-        )
-        raise InvalidParameters(msg, field="building_size_sqft", allowed="a county whose sales tell one of them")
+    if sales.height:
+        _refuse_absent(records, sales)
     return sales.with_columns(pl.lit(ALL).alias("group"))
+
+
+def _refuse_absent(records: Records, sales: pl.DataFrame) -> None:
+    """Raise InvalidParameters where no sale has a parcel number, or none a characteristic."""
+    others = "price_trend_by_zip, trend_analysis and ratio_study do without"
+    absent = {name for name in COLUMNS if sales[name].null_count() == sales.height}
+    lacking = "parcel_number" if "parcel_number" in absent else CHARACTERISTICS[0]
+    if "parcel_number" in absent or absent >= set(CHARACTERISTICS):
+        what = lacking if lacking == "parcel_number" else f"a characteristic of homes ({', '.join(CHARACTERISTICS)})"
+        msg = f"comparable_sales needs {what}, of which {records.county_id} records nothing; {others}"
+        raise InvalidParameters(msg, field=lacking, allowed=f"sales that tell it; {others}")
 
 
 def subjects_of(records: Records, sales: pl.DataFrame, parcels: tuple[str, ...]) -> pl.DataFrame:

@@ -145,7 +145,9 @@ class Finder:
         columns = [places / NEAR_KM, quality[:, None] / _QUALITY, day[:, None] / (_YEAR * RECENT_YEARS)]
         if len(self._kinds) > 1:
             columns.append(kind[:, None].astype(np.float64) * OTHER_TYPE)
-        return np.nan_to_num(np.hstack(columns), nan=_NOWHERE)
+        points: Floats = np.hstack(columns)
+        points[np.isnan(points)] = _NOWHERE
+        return points
 
     def _eligible(self, days: Codes, limits: Limits) -> Codes:
         """Return the sales that may be recent enough for some subject; all where these are most."""
@@ -175,6 +177,8 @@ class Finder:
     def _widen(self, asked: _Asked, found: Mapping[str, Any], limits: Limits) -> None:
         """Look at all sales around the subjects that have too few comparables, in place."""
         short = np.flatnonzero((found["sale"] < 0).any(axis=1) & on_the_map(asked.places))
+        if not len(short):
+            return
         around = self._map.query_ball_point(asked.places[short], limits.max_distance_km * _BEYOND, return_sorted=True)
         sizes = np.array([len(near) for near in around], dtype=np.int64)
         by_size = np.argsort(sizes, kind="stable")
@@ -195,7 +199,8 @@ class Finder:
         inside &= (np.abs(age) <= limits.max_age_days) & (limits.later | (age >= 0)) & self._foreign(asked, candidates)
         inside &= self._sound(limits)[candidates]
         inside &= _latest(self._parcels(candidates, inside), np.abs(age))
-        other = asked.kind[:, None] != self._kind[candidates]
+        theirs_kind = self._kind[candidates]
+        other = (asked.kind[:, None] != theirs_kind) & (asked.kind[:, None] >= 0) & (theirs_kind >= 0)
         apart = np.nan_to_num(theirs[:, :, :-1] - asked.parts[:, None, :-1])
         unlike = (km / NEAR_KM) ** 2 + (apart**2).sum(axis=2) / ALIKE**2
         unlike += (age / (_YEAR * RECENT_YEARS)) ** 2 + other * OTHER_TYPE**2

@@ -6,6 +6,13 @@ import polars as pl
 import pytest
 from support import towns
 
+ASKED = ["p00007", "p00100", "p01234"]
+
+
+def comps(ask, given, parcels=ASKED, **parameters):
+    """Ask for the comparables of some parcels."""
+    return ask("comparable_sales", given, subject_parcel_ids=list(parcels), **parameters)
+
 
 @pytest.fixture(scope="session")
 def draw_town() -> Callable[..., pl.DataFrame]:
