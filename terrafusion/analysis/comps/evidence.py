@@ -39,7 +39,7 @@ def _refuse_absent(records: Records, sales: pl.DataFrame) -> None:
     lacking = "parcel_number" if "parcel_number" in absent else CHARACTERISTICS[0]
     if "parcel_number" in absent or absent >= set(CHARACTERISTICS):
         what = lacking if lacking == "parcel_number" else f"a characteristic of homes ({', '.join(CHARACTERISTICS)})"
-        msg = f"comparable_sales needs {what}, of which {records.county_id} records nothing; {others}"
+        msg = f"This needs {what}, of which {records.county_id} records nothing; {others}"
         raise InvalidParameters(msg, field=lacking, allowed=f"sales that tell it; {others}")
 
 

@@ -89,7 +89,7 @@ def _told(value: Floats, price: Floats, confidence_level: float) -> dict[str, An
         **_share("within_10_pct", off <= CLOSE, confidence_level),
         **_estimate("median_ratio", median_estimate(ratios.ratio, confidence_level)),
         **_estimate("prd", Estimate(prd(ratios), *wide["prd"])),
-        **_estimate("prb", prb(ratios, confidence_level)),
+        **_estimate("prb", prb(ratios, confidence_level) if np.ptp(price) > 0 else Estimate()),
     }
 
 

@@ -60,7 +60,7 @@ def market_valuation(records: Records, parameters: ValuationParameters, progress
     progress(0.0, "Reading sales")
     sales = evidence.read(records, parameters)
     homes = parcels(records, sales, parameters)
-    selection = select(sales, parameters, records.profile, groups=())
+    selection = select(sales, parameters, records.profile, groups=("parcel_number",))
     day = evidence.valuation_date(selection, parameters)
     if day is not None:
         selection = evidence.windowed(selection, day, parameters.max_age_months)

@@ -22,6 +22,10 @@ _ROUNDS: Final = (50, 300)
 _PER_ROUND: Final = 20
 """Few sales bear few trees: one for so many sales, within these bounds."""
 
+_ABSURD: Final = 4.0
+_MAD_OF_NORMAL: Final = 0.6745
+"""The median absolute deviation of a standard normal."""
+
 
 @dataclass(frozen=True, slots=True)
 class Learner:
@@ -71,10 +75,12 @@ def spread_of(value: Floats, log_price: Floats, share: float) -> Spread:
 
     The best forecast spreads less than what it forecasts, since it leaves out what it cannot know: cheap homes are
     valued too high and dear ones too low, which the price-related bias shows. Values that spread as prices do have none,
-    at the cost of larger errors; ``share`` of the difference, in logs, is given back.
+    at the cost of larger errors; ``share`` of the difference, in logs, is given back. Errors beyond four standard deviations
+    (MAD / .6745) count as four: an absurd price stretches nothing.
     """
-    centre = float(np.median(value))
-    mine, theirs = float(np.std(value)), float(np.std(log_price))
+    centre, error = float(np.median(value)), log_price - value
+    reach = _ABSURD * float(np.median(np.abs(error - np.median(error)))) / _MAD_OF_NORMAL
+    mine, theirs = float(np.std(value)), float(np.std(value + np.clip(error, -reach, reach)))
     return Spread(centre, (theirs / mine) ** share if mine > 0 and theirs > 0 else 1.0)
 
 

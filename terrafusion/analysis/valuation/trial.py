@@ -85,7 +85,7 @@ Visit = Callable[[int, Finder, Valuer], None]
 
 def dealt(sales: pl.DataFrame, rules: Rules) -> Codes:
     """Return the fold of each sale; all sales of a parcel lie in the same."""
-    return folds_of(parcels_of(sales), rules.folds, seed=rules.seed)
+    return folds_of(sales["parcel_number"], rules.folds, seed=rules.seed)
 
 
 def examine(sales: pl.DataFrame, rules: Rules, visit: Visit) -> Trial:
@@ -122,7 +122,7 @@ def valuer_of(trial: Trial, rules: Rules) -> Valuer:
 def _learned(known: pl.DataFrame, rules: Rules, *, round_: int) -> Valuer:
     """Learn from some sales, as each is seen without its part of them and valued by trees without it."""
     seed = rules.seed + round_ + 1
-    part = folds_of(parcels_of(known), _INNER, seed=seed)
+    part = folds_of(known["parcel_number"], _INNER, seed=seed)
     chosen = drawn(known.height, rules.most, seed=seed)
     order = [chosen[part[chosen] == at] for at in range(_INNER)]
     sights = [_looked(known.filter(pl.Series(part != at)), known[rows], rules) for at, rows in enumerate(order)]
@@ -153,9 +153,3 @@ def log_prices(sales: pl.DataFrame) -> Floats:
     """Return the logs of the prices of sales."""
     found: Floats = np.log(sales["sale_price"].to_numpy())
     return found
-
-
-def parcels_of(sales: pl.DataFrame) -> pl.Series:
-    """Return what tells parcels apart; a sale without parcel number is one of its own."""
-    own = pl.format("\x00{}", pl.col("sale_id").fill_null(""))
-    return sales.select(pl.coalesce("parcel_number", own).alias("parcel")).to_series()

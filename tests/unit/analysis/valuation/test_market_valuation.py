@@ -186,6 +186,23 @@ def test_an_empty_selection_is_an_answer(small_town):
     assert render(answer).parquet
 
 
+def test_equal_prices_give_that_price(small_town):
+    flat = small_town.tail(220).with_columns(pl.lit(250_000.0).alias("sale_price"))
+    answer = value(flat, subject_parcel_ids=[flat["parcel_number"][0]])
+    row = answer.rows.row(0, named=True)
+    np.testing.assert_allclose([row[name] for name in ("estimated_value", "value_low", "value_high")], 250_000)
+    assert answer.summary["mdape"] == pytest.approx(0, abs=1e-6)
+    assert render(answer).document["result_summary"]["prb"] is None
+
+
+def test_a_sale_without_parcel_number_may_be_anyones_and_is_left_out(small_town):
+    unnamed = small_town.with_row_index().with_columns(
+        pl.when(pl.col("index") >= 20).then("parcel_number").alias("parcel_number")
+    )
+    answer = value(unnamed.drop("index"), min_training_sales=1_000)
+    assert answer.data_quality["excluded"] == {"missing_parcel_number": 20}
+
+
 def test_the_areas_asked_for_are_valued(small_town):
     answer = value(small_town, zip_codes=["98100"])
     inside = small_town.filter(pl.col("zip_code") == "98100")

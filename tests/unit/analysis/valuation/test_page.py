@@ -10,6 +10,8 @@ from terrafusion.analysis.valuation.parameters import ValuationParameters
 from terrafusion.analysis.valuation.rows import COMPARABLE, CONTRIBUTIONS
 from terrafusion.analysis.valuation.sight import FEATURES
 
+from .conftest import value
+
 ROOT = Path(__file__).parents[4]
 PAGE = (ROOT / "docs" / "analyses" / "market_valuation.md").read_text()
 SENTENCES = re.sub(r"\s*\n(> )?", " ", PAGE)
@@ -17,8 +19,6 @@ SENTENCES = re.sub(r"\s*\n(> )?", " ", PAGE)
 
 @pytest.fixture(scope="module")
 def example(king_wa):
-    from .conftest import value
-
     return value(king_wa, zip_codes=["98107"], subject_parcel_ids=["0123000110"])
 
 

@@ -14,7 +14,7 @@ from terrafusion.analysis.comps.search import Finder
 from terrafusion.analysis.valuation.learner import drawn, learn, spread_of
 from terrafusion.analysis.valuation.ranges import ranges_of
 from terrafusion.analysis.valuation.sight import FEATURES, Sight, look
-from terrafusion.analysis.valuation.trial import days, examine, parcels_of, valuer_of
+from terrafusion.analysis.valuation.trial import days, examine, valuer_of
 
 from .conftest import figures, rules
 
@@ -89,13 +89,13 @@ def test_trees_see_no_more_sales_than_allowed(small_town, trial):
 
 def test_trees_are_the_same_on_any_number_of_threads():
     draw = np.random.default_rng(0)
-    features, noise = draw.normal(size=(1_200, 5)), draw.normal(size=1_200) / 5
+    features, noise = draw.normal(size=(400, 5)), draw.normal(size=400) / 5
     told = features[:, 0] * features[:, 1] + noise
     learner = learn(features, told, seed=3)
     with threadpool_limits(2):
         alone = HistGradientBoostingRegressor(
             loss="absolute_error",
-            max_iter=60,
+            max_iter=50,
             learning_rate=0.1,
             max_leaf_nodes=12,
             max_features=0.5,
@@ -116,11 +116,18 @@ def test_a_feature_that_no_home_tells_is_left_out():
 @pytest.mark.parametrize(("share", "ratio"), [(0.0, 0.8), (0.5, 0.8**0.5), (1.0, 1.0)])
 def test_the_share_of_the_spread_that_is_restored(share, ratio):
     value = np.random.default_rng(1).normal(13, 0.4, 999)
-    price = 13 + (value - 13) / 0.8
+    price = np.median(value) + (value - np.median(value)) / 0.8
     found = spread_of(value, price, share)
     assert np.std(found.restored(value)) / np.std(price) == pytest.approx(ratio)
     assert np.median(found.restored(value)) == pytest.approx(np.median(value))
     assert spread_of(np.ones(5), np.ones(5), 1.0).factor == 1.0
+
+
+def test_an_absurd_price_stretches_nothing():
+    value = np.random.default_rng(1).normal(13, 0.4, 999)
+    price = value + np.random.default_rng(2).normal(0, 0.1, 999)
+    absurd = np.where(np.arange(999) == 7, 25.0, price)
+    assert spread_of(value, absurd, 1.0).factor == pytest.approx(spread_of(value, price, 1.0).factor, rel=2e-3)
 
 
 def test_all_of_the_spread_restored_leaves_no_price_related_bias():
@@ -186,11 +193,6 @@ def test_ranges_hold_their_share_among_cheap_and_dear_homes_alike():
         assert inside[quarter == at].mean() == pytest.approx(0.8, abs=0.03)
 
 
-def test_a_sale_without_parcel_is_one_of_its_own(small_town):
-    bare = small_town.head(5).with_columns(pl.lit(None, pl.String).alias("parcel_number"))
-    assert parcels_of(bare).n_unique() == 5
-
-
 def test_king_county_by_holdout(king_2014_15):
     """Every sixth sale alone; `benchmarks.accuracy` measures the whole county in ten folds.
 
@@ -206,6 +208,7 @@ def test_king_county_by_holdout(king_2014_15):
     assert abs(told["prb"]) < 0.03
     inside = (found.valued.low <= found.log_price) & (found.log_price <= found.valued.high)
     assert 0.78 < inside.mean() < 0.84
-    quarter = np.searchsorted(np.quantile(price, [0.25, 0.5, 0.75]), price)
-    for at in range(4):
-        assert 0.73 < inside[quarter == at].mean() < 0.87
+    for order, least, most in ((found.valued.value, 0.75, 0.87), (price, 0.70, 0.90)):
+        quarter = np.searchsorted(np.quantile(order, [0.25, 0.5, 0.75]), order)
+        for at in range(4):
+            assert least < inside[quarter == at].mean() < most
