@@ -21,7 +21,7 @@ _BIAS: Final = 0.05
 _COVERAGE_OFF: Final = 2.0
 """Percentage points by which ranges may hold more or fewer held-out prices than asked before it is told."""
 
-_FLAGS: Final = {
+FLAGS: Final = {
     "no_comparables": "no sale within the limits; their values are the model's",
     "few_comparables": "fewer than three comparables",
     "unsold_property_type": "a property type of which no sale is used",
@@ -103,7 +103,7 @@ def cautions(told: Told) -> Iterator[Caution]:
         yield Caution(
             "parcels_without_value", f"{none:,} of {told.rows.height:,} parcels have no value; `reason` says why"
         )
-    for flag, what in _FLAGS.items():
+    for flag, what in FLAGS.items():
         count = told.rows.filter(pl.col("flags").list.contains(flag)).height
         if count:
             yield Caution(f"parcels_{flag}", f"{count:,} of {told.rows.height:,} parcels have {what}")

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from terrafusion.analysis.document import render
 from terrafusion.analysis.frames import PROPERTIES_SCHEMA
 from terrafusion.analysis.registry import load_catalogue
+from terrafusion.analysis.valuation.findings import FLAGS
 from terrafusion.analysis.valuation.rows import CONTRIBUTIONS, ROWS
 from terrafusion.errors import InvalidParameters
 
@@ -142,6 +143,7 @@ def odd(small_town):
 def test_parcels_of_the_roll_that_lack_something(odd):
     answer, rows = odd
     told = {name[0]: (row["confidence"], row["reason"], row["flags"]) for name, row in rows.items()}
+    assert {flag for _, _, flags in told.values() for flag in flags} <= set(FLAGS)
     assert told["a"] == ("high", None, [])
     assert told["b"] == ("medium", None, ["incomplete"])
     assert told["c"][:2] == (None, "no_location")

@@ -6,14 +6,16 @@ from pathlib import Path
 import pytest
 
 from terrafusion.analysis.parameters import SharedParameters
+from terrafusion.analysis.valuation.findings import FLAGS
 from terrafusion.analysis.valuation.parameters import ValuationParameters
-from terrafusion.analysis.valuation.rows import COMPARABLE, CONTRIBUTIONS
+from terrafusion.analysis.valuation.rows import COMPARABLE, CONTRIBUTIONS, NO_LOCATION, NOTHING_KNOWN, TOO_FEW
 from terrafusion.analysis.valuation.sight import FEATURES
 
 from .conftest import value
 
 ROOT = Path(__file__).parents[4]
 PAGE = (ROOT / "docs" / "analyses" / "market_valuation.md").read_text()
+REASONS = (NO_LOCATION, NOTHING_KNOWN, TOO_FEW)
 SENTENCES = re.sub(r"\s*\n(> )?", " ", PAGE)
 
 
@@ -55,11 +57,8 @@ def test_every_parameter_stands_there_as_the_code_has_it():
 
 def test_every_column_number_flag_and_caution_stands_there(example):
     source = ROOT / "terrafusion" / "analysis" / "valuation"
-    text = (source / "rows.py").read_text() + (source / "findings.py").read_text()
-    flags = re.findall(r'^        "(\w+)": [\(nl~]', text, flags=re.MULTILINE)
-    cautions = re.findall(r'Caution\("(\w+)"', text)
-    assert {"no_comparables", "placed_by_area"} <= set(flags)
+    cautions = re.findall(r'Caution\("(\w+)"', (source / "findings.py").read_text())
     assert "vertical_inequity" in cautions
-    told = [*example.table.columns, *CONTRIBUTIONS, *COMPARABLE, *FEATURES, *flags, *cautions]
+    told = [*example.table.columns, *CONTRIBUTIONS, *COMPARABLE, *FEATURES, *FLAGS, *REASONS, *cautions]
     told += [name for name in example.summary if not name.endswith(("_ci_low", "_ci_high"))]
     assert [name for name in told if f"`{name}`" not in PAGE] == []
