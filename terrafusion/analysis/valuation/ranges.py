@@ -58,7 +58,7 @@ def ranges_of(value: Floats, log_price: Floats, sight: Sight, level: float) -> R
     mean, scale = raw.mean(axis=0), np.maximum(raw.std(axis=0), _SAME)
     laid = _laid(value, sight, mean, scale)
     gram = laid.T @ laid + _PSEUDO * np.eye(laid.shape[1])
-    slopes: Floats = np.linalg.solve(gram, laid.T @ np.log(np.abs(error) + _SMALLEST))
+    slopes = np.linalg.solve(gram, laid.T @ np.log(np.abs(error) + _SMALLEST)).astype(np.float64)
     units = error / np.exp(laid @ slopes)
     cells = int(np.clip(len(value) // _IN_CELL, 1, _MOST_CELLS))
     edges: Floats = np.quantile(value, np.arange(1, cells) / cells)
