@@ -24,6 +24,7 @@ _IN_CELL: Final = 200
 _FARTHEST: Final = 5.0
 """Standard deviations from the mean beyond which what makes values unsure is not followed."""
 _SAME: Final = 1e-9
+_INPUTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +45,38 @@ class Ranges:
         They are nan where too few errors are known to tell, and of homes without comparables, as whose the errors of
         sales that have some are not.
         """
-        size = np.exp(_laid(value, sight, self.mean, self.scale) @ self.slopes)
+        size = np.exp(np.einsum("ni,i->n", _laid(value, sight, self.mean, self.scale), self.slopes))
         size = np.where(sight.comparables > 0, size, np.nan)
         cell = np.searchsorted(self.edges, value, side="left")
         return value + self.low[cell] * size, value + self.high[cell] * size
 
 
 def ranges_of(value: Floats, log_price: Floats, sight: Sight, level: float) -> Ranges:
-    """Learn ranges from log values of sales whose prices were not known to those who valued them."""
+    """Learn ranges from log values of sales whose prices were not known to those who valued them.
+
+    Sums are einsum's, which has one thread: those of BLAS round differently with several.
+    """
     compared = sight.comparables > 0
+    if not compared.any():
+        return _untold()
     value, sight, error = value[compared], taken(sight, compared), (log_price - value)[compared]
     raw = _inputs(value, sight)
     mean, scale = raw.mean(axis=0), np.maximum(raw.std(axis=0), _SAME)
     laid = _laid(value, sight, mean, scale)
-    gram = laid.T @ laid + _PSEUDO * np.eye(laid.shape[1])
-    slopes = np.linalg.solve(gram, laid.T @ np.log(np.abs(error) + _SMALLEST)).astype(np.float64)
-    units = error / np.exp(laid @ slopes)
+    gram = np.einsum("ni,nj->ij", laid, laid) + _PSEUDO * np.eye(laid.shape[1])
+    moment = np.einsum("ni,n->i", laid, np.log(np.abs(error) + _SMALLEST))
+    slopes = np.linalg.solve(gram, moment).astype(np.float64)
+    units = error / np.exp(np.einsum("ni,i->n", laid, slopes))
     cells = int(np.clip(len(value) // _IN_CELL, 1, _MOST_CELLS))
     edges: Floats = np.quantile(value, np.arange(1, cells) / cells)
     cell = np.searchsorted(edges, value, side="left")
     ends = np.array([_ends(units[cell == at], level) for at in range(cells)])
     return Ranges(slopes, mean, scale, edges, ends[:, 0], ends[:, 1])
+
+
+def _untold() -> Ranges:
+    none = np.full(1, np.nan)
+    return Ranges(np.zeros(_INPUTS + 1), np.zeros(_INPUTS), np.ones(_INPUTS), np.empty(0), none, none)
 
 
 def _ends(units: Floats, level: float) -> tuple[float, float]:

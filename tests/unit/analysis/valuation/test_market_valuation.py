@@ -188,6 +188,14 @@ def test_an_empty_selection_is_an_answer(small_town):
     assert render(answer).parquet
 
 
+def test_where_no_parcel_has_comparables_the_model_values_without_ranges(small_town):
+    answer = value(small_town.tail(220), max_distance_km=0.0001)
+    assert answer.rows["estimated_value"].null_count() == 0
+    assert answer.rows["value_low"].null_count() == answer.rows.height
+    assert set(answer.rows["confidence"]) == {"low"}
+    assert "interval_too_few_sales" in codes(answer)
+
+
 def test_equal_prices_give_that_price(small_town):
     flat = small_town.tail(220).with_columns(pl.lit(250_000.0).alias("sale_price"))
     answer = value(flat, subject_parcel_ids=[flat["parcel_number"][0]])
