@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -79,6 +79,16 @@ def select(
         excluded |= {_OUTLIER: int(flagged.sum())} if flagged.any() else {}
         used = used.filter(~flagged)
     return Selection(used.drop(_OVERRIDE, _KEPT, strict=False), sales.height, excluded, cautions, kept=_kept(used))
+
+
+def leave_out(selection: Selection, reasons: Mapping[str, pl.Expr]) -> Selection:
+    """Leave out also those of the selected sales for which a reason holds; the first that does is told."""
+    used, excluded = selection.used, dict(selection.excluded)
+    for reason, fails in reasons.items():
+        kept = used.filter(~fails)
+        excluded |= {reason: used.height - kept.height} if kept.height < used.height else {}
+        used = kept
+    return replace(selection, used=used, excluded=excluded)
 
 
 def _first(reasons: _Reasons) -> pl.Expr:

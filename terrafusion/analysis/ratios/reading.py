@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 import polars as pl
@@ -13,7 +12,7 @@ from terrafusion.analysis.ratios import time
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.standard import CLASSES
 from terrafusion.analysis.reading import collected, of_year_only, refuse_fine_periods
-from terrafusion.analysis.selection import Selection
+from terrafusion.analysis.selection import Selection, leave_out
 from terrafusion.errors import InvalidParameters
 
 _ROLL: Final = {"roll_assessed_value": "assessed_value", "market_value": "market_value"}
@@ -92,12 +91,7 @@ def valued(selection: Selection, *, roll_year: int | None) -> Selection:
     reasons = {"missing_value": ~value.is_between(0, _HIGHEST, closed="right").fill_null(value=False)}
     if roll_year is not None and _YEAR in selection.used.columns:
         reasons["outside_roll_year"] = pl.col(_YEAR).ne_missing(roll_year)
-    used, excluded = selection.used, dict(selection.excluded)
-    for reason, fails in reasons.items():
-        kept = used.filter(~fails)
-        excluded |= {reason: used.height - kept.height} if kept.height < used.height else {}
-        used = kept
-    return replace(selection, used=used, excluded=excluded)
+    return leave_out(selection, reasons)
 
 
 def assessment_level(records: Records, parameters: RatioParameters) -> float:

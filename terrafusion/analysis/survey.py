@@ -1,0 +1,112 @@
+"""A county's sales read, selected and told apart by group and period, and what every answer says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import polars as pl
+
+from terrafusion.analysis.api import Caution, Records
+from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
+from terrafusion.analysis.groups import ALL, columns_of
+from terrafusion.analysis.market import Market, market_of
+from terrafusion.analysis.parameters import SharedParameters
+from terrafusion.analysis.quality import data_quality
+from terrafusion.analysis.reading import read_columns
+from terrafusion.analysis.selection import Selection, leave_out, select
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The sales of a request, told apart, and the request."""
+
+    records: Records
+    parameters: SharedParameters
+    selection: Selection
+    market: Market
+    recorded: pl.Series
+    """The days of all the county's sales."""
+
+    def by_month(self) -> Survey:
+        """Return the same sales told apart by month."""
+        if self.market.period == "month":
+            return self
+        asked = self.parameters.model_copy(update={"period": "month"})
+        months = market_of(self.selection.used, asked, recorded=self.recorded)
+        sales = self.market.sales.with_columns(months.sales["ordinal"])
+        return replace(self, market=replace(self.market, sales=sales, period="month", calendar=months.calendar))
+
+    def together(self) -> Survey:
+        """Return the same sales as one group."""
+        market = self.market
+        sales = market.sales.with_columns(pl.lit(0, pl.Int32).alias("group_code"))
+        labels = pl.Series([ALL] if sales.height else [], dtype=pl.String)
+        return replace(self, market=replace(market, sales=sales, labels=labels, group_by=()))
+
+    def named(self, cells: pl.DataFrame) -> pl.DataFrame:
+        """Put the names of groups and periods before what is told of cells; sorted by group and period."""
+        market = self.market
+        labels = market.labels.to_frame("group").with_row_index("group_code").cast({"group_code": pl.Int32})
+        joined = cells.join(labels, on="group_code").join(market.calendar, on="ordinal")
+        first = ["group", "period", "period_start", "period_end", "partial"]
+        keys = ["group_code", "ordinal"]
+        return joined.sort(keys, maintain_order=True).select(*first, pl.exclude(*first, *keys))
+
+    def summary(self, finding: str, *, method: str, cross_check: str) -> dict[str, Any]:
+        """Return what stands at the top of every summary."""
+        return {
+            "key_finding": finding,
+            "data_points_analyzed": self.selection.used.height,
+            "method": method,
+            "cross_check": cross_check,
+            "period": self.market.period,
+            "group_by": self.market.level,
+            "groups": len(self.market.labels),
+            "confidence_level": self.parameters.confidence_level,
+        }
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what stands at the end of every summary."""
+        return {
+            "county_id": self.records.county_id,
+            "data_version": self.records.data_version,
+            "rules_version": RULES_VERSION,
+            "parameter_hash": parameter_hash(self.parameters),
+        }
+
+    def quality(self, cells: pl.DataFrame) -> dict[str, Any]:
+        """Tell of the data; ``cells`` has ``sales_volume`` and ``suppressed``, and those without sales do not count."""
+        below = self.parameters.fallback_min_sales
+        sold = cells.filter(pl.col("sales_volume") > 0)
+        thin = sold.filter(pl.col("sales_volume") < below).height
+        return {
+            **data_quality(self.selection, cells=sold.height, thin=thin, thin_below=below),
+            "suppressed_cells": int(sold["suppressed"].sum()),
+            "partial_periods": self.market.calendar.filter("partial")["period"].to_list(),
+        }
+
+    def warnings(self) -> list[Caution]:
+        """Tell what selecting the sales gave rise to."""
+        count = int(self.selection.used["year_only"].sum())
+        message = f"Of {count} sales only the year is known; they count as of 1 July"
+        return [*([Caution("year_only", message)] if count else []), *self.selection.warnings]
+
+
+def survey(
+    records: Records,
+    parameters: SharedParameters,
+    columns: Collection[str],
+    *,
+    lacking: Mapping[str, pl.Expr] | None = None,
+) -> Survey:
+    """Read those columns and select; ``lacking`` says by reason which selected sales cannot serve.
+
+    Raises InvalidParameters where the records cannot serve the request.
+    """
+    sales = read_columns(records, parameters, {"building_size_sqft", *columns})
+    chosen = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
+    selection = leave_out(chosen, lacking or {})
+    days = sales["sale_date"]
+    return Survey(records, parameters, selection, market_of(selection.used, parameters, recorded=days), days)
