@@ -43,9 +43,11 @@ def sales_velocity(records: Records, parameters: SalesVelocityParameters, progre
     evidence = evidence_of(surveyed, parameters)
     progress(0.6, "Putting the figures together")
     found = _figures(surveyed, evidence)
-    whole = surveyed.together()
-    gathered = evidence.together(whole, parameters)
-    overall = found if len(surveyed.market.labels) == 1 else _figures(whole, gathered)
+    overall, gathered = found, evidence
+    if len(surveyed.market.labels) != 1:
+        whole = surveyed.together()
+        gathered = evidence.together(whole, parameters)
+        overall = _figures(whole, gathered)
     return Answer(
         summary={
             **_headline(surveyed, overall, parameters),

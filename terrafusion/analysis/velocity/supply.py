@@ -59,7 +59,7 @@ def matched(sales: pl.DataFrame, listings: pl.DataFrame, *, within: int) -> pl.D
     ended = listings.filter(pl.col("off_market_date") >= pl.col("list_date"), pl.col("list_price") > 0)
     order = ["parcel_number", "sale_date", "sale_price", "sale_id"]
     sold = (
-        sales.filter(pl.col("parcel_number").is_not_null())
+        sales.join(ended, on="parcel_number", how="semi")
         .select(*order, "group_code", "ordinal")
         .sort(*order, "group_code", descending=[False, False, True, False, False])
         .unique(["parcel_number", "sale_date"], keep="first", maintain_order=True)
