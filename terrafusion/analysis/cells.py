@@ -23,7 +23,8 @@ FIGURES: Final = (
 
 _PRICES: Final = pl.col("prices")
 _N: Final = pl.col("sales_volume")
-_LARGEST_SQFT: Final = 1e9
+LARGEST_SQFT: Final = 1e9
+"""Above it a size is a slip of the pen."""
 
 
 def critical_value(confidence_level: float) -> float:
@@ -43,7 +44,7 @@ def smallest_for_interval(confidence_level: float, share: float = 0.5) -> int:
 def unit_price() -> pl.Expr:
     """Return S / area in dollars per square foot; null without an area."""
     area = pl.col("building_size_sqft")
-    return pl.when(area.is_between(0, _LARGEST_SQFT, closed="right")).then(pl.col("sale_price") / area)
+    return pl.when(area.is_between(0, LARGEST_SQFT, closed="right")).then(pl.col("sale_price") / area)
 
 
 def figures(sales: pl.DataFrame, keys: list[str], *, confidence_level: float) -> pl.DataFrame:

@@ -69,14 +69,24 @@ def key_finding(told: Headline) -> str:
 
 
 def _clause(what: str, name: str, told: Headline) -> str:
-    change, (low, high) = told.overall[name], (told.overall[bound] for bound in _BOUNDS[name])
-    moved = direction(change, low, high)
-    if moved == UNKNOWN:
-        return f"{what} changed by {_signed(change)} (too few sales for an interval)"
-    interval = f"{told.confidence_level * 100:g}% interval {_signed(low)} to {_signed(high)}"
-    if moved == UNCLEAR:
-        return f"{what} showed no clear change ({_signed(change)}, {interval})"
-    return f"{what} {moved} {abs(change):.1f}% ({interval})"
+    bounds = (told.overall[bound] for bound in _BOUNDS[name])
+    return f"{what} {moved(told.overall[name], *bounds, confidence_level=told.confidence_level)}"
+
+
+def moved(change: float, low: float | None, high: float | None, *, confidence_level: float) -> str:
+    """Say how something changed, in per cent: up or down only if the interval, as it is printed, leaves zero out."""
+    way = direction(change, low, high)
+    if low is None or high is None:
+        return f"changed by {_signed(change)} (too few sales for an interval)"
+    interval = interval_of(confidence_level, _signed(low), _signed(high))
+    if way == UNCLEAR:
+        return f"showed no clear change ({_signed(change)}, {interval})"
+    return f"{way} {abs(change):.1f}% ({interval})"
+
+
+def interval_of(confidence_level: float, low: str, high: str) -> str:
+    """Put an interval into words: ``95% interval LOW to HIGH``."""
+    return f"{confidence_level * 100:g}% interval {low} to {high}"
 
 
 def _signed(per_cent: float) -> str:

@@ -16,6 +16,7 @@ from terrafusion.analysis.parameters import SharedParameters
 from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.reading import read_columns
 from terrafusion.analysis.selection import Selection, leave_out, select
+from terrafusion.errors import InvalidParameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +46,17 @@ class Survey:
         labels = pl.Series([ALL] if sales.height else [], dtype=pl.String)
         return replace(self, market=replace(market, sales=sales, labels=labels, group_by=()))
 
-    def named(self, cells: pl.DataFrame) -> pl.DataFrame:
-        """Put the names of groups and periods before what is told of cells; sorted by group and period."""
+    def named(self, cells: pl.DataFrame, *between: str) -> pl.DataFrame:
+        """Put the names of groups and periods before what is told of cells.
+
+        Sorted by group, the columns ``between``, and period.
+        """
         market = self.market
         labels = market.labels.to_frame("group").with_row_index("group_code").cast({"group_code": pl.Int32})
         joined = cells.join(labels, on="group_code").join(market.calendar, on="ordinal")
         first = ["group", "period", "period_start", "period_end", "partial"]
         keys = ["group_code", "ordinal"]
-        return joined.sort(keys, maintain_order=True).select(*first, pl.exclude(*first, *keys))
+        return joined.sort("group_code", *between, "ordinal").select(*first, pl.exclude(*first, *keys))
 
     def summary(self, finding: str, *, method: str, cross_check: str) -> dict[str, Any]:
         """Return what stands at the top of every summary."""
@@ -99,14 +103,28 @@ def survey(
     parameters: SharedParameters,
     columns: Collection[str],
     *,
+    needed: Collection[str] = (),
     lacking: Mapping[str, pl.Expr] | None = None,
 ) -> Survey:
     """Read those columns and select; ``lacking`` says by reason which selected sales cannot serve.
 
-    Raises InvalidParameters where the records cannot serve the request.
+    Raises InvalidParameters where the records cannot serve the request, also where they hold nothing of a ``needed``
+    column.
     """
-    sales = read_columns(records, parameters, {"building_size_sqft", *columns})
+    sales = read_columns(records, parameters, {"building_size_sqft", *columns, *needed})
+    for name in needed:
+        if sales.height and sales[name].null_count() == sales.height:
+            raise _missing(name, records.county_id)
     chosen = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
     selection = leave_out(chosen, lacking or {})
     days = sales["sale_date"]
     return Survey(records, parameters, selection, market_of(selection.used, parameters, recorded=days), days)
+
+
+def _missing(column: str, county_id: str) -> InvalidParameters:
+    """Name the column, and the types of analysis that do without."""
+    from terrafusion.analysis.registry import load_catalogue  # noqa: PLC0415 - the catalogue holds the types that ask
+
+    others = ", ".join(sorted(analysis.name for analysis in load_catalogue() if column not in analysis.needs))
+    msg = f"{column} is needed, of which {county_id} records nothing; types that do without are {others}"
+    return InvalidParameters(msg, field=column, allowed=others)

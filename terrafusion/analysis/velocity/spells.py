@@ -80,8 +80,8 @@ def survival(days: Floats, ended: Flags) -> Survival:
     at_risk = len(days) - np.searchsorted(np.sort(days), times, side="left")
     alive = at_risk - deaths
     with np.errstate(divide="ignore"):
-        greenwood: Floats = np.cumsum(deaths / (at_risk * alive).astype(np.float64))
-    share: Floats = np.cumprod(alive / at_risk)
+        greenwood = np.cumsum(deaths / (at_risk * alive)).astype(np.float64)
+    share = np.cumprod(alive / at_risk).astype(np.float64)
     longest = float(days.max()) if len(days) else math.nan
     return Survival(times.astype(np.float64), share, greenwood, longest)
 
