@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from terrafusion.analysis.parameters import SharedParameters
 from terrafusion.analysis.registry import load_catalogue
 
 FOLDER = Path(__file__).parents[3] / "docs" / "analyses"
-KINDS = ("sales_velocity",)
+KINDS = ("sales_velocity", "price_per_sqft")
 
 
 @pytest.fixture
@@ -49,3 +50,16 @@ def test_the_worked_example_of_sales_velocity(ask, king_wa):
     assert f"lasted {told['median_completed_hold_days']:.0f} days or less" in page
     assert f"of {told['hold_n']:,} homes bought only {told['resold_n']:,} were" in page
     assert f"The pooled gain is {told['pooled_gain']:.1%} a year" in page
+
+
+def test_the_worked_example_of_price_per_sqft(ask, king_wa):
+    page = (FOLDER / "price_per_sqft.md").read_text()
+    answer = ask("price_per_sqft", king_wa, period="quarter")
+    assert answer.summary["key_finding"].replace("In here", "In king_wa") in page
+    for row in answer.rows.filter(pl.col("period") == "2016-Q4").iter_rows(named=True):
+        low, high, q1, q3 = (f"${row[f'price_per_sqft_{name}']:.0f}" for name in ("ci_low", "ci_high", "p25", "p75"))
+        middle = f"${row['median_price_per_sqft']:.0f}"
+        assert f"| {row['band']} | {row['sales_volume']:,} | {middle} | {low} to {high} | {q1} to {q3} |" in page
+    names = ("band_pct", "ci_low_pct", "ci_high_pct")
+    apart, low, high = (answer.summary[f"largest_to_smallest_{name}"] for name in names)
+    assert f"({apart:.1f}%, 95% interval {low:.1f}% to {high:.1f}%)" in page
