@@ -112,10 +112,11 @@ def concentrations(ratios: Ratios) -> tuple[float, float]:
     MKI is the first over the second, below 1 regressive; KI is the first less the second.
     """
     assessed, price, doubled_ranks = ratios.along_prices
-    return _gini(assessed, doubled_ranks), _gini(price, doubled_ranks)
+    return gini(assessed, doubled_ranks), gini(price, doubled_ranks)
 
 
-def _gini(ordered: Floats, doubled_ranks: Codes) -> float:
+def gini(ordered: Floats, doubled_ranks: Codes) -> float:
+    """Return 2 sum(rank v) / (n sum v) - (n + 1) / n of values in the order of their ranks."""
     n = len(ordered)
     return float((doubled_ranks * ordered).sum()) / (n * float(ordered.sum())) - (n + 1) / n
 
@@ -201,7 +202,7 @@ def _gini_influences(ratios: Ratios) -> dict[str, tuple[float, Floats]]:
     assessed, price = concentrations(ratios)
     *ordered, doubled_ranks = ratios.along_prices
     share = (doubled_ranks - 1) / (2 * len(ratios))
-    on_assessed, on_price = (_gini_influence(values, share) for values in ordered)
+    on_assessed, on_price = (gini_influence(values, share) for values in ordered)
     found = {"ki": (assessed - price, on_assessed - on_price)}
     if price > 0:
         mki = assessed / price
@@ -209,10 +210,15 @@ def _gini_influences(ratios: Ratios) -> dict[str, tuple[float, Floats]]:
     return found
 
 
-def _gini_influence(ordered: Floats, share: Floats) -> Floats:
-    """Influence of each sale on 2 E[v F(S)] / E[v] - 1, where ``share`` is F(S) at the sale."""
+def gini_influence(ordered: Floats, share: Floats) -> Floats:
+    """Return the influence of each sale on 2 E[v F(S)] / E[v] - 1, where ``share`` is F(S) at the sale, equal where S is.
+
+    A sale moves F at every higher price by one, and at its own by a half.
+    """
     n, centre = len(ordered), ordered.mean()
-    above = ordered.sum() - np.cumsum(ordered) + ordered
+    starts = np.flatnonzero(np.append(True, share[1:] != share[:-1]))
+    tied = np.add.reduceat(ordered, starts)
+    above = np.repeat(ordered.sum() - np.cumsum(tied) + tied / 2, np.diff(np.append(starts, n)))
     ranked = ordered * share
     theta = ranked.mean()
     influence: Floats = 2 / centre * (ranked + above / n - 2 * theta - theta / centre * (ordered - centre))
