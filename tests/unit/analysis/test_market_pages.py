@@ -9,7 +9,9 @@ from terrafusion.analysis.parameters import SharedParameters
 from terrafusion.analysis.registry import load_catalogue
 
 FOLDER = Path(__file__).parents[3] / "docs" / "analyses"
-KINDS = ("sales_velocity", "price_per_sqft")
+KINDS = ("sales_velocity", "price_per_sqft", "price_distribution")
+MANY = ("resold_within_", "p1", "p2", "p5", "p7", "p9", "tier_1", "tier_2", "tier_3", "tier_4")
+"""Names of which the page tells the first."""
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def test_the_page_names_every_column(ask, king_wa, kind, page):
     named = [*answer.rows.columns, *answer.summary, *answer.data_quality]
     shared = {"read", "used", "excluded", "kept_by_override", "null_counts", "cells", "thin_cells", "thin_below"}
     shared |= {"thin_cell_share", "suppressed_cells", "partial_periods"}
-    plain = [name for name in named if name not in shared and not name.startswith("resold_within_")]
+    plain = [name for name in named if name not in shared and not name.startswith(MANY)]
     assert [name for name in plain if f"`{name}`" not in page] == []
 
 
@@ -63,3 +65,19 @@ def test_the_worked_example_of_price_per_sqft(ask, king_wa):
     names = ("band_pct", "ci_low_pct", "ci_high_pct")
     apart, low, high = (answer.summary[f"largest_to_smallest_{name}"] for name in names)
     assert f"({apart:.1f}%, 95% interval {low:.1f}% to {high:.1f}%)" in page
+
+
+def test_the_worked_example_of_price_distribution(ask, king_wa):
+    page = (FOLDER / "price_distribution.md").read_text()
+    summary = ask("price_distribution", king_wa, period="quarter").summary
+    assert summary["key_finding"].replace("In here", "In king_wa") in page
+    told = summary["latest"]
+    for tier in range(1, 5):
+        high = f"${told[f'tier_{tier}_high']:,.0f}" if tier < 4 else ""
+        shares = [
+            "{:.1%} ({:.1%} to {:.1%})".format(
+                *(told[f"tier_{tier}_{name}{end}"] for end in ("", "_ci_low", "_ci_high"))
+            )
+            for name in ("count_share", "dollar_share")
+        ]
+        assert f"| {tier} | {high} | {told[f'tier_{tier}_count']:,} | {shares[0]} | {shares[1]} |" in page
