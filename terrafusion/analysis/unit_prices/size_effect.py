@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -52,15 +53,14 @@ def size_effects(survey: Survey) -> pl.DataFrame:
 
     -0.3 says that where the building is 1% larger, its price per square foot is 0.3% lower.
     """
-    z = critical_value(survey.parameters.confidence_level)
-    logs = survey.market.sales.select(
-        "group_code",
-        pl.col("ordinal").cast(pl.Int64),
-        pl.col("building_size_sqft").log().alias("x"),
-        pl.col("unit_price").log().alias("y"),
-    ).sort("group_code", "ordinal", "x", "y")
+    z, sales = critical_value(survey.parameters.confidence_level), survey.market.sales
+    group, period = (sales[name].to_numpy().astype(np.int64) for name in ("group_code", "ordinal"))
+    x, y = (np.log(sales[name].to_numpy()) for name in ("building_size_sqft", "unit_price"))
+    order = np.lexsort((y, x, period, group))
+    edges = np.append(0, np.cumsum(np.bincount(group, minlength=len(survey.market.labels))))
     rows = []
-    for (code,), group in logs.group_by("group_code", maintain_order=True):
-        steep, error = slope_within(*(group[name].to_numpy() for name in ("ordinal", "x", "y")))
-        rows.append((code, steep, error, steep - z * error, steep + z * error, group.height))
+    for code, (begin, end) in enumerate(pairwise(edges.tolist())):
+        places = order[begin:end]
+        steep, error = slope_within(period[places], x[places], y[places])
+        rows.append((code, steep, error, steep - z * error, steep + z * error, len(places)))
     return pl.DataFrame(rows, schema=SLOPE, orient="row").with_columns(pl.col(pl.Float64).fill_nan(None))
