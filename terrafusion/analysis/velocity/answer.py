@@ -19,7 +19,7 @@ from terrafusion.analysis.velocity.totals import seasons_of, totals_of
 UNAVAILABLE: Final = "unavailable: listing data absent"
 
 _METHOD: Final = (
-    "counts of all sales, without intervals because they are no sample; hold times by Kaplan-Meier with log-log "
+    "counts of all sales and ratios of counts, without intervals because they are no sample; hold times by Kaplan-Meier with log-log "
     "intervals; medians of gains, holds, days on market and sale-to-list with order-statistic intervals; seasons by "
     "classical decomposition with t-intervals"
 )
@@ -56,7 +56,7 @@ def sales_velocity(records: Records, parameters: SalesVelocityParameters, progre
             **surveyed.provenance(),
         },
         data_quality=_quality(surveyed, gathered, found.points),
-        warnings=[*surveyed.warnings(), *_cautions(evidence)],
+        warnings=[*surveyed.warnings(), *_cautions(surveyed, evidence)],
         rows=found.points,
         table=_table(found),
     )
@@ -110,12 +110,14 @@ def _quality(surveyed: Survey, gathered: Evidence, points: pl.DataFrame) -> dict
     }
 
 
-def _cautions(evidence: Evidence) -> Iterator[Caution]:
+def _cautions(surveyed: Survey, evidence: Evidence) -> Iterator[Caution]:
     for name, reason in evidence.unavailable.items():
         if reason != ABSENT:
             yield Caution(f"{name}_unavailable", f"{name} cannot be told: {reason}")
     if ABSENT in evidence.unavailable.values():
         names = [name for name, reason in evidence.unavailable.items() if reason == ABSENT]
         yield Caution("listing_data_absent", f"No listings are loaded, so {', '.join(names)} cannot be told")
+    if surveyed.selection.used.height and evidence.spells.is_empty():
+        yield Caution("parcels_unknown", "No sale names its parcel, so neither hold times nor gains can be told")
     if evidence.spells.height and not evidence.spells["ended"].any():
         yield Caution("no_resales", "No parcel sold twice, so neither hold times nor gains can be told")

@@ -13,6 +13,7 @@ from terrafusion.analysis.medians import medians
 from terrafusion.analysis.survey import Survey
 from terrafusion.analysis.velocity import supply
 from terrafusion.analysis.velocity.evidence import Evidence
+from terrafusion.analysis.velocity.roll import DATE_PARTS
 from terrafusion.analysis.velocity.spells import DAYS_A_YEAR
 
 CELL: Final = ["group_code", "ordinal"]
@@ -49,8 +50,15 @@ def points_of(survey: Survey, evidence: Evidence) -> pl.DataFrame:
 
 
 def _grid(survey: Survey) -> pl.DataFrame:
+    """Return every group in every period; groups that are spans of time only in their own."""
     groups = pl.DataFrame({"group_code": pl.int_range(len(survey.market.labels), dtype=pl.Int32, eager=True)})
-    return groups.join(survey.market.calendar.select("ordinal"), how="cross").sort(CELL)
+    grid = groups.join(survey.market.calendar.select("ordinal"), how="cross").sort(CELL)
+    if not set(survey.market.group_by) & set(DATE_PARTS):
+        return grid
+    ordinal = pl.col("ordinal")
+    spans = survey.market.sales.group_by("group_code").agg(ordinal.min().alias("first"), ordinal.max().alias("last"))
+    inside = grid.join(spans, on="group_code", maintain_order="left")
+    return inside.filter(ordinal.is_between("first", "last")).select(CELL)
 
 
 def _finished(survey: Survey, grid: pl.DataFrame) -> pl.DataFrame:

@@ -12,9 +12,10 @@ from terrafusion.analysis.frames import PROPERTIES_SCHEMA
 from terrafusion.analysis.groups import label_of
 from terrafusion.analysis.parameters import SharedParameters
 from terrafusion.analysis.survey import Survey
-from terrafusion.analysis.velocity.supply import placeable
 
-_DATES: Final = ("sale_year", "sale_quarter", "sale_month")
+DATE_PARTS: Final = ("sale_year", "sale_quarter", "sale_month")
+"""Groups that are spans of time themselves."""
+
 _FILTERS: Final = (("zip_codes", "zip_code"), ("neighborhoods", "neighborhood"), ("property_types", "property_type"))
 
 
@@ -44,7 +45,7 @@ def parcels(survey: Survey) -> Counted:
     roll = survey.records.properties
     if roll is None:
         return Counted(_NOTHING, "property data absent")
-    places = [name for name in survey.market.group_by if name not in _DATES]
+    places = [name for name in survey.market.group_by if name not in DATE_PARTS]
     missing = [name for name in places if name not in PROPERTIES_SCHEMA]
     if missing:
         return Counted(_NOTHING, f"the roll has no {missing[0]}")
@@ -65,7 +66,7 @@ def placed(survey: Survey, listings: pl.DataFrame) -> tuple[pl.DataFrame, str | 
     asked = [column for field, column in _FILTERS if getattr(survey.parameters, field) is not None]
     roll = survey.records.properties
     names = [*survey.market.group_by, *asked]
-    reason = placeable(names, roll=roll is not None)
+    reason = _unplaceable(names, roll=roll is not None)
     if reason is not None:
         return listings.clear().with_columns(pl.lit(None, pl.Int32).alias("group_code")), reason
     if roll is not None:
@@ -75,3 +76,13 @@ def placed(survey: Survey, listings: pl.DataFrame) -> tuple[pl.DataFrame, str | 
     labels = survey.market.labels.to_frame("group").with_row_index("group_code").cast({"group_code": pl.Int32})
     inside = listings.filter(wanted(survey.parameters)).with_columns(label_of(survey.market.group_by).alias("group"))
     return inside.join(labels, on="group", maintain_order="left"), None
+
+
+def _unplaceable(group_by: Sequence[str], *, roll: bool) -> str | None:
+    """Say why listings cannot be told apart by group; None where they can."""
+    for name in group_by:
+        if name not in PROPERTIES_SCHEMA:
+            return f"a listing has no {name}"
+        if name != "zip_code" and not roll:
+            return f"without properties a listing has no {name}"
+    return None

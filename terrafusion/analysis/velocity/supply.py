@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -88,13 +87,3 @@ def coverage(listings: pl.DataFrame) -> tuple[int, int] | None:
     days = pl.concat([listings["list_date"], listings["off_market_date"]]).drop_nulls().cast(pl.Int32)
     first, last = listings["list_date"].cast(pl.Int32).min(), days.max()
     return (first, last) if isinstance(first, int) and isinstance(last, int) else None
-
-
-def placeable(group_by: Sequence[str], *, roll: bool) -> str | None:
-    """Say why listings cannot be told apart by group; None where they can."""
-    for name in group_by:
-        if name in {"sale_year", "sale_quarter", "sale_month", "deed_type", "validity_code"}:
-            return f"a listing has no {name}"
-        if name != "zip_code" and not roll:
-            return f"without properties a listing has no {name}"
-    return None

@@ -12,6 +12,7 @@ from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.medians import medians
 from terrafusion.analysis.survey import Survey
 from terrafusion.analysis.velocity.evidence import Evidence
+from terrafusion.analysis.velocity.roll import DATE_PARTS
 from terrafusion.analysis.velocity.seasons import seasonal_factors
 from terrafusion.analysis.velocity.spells import DAYS_A_YEAR, Survival, ended_within, median_hold, survival
 
@@ -81,7 +82,7 @@ def _volumes(survey: Survey, points: pl.DataFrame) -> pl.DataFrame:
     return told.select(
         *_KEY,
         "sales",
-        "dollar_volume",
+        pl.when(pl.col("sales") >= survey.parameters.min_sales).then("dollar_volume").alias("dollar_volume"),
         "sales_per_year",
         "parcels",
         turnover=pl.col("sales_per_year") / pl.col("parcels"),
@@ -140,7 +141,12 @@ def _latest_supply(points: pl.DataFrame) -> pl.DataFrame:
 
 
 def seasons_of(survey: Survey, evidence: Evidence) -> pl.DataFrame:
-    """Return `SEASON`: twelve rows for each group with two full years of months or more."""
+    """Return `SEASON`: twelve rows for each group with two full years of months or more, and sales enough.
+
+    Groups that are spans of time themselves have no seasons.
+    """
+    if set(survey.market.group_by) & set(DATE_PARTS):
+        return pl.DataFrame(schema=SEASON)
     volumes, first = evidence.monthly.full_months()
     rows = [
         {"group": name, **factor}

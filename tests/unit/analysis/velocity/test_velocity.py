@@ -94,11 +94,28 @@ def test_groups_have_their_own_parcels_and_listings(asked, town):
     one = asked(sold, roll, listed, zip_codes=["98101"], period="quarter").rows.filter(pl.col("period") == "2016-Q2")
     told = ["parcels", "active_listings", "months_of_supply", "sales_volume", "turnover"]
     assert_frame_equal(one.select(told), rows.filter(pl.col("group") == "98101").select(told), rel_tol=1e-12)
-    by_year = asked(sold, roll, listed, group_by=["zip_code", "sale_year"], period="year")
-    assert set(by_year.rows["parcels"]) == {200}
-    assert "a listing has no sale_year" in by_year.warnings[-1].message or "active_listings_unavailable" in reasons(
-        by_year
-    )
+
+
+def test_groups_that_are_years_have_their_own_periods_and_no_seasons(asked, town):
+    sold, roll, listed = town
+    answer = asked(sold, roll, listed, group_by=["zip_code", "sale_year"], min_sales=1)
+    assert answer.rows.height == 2 * 36
+    assert answer.rows["period"].str.head(4).equals(answer.rows["group"].str.tail(4).alias("period"))
+    assert set(answer.rows["parcels"]) == {200}
+    assert answer.rows["active_listings"].null_count() == answer.rows.height
+    assert "active_listings_unavailable" in reasons(answer)
+    groups = answer.table.filter(pl.col("record") == "group")
+    np.testing.assert_allclose(groups["sales_per_year"], groups["sales"].cast(float), rtol=0.003)
+    assert "season" not in set(answer.table["record"])
+    assert len(answer.summary["seasonality"]) == 12
+
+
+def test_sales_that_do_not_name_their_parcel(asked, town):
+    answer = asked(town[0].with_columns(parcel_number=pl.lit(None, pl.String)), town[1], town[2])
+    assert "parcels_unknown" in reasons(answer)
+    assert answer.data_quality["sales_without_parcel"] == 900
+    assert (answer.summary["hold_n"], answer.summary["sale_to_list_n"], answer.summary["median_gain"]) == (0, 0, None)
+    assert answer.rows["sales_volume"].sum() == 900
 
 
 def test_a_listing_finds_its_group_on_the_roll(asked, town):
@@ -155,6 +172,7 @@ def test_few_sales_are_counted_and_no_more(asked, town, count):
     answer = asked(town[0].head(count))
     json.dumps(render(answer).document, allow_nan=False)
     assert answer.summary["sales"] == count
+    assert (answer.summary["dollar_volume"] is None) == (count < 10)
     assert ("too few to tell (10 or more)" in answer.summary["key_finding"]) == (count < 10)
     assert answer.summary["resold_within_1y"] is None
     assert answer.summary["unavailable"]["seasonality"].endswith("24 are needed")
