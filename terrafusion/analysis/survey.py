@@ -46,14 +46,17 @@ class Survey:
         labels = pl.Series([ALL] if sales.height else [], dtype=pl.String)
         return replace(self, market=replace(market, sales=sales, labels=labels, group_by=()))
 
+    def labels(self) -> pl.DataFrame:
+        """Return ``group_code`` and ``group`` of every group, sorted."""
+        codes = pl.int_range(len(self.market.labels), dtype=pl.Int32, eager=True).alias("group_code")
+        return pl.DataFrame([codes, self.market.labels.alias("group")])
+
     def named(self, cells: pl.DataFrame, *between: str) -> pl.DataFrame:
         """Put the names of groups and periods before what is told of cells.
 
         Sorted by group, the columns ``between``, and period.
         """
-        market = self.market
-        labels = market.labels.to_frame("group").with_row_index("group_code").cast({"group_code": pl.Int32})
-        joined = cells.join(labels, on="group_code").join(market.calendar, on="ordinal")
+        joined = cells.join(self.labels(), on="group_code").join(self.market.calendar, on="ordinal")
         first = ["group", "period", "period_start", "period_end", "partial"]
         keys = ["group_code", "ordinal"]
         return joined.sort("group_code", *between, "ordinal").select(*first, pl.exclude(*first, *keys))
@@ -96,6 +99,12 @@ class Survey:
         count = int(self.selection.used["year_only"].sum())
         message = f"Of {count} sales only the year is known; they count as of 1 July"
         return [*([Caution("year_only", message)] if count else []), *self.selection.warnings]
+
+
+def stacked(**kinds: pl.DataFrame) -> pl.DataFrame:
+    """Stack tables for one file; ``record`` tells which kind a row is, columns of other kinds are null."""
+    marked = [table.select(pl.lit(kind).alias("record"), pl.all()) for kind, table in kinds.items()]
+    return pl.concat(marked, how="diagonal")
 
 
 def survey(

@@ -14,7 +14,7 @@ from terrafusion.analysis.comparison import between_ends
 from terrafusion.analysis.distribution.findings import Told, key_finding
 from terrafusion.analysis.distribution.parameters import PriceDistributionParameters
 from terrafusion.analysis.distribution.points import names_of, points_of, schema_of
-from terrafusion.analysis.survey import Survey, survey
+from terrafusion.analysis.survey import Survey, stacked, survey
 
 _METHOD: Final = (
     "quantiles of type 7 with order-statistic intervals; Gini coefficient with the infinitesimal jackknife's error and a "
@@ -52,24 +52,17 @@ def price_distribution(records: Records, parameters: PriceDistributionParameters
         data_quality=surveyed.quality(found.points),
         warnings=[*surveyed.warnings(), *_cautions(found.points, parameters)],
         rows=found.points,
-        table=pl.concat(
-            [
-                table.select(pl.lit(kind).alias("record"), pl.all())
-                for kind, table in (("point", found.points), ("group", found.groups))
-            ],
-            how="diagonal",
-        ),
+        table=stacked(point=found.points, group=found.groups),
     )
 
 
 def _figures(surveyed: Survey, parameters: PriceDistributionParameters) -> _Figures:
     sales = surveyed.market.sales.select("group_code", "ordinal", "sale_price")
     points = surveyed.named(points_of(sales, ["group_code", "ordinal"], parameters))
-    labels = surveyed.market.labels.to_frame("group").with_row_index("group_code").cast({"group_code": pl.Int32})
     totals = points_of(sales, ["group_code"], parameters)
     names = names_of(parameters.quantiles).values()
     moved = between_ends(points, ["group"], {name: (f"{name}_ci_low", f"{name}_ci_high") for name in names})
-    joined = labels.join(totals, on="group_code", maintain_order="left").drop("group_code")
+    joined = surveyed.labels().join(totals, on="group_code", maintain_order="left").drop("group_code")
     for changes in (moved, _gini_changes(points, parameters.confidence_level)):
         joined = joined.join(changes, on="group", how="left", maintain_order="left")
     return _Figures(points, joined)

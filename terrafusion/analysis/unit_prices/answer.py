@@ -11,7 +11,7 @@ import polars as pl
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
 from terrafusion.analysis.cells import LARGEST_SQFT
 from terrafusion.analysis.comparison import between_ends, change, per_cent
-from terrafusion.analysis.survey import Survey, survey
+from terrafusion.analysis.survey import Survey, stacked, survey
 from terrafusion.analysis.unit_prices.bands import ALL_SIZES, UNIT, Bands, banded, bands_of, cells_of, totals_of
 from terrafusion.analysis.unit_prices.findings import Told, key_finding
 from terrafusion.analysis.unit_prices.parameters import PricePerSqftParameters
@@ -59,13 +59,7 @@ def price_per_sqft(records: Records, parameters: PricePerSqftParameters, progres
         data_quality=surveyed.quality(found.rows),
         warnings=[*surveyed.warnings(), *_cautions(found)],
         rows=found.rows,
-        table=pl.concat(
-            [
-                table.select(pl.lit(kind).alias("record"), pl.all())
-                for kind, table in (("cell", found.rows), ("band", found.bands))
-            ],
-            how="diagonal",
-        ),
+        table=stacked(cell=found.rows, band=found.bands),
     )
 
 
@@ -75,8 +69,7 @@ def _figures(surveyed: Survey, bands: Bands) -> _Figures:
     named = surveyed.named(cells, "band_code")
     shown = ["band", "band_low", "band_high"]
     rows = named.select("group", *shown, pl.exclude("group", *shown, "band_code"))
-    labels = surveyed.market.labels.to_frame("group").with_row_index("group_code").cast({"group_code": pl.Int32})
-    totals = totals_of(surveyed, sales).join(names, on="band_code").join(labels, on="group_code")
+    totals = totals_of(surveyed, sales).join(names, on="band_code").join(surveyed.labels(), on="group_code")
     effects = size_effects(surveyed).with_columns(pl.lit(0, pl.Int32).alias("band_code"))
     changes = between_ends(rows, ["group", "band"], {_MEDIAN: _BOUNDS})
     joined = (
@@ -106,7 +99,7 @@ def _headline(surveyed: Survey, overall: _Figures) -> Told:
 
 
 def _apart(bands: pl.DataFrame) -> Mapping[str, Any]:
-    """Compare the largest with the smallest band that is told in one period; both lie in the same sales."""
+    """Compare the largest with the smallest band of those told in one period."""
     nothing = dict.fromkeys(("smallest_band", "largest_band", *_APART))
     if bands.height < 2:  # noqa: PLR2004 - two to compare
         return nothing

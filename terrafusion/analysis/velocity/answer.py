@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
-from terrafusion.analysis.survey import Survey, survey
+from terrafusion.analysis.survey import Survey, stacked, survey
 from terrafusion.analysis.velocity.evidence import ABSENT, Evidence, evidence_of
 from terrafusion.analysis.velocity.findings import Told, key_finding
 from terrafusion.analysis.velocity.parameters import SalesVelocityParameters
@@ -58,7 +58,7 @@ def sales_velocity(records: Records, parameters: SalesVelocityParameters, progre
         data_quality=_quality(surveyed, gathered, found.points),
         warnings=[*surveyed.warnings(), *_cautions(surveyed, evidence)],
         rows=found.points,
-        table=_table(found),
+        table=stacked(point=found.points, group=found.groups, season=found.seasons),
     )
 
 
@@ -88,14 +88,6 @@ def _headline(surveyed: Survey, overall: _Figures, parameters: SalesVelocityPara
         **{name: value for name, value in total.items() if name != "group"},
         "seasonality": overall.seasons.drop("group").to_dicts(),
     }
-
-
-def _table(found: _Figures) -> pl.DataFrame:
-    """Stack the points, the groups over the whole span and their seasons; ``record`` tells which is which."""
-    kinds = {"point": found.points, "group": found.groups, "season": found.seasons}
-    return pl.concat(
-        [table.select(pl.lit(kind).alias("record"), pl.all()) for kind, table in kinds.items()], how="diagonal"
-    )
 
 
 def _quality(surveyed: Survey, gathered: Evidence, points: pl.DataFrame) -> dict[str, Any]:

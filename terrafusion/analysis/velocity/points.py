@@ -51,8 +51,7 @@ def points_of(survey: Survey, evidence: Evidence) -> pl.DataFrame:
 
 def _grid(survey: Survey) -> pl.DataFrame:
     """Return every group in every period; groups that are spans of time only in their own."""
-    groups = pl.DataFrame({"group_code": pl.int_range(len(survey.market.labels), dtype=pl.Int32, eager=True)})
-    grid = groups.join(survey.market.calendar.select("ordinal"), how="cross").sort(CELL)
+    grid = survey.labels().select("group_code").join(survey.market.calendar.select("ordinal"), how="cross").sort(CELL)
     if not set(survey.market.group_by) & set(DATE_PARTS):
         return grid
     ordinal = pl.col("ordinal")
@@ -92,7 +91,7 @@ def _change(back: int, least: int) -> pl.Expr:
 def _supply(survey: Survey, evidence: Evidence) -> pl.DataFrame:
     """Return ``active_listings`` and ``months_of_supply`` at the close of full periods that the listings' records cover."""
     calendar, covered = survey.market.calendar, evidence.covered
-    if covered is None or calendar.is_empty() or evidence.listings.is_empty():
+    if covered is None or calendar.is_empty() or "active_listings" in evidence.unavailable:
         return pl.DataFrame(schema=_SUPPLY)
     ends = calendar["period_end"].cast(pl.Int32).to_numpy().astype(np.int64)
     known = (ends >= covered[0]) & (ends <= covered[1]) & ~calendar["partial"].to_numpy()

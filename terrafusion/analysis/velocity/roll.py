@@ -73,9 +73,8 @@ def placed(survey: Survey, listings: pl.DataFrame) -> tuple[pl.DataFrame, str | 
         known = roll.select("parcel_number", *dict.fromkeys([*names, "zip_code"])).collect()
         listings = listings.join(known, on="parcel_number", how="left", suffix="_roll", maintain_order="left")
         listings = listings.with_columns(pl.coalesce("zip_code", "zip_code_roll"))
-    labels = survey.market.labels.to_frame("group").with_row_index("group_code").cast({"group_code": pl.Int32})
     inside = listings.filter(wanted(survey.parameters)).with_columns(label_of(survey.market.group_by).alias("group"))
-    return inside.join(labels, on="group", maintain_order="left"), None
+    return inside.join(survey.labels(), on="group", maintain_order="left"), None
 
 
 def _unplaceable(group_by: Sequence[str], *, roll: bool) -> str | None:

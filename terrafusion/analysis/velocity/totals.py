@@ -55,7 +55,7 @@ def totals_of(survey: Survey, evidence: Evidence, points: pl.DataFrame) -> pl.Da
         *(medians(evidence.matched, _KEY, name, **asked) for name in ("days_on_market", "sale_to_list")),
         _latest_supply(points),
     ]
-    labels = survey.market.labels.to_frame("group").with_row_index("group_code").cast({"group_code": pl.Int32})
+    labels = survey.labels()
     for table in tables:
         labels = labels.join(table, on="group_code", how="left", maintain_order="left")
     counts = [name for name in labels.columns if name.endswith("_n")]

@@ -118,6 +118,14 @@ def test_sales_that_do_not_name_their_parcel(asked, town):
     assert answer.rows["sales_volume"].sum() == 900
 
 
+def test_an_area_in_which_nothing_is_listed_has_no_supply(asked, town):
+    sold, _roll, listed = town
+    elsewhere = listed.with_columns(zip_code=pl.lit("98199"))
+    rows = asked(sold, None, elsewhere, group_by="zip_code").rows.drop_nulls("months_of_supply")
+    assert rows["active_listings"].to_list() == rows["months_of_supply"].to_list() == [0] * rows.height
+    assert rows.height > 40
+
+
 def test_a_listing_finds_its_group_on_the_roll(asked, town):
     sold, roll, listed = town
     bare = listed.with_columns(zip_code=pl.lit(None, pl.String))
