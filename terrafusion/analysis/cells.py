@@ -41,6 +41,16 @@ def smallest_for_interval(confidence_level: float, share: float = 0.5) -> int:
     return next(n for n in count(1) if share**n + (1 - share) ** n <= 1 - confidence_level)
 
 
+def needed_for_interval(confidence_level: float, share: float = 0.5) -> int:
+    """Return the least n for which `interval` is told: at 0.95 6 for the median, 35 for the 10th percentile."""
+    reach = critical_value(confidence_level) * math.sqrt(share * (1 - share))
+    return next(
+        n
+        for n in count(smallest_for_interval(confidence_level, share))
+        if math.ceil(n * share - reach * math.sqrt(n)) >= 1 and math.floor(1 + n * share + reach * math.sqrt(n)) <= n
+    )
+
+
 def unit_price() -> pl.Expr:
     """Return S / area in dollars per square foot; null without an area."""
     area = pl.col("building_size_sqft")

@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
-from terrafusion.analysis.cells import critical_value, smallest_for_interval
+from terrafusion.analysis.cells import critical_value, needed_for_interval
 from terrafusion.analysis.comparison import between_ends
 from terrafusion.analysis.distribution.findings import Told, key_finding
 from terrafusion.analysis.distribution.parameters import PriceDistributionParameters
@@ -105,10 +105,13 @@ def _headline(
 
 
 def _cautions(points: pl.DataFrame, parameters: PriceDistributionParameters) -> Iterator[Caution]:
-    """Tell where there are too few sales for an interval of a quantile that is told."""
+    """Tell which quantiles are told without interval, in how many points, and how many sales one needs."""
+    bare = {}
     for share, name in names_of(parameters.quantiles).items():
-        bare = points.filter(pl.col(name).is_not_null() & pl.col(f"{name}_ci_low").is_null()).height
-        if bare:
-            least = smallest_for_interval(parameters.confidence_level, share)
-            message = f"{bare} of {points.height} points have {name} without interval, which needs {least} sales at the very least"
-            yield Caution("quantile_without_interval", message)
+        count = points.filter(pl.col(name).is_not_null() & pl.col(f"{name}_ci_low").is_null()).height
+        if count:
+            least = needed_for_interval(parameters.confidence_level, share)
+            bare[name] = f"{name} in {count} ({least} sales are needed)"
+    if bare:
+        message = f"Of {points.height} points some have quantiles without interval: {', '.join(bare.values())}"
+        yield Caution("quantile_without_interval", message)

@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 from scipy.stats import binom, norm
 from support.markets import Recipe, market
 
-from terrafusion.analysis.cells import interval
+from terrafusion.analysis.cells import interval, needed_for_interval
 from terrafusion.analysis.distribution.concentration import concentration
 from terrafusion.analysis.distribution.findings import title
 from terrafusion.analysis.document import render
@@ -107,6 +107,8 @@ def test_intervals_of_order_statistics_cover_what_they_say(share):
     first, last = interval(pl.col("ordered"), pl.col("n"), share, 0.95)
     told = table.select("n", first.alias("low"), last.alias("high")).drop_nulls()
     n, low, high = (told[name].to_numpy() for name in ("n", "low", "high"))
+    assert n.min() == needed_for_interval(0.95, share)
+    assert len(n) == 600 - n.min()  # told from there on
     covers = binom.cdf(high - 1, n, share) - binom.cdf(low - 1, n, share)
     assert covers.min() > 0.91
     assert covers.mean() == pytest.approx(0.95, abs=0.004)
