@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from itertools import count
 from statistics import NormalDist
 from typing import Final
@@ -27,11 +28,13 @@ LARGEST_SQFT: Final = 1e9
 """Above it a size is a slip of the pen."""
 
 
+@cache
 def critical_value(confidence_level: float) -> float:
     """Return z, the standard normal's two-sided critical value: 1.96 at 0.95."""
     return NormalDist().inv_cdf(0.5 + confidence_level / 2)
 
 
+@cache
 def smallest_for_interval(confidence_level: float, share: float = 0.5) -> int:
     """Return the least n for which any interval of order statistics covers the quantile that surely.
 
@@ -41,6 +44,7 @@ def smallest_for_interval(confidence_level: float, share: float = 0.5) -> int:
     return next(n for n in count(1) if share**n + (1 - share) ** n <= 1 - confidence_level)
 
 
+@cache
 def needed_for_interval(confidence_level: float, share: float = 0.5) -> int:
     """Return the least n for which `interval` is told: at 0.95 6 for the median, 35 for the 10th percentile."""
     reach = critical_value(confidence_level) * math.sqrt(share * (1 - share))

@@ -24,7 +24,6 @@ Sales = Annotated[
 Properties = Annotated[
     Path | None, typer.Option("--properties", metavar="FILE", help="Parquet or CSV of the county's parcels.")
 ]
-Listings = Annotated[Path | None, typer.Option("--listings", metavar="FILE", help="Parquet or CSV of listings.")]
 CountyName = Annotated[str, typer.Option("--county", help="What to call the county.")]
 Out = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", file_okay=False, help="Write the result's files there.")
@@ -41,7 +40,6 @@ def analyze(
     sales: Sales,
     *,
     properties: Properties = None,
-    listings: Listings = None,
     params: Parameters = "{}",
     county: CountyName = "file",
     out: Out = None,
@@ -53,9 +51,7 @@ def analyze(
     """
     from terrafusion.cli.analyzing import Question, answer  # noqa: PLC0415 - analyses are slow to import
 
-    question = Question(
-        analysis_type=type_, sales=sales, properties=properties, listings=listings, parameters=params, county=county
-    )
+    question = Question(analysis_type=type_, sales=sales, properties=properties, parameters=params, county=county)
     document = answer(question, out, read_settings())
     if json:
         emit(document)
@@ -65,11 +61,7 @@ def analyze(
 
 def _show(document: Mapping[str, Any]) -> None:
     result = document["result"]
-    files = {
-        "Sales": document["file"],
-        "Properties": document["properties_file"],
-        "Listings": document["listings_file"],
-    }
+    files = {"Sales": document["file"], "Properties": document["properties_file"]}
     summary = result["result_summary"]
     stdout.print(summary.get("key_finding", document["analysis_type"]), style="bold", highlight=False)
     stdout.print(_figures(summary))

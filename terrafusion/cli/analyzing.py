@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from terrafusion.cli.parameters import read_parameters
 from terrafusion.cli.progress import working
 from terrafusion.errors import InvalidRequest
 from terrafusion.ingest.files import refuse
-from terrafusion.ingest.kinds import LISTINGS, PROPERTIES, SALES, Kind
+from terrafusion.ingest.kinds import PROPERTIES, SALES, Kind
 from terrafusion.ingest.reading import RecordsFile, read_records
 from terrafusion.ingest.snapshot import encode, records
 from terrafusion.settings import Settings
@@ -26,20 +25,13 @@ from terrafusion.settings import Settings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked of a file of sales and, where there are such, of properties and of listings."""
+    """What is asked of a file of sales and, where there is one, of properties."""
 
     analysis_type: str
     sales: Path
     properties: Path | None = None
-    listings: Path | None = None
     parameters: str
     county: str
-
-    def files(self) -> Iterator[tuple[Kind, Path]]:
-        """Yield the files there are, and what they hold; sales first."""
-        for kind, path in ((SALES, self.sales), (PROPERTIES, self.properties), (LISTINGS, self.listings)):
-            if path is not None:
-                yield kind, path
 
 
 def answer(question: Question, out: Path | None, settings: Settings) -> dict[str, Any]:
@@ -49,11 +41,12 @@ def answer(question: Question, out: Path | None, settings: Settings) -> dict[str
     analysis = catalogue.get(question.analysis_type)
     parameters = catalogue.check(analysis.name, read_parameters(question.parameters))
     with working(f"Reading {question.sales.name}") as tell:
-        read, snapshots = {}, {}
-        for kind, path in question.files():
-            tell(f"Reading {path.name}")
-            read[kind.name] = _read(path, kind)
-            snapshots[kind.name] = encode(read[kind.name].records, kind)
+        read = {SALES.name: _read(question.sales, SALES)}
+        snapshots = {SALES.name: encode(read[SALES.name].records, SALES)}
+        if question.properties is not None:
+            tell(f"Reading {question.properties.name}")
+            read[PROPERTIES.name] = _read(question.properties, PROPERTIES)
+            snapshots[PROPERTIES.name] = encode(read[PROPERTIES.name].records, PROPERTIES)
         at_hand = records(question.county, snapshots, CountyProfile())
         found = analysis.compute(at_hand, parameters, lambda done, doing: tell(f"{done:4.0%} {doing}"))
     rendered = render(found)
@@ -65,7 +58,6 @@ def answer(question: Question, out: Path | None, settings: Settings) -> dict[str
         "data_version": at_hand.data_version,
         "file": _reading(read[SALES.name]),
         "properties_file": question.properties and _reading(read[PROPERTIES.name]),
-        "listings_file": question.listings and _reading(read[LISTINGS.name]),
         "result": rendered.document | {"result_data_location": location},
         "result_sha256": rendered.sha256,
     }

@@ -216,12 +216,18 @@ def gini_influence(ordered: Floats, share: Floats) -> Floats:
     A sale moves F at every higher price by one, and at its own by a half.
     """
     n, centre = len(ordered), ordered.mean()
+    influence: Floats = ordered * share
+    theta = influence.mean()
     starts = np.flatnonzero(np.append(True, share[1:] != share[:-1]))
-    tied = np.add.reduceat(ordered, starts)
-    above = np.repeat(ordered.sum() - np.cumsum(tied) + tied / 2, np.diff(np.append(starts, n)))
-    ranked = ordered * share
-    theta = ranked.mean()
-    influence: Floats = 2 / centre * (ranked + above / n - 2 * theta - theta / centre * (ordered - centre))
+    tied = ordered if len(starts) == n else np.add.reduceat(ordered, starts)
+    above = np.cumsum(tied)
+    np.subtract(above[-1], above, out=above)
+    above += tied / 2
+    above /= n
+    influence += above if len(starts) == n else np.repeat(above, np.diff(np.append(starts, n)))
+    influence -= theta / centre * ordered
+    influence -= theta
+    influence *= 2 / centre
     return influence
 
 

@@ -119,18 +119,6 @@ def test_a_file_of_properties_is_part_of_what_is_analysed(run: Run, file: Path, 
     assert "Properties: rows read 2" in run("trend_analysis", "--sales", file, "--properties", parcels).stdout
 
 
-def test_a_file_of_listings_is_part_of_what_is_analysed(run: Run, file: Path, tmp_path: Path) -> None:
-    offered = tmp_path / "listings.csv"
-    offered.write_text("parcel_number,list_date,list_price,off_market_date\nP1,2011-02-01,100000,2011-05-01\n")
-    alone = orjson.loads(run("sales_velocity", "--sales", file, "--params", YEARS, "--json").stdout)
-    ran = run("sales_velocity", "--sales", file, "--listings", offered, "--params", YEARS, "--json")
-    document = orjson.loads(ran.stdout)
-    assert (alone["listings_file"], document["listings_file"]["read"]) == (None, 1)
-    assert alone["result"]["result_summary"]["listing_measures"] == "unavailable: listing data absent"
-    assert document["result"]["result_summary"]["listing_measures"] == "available"
-    assert document["result"]["data_quality"]["listings_matched"] == 1
-
-
 def test_rejected_rows_that_cannot_be_written_are_told_with_the_cause(
     file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
