@@ -12,7 +12,7 @@ from terrafusion.analysis.groups import label_of
 from terrafusion.analysis.ratios import time
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.standard import CLASSES
-from terrafusion.analysis.reading import collected, of_year_only, refuse_fine_periods
+from terrafusion.analysis.reading import collected, refuse_fine_groups, refuse_fine_periods
 from terrafusion.analysis.selection import Selection
 from terrafusion.errors import InvalidParameters
 
@@ -36,7 +36,7 @@ def read(records: Records, parameters: RatioParameters) -> pl.DataFrame:
     if parameters.fallback == "cascade":
         columns |= {"zip_code"}
     sales = collected(records, parameters, columns)
-    _refuse_fine_groups(sales, parameters)
+    refuse_fine_groups(sales, parameters)
     if parameters.time_adjust != "none":
         refuse_fine_periods(sales, parameters)
     if parameters.value_field in _ROLL:
@@ -46,13 +46,6 @@ def read(records: Records, parameters: RatioParameters) -> pl.DataFrame:
     named = sales.with_columns(label_of(parameters.group_by).alias("group"))
     _refuse_unvalued(records, named["value"], parameters)
     return named
-
-
-def _refuse_fine_groups(sales: pl.DataFrame, parameters: RatioParameters) -> None:
-    fine = [name for name in parameters.group_by if name in {"sale_quarter", "sale_month"}]
-    if fine and of_year_only(sales, parameters):
-        msg = f"group_by is {fine[0]!r}, but of some sales only the year is known; allowed is sale_year"
-        raise InvalidParameters(msg, field="group_by", value=fine[0], allowed="sale_year")
 
 
 def _with_roll(records: Records, sales: pl.DataFrame, field: str) -> pl.DataFrame:

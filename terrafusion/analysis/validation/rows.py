@@ -1,0 +1,91 @@
+"""The rows of the answer: one a sale, with its verdict and the group that it was judged in."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from terrafusion.analysis import periods
+from terrafusion.analysis.validation.parameters import ValidationParameters
+from terrafusion.analysis.validation.reasons import VALIDATION_RULES
+from terrafusion.analysis.validation.statistics import Context, Floats, Window
+from terrafusion.analysis.validation.verdicts import Verdicts
+from terrafusion.analysis.validation.windows import Spread
+
+FIXED: Final = (
+    "sale_id",
+    "parcel_number",
+    "valid",
+    "reason_codes",
+    "z_price",
+    "z_unit_price",
+    "group_judged",
+    "group_n",
+    "rules_version",
+)
+CONTEXT: Final = (
+    "sale_date",
+    "sale_price",
+    "unit_price",
+    "group",
+    "level_judged",
+    "window_start",
+    "window_end",
+    "mean_log_price",
+    "sd_log_price",
+    "lowest_price",
+    "highest_price",
+    "group_n_unit_price",
+    "mean_log_unit_price",
+    "sd_log_unit_price",
+    "valid_by_rules",
+    "override_valid",
+    "override_reason",
+    "override_source",
+    "override_decided_by",
+    "override_decided_on",
+)
+
+
+def rows_of(
+    sales: pl.DataFrame, context: Context, told: Verdicts, window: Window, parameters: ValidationParameters
+) -> pl.DataFrame:
+    """Put everything beside each sale; what a sale was not judged by is null."""
+    judged = context.judged.is_not_null().to_numpy()
+    enough = judged & (context.unit.n >= parameters.min_group)
+    price, unit = _seen(context.price, judged), _seen(context.unit, enough)
+    columns: dict[str, Any] = {
+        "valid": told.valid,
+        "reason_codes": told.reasons,
+        "z_price": context.z_price,
+        "z_unit_price": context.z_unit,
+        "group_judged": context.judged,
+        "group_n": context.price.n,
+        "level_judged": context.level,
+        "mean_log_price": price.mean,
+        "sd_log_price": price.sd,
+        "lowest_price": np.exp(price.mean - parameters.sd_low * price.sd),
+        "highest_price": np.exp(price.mean + parameters.sd_high * price.sd),
+        "group_n_unit_price": context.unit.n,
+        "mean_log_unit_price": unit.mean,
+        "sd_log_unit_price": unit.sd,
+        "valid_by_rules": told.by_rules,
+        **_bounds(window),
+    }
+    series = [pl.Series(name, values, nan_to_null=True) for name, values in columns.items()]
+    return sales.with_columns(*series, pl.lit(VALIDATION_RULES).alias("rules_version")).select(*FIXED, *CONTEXT)
+
+
+def _seen(spread: Spread, judged: Floats) -> Spread:
+    return Spread(spread.n, *(np.where(judged, column, np.nan) for column in spread[1:]))
+
+
+def _bounds(window: Window) -> dict[str, pl.Series]:
+    """Return the first and the last day of each sale's window."""
+    distinct, place = np.unique(window.ordinal, return_inverse=True)
+    starts = [periods.start(int(last) - window.length + 1, window.period) for last in distinct]
+    ends = [periods.start(int(last) + 1, window.period) for last in distinct]
+    first, after = (pl.Series(days, dtype=pl.Date).gather(place) for days in (starts, ends))
+    return {"window_start": first, "window_end": after.dt.offset_by("-1d")}
