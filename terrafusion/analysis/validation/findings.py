@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from terrafusion.analysis.api import Caution
 from terrafusion.analysis.cells import critical_value
@@ -16,6 +17,8 @@ from terrafusion.analysis.validation.overrides import PROFILE, REQUEST
 from terrafusion.analysis.validation.parameters import ValidationParameters
 from terrafusion.analysis.validation.reasons import CODES, OVERRIDDEN
 from terrafusion.analysis.validation.windows import ROUNDING
+
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,9 @@ def key_finding(told: Told) -> str:
     flagged = f"{told.invalid:,} of {n:,} {'sale' if n == 1 else 'sales'} ({told.invalid / n:.1%})"
     verb = "is" if told.invalid == 1 else "are"
     least = told.parameters.min_group
-    small = f"; {told.unjudged:,} lie in groups below {least} and were not judged by statistics" if told.unjudged else ""
+    small = (
+        f"; {told.unjudged:,} lie in groups below {least} and were not judged by statistics" if told.unjudged else ""
+    )
     return f"In {told.county_id} {flagged} {verb} not arm's length by these rules{_most(told)}{small}."
 
 
@@ -140,7 +145,7 @@ def cautions(told: Told) -> Iterator[Caution]:
         yield Caution("year_only", message)
 
 
-def tally(found: Mapping[str, Any], asked: Any) -> dict[str, int]:  # noqa: ANN401
+def tally(found: Mapping[str, Flags], asked: Flags) -> dict[str, int]:
     """Count the sales asked for that have each reason, in the order of the rules; reasons of no sale are left out."""
     counted = {code: int(np.sum(found[code] & asked)) for code in CODES if code in found}
     return {code: count for code, count in counted.items() if count or code != OVERRIDDEN}

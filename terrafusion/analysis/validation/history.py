@@ -8,8 +8,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from terrafusion.analysis.groups import coded
-
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
@@ -27,10 +25,11 @@ class History(NamedTuple):
     """Whether another sale of the parcel on that day has a higher price."""
 
 
-class _Sales(NamedTuple):
-    """Sales of parcels that sold more than once, and the rows where they stand."""
+class _Resold(NamedTuple):
+    """Sales of parcels that sold more than once, parcel by parcel, each parcel's by day."""
 
     row: NDArray[np.int64]
+    """Where the sale stands among all."""
     parcel: NDArray[np.int64]
     day: NDArray[np.int64]
     price: Floats
@@ -39,42 +38,46 @@ class _Sales(NamedTuple):
 def history(sales: pl.DataFrame) -> History:
     """Tell the history of sales that are sorted by day, and then by ``sale_id`` within a parcel."""
     resold = _resold(sales)
-    found = History(*(np.full(sales.height, np.nan) for _ in range(3)), np.zeros(sales.height, dtype=bool))
-    _by_day(resold, found)
-    _by_price(resold, found)
+    none = [np.full(sales.height, np.nan) for _ in range(3)]
+    found = History(none[0], none[1], none[2], np.zeros(sales.height, dtype=bool))
+    if len(resold.row):
+        _by_day(resold, found)
+        _by_price(resold, found)
     return found
 
 
-def _resold(sales: pl.DataFrame) -> _Sales:
+def _resold(sales: pl.DataFrame) -> _Resold:
     known = pl.col("parcel_number").is_not_null() & pl.col("sale_date").is_not_null() & (pl.col("sale_price") > 0)
-    dated = known & ~pl.col("year_only").fill_null(value=False)
-    row = sales.select(dated.fill_null(value=False).arg_true()).to_series().to_numpy().astype(np.int64)
-    told = sales[row] if len(row) < sales.height else sales
-    code = coded(told["parcel_number"])[0].to_numpy()
-    several = np.bincount(code, minlength=1)[code] > 1
-    day = told["sale_date"].cast(pl.Int32).to_numpy().astype(np.int64)
-    return _Sales(row[several], code[several].astype(np.int64), day[several], told["sale_price"].to_numpy()[several])
+    dated = sales.select("parcel_number", row=pl.int_range(pl.len())).filter(
+        sales.select(known & ~pl.col("year_only").fill_null(value=False)).to_series()
+    )
+    parcels = dated.group_by("parcel_number").agg("row").filter(pl.col("row").list.len() > 1)["row"]
+    row = parcels.explode().to_numpy()
+    parcel = np.repeat(np.arange(len(parcels)), parcels.list.len().to_numpy())
+    told = sales.select("sale_date", "sale_price")[row]
+    return _Resold(row, parcel, told["sale_date"].cast(pl.Int64).to_numpy(), told["sale_price"].to_numpy())
 
 
-def _by_day(sales: _Sales, found: History) -> None:
-    """Compare each day of a parcel with the one before it; within a day the highest price comes first."""
-    order = np.lexsort((-sales.price, sales.day, sales.parcel))
-    row, parcel, day, price = (values[order] for values in sales)
-    opens = np.ones(len(row), dtype=bool)
-    opens[1:] = (parcel[1:] != parcel[:-1]) | (day[1:] != day[:-1])
+def _by_day(sales: _Resold, found: History) -> None:
+    """Compare each day of a parcel with the one before it."""
+    opens = np.ones(len(sales.row), dtype=bool)
+    opens[1:] = (np.diff(sales.parcel) != 0) | (np.diff(sales.day) != 0)
     visit = np.cumsum(opens) - 1
     first = np.flatnonzero(opens)
+    dearest, parcel, day = np.maximum.reduceat(sales.price, first), sales.parcel[first], sales.day[first]
     again = np.zeros(len(first), dtype=bool)
-    again[1:] = parcel[first[1:]] == parcel[first[:-1]]
-    before = first[np.maximum(np.arange(len(first)) - 1, 0)]
-    held = np.where(again, day[first] - day[before], np.nan)
-    found.days_held[row] = held[visit]
-    found.previous_price[row] = np.where(again, price[before], np.nan)[visit]
-    found.is_lesser[row] = price < price[first][visit]
+    again[1:] = np.diff(parcel) == 0
+    held, before = (np.where(again, values, np.nan) for values in (day - np.roll(day, 1), np.roll(dearest, 1)))
+    found.days_held[sales.row] = held[visit]
+    found.previous_price[sales.row] = before[visit]
+    found.is_lesser[sales.row] = sales.price < dearest[visit]
 
 
-def _by_price(sales: _Sales, found: History) -> None:
-    order = np.lexsort((sales.price, sales.parcel))
+def _by_price(sales: _Resold, found: History) -> None:
+    """Compare each sale with the parcel's one before it at the same price."""
+    pairs = pl.DataFrame({"parcel": sales.parcel, "price": sales.price})
+    twice = np.flatnonzero(pairs.is_duplicated().to_numpy())
+    order = twice[np.lexsort((sales.price[twice], sales.parcel[twice]))]
     row, parcel, day, price = (values[order] for values in sales)
-    again = (parcel[1:] == parcel[:-1]) & (price[1:] == price[:-1])
-    found.days_since_same_price[row[1:]] = np.where(again, day[1:] - day[:-1], np.nan)
+    again = (np.diff(parcel) == 0) & (np.diff(price) == 0)
+    found.days_since_same_price[row[1:]] = np.where(again, np.diff(day), np.nan)

@@ -34,7 +34,9 @@ class ValidationParameters(SharedParameters):
     rolling_months: Whole = Field(
         12, ge=1, le=120, description="months of a window: that of the sale and those before it"
     )
-    sd_low: Number = Field(2.0, gt=0, le=20, description="how many sd below its group's mean a price may lie, inclusive")
+    sd_low: Number = Field(
+        2.0, gt=0, le=20, description="how many sd below its group's mean a price may lie, inclusive"
+    )
     sd_high: Number = Field(
         2.0, gt=0, le=20, description="how many sd above its group's mean a price may lie, inclusive"
     )

@@ -23,13 +23,13 @@ _INSTITUTIONS: Final = {
 
 def pattern(phrases: Sequence[str]) -> str:
     """Return a pattern that finds any of the phrases as whole words."""
-    return rf"(?:^|[\s,])(?:{'|'.join(map(re.escape, phrases))})(?:[\s,]|$)"
+    return rf"(?:^|\s)(?:{'|'.join(map(re.escape, phrases))})(?:\s|$)"
 
 
 def plain(name: pl.Expr) -> pl.Expr:
-    """Return a name in capitals, its words apart by one space, commas kept; null where it says nothing."""
+    """Return a name in capitals, words and commas apart by one space; null where it says nothing."""
     joined = name.str.to_uppercase().str.replace_all("['\u2019]", "").str.replace_all("&", " AND ", literal=True)
-    spaced = joined.str.replace_all(r"[^\pL\pN,]+", " ").str.strip_chars(" ,")
+    spaced = joined.str.replace_all(",", " , ", literal=True).str.replace_all(r"[^\pL\pN,]+", " ").str.strip_chars(" ,")
     return pl.when(~spaced.is_in(list(words.NOBODY))).then(spaced)
 
 
@@ -55,7 +55,7 @@ def family(sales: pl.DataFrame) -> pl.Series:
     `SMITH, JOHN` tells its last name. Else it may come first or last: two names match where their first, or their
     last, words are equal, longer than a letter and no common given name. Only the first of several owners counts.
     """
-    words_of = (pl.col(name).str.replace_all(",", "", literal=True).str.split(" ") for name in PARTIES)
+    words_of = (_apart(pl.col(name)).str.split(" ") for name in PARTIES)
     shared = next(words_of).list.set_intersection(next(words_of)).list.len() > 0
     row = sales.select(shared.fill_null(value=False).arg_true()).to_series()
     found = _said(sales[row].select(*(_person(name) for name in PARTIES)), _match())
@@ -74,7 +74,7 @@ def _said(sales: pl.DataFrame, says: pl.Expr) -> pl.Series:
 
 
 def _apart(name: pl.Expr) -> pl.Expr:
-    return name.str.replace_all(",", " ", literal=True).str.replace_all(r"\s+", " ").str.strip_chars()
+    return name.str.replace_all(" ,", "", literal=True)
 
 
 def _either(phrases: Sequence[str]) -> pl.Expr:

@@ -36,11 +36,11 @@ class Judged:
     """Its ``used`` are the sales asked for."""
     first: date | None
     """Sales before it are context alone."""
-    not_run: Mapping[Check, str]
+    not_run: Mapping[str, str]
     """Checks that the data do not allow, or the request does not want, and why."""
 
     @property
-    def checks(self) -> frozenset[Check]:
+    def checks(self) -> frozenset[str]:
         """The checks that are run."""
         return frozenset(CHECKS) - frozenset(self.not_run)
 
@@ -82,7 +82,7 @@ def _context(first: date, months: int) -> date:
 
 def _not_run(
     sales: pl.DataFrame, parameters: ValidationParameters, profile: CountyProfile
-) -> Iterator[tuple[Check, str]]:
+) -> Iterator[tuple[str, str]]:
     known = {name for name in sales.columns if sales[name].null_count() < sales.height}
     mapped = {"validity_code": profile.validity_codes, "deed_type": profile.deed_types}
     for check in CHECKS:
@@ -104,7 +104,7 @@ def _lacking(check: Check, known: set[str]) -> str | None:
     return f"nothing is recorded of {' or '.join(' and '.join(columns) for columns in choices)}"
 
 
-def _refuse(county_id: str, parameters: ValidationParameters, not_run: Mapping[Check, str]) -> None:
+def _refuse(county_id: str, parameters: ValidationParameters, not_run: Mapping[str, str]) -> None:
     """Raise InvalidParameters where a check that was asked for by name cannot be run."""
     lost = [check for check in parameters.checks or () if check in not_run]
     if lost:

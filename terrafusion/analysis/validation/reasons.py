@@ -65,7 +65,9 @@ REASONS: Final = (
 """In the order in which they are told: what is recorded, then statistics, then what supports."""
 
 CODES: Final = tuple(reason.code for reason in REASONS)
-BY_STATISTICS: Final = frozenset({"outlier", "high_price", "low_price", "high_unit_price", "low_unit_price", "home_flip"})
+BY_STATISTICS: Final = frozenset(
+    {"outlier", "high_price", "low_price", "high_unit_price", "low_unit_price", "home_flip"}
+)
 OVERRIDDEN: Final = CODES[0]
 TOLD: Final = 3
 """At most so many reasons stand beside a sale."""

@@ -10,9 +10,8 @@ import polars as pl
 from terrafusion.analysis import periods
 from terrafusion.analysis.validation.parameters import ValidationParameters
 from terrafusion.analysis.validation.reasons import VALIDATION_RULES
-from terrafusion.analysis.validation.statistics import Context, Floats, Window
+from terrafusion.analysis.validation.statistics import Context, Window
 from terrafusion.analysis.validation.verdicts import Verdicts
-from terrafusion.analysis.validation.windows import Spread
 
 FIXED: Final = (
     "sale_id",
@@ -55,7 +54,7 @@ def rows_of(
     """Put everything beside each sale; what a sale was not judged by is null."""
     judged = context.judged.is_not_null().to_numpy()
     enough = judged & (context.unit.n >= parameters.min_group)
-    price, unit = _seen(context.price, judged), _seen(context.unit, enough)
+    price, unit = context.price.where(judged), context.unit.where(enough)
     columns: dict[str, Any] = {
         "valid": told.valid,
         "reason_codes": told.reasons,
@@ -76,10 +75,6 @@ def rows_of(
     }
     series = [pl.Series(name, values, nan_to_null=True) for name, values in columns.items()]
     return sales.with_columns(*series, pl.lit(VALIDATION_RULES).alias("rules_version")).select(*FIXED, *CONTEXT)
-
-
-def _seen(spread: Spread, judged: Floats) -> Spread:
-    return Spread(spread.n, *(np.where(judged, column, np.nan) for column in spread[1:]))
 
 
 def _bounds(window: Window) -> dict[str, pl.Series]:

@@ -122,8 +122,8 @@ def _in_window(cells: Cells, value: Floats, known: Flags, rules: _Rules) -> tupl
     """Return each sale's window and its z in it; of a sale without a group nothing."""
     sample = rules.parameters.standard_deviation == "sample"
     by_cell = spread(cells, value, rules.counted, sample=sample)
-    of_sale = Spread(*(column[cells.of_sale] for column in by_cell))
-    alone = Spread(np.where(known, of_sale.n, 0), *(np.where(known, column, np.nan) for column in of_sale[1:]))
+    of_sale = Spread(by_cell.n[cells.of_sale], by_cell.mean[cells.of_sale], by_cell.sd[cells.of_sale])
+    alone = of_sale.where(known)
     return alone, z_scores(value, alone, least=rules.parameters.min_group)
 
 
@@ -142,7 +142,8 @@ def _filled(found: Context, wider: Context) -> Context:
 
 
 def _spread(take: Flags, these: Spread, those: Spread) -> Spread:
-    return Spread(*(np.where(take, this, that) for this, that in zip(these, those, strict=True)))
+    n = np.where(take, these.n, those.n)
+    return Spread(n, np.where(take, these.mean, those.mean), np.where(take, these.sd, those.sd))
 
 
 def by_statistics(

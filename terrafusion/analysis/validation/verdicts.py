@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from terrafusion.analysis.validation.reasons import TOLD, in_order
 
 Flags = NDArray[np.bool_]
-Places = NDArray[np.int8]
+Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,10 @@ class Verdicts:
 
 def decided(found: Mapping[str, Flags], supporting: tuple[str, ...], count: int) -> Flags:
     """Say of each of ``count`` sales whether a reason decides that it is not arm's length."""
-    return np.logical_or.reduce([np.zeros(count, dtype=bool), *(found[code] for code in found if code not in supporting)])
+    refused = np.zeros(count, dtype=bool)
+    for code in found.keys() - set(supporting):
+        refused |= found[code]
+    return refused
 
 
 def verdicts(found: Mapping[str, Flags], supporting: tuple[str, ...], override: pl.Series) -> Verdicts:
@@ -39,18 +42,17 @@ def verdicts(found: Mapping[str, Flags], supporting: tuple[str, ...], override: 
     said = override.to_frame("said").select(pl.col("said"), pl.lit(pl.Series(~refused)).alias("rules"))
     codes = [code for code in in_order(supporting) if code in found]
     places = _placed([found[code] for code in codes], len(override))
-    named = pl.DataFrame({str(place): _named(chosen, codes) for place, chosen in enumerate(places)})
     return Verdicts(
         valid=said.select(pl.coalesce("said", "rules")).to_series().to_numpy(),
         by_rules=~refused,
-        reasons=named.select(pl.concat_list(pl.all()).list.drop_nulls()).to_series(),
-        first=named.to_series(0),
+        reasons=_listed(places, codes),
+        first=pl.Series([*codes, None], dtype=pl.String).gather(places[0]),
     )
 
 
 def _placed(flags: list[Flags], count: int) -> list[Places]:
-    """Return for each sale the numbers of its first three reasons, -1 where there is none."""
-    places = [np.full(count, -1, dtype=np.int8) for _ in range(TOLD)]
+    """Return for each sale the numbers of its first three reasons, and where there is none the number of reasons."""
+    places = [np.full(count, len(flags), dtype=np.int64) for _ in range(TOLD)]
     taken = np.zeros(count, dtype=np.int8)
     for number, has in enumerate(flags):
         rows = np.flatnonzero(has)
@@ -60,7 +62,13 @@ def _placed(flags: list[Flags], count: int) -> list[Places]:
     return places
 
 
-def _named(chosen: Places, codes: list[str]) -> pl.Series:
-    """Return the codes of their numbers; a number below 0 has none."""
-    names = pl.Series([*codes, None], dtype=pl.String)
-    return names.gather(np.where(chosen < 0, len(codes), chosen))
+def _listed(places: list[Places], codes: list[str]) -> pl.Series:
+    """Return the codes beside each sale as a list; there are few different ones, so each is made once."""
+    size = len(codes) + 1
+    joined = (places[0] * size + places[1]) * size + places[2]
+    different = pl.Series(joined).unique().sort().to_numpy()
+    triples = [(key // size**2, key // size % size, key % size) for key in different.tolist()]
+    lists = pl.Series(
+        [[codes[number] for number in triple if number < len(codes)] for triple in triples], dtype=pl.List(pl.String)
+    )
+    return lists.gather(np.searchsorted(different, joined))

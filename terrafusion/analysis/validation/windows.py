@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -26,6 +27,11 @@ class Spread(NamedTuple):
     mean: Floats
     sd: Floats
 
+    def where(self, told: Flags) -> Spread:
+        """Return the same where ``told``, and elsewhere nothing."""
+        mean, sd = (np.where(told, column, np.nan) for column in (self.mean, self.sd))
+        return Spread(np.where(told, self.n, 0), mean, sd)
+
 
 class Cells(NamedTuple):
     """The cells that sales lie in, sorted by group and month."""
@@ -36,22 +42,22 @@ class Cells(NamedTuple):
     """For each month of the window, the sale's own first, the number of the cell; as many as there are cells where none is."""
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """How many cells there are."""
         return len(self.before[0])
 
 
 def cells_of(group: Integers, month: Integers, *, months: int) -> Cells:
-    """Number the cells of sales, and find those of the ``months - 1`` months before each."""
+    """Tell sales apart by cell, and find those of the ``months - 1`` months before each."""
     span = int(month.max() - month.min()) + 1 + months if len(month) else 1
     key = group.astype(np.int64) * span + (month - month.min() if len(month) else month) + months
-    keys, of_sale = np.unique(key, return_inverse=True)
+    keys = pl.Series(key).unique().sort().to_numpy()
     found = []
     for back in range(months):
         place = np.searchsorted(keys, keys - back)
         missing = keys[np.minimum(place, max(len(keys) - 1, 0))] != keys - back
         found.append(np.where(missing, len(keys), place))
-    return Cells(of_sale, tuple(found))
+    return Cells(np.searchsorted(keys, key), tuple(found))
 
 
 def spread(cells: Cells, value: Floats, counted: Flags, *, sample: bool) -> Spread:
@@ -60,12 +66,14 @@ def spread(cells: Cells, value: Floats, counted: Flags, *, sample: bool) -> Spre
     The standard deviation is that with n - 1 of a ``sample``, else that with n.
     """
     used = counted & np.isfinite(value)
-    n, mean, squares = _within(cells.of_sale[used], value[used], cells.count)
-    total = sum((n[cell] for cell in cells.before), np.zeros(cells.count))
-    weighted = sum((n[cell] * mean[cell] for cell in cells.before), np.zeros(cells.count))
+    n, mean, squares = _within(cells.of_sale[used], value[used], cells.size)
+    total = sum((n[cell] for cell in cells.before), np.zeros(cells.size))
+    weighted = sum((n[cell] * mean[cell] for cell in cells.before), np.zeros(cells.size))
     with np.errstate(invalid="ignore", divide="ignore"):
         middle = weighted / total
-        around = sum((squares[cell] + n[cell] * (mean[cell] - middle) ** 2 for cell in cells.before), np.zeros(cells.count))
+        around = sum(
+            (squares[cell] + n[cell] * (mean[cell] - middle) ** 2 for cell in cells.before), np.zeros(cells.size)
+        )
         sd = np.sqrt(around / (total - sample))
     return Spread(total.astype(np.int64), middle, np.where(total > sample, sd, np.nan))
 
@@ -74,7 +82,7 @@ def _within(cell: Integers, value: Floats, count: int) -> tuple[Floats, Floats, 
     """Return n, mean and summed squares about it of each cell, and of a last one that is empty."""
     n = np.bincount(cell, minlength=count + 1).astype(np.float64)
     mean = np.bincount(cell, weights=value, minlength=count + 1) / np.maximum(n, 1)
-    squares = np.bincount(cell, weights=(value - mean[cell]) ** 2, minlength=count + 1)
+    squares = np.bincount(cell, weights=(value - mean[cell]) ** 2, minlength=count + 1).astype(np.float64)
     return n, mean, squares
 
 
