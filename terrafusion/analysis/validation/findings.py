@@ -15,7 +15,7 @@ from terrafusion.analysis.api import Caution
 from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.validation.overrides import PROFILE, REQUEST
 from terrafusion.analysis.validation.parameters import ValidationParameters
-from terrafusion.analysis.validation.reasons import CODES, OVERRIDDEN
+from terrafusion.analysis.validation.reasons import CHECKS, CODES, OVERRIDDEN
 from terrafusion.analysis.validation.windows import ROUNDING
 
 Flags = NDArray[np.bool_]
@@ -127,7 +127,7 @@ def cross_check(told: Told) -> dict[str, Any]:
 
 def cautions(told: Told) -> Iterator[Caution]:
     """Tell what was not checked, and what the records make doubtful."""
-    lacking = {check: why for check, why in told.not_run.items() if why != "not asked for"}
+    lacking = {check: why for check, why in told.not_run.items() if check in (told.parameters.checks or CHECKS)}
     if lacking:
         named = "; ".join(f"{check} ({why})" for check, why in lacking.items())
         yield Caution("checks_not_run", f"Of the checks these were not run: {named}")

@@ -26,6 +26,8 @@ _COLUMNS: Final = frozenset({"sale_id", "parcel_number", "building_size_sqft", "
 _ALL: Final = SaleFilter(arms_length_only=False, min_price=0)
 """The filter that leaves every sale with a date and a price in: they are to be judged."""
 
+NOT_ASKED: Final = "not asked for"
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -87,14 +89,14 @@ def _not_run(
     mapped = {"validity_code": profile.validity_codes, "deed_type": profile.deed_types}
     for check in CHECKS:
         why = _lacking(check, known) if sales.height else None
-        if parameters.checks is not None and check not in parameters.checks:
-            yield check, "not asked for"
-        elif check in {"codes", "same_party"} and not parameters.sale_filter.arms_length_only:
+        if check in {"codes", "same_party"} and not parameters.sale_filter.arms_length_only:
             yield check, "arms_length_only is false"
         elif why is not None:
             yield check, why
         elif check == "codes" and not any(codes and name in known for name, codes in mapped.items()):
             yield check, "the county profile maps no code"
+        elif parameters.checks is not None and check not in parameters.checks:
+            yield check, NOT_ASKED
 
 
 def _lacking(check: Check, known: set[str]) -> str | None:
@@ -108,6 +110,6 @@ def _refuse(county_id: str, parameters: ValidationParameters, not_run: Mapping[s
     """Raise InvalidParameters where a check that was asked for by name cannot be run."""
     lost = [check for check in parameters.checks or () if check in not_run]
     if lost:
-        allowed = ", ".join(check for check in CHECKS if not_run.get(check, "not asked for") == "not asked for")
+        allowed = ", ".join(check for check in CHECKS if not_run.get(check, NOT_ASKED) == NOT_ASKED)
         msg = f"checks holds {lost[0]!r}, which {county_id} does not allow: {not_run[lost[0]]}; allowed are {allowed}"
         raise InvalidParameters(msg, field="checks", value=lost[0], allowed=allowed)

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from terrafusion.analysis.validation.reasons import TOLD, in_order
+from terrafusion.analysis.validation.reasons import OVERRIDDEN, TOLD, in_order
 
 Flags = NDArray[np.bool_]
 Places = NDArray[np.int64]
@@ -39,12 +39,12 @@ def decided(found: Mapping[str, Flags], supporting: tuple[str, ...], count: int)
 def verdicts(found: Mapping[str, Flags], supporting: tuple[str, ...], override: pl.Series) -> Verdicts:
     """Judge each sale by its reasons, and by what a person said of it: null where nobody did."""
     refused = decided(found, supporting, len(override))
-    said = override.to_frame("said").select(pl.col("said"), pl.lit(pl.Series(~refused)).alias("rules"))
+    said = pl.DataFrame({"said": override, "rules": ~refused})
     codes = [code for code in in_order(supporting) if code in found]
     places = _placed([found[code] for code in codes], len(override))
     return Verdicts(
         valid=said.select(pl.coalesce("said", "rules")).to_series().to_numpy(),
-        by_rules=~refused,
+        by_rules=~decided(found, (OVERRIDDEN, *supporting), len(override)),
         reasons=_listed(places, codes),
         first=pl.Series([*codes, None], dtype=pl.String).gather(places[0]),
     )
