@@ -32,3 +32,25 @@ def judge(ask):
         return {row["sale_id"]: row for row in answer.rows.iter_rows(named=True)}
 
     return run
+
+
+@pytest.fixture
+def injected(sales):
+    """Make a market of ten ZIPs over two years, of whose sales ``share`` were made at ``discount`` of their worth."""
+
+    def make(n=12_000, *, seed=0, share=0.05, discount=0.4, spread=0.2):
+        random = np.random.default_rng(seed)
+        area = random.integers(0, 10, n)
+        size = random.normal(7.5, 0.25, n)
+        unfair = random.random(n) < share
+        logs = 5.2 + 0.1 * area + size + random.normal(0, spread, n) + np.where(unfair, np.log(discount), 0.0)
+        given = sales(
+            sale_id=[f"{'unfair' if bad else 'fair'}-{sale}" for sale, bad in enumerate(unfair)],
+            sale_date=[date(2014, 1, 1) + timedelta(days=int(day)) for day in random.integers(0, 730, n)],
+            sale_price=np.exp(logs),
+            building_size_sqft=np.exp(size),
+            zip_code=[f"9810{zip_code}" for zip_code in area],
+        )
+        return given, int(unfair.sum())
+
+    return make

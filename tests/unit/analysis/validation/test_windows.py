@@ -159,7 +159,7 @@ def test_years_are_windows_where_only_the_year_is_known(market, judge):
     assert (told["0"]["group_n"], told["79"]["group_n"]) == (40, 40)
     assert (told["79"]["window_start"], told["79"]["window_end"]) == (date(2014, 1, 1), date(2014, 12, 31))
     assert judge(given, rolling_months=24)["79"]["group_n"] == 80
-    with pytest.raises(InvalidParameters, match="rolling_months is 18.*multiples of 12") as refused:
+    with pytest.raises(InvalidParameters, match=r"rolling_months is 18.*multiples of 12") as refused:
         judge(given, rolling_months=18)
     assert refused.value.field == "rolling_months"
     with pytest.raises(InvalidParameters, match="group_by is 'sale_month'"):
