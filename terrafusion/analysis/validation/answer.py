@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,7 @@ from terrafusion.analysis.api import Answer, Progress, Records
 from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
 from terrafusion.analysis.groups import level_name
 from terrafusion.analysis.parameters import COUNTY
+from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.validation import findings, overrides
 from terrafusion.analysis.validation.parameters import ValidationParameters
@@ -30,55 +31,64 @@ def sale_validation(records: Records, parameters: ValidationParameters, progress
     """Answer which sales are arm's length; raises InvalidParameters where the records cannot."""
     progress(0.0, "Reading sales")
     given = read(records, parameters)
-    window = window_of(given.sales, parameters)
-    decisions = overrides.decisions(parameters, records.profile)
-    sales = overrides.with_decisions(given.sales, decisions)
-    progress(0.3, "Reading deeds and parties")
-    past = given.past
-    found = {
-        **recorded(sales, parameters, records.profile, given.checks),
-        **repeated(past, parameters, given.checks),
-    }
-    said = sales["override_valid"]
-    found[OVERRIDDEN] = said.eq(other=False).fill_null(value=False).to_numpy()
-    counted = _counted(found, parameters.supporting, said)
-    progress(0.5, "Judging prices in their groups")
-    judged = context(sales, counted, window, parameters)
-    found |= by_statistics(judged, past, parameters, given.checks)
-    progress(0.8, "Putting reasons together")
-    told = verdicts(found, parameters.supporting, said)
-    asked = given.asked
-    rows = rows_of(sales, judged, told, window, parameters).filter(asked)
-    headline = findings.Told(
+    judged = _judge(given, parameters, records.profile, progress)
+    told = findings.Told(
         county_id=records.county_id,
         parameters=parameters,
-        rows=rows,
-        reasons=findings.tally(found, asked.to_numpy()),
-        first=told.first.filter(asked),
+        rows=judged.rows,
+        reasons=judged.reasons,
+        first=judged.first,
         not_run=given.not_run,
-        year_only=int(sales["year_only"].filter(asked).sum()),
+        year_only=int(given.selection.used["year_only"].sum()),
     )
+    decided_on = overrides.cautions(judged.rows, parameters, records.profile)
     return Answer(
         summary={
-            "key_finding": findings.key_finding(headline),
-            "data_points_analyzed": rows.height,
-            **_method(parameters, given, int(np.sum(counted))),
-            **findings.counts(headline),
-            "cross_check": findings.cross_check(headline),
+            "key_finding": findings.key_finding(told),
+            "data_points_analyzed": judged.rows.height,
+            **_method(parameters, given, judged.counted),
+            **findings.counts(told),
+            "cross_check": findings.cross_check(told),
             "county_id": records.county_id,
             "data_version": records.data_version,
             "rules_version": RULES_VERSION,
             "parameter_hash": parameter_hash(parameters),
         },
-        data_quality=_quality(given, rows, parameters),
-        warnings=[
-            *given.selection.warnings,
-            *overrides.cautions(rows, parameters, records.profile),
-            *findings.cautions(headline),
-        ],
-        rows=rows,
-        table=rows,
+        data_quality=_quality(given, judged.rows, parameters),
+        warnings=[*given.selection.warnings, *given.warnings, *decided_on, *findings.cautions(told)],
+        rows=judged.rows,
+        table=judged.rows,
     )
+
+
+class _Judged(NamedTuple):
+    """What became of the sales asked for."""
+
+    rows: pl.DataFrame
+    reasons: Mapping[str, int]
+    first: pl.Series
+    counted: int
+    """How many sales windows rest on."""
+
+
+def _judge(given: Judged, parameters: ValidationParameters, profile: CountyProfile, progress: Progress) -> _Judged:
+    window = window_of(given.sales, parameters)
+    sales = overrides.with_decisions(given.sales, overrides.decisions(parameters, profile))
+    said, past = sales["override_valid"], given.past
+    progress(0.3, "Reading deeds and parties")
+    found = {
+        OVERRIDDEN: said.eq(other=False).fill_null(value=False).to_numpy(),
+        **recorded(sales, parameters, profile, given.checks),
+        **repeated(past, parameters, given.checks),
+    }
+    progress(0.5, "Judging prices in their groups")
+    counted = _counted(found, parameters.supporting, said)
+    judged = context(sales, counted, window, parameters)
+    found |= by_statistics(judged, past, parameters, given.checks)
+    progress(0.8, "Putting reasons together")
+    told, asked = verdicts(found, parameters.supporting, said), given.asked
+    rows = rows_of(sales, judged, told, window, parameters).filter(asked)
+    return _Judged(rows, findings.tally(found, asked.to_numpy()), told.first.filter(asked), int(np.sum(counted)))
 
 
 def _counted(found: Mapping[str, Flags], supporting: tuple[str, ...], said: pl.Series) -> Flags:

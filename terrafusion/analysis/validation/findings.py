@@ -51,13 +51,18 @@ def key_finding(told: Told) -> str:
     n = told.rows.height
     if not n:
         return f"In {told.county_id} no sales with a date and a price were found that this request selects."
-    flagged = f"{told.invalid:,} of {n:,} {'sale' if n == 1 else 'sales'} ({told.invalid / n:.1%})"
-    verb = "is" if told.invalid == 1 else "are"
-    least = told.parameters.min_group
-    small = (
-        f"; {told.unjudged:,} lie in groups below {least} and were not judged by statistics" if told.unjudged else ""
-    )
-    return f"In {told.county_id} {flagged} {verb} not arm's length by these rules{_most(told)}{small}."
+    sales = f"{n:,} {'sale' if n == 1 else 'sales'}"
+    flagged = f"{told.invalid:,} of {sales} ({told.invalid / n:.1%})" if told.invalid else f"none of {sales}"
+    verb = "are" if told.invalid > 1 else "is"
+    return f"In {told.county_id} {flagged} {verb} not arm's length by these rules{_most(told)}{_small(told)}."
+
+
+def _small(told: Told) -> str:
+    if not told.unjudged:
+        return ""
+    lies = "1 lies in a group" if told.unjudged == 1 else f"{told.unjudged:,} lie in groups"
+    unjudged = "was" if told.unjudged == 1 else "were"
+    return f"; {lies} below {told.parameters.min_group} and {unjudged} not judged by statistics"
 
 
 def _most(told: Told) -> str:

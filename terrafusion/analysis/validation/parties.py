@@ -26,11 +26,13 @@ def pattern(phrases: Sequence[str]) -> str:
     return rf"(?:^|\s)(?:{'|'.join(map(re.escape, phrases))})(?:\s|$)"
 
 
-def plain(name: pl.Expr) -> pl.Expr:
-    """Return a name in capitals, words and commas apart by one space; null where it says nothing."""
-    joined = name.str.to_uppercase().str.replace_all("['\u2019]", "").str.replace_all("&", " AND ", literal=True)
-    spaced = joined.str.replace_all(",", " , ", literal=True).str.replace_all(r"[^\pL\pN,]+", " ").str.strip_chars(" ,")
-    return pl.when(~spaced.is_in(list(words.NOBODY))).then(spaced)
+def plain(names: pl.DataFrame) -> pl.DataFrame:
+    """Return names in capitals, words and commas apart by one space; null where they say nothing."""
+    joined = pl.all().str.to_uppercase().str.replace_many(["'", "\u2019", "&", ","], ["", "", " AND ", " , "])
+    spaced = names.select(joined.str.replace_all(r"[^\pL\pN,]+", " ").str.strip_chars(" ,"))
+    return spaced.select(
+        pl.when(~pl.col(name).is_in(list(words.NOBODY))).then(pl.col(name)).alias(name) for name in spaced.columns
+    )
 
 
 def same_party(sales: pl.DataFrame) -> pl.Series:
@@ -41,7 +43,9 @@ def same_party(sales: pl.DataFrame) -> pl.Series:
 
 def institutions(sales: pl.DataFrame) -> dict[str, pl.Series]:
     """Say of each sale, for each kind of institution, whether a party is one."""
-    return {code: _said(sales, _either(phrases)) for code, phrases in _INSTITUTIONS.items()}
+    row = _rows(sales, _either([phrase for phrases in _INSTITUTIONS.values() for phrase in phrases]))
+    some = sales[row]
+    return {code: _spread(sales, row, _said(some, _either(phrases))) for code, phrases in _INSTITUTIONS.items()}
 
 
 def non_person(sales: pl.DataFrame) -> pl.Series:
@@ -57,16 +61,25 @@ def family(sales: pl.DataFrame) -> pl.Series:
     """
     words_of = (_apart(pl.col(name)).str.split(" ") for name in PARTIES)
     shared = next(words_of).list.set_intersection(next(words_of)).list.len() > 0
-    row = sales.select(shared.fill_null(value=False).arg_true()).to_series()
-    found = _said(sales[row].select(*(_person(name) for name in PARTIES)), _match())
-    return pl.zeros(sales.height, pl.Boolean, eager=True).scatter(row, found)
+    row = _rows(sales, shared)
+    return _spread(sales, row, _said(sales[row].select(*(_person(name) for name in PARTIES)), _match()))
 
 
 def market_deeds(names: pl.Series) -> dict[str, bool]:
     """Say of each name of a deed type whether it is one that sells on the market, so far as the name tells."""
     distinct = names.drop_nulls().unique().sort()
-    found = distinct.to_frame("name").select(_apart(plain(pl.col("name"))).str.contains(pattern(words.DEEDS)))
-    return {name: not refused for name, refused in zip(distinct, found.to_series(), strict=True)}
+    told = plain(distinct.to_frame("name")).select(_apart(pl.col("name")).str.contains(pattern(words.DEEDS)))
+    return {name: not refused for name, refused in zip(distinct, told.to_series(), strict=True)}
+
+
+def _rows(sales: pl.DataFrame, holds: pl.Expr) -> pl.Series:
+    """Return the numbers of the rows for which something holds: few, so that the rest is worth asking only of them."""
+    return sales.select(holds.fill_null(value=False).arg_true()).to_series()
+
+
+def _spread(sales: pl.DataFrame, row: pl.Series, said: pl.Series) -> pl.Series:
+    """Return what was said of some rows for all, false elsewhere."""
+    return pl.zeros(sales.height, pl.Boolean, eager=True).scatter(row, said)
 
 
 def _said(sales: pl.DataFrame, says: pl.Expr) -> pl.Series:

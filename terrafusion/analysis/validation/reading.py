@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
 import polars as pl
 
-from terrafusion.analysis.api import Records
+from terrafusion.analysis.api import Caution, Records
 from terrafusion.analysis.cells import unit_price
 from terrafusion.analysis.frames import SALES_ORDER
 from terrafusion.analysis.groups import label_of
 from terrafusion.analysis.parameters import SaleFilter
 from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.reading import collected, refuse_fine_groups
-from terrafusion.analysis.selection import Selection, select
+from terrafusion.analysis.selection import Selection, select, unmapped_codes
 from terrafusion.analysis.validation.history import History, history
 from terrafusion.analysis.validation.parameters import ValidationParameters
 from terrafusion.analysis.validation.reasons import CHECKS, Check, alternatives
@@ -41,6 +41,8 @@ class Judged:
     not_run: Mapping[str, str]
     """Checks that the data do not allow, or the request does not want, and why."""
 
+    warnings: Sequence[Caution] = ()
+
     @property
     def checks(self) -> frozenset[str]:
         """The checks that are run."""
@@ -62,19 +64,27 @@ def read(records: Records, parameters: ValidationParameters) -> Judged:
     """Read the sales; raises InvalidParameters where the records cannot serve the request."""
     every = parameters.model_copy(update={"sale_filter": _ALL})
     wanted = {name for check in CHECKS for columns in alternatives(check) for name in columns}
-    sales = collected(records, every, _COLUMNS | wanted).sort([*SALES_ORDER, "sale_price"])
+    sales = collected(records, every, _COLUMNS | wanted)
     refuse_fine_groups(sales, parameters)
     not_run = dict(_not_run(sales, parameters, records.profile))
     _refuse(records.county_id, parameters, not_run)
+    sales = sales.drop(_idle(parameters, not_run)).sort([*SALES_ORDER, "sale_price"])
     past = zip(History._fields, history(sales), strict=True)
     sales = sales.with_columns(label_of(parameters.group_by).alias("group"), *(pl.Series(*told) for told in past))
     sales = sales.with_columns(unit_price().alias("unit_price"))
     profile = records.profile.model_copy(update={"sale_overrides": {}})
     selection = select(sales, every, profile, groups=())
+    warnings = [] if "codes" in not_run else list(_unmapped(selection.used, profile))
     if parameters.start_date is None:
-        return Judged(selection.used, selection, None, not_run)
+        return Judged(selection.used, selection, None, not_run, warnings)
     earlier = every.model_copy(update={"start_date": _context(parameters.start_date, parameters.rolling_months)})
-    return Judged(select(sales, earlier, profile, groups=()).used, selection, parameters.start_date, not_run)
+    return Judged(select(sales, earlier, profile, groups=()).used, selection, parameters.start_date, not_run, warnings)
+
+
+def _unmapped(sales: pl.DataFrame, profile: CountyProfile) -> Iterator[Caution]:
+    for column, codes in (("validity_code", profile.validity_codes), ("deed_type", profile.deed_types)):
+        if codes:
+            yield from unmapped_codes(sales[column], codes)
 
 
 def _context(first: date, months: int) -> date:
@@ -97,6 +107,15 @@ def _not_run(
             yield check, "the county profile maps no code"
         elif parameters.checks is not None and check not in parameters.checks:
             yield check, NOT_ASKED
+
+
+def _idle(parameters: ValidationParameters, not_run: Mapping[str, str]) -> set[str]:
+    """Name the columns that no check needs after all: those of a million sales are worth not carrying."""
+    idle = {name for check in CHECKS if check in not_run for columns in alternatives(check) for name in columns}
+    needed = {name for check in CHECKS if check not in not_run for columns in alternatives(check) for name in columns}
+    if parameters.sale_filter.exclude_codes:
+        needed |= {"validity_code", "deed_type"}
+    return idle - needed - _COLUMNS - set(parameters.group_by)
 
 
 def _lacking(check: Check, known: set[str]) -> str | None:

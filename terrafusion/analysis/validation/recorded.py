@@ -26,7 +26,7 @@ def recorded(
     found: dict[str, Flags] = {}
     named = checks & _BY_NAME.keys()
     if named:
-        parts = sales.select(*(parties.plain(pl.col(name)).alias(name) for name in parties.PARTIES))
+        parts = parties.plain(sales.select(parties.PARTIES))
         for check in sorted(named):
             found |= {code: flags.to_numpy() for code, flags in _BY_NAME[check](parts)}
     if "buyer_is_seller" in found and "family_sale" in found:

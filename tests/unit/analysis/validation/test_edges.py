@@ -38,7 +38,7 @@ def test_one_sale_is_judged_by_the_record_alone(market, ask):
     answer = ask("sale_validation", market(1))
     row = plain(answer)["rows"][0]
     assert (row["valid"], row["reason_codes"], row["z_price"], row["group_n"]) == (True, [], None, 1)
-    assert "1 lie in groups below 30" in answer.summary["key_finding"]
+    assert "1 lies in a group below 30 and was not judged" in answer.summary["key_finding"]
 
 
 def test_equal_prices_are_no_outliers(market, judge):

@@ -28,6 +28,12 @@ def test_codes_that_the_county_maps_decide(market, judge):
     assert not any(row["valid"] for row in told.values())
 
 
+def test_codes_that_the_county_does_not_map_are_told_and_decide_nothing(market, ask):
+    answer = ask("sale_validation", market(2, validity_code=["Q", "?"]), CountyProfile(validity_codes={"Q": True}))
+    assert answer.rows["valid"].all()
+    assert "validity_code_unmapped" in {caution.code for caution in answer.warnings}
+
+
 def test_the_countys_map_wins_over_the_name_of_a_deed(market, judge):
     profile = CountyProfile(deed_types={"Quit Claim Deed": True})
     given = market(2, deed_type=["Quit Claim Deed", "Sheriff's Deed"])
