@@ -52,9 +52,10 @@ def key_finding(told: Told) -> str:
     if not n:
         return f"In {told.county_id} no sales with a date and a price were found that this request selects."
     sales = f"{n:,} {'sale' if n == 1 else 'sales'}"
-    flagged = f"{told.invalid:,} of {sales} ({told.invalid / n:.1%})" if told.invalid else f"none of {sales}"
-    verb = "are" if told.invalid > 1 else "is"
-    return f"In {told.county_id} {flagged} {verb} not arm's length by these rules{_most(told)}{_small(told)}."
+    if not told.invalid:
+        return f"In {told.county_id} these rules find nothing that decides against any of {sales}{_small(told)}."
+    flagged = f"{told.invalid:,} of {sales} ({told.invalid / n:.1%}) {'are' if told.invalid > 1 else 'is'}"
+    return f"In {told.county_id} {flagged} not arm's length by these rules{_most(told)}{_small(told)}."
 
 
 def _small(told: Told) -> str:

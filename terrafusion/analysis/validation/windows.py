@@ -38,7 +38,7 @@ class Cells(NamedTuple):
 
     of_sale: Integers
     """The number of each sale's cell."""
-    before: tuple[Integers, ...]
+    before: tuple[NDArray[np.int32], ...]
     """For each month of the window, the sale's own first, the number of the cell; as many as there are cells where none is."""
 
     @property
@@ -56,7 +56,7 @@ def cells_of(group: Integers, month: Integers, *, months: int) -> Cells:
     for back in range(months):
         place = np.searchsorted(keys, keys - back)
         missing = keys[np.minimum(place, max(len(keys) - 1, 0))] != keys - back
-        found.append(np.where(missing, len(keys), place))
+        found.append(np.where(missing, len(keys), place).astype(np.int32))
     return Cells(np.searchsorted(keys, key), tuple(found))
 
 

@@ -4,6 +4,7 @@ import json
 import math
 from datetime import date
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -73,6 +74,17 @@ def test_a_sale_dated_ahead_is_judged_in_its_own_window(market, judge):
     told = judge(market(31, step=0, sale_date=[date(2014, 1, 1)] * 30 + [date(2150, 1, 1)]))
     assert told["30"]["group_n"] == 1
     assert told["0"]["group_n"] == 30
+
+
+def test_a_million_parcels_in_one_zip(ask):
+    n = 1_000_000
+    random = np.random.default_rng(0)
+    columns = {"sale_date": date(2014, 1, 1), "zip_code": "43617"}
+    nothing = [pl.repeat(columns.get(name), n, dtype=kind).alias(name) for name, kind in SALES_SCHEMA.items()]
+    big = pl.select(nothing).with_columns(sale_price=pl.Series(np.exp(random.normal(12, 0.2, n))))
+    answer = ask("sale_validation", big, group_by="zip_code")
+    assert answer.rows["group_n"].unique().to_list() == [n]
+    assert answer.summary["invalid_share"] == pytest.approx(answer.summary["cross_check"]["normal_share"], abs=0.0007)
 
 
 def test_a_sale_without_a_group_is_judged_by_the_record(market, judge, ask):
