@@ -122,7 +122,7 @@ def _method(parameters: ValidationParameters, given: Judged, counted: int) -> di
 
 
 def _quality(given: Judged, rows: pl.DataFrame, parameters: ValidationParameters) -> Mapping[str, Any]:
-    cells = rows.select("group", "window_end", "group_n").drop_nulls().unique()
+    cells = rows.select("own_group", "window_end", "group_n").drop_nulls().unique()
     thin = cells.filter(pl.col("group_n") < parameters.min_group).height
     return {
         **data_quality(given.selection, cells=cells.height, thin=thin, thin_below=parameters.min_group),

@@ -94,7 +94,7 @@ def counts(told: Told) -> dict[str, Any]:
         "first_reasons": first_reasons(told),
         "judged_by_statistics": n - told.unjudged,
         "below_min_group": told.unjudged,
-        "groups": rows["group"].n_unique() - int(rows["group"].null_count() > 0),
+        "groups": rows["own_group"].drop_nulls().n_unique(),
         "overrides": {
             REQUEST: int((source == REQUEST).sum()),
             PROFILE: int((source == PROFILE).sum()),
@@ -140,7 +140,7 @@ def cautions(told: Told) -> Iterator[Caution]:
     if told.unjudged:
         message = f"{told.unjudged:,} sales lie in groups of fewer than {told.parameters.min_group} in their window"
         yield Caution("groups_too_small", f"{message}; their prices were not judged by statistics")
-    missing = told.rows["group"].null_count()
+    missing = told.rows["own_group"].null_count()
     if missing:
         yield Caution("without_group", f"{missing:,} sales lack a value of group_by and belong to no group")
     twice = told.rows.height - told.rows["sale_id"].n_unique()

@@ -28,7 +28,7 @@ CONTEXT: Final = (
     "sale_date",
     "sale_price",
     "unit_price",
-    "group",
+    "own_group",
     "level_judged",
     "window_start",
     "window_end",
@@ -74,7 +74,9 @@ def rows_of(
         **_bounds(window),
     }
     series = [pl.Series(name, values, nan_to_null=True) for name, values in columns.items()]
-    return sales.with_columns(*series, pl.lit(VALIDATION_RULES).alias("rules_version")).select(*FIXED, *CONTEXT)
+    return sales.with_columns(*series, pl.lit(VALIDATION_RULES).alias("rules_version"), own_group="group").select(
+        *FIXED, *CONTEXT
+    )
 
 
 def _bounds(window: Window) -> dict[str, pl.Series]:

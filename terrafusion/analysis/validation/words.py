@@ -116,16 +116,15 @@ FINANCIAL: Final = (
     "SAVINGS",
     "LENDING",
     "LENDERS",
-    "LOAN",
     "LOANS",
+    "HOME LOAN",
     "LOAN SERVICING",
+    "LOAN ASSOCIATION",
     "NATIONAL ASSOCIATION",
     "FSB",
     "F S B",
-    "REO",
-    "TRUST COMPANY",
 )
-"""Banks and lenders as buyer or seller (IAAO 5.4.3 and 5.4.4)."""
+"""Banks and lenders as buyer or seller (IAAO 5.4.3 and 5.4.4). Loan is a given name, and trust companies hold land for others."""
 
 CHARITABLE: Final = (
     "CHURCH OF",
@@ -147,7 +146,6 @@ CHARITABLE: Final = (
     "ARCHDIOCESE",
     "SYNAGOGUE",
     "CONGREGATION",
-    "CHARITY",
     "CHARITIES",
     "CHARITABLE",
     "FOUNDATION",
@@ -156,7 +154,7 @@ CHARITABLE: Final = (
     "UNIVERSITY",
     "COLLEGE",
 )
-"""Charitable, religious and educational institutions (IAAO 5.4.2)."""
+"""Charitable, religious and educational institutions (IAAO 5.4.2). Charity is a given name, and Church a last one."""
 
 ESTATE: Final = (
     "ESTATE OF",

@@ -73,6 +73,7 @@ PARTIES = [
     ("SMITH JOHN", "BROWN JOHN", []),
     ("J", "J X", []),
     ("Frank Church", "Ann Banks", []),
+    ("Loan Nguyen", "Charity Jones", []),
     ("Unknown", "unknown", []),
     (None, None, []),
     ("", "", []),
@@ -253,4 +254,4 @@ def test_the_rules_and_their_version_move_together():
     assert len(set(CODES)) == len(CODES)
 
 
-DIGEST = "e449b59e6b71fbf8"
+DIGEST = "2f56bd0fa467252e"

@@ -83,7 +83,7 @@ def test_every_window_is_that_made_by_hand(drawn, months, least):
     for row in told.iter_rows(named=True):
         hand = wanted[row["sale_id"]]
         assert row["group_n"] == hand["group_n"]
-        assert row["group_judged"] == (row["group"] if hand["group_n"] >= least else None)
+        assert row["group_judged"] == (row["own_group"] if hand["group_n"] >= least else None)
         assert close(row["mean_log_price"], hand["mean_log_price"])
         if (row["sd_log_price"] or 1) > 1e-6:  # nearly equal prices have no z to nine digits
             assert close(row["z_price"], hand["z_price"])
