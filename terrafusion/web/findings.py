@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from terrafusion.errors import NotFound
 from terrafusion.web.charts import Chart, price_chart
-from terrafusion.web.wording import estimates, facts, label
+from terrafusion.wording import estimates, facts, label
 
 COLUMNS: Final = (
     "period",

@@ -8,8 +8,6 @@ from typing import Any, Final
 
 import orjson
 
-from terrafusion.web.charts import dollars
-
 NOTHING: Final = "\N{EN DASH}"
 MONEY: Final = ("price", "price_usd", "usd", "dollar_volume", "price_per_sqft", "value", "p25", "p75")
 CHANGES: Final = ("mom", "yoy", "change", "growth")
@@ -17,6 +15,8 @@ SHARES: Final = ("share", "confidence_level")
 PERCENTAGES: Final = ("pct",)
 POINTS: Final = ("pct_points",)
 INDEX: Final = ("index", "index_ci_low", "index_ci_high")
+HAVE_PLAIN_ENDS: Final = ("index", "factor")
+"""Estimates whose interval is named `ci_low`, `ci_high` and nothing else."""
 ABBREVIATIONS: Final = {
     "mom": "On the period before",
     "yoy": "On the year before",
@@ -53,6 +53,11 @@ def duration(value: timedelta) -> str:
     if days:
         return f"{days} d {hours} h"
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def dollars(value: float) -> str:
+    """Write an amount in whole dollars."""
+    return f"-${-value:,.0f}" if value < 0 else f"${value:,.0f}"
 
 
 def label(name: str) -> str:
@@ -102,6 +107,10 @@ def _plain(value: float, name: str) -> str:
 
 def bounds(name: str, names: Container[str]) -> tuple[str, str] | None:
     """Name the fields that hold the ends of an estimate's interval; None where it has none."""
+    if name in HAVE_PLAIN_ENDS and "ci_low" in names and "ci_high" in names:
+        return "ci_low", "ci_high"
+    if name == "estimated_value" and "value_low" in names and "value_high" in names:
+        return "value_low", "value_high"
     stem, unit = (name.removesuffix("_pct"), "_pct") if name.endswith("_pct") else (name, "")
     for root in (stem, stem.removesuffix("_change"), stem.removesuffix("_price")):
         low, high = f"{root}_ci_low{unit}", f"{root}_ci_high{unit}"
