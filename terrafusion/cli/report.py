@@ -14,7 +14,7 @@ from rich.text import Text
 
 from terrafusion.cli.output import stdout
 from terrafusion.cli.tables import of_rows
-from terrafusion.wording import estimates
+from terrafusion.wording import estimates, is_table, label
 
 TICKS: Final = "▁▂▃▄▅▆▇█"
 EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
@@ -52,7 +52,7 @@ def facts(result: Row) -> Iterator[RenderableType]:
 def _parts(result: Row) -> Iterator[RenderableType]:
     rows, trends = result["rows"], result["trends"]
     if not _of_trends(result):
-        yield figures(result["result_summary"])
+        yield from _summary(result["result_summary"])
         yield ""
         yield from of_rows(rows, stdout.width) if rows else ()
     elif len(rows) > 1:
@@ -69,8 +69,16 @@ def _of_trends(result: Row) -> bool:
     return "group_by" in result["result_summary"] and (not rows or "raw_change_pct" in rows[0])
 
 
-def figures(summary: Row) -> Table:
-    """Tell the headline numbers as they are, each interval beside its estimate; lists are in the JSON."""
+def _summary(summary: Row) -> Iterator[RenderableType]:
+    """Tell the headline numbers as they are, each interval beside its estimate, and what stands in rows."""
+    yield _figures(summary)
+    for name, value in summary.items():
+        if is_table(value):
+            yield Text(f"\n{label(name)}", "bold")
+            yield from of_rows(value, stdout.width)
+
+
+def _figures(summary: Row) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
