@@ -10,16 +10,16 @@ import polars as pl
 SECTIONS: Final = (
     "roll",
     "representativeness",
-    "sold_share",
     "sales_chasing",
-    "thin_cells",
-    "fields",
     "checks",
+    "fields",
     "gaps",
+    "thin_cells",
+    "sold_share",
     "fields_by_period",
     "cells",
 )
-"""The tables, in their order."""
+"""The tables, in their order: those that grow with the county come last."""
 
 SCHEMA: Final[dict[str, pl.DataType]] = {
     "section": pl.String(),

@@ -66,8 +66,14 @@ def report() -> Callable[..., Answer]:
     """Ask for a report on sales and, where there is one, a roll."""
     analysis = load_catalogue().get("coverage_report")
 
-    def run(sales: pl.DataFrame, roll: pl.DataFrame | None = None, **parameters: Any) -> Answer:
-        records = Records("here", "v1", sales.lazy(), CountyProfile(), properties=None if roll is None else roll.lazy())
+    def run(
+        sales: pl.DataFrame,
+        roll: pl.DataFrame | None = None,
+        profile: CountyProfile | None = None,
+        **parameters: Any,
+    ) -> Answer:
+        properties = None if roll is None else roll.lazy()
+        records = Records("here", "v1", sales.lazy(), profile or CountyProfile(), properties=properties)
         checked = load_catalogue().check("coverage_report", parameters)
         return analysis.compute(records, checked, lambda _done, _doing: None)
 

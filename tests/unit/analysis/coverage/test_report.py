@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from terrafusion.analysis.coverage.rows import SCHEMA, SECTIONS
 from terrafusion.analysis.document import render
+from terrafusion.analysis.profile import CountyProfile
 from terrafusion.errors import InvalidParameters
 
 
@@ -340,3 +341,13 @@ def test_scaling_values_moves_dollars_only(report, county, factor):
         )
         assert found["value"] == pytest.approx(wanted["value"] * scale, rel=1e-9)
         assert found["ci_low"] == pytest.approx(wanted["ci_low"] * scale, rel=1e-9)
+
+
+def test_cells_may_be_market_areas(report, county):
+    sales, roll = county(600, 17)
+    profile = CountyProfile.model_validate({"market_areas": {"north": {"zip_codes": ["98100", "98101"]}}})
+    answer = report(sales, roll, profile, group_by="market_area")
+    north = sales.filter(pl.col("zip_code").is_in(["98100", "98101"]))
+    assert set(table(answer, "cells")["group"]) == {"north"}
+    assert table(answer, "cells")["n"].sum() == north.height
+    assert answer.data_quality["excluded"] == {"missing_market_area": sales.height - north.height}
