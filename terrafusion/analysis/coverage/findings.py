@@ -32,8 +32,6 @@ def numbers(rows: pl.DataFrame, roll: Roll | None) -> dict[str, Any]:
         "thin_cell_share": thin["value"],
         "fields_absent": _named(_of(rows, "fields", "sales").filter(pl.col("verdict") == ABSENT)),
         "fields_partly_recorded": _named(_of(rows, "fields", "sales").filter(pl.col("verdict") == PARTLY)),
-        "records_failing_checks": {row["name"]: row["n"] for row in _failed(rows, "sales")},
-        "roll_records_failing_checks": {row["name"]: row["n"] for row in _failed(rows, "properties")},
         "longest_gap_days": _of(rows, "gaps")["n"].max(),
     }
     standardized = _of(rows, "representativeness", "standardized_difference")
@@ -49,15 +47,35 @@ def numbers(rows: pl.DataFrame, roll: Roll | None) -> dict[str, Any]:
         "characteristics_that_differ": judged[DIFFERS] if roll else None,
         "characteristics_alike": judged[ALIKE] if roll else None,
         "characteristics_unclear": judged[UNCLEAR] if roll else None,
+        "sold_against_unsold": list(_characteristics(rows)),
+        "checks_failed": [
+            {name: row[name] for name in ("name", "measure", "n", "of", "note")} for row in _failed(rows)
+        ],
     }
+
+
+def _characteristics(rows: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield what is told of each characteristic in a line: both medians, the standardized difference, the verdict."""
+    medians = _of(rows, "representativeness", "median")
+    differences = _of(rows, "representativeness", "standardized_difference")
+    for median, told in zip(medians.to_dicts(), differences.to_dicts(), strict=True):
+        yield {
+            "characteristic": median["name"],
+            "sold": median["sold"],
+            "unsold": median["unsold"],
+            "difference": told["value"],
+            "difference_ci_low": told["ci_low"],
+            "difference_ci_high": told["ci_high"],
+            "verdict": told["verdict"],
+        }
 
 
 def _named(rows: pl.DataFrame) -> list[str]:
     return rows["name"].to_list()
 
 
-def _failed(rows: pl.DataFrame, measure: str) -> list[dict[str, Any]]:
-    return _of(rows, "checks", measure).filter(pl.col("n") > 0).to_dicts()
+def _failed(rows: pl.DataFrame) -> list[dict[str, Any]]:
+    return _of(rows, "checks").filter(pl.col("n") > 0).to_dicts()
 
 
 def _thin(rows: pl.DataFrame) -> dict[str, Any]:
@@ -130,9 +148,9 @@ def cautions(rows: pl.DataFrame, roll: Roll | None) -> Iterator[Caution]:
         yield Caution(
             "thin_cells", f"{thin['n']:,} of {thin['of']:,} cells have {thin['measure'].replace('_', ' ')} sales"
         )
-    failed = _failed(rows, "sales") + _failed(rows, "properties")
+    failed = _failed(rows)
     if failed:
-        named = ", ".join(f"{row['name']} {row['n']:,}" for row in failed)
+        named = ", ".join(f"{row['name']} {row['n']:,} {row['measure']}" for row in failed)
         yield Caution("records_fail_checks", f"Records that cannot be as they stand, or stand twice: {named}")
     if roll is None:
         yield Caution("roll_absent", "No properties are loaded: nothing is said of how sold parcels represent the roll")

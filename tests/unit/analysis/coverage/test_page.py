@@ -41,7 +41,7 @@ def test_the_worked_example(ask, king_wa):
         for measure in ("fewer_than_10", "no_sale")
     )
     assert f"{few['n']} cells have fewer than 10 sales, and in {none['n']} of {none['of']:,} no home" in SENTENCES
-    failed = answer.summary["records_failing_checks"]
+    failed = {row["name"]: row["n"] for row in answer.summary["checks_failed"]}
     twice, other = failed["duplicate_sale"], failed["other_price_on_same_day"]
     assert len(failed) == 2
     assert f"{twice} sales are recorded twice, and {other} parcels have another price" in SENTENCES
