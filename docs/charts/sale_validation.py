@@ -18,7 +18,7 @@ PARAMETERS: Final = {"group_by": "zip_code"}
 def draw(answer: Answer, figure: Figure) -> None:
     """Draw the z of all prices beside the normal curve and the bounds; and how many sales have which reason."""
     left, right = figure.subplots(1, 2)
-    z = answer.rows["z_price"].drop_nulls().to_numpy()
+    z = answer.table["z_price"].drop_nulls().to_numpy()
     edges = np.linspace(-5, 5, 61)
     left.hist(np.clip(z, -5, 5), bins=edges, density=True, color="0.8", label="z of ln price")
     middle = np.linspace(-5, 5, 201)

@@ -20,7 +20,7 @@ from terrafusion.analysis.validation.parameters import ValidationParameters
 from terrafusion.analysis.validation.reading import Judged, read
 from terrafusion.analysis.validation.reasons import CHECKS, OVERRIDDEN, VALIDATION_RULES
 from terrafusion.analysis.validation.recorded import recorded, repeated
-from terrafusion.analysis.validation.rows import rows_of
+from terrafusion.analysis.validation.rows import inline, rows_of
 from terrafusion.analysis.validation.statistics import by_statistics, context, window_of
 from terrafusion.analysis.validation.verdicts import decided, verdicts
 
@@ -56,7 +56,7 @@ def sale_validation(records: Records, parameters: ValidationParameters, progress
         },
         data_quality=_quality(given, judged.rows, parameters),
         warnings=[*given.selection.warnings, *given.warnings, *decided_on, *findings.cautions(told)],
-        rows=judged.rows,
+        rows=inline(judged.rows),
         table=judged.rows,
     )
 

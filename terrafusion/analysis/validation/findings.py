@@ -15,7 +15,7 @@ from terrafusion.analysis.api import Caution
 from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.validation.overrides import PROFILE, REQUEST
 from terrafusion.analysis.validation.parameters import ValidationParameters
-from terrafusion.analysis.validation.reasons import CHECKS, CODES, OVERRIDDEN
+from terrafusion.analysis.validation.reasons import CHECKS, CODES, OVERRIDDEN, REASONS
 from terrafusion.analysis.validation.windows import ROUNDING
 
 Flags = NDArray[np.bool_]
@@ -78,6 +78,19 @@ def first_reasons(told: Told) -> dict[str, int]:
     return {code: counted[code] for code in CODES if code in counted}
 
 
+def _by_reason(told: Told) -> Iterator[dict[str, Any]]:
+    """Tell the same in rows: the reasons that some sale has."""
+    first = first_reasons(told)
+    for reason in REASONS:
+        if sales := told.reasons.get(reason.code):
+            yield {
+                "reason": reason.code,
+                "check": reason.check,
+                "sales": sales,
+                "told_first": first.get(reason.code, 0),
+            }
+
+
 def counts(told: Told) -> dict[str, Any]:
     """Return the headline numbers."""
     rows, n = told.rows, told.rows.height
@@ -92,6 +105,7 @@ def counts(told: Told) -> dict[str, Any]:
         "invalid_share_ci_high": high,
         "reasons": dict(told.reasons),
         "first_reasons": first_reasons(told),
+        "by_reason": list(_by_reason(told)),
         "judged_by_statistics": n - told.unjudged,
         "below_min_group": told.unjudged,
         "groups": rows["own_group"].drop_nulls().n_unique(),

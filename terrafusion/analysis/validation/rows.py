@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from terrafusion.analysis import periods
+from terrafusion.analysis.document import ROWS_INLINE
 from terrafusion.analysis.validation.parameters import ValidationParameters
 from terrafusion.analysis.validation.reasons import VALIDATION_RULES
 from terrafusion.analysis.validation.statistics import Context, Window
@@ -36,7 +37,7 @@ CONTEXT: Final = (
     "sd_log_price",
     "lowest_price",
     "highest_price",
-    "group_n_unit_price",
+    "unit_price_n",
     "mean_log_unit_price",
     "sd_log_unit_price",
     "valid_by_rules",
@@ -67,7 +68,7 @@ def rows_of(
         "sd_log_price": price.sd,
         "lowest_price": np.exp(price.mean - parameters.sd_low * price.sd),
         "highest_price": np.exp(price.mean + parameters.sd_high * price.sd),
-        "group_n_unit_price": context.unit.n,
+        "unit_price_n": context.unit.n,
         "mean_log_unit_price": unit.mean,
         "sd_log_unit_price": unit.sd,
         "valid_by_rules": told.by_rules,
@@ -77,6 +78,12 @@ def rows_of(
     return sales.with_columns(*series, pl.lit(VALIDATION_RULES).alias("rules_version"), own_group="group").select(
         *FIXED, *CONTEXT
     )
+
+
+def inline(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows that the document has room for: those of sales that are not valid before those that are."""
+    valid = pl.col("valid")
+    return pl.concat([rows.filter(fits).head(ROWS_INLINE) for fits in (~valid, valid)]).head(ROWS_INLINE)
 
 
 def _bounds(window: Window) -> dict[str, pl.Series]:

@@ -29,7 +29,7 @@ def judge(ask):
 
     def run(given, profile=None, **parameters):
         answer = ask("sale_validation", given, profile, **parameters)
-        return {row["sale_id"]: row for row in answer.rows.iter_rows(named=True)}
+        return {row["sale_id"]: row for row in answer.table.iter_rows(named=True)}
 
     return run
 

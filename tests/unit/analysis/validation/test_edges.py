@@ -25,14 +25,14 @@ def test_no_sales_are_an_answer_with_counts(ask):
     assert plain(answer)["rows"] == []
     assert (answer.summary["data_points_analyzed"], answer.summary["invalid_share"]) == (0, None)
     assert "no sales" in answer.summary["key_finding"]
-    assert list(answer.rows.columns) == [*FIXED, *CONTEXT]
+    assert list(answer.table.columns) == [*FIXED, *CONTEXT]
 
 
 def test_nothing_selected_is_an_answer_with_counts(market, ask):
     answer = ask("sale_validation", market(5), start_date="2030-01-01")
     assert answer.data_quality["excluded"] == {"outside_dates": 5}
     assert plain(answer)["rows"] == []
-    assert list(answer.rows.schema) == list(ask("sale_validation", market(5)).rows.schema)
+    assert list(answer.table.schema) == list(ask("sale_validation", market(5)).table.schema)
 
 
 def test_one_sale_is_judged_by_the_record_alone(market, ask):
@@ -67,7 +67,7 @@ def test_an_absurd_price_is_told_and_breaks_nothing(market, ask):
 def test_what_is_no_price_is_not_judged(market, ask, price):
     answer = ask("sale_validation", market(3, sale_price=[3e5, 4e5, price]))
     assert answer.data_quality["excluded"] == {"missing_price": 1}
-    assert answer.rows.height == 2
+    assert answer.table.height == 2
 
 
 def test_a_sale_dated_ahead_is_judged_in_its_own_window(market, judge):
@@ -83,7 +83,7 @@ def test_a_million_parcels_in_one_zip(ask):
     nothing = [pl.repeat(columns.get(name), n, dtype=kind).alias(name) for name, kind in SALES_SCHEMA.items()]
     big = pl.select(nothing).with_columns(sale_price=pl.Series(np.exp(random.normal(12, 0.2, n))))
     answer = ask("sale_validation", big, group_by="zip_code")
-    assert answer.rows["group_n"].unique().to_list() == [n]
+    assert answer.table["group_n"].unique().to_list() == [n]
     assert answer.summary["invalid_share"] == pytest.approx(answer.summary["cross_check"]["normal_share"], abs=0.0007)
 
 
@@ -94,12 +94,21 @@ def test_a_sale_without_a_group_is_judged_by_the_record(market, judge, ask):
     assert "without_group" in {caution.code for caution in ask("sale_validation", given, group_by="zip_code").warnings}
 
 
+def test_the_document_has_the_sales_first_that_are_not_valid(market, ask):
+    answer = ask("sale_validation", market(1_200, parcels_in_deed=[1] * 600 + [2] * 600))
+    shown = plain(answer)["rows"]
+    assert (len(shown), answer.table.height) == (1_000, 1_200)
+    invalid = answer.table.filter(~pl.col("valid"))["sale_id"].to_list()
+    assert [row["sale_id"] for row in shown[: len(invalid)]] == invalid
+    assert all(row["valid"] for row in shown[len(invalid) :])
+
+
 def test_repeated_ids_are_told_and_each_is_judged(market, ask):
     answer = ask(
         "sale_validation", market(3, sale_id=["a", "a", "b"]), overrides={"a": {"valid": False, "reason": "x"}}
     )
     assert "sale_id_repeated" in {caution.code for caution in answer.warnings}
-    assert answer.rows.sort("sale_id")["valid"].to_list() == [False, False, True]
+    assert answer.table.sort("sale_id")["valid"].to_list() == [False, False, True]
 
 
 def test_checks_that_the_data_do_not_allow_are_listed(market, ask):

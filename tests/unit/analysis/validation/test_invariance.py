@@ -44,8 +44,8 @@ def test_the_order_of_rows_changes_no_byte(mixed, ask, seed):
 @given(scale=st.sampled_from([0.5, 2.0, 1024.0]))
 def test_scaling_prices_changes_dollars_alone(mixed, ask, scale):
     filtered = {"group_by": "zip_code", "sale_filter": {"min_price": 0}}
-    before = ask("sale_validation", mixed, **filtered).rows
-    after = ask("sale_validation", mixed.with_columns(pl.col("sale_price") * scale), **filtered).rows
+    before = ask("sale_validation", mixed, **filtered).table
+    after = ask("sale_validation", mixed.with_columns(pl.col("sale_price") * scale), **filtered).table
     for name in ("z_price", "z_unit_price"):
         assert np.allclose(before[name].to_numpy(), after[name].to_numpy(), atol=1e-9, equal_nan=True)
     assert np.allclose((before["lowest_price"] * scale).to_numpy(), after["lowest_price"].to_numpy(), equal_nan=True)
@@ -58,13 +58,13 @@ def test_a_sale_that_was_not_asked_for_changes_nothing(mixed, market, ask):
     other = market(1, sale_id=["other"], parcel_number=["other"], zip_code=["10001"], sale_date=[date(2014, 6, 1)])
     before = ask("sale_validation", mixed, **parameters)
     after = ask("sale_validation", pl.concat([mixed, other]), **parameters)
-    assert before.rows.equals(after.rows)
+    assert before.table.equals(after.table)
     assert after.data_quality["excluded"] == {"outside_zip_codes": 1}
 
 
 def test_zips_judged_apart_are_judged_as_together(mixed, ask):
-    whole = ask("sale_validation", mixed, group_by="zip_code").rows
-    apart = [ask("sale_validation", mixed, group_by="zip_code", zip_codes=[code]).rows for code in ("98101", "98102")]
+    whole = ask("sale_validation", mixed, group_by="zip_code").table
+    apart = [ask("sale_validation", mixed, group_by="zip_code", zip_codes=[code]).table for code in ("98101", "98102")]
     assert pl.concat(apart).sort("sale_id").equals(whole.sort("sale_id"))
 
 
@@ -72,5 +72,8 @@ def test_used_and_excluded_add_up_to_read_and_reasons_to_invalid(mixed, ask):
     answer = ask("sale_validation", mixed, group_by="zip_code")
     quality, summary = answer.data_quality, answer.summary
     assert quality["used"] + sum(quality["excluded"].values()) == quality["read"] == mixed.height
-    assert sum(summary["first_reasons"].values()) == summary["invalid_sales"] == int((~answer.rows["valid"]).sum())
-    assert summary["valid_sales"] + summary["invalid_sales"] == summary["data_points_analyzed"] == answer.rows.height
+    assert sum(summary["first_reasons"].values()) == summary["invalid_sales"] == int((~answer.table["valid"]).sum())
+    assert {row["reason"]: row["sales"] for row in summary["by_reason"]} == {
+        reason: count for reason, count in summary["reasons"].items() if count
+    }
+    assert summary["valid_sales"] + summary["invalid_sales"] == summary["data_points_analyzed"] == answer.table.height

@@ -27,7 +27,7 @@ def test_a_normal_market_flags_what_a_normal_distribution_says(injected, ask, lo
 def test_sales_below_their_worth_are_found_as_often_as_theory_says(injected, ask, share, discount):
     """A mixture of two normals: its mean and sd, and what either lies more than two sd below."""
     given, unfair = injected(share=share, discount=discount, n=20_000)
-    rows = ask("sale_validation", given, group_by="zip_code", checks=["unit_price"]).rows
+    rows = ask("sale_validation", given, group_by="zip_code", checks=["unit_price"]).table
     low = rows.filter(rows["z_unit_price"] < -2)["sale_id"]
     shift, spread = np.log(discount), 0.2
     bound = share * shift - 2 * np.sqrt(spread**2 + share * (1 - share) * shift**2)

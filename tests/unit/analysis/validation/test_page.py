@@ -63,7 +63,7 @@ def test_the_worked_examples(ask, king_wa, lucas_oh):
 )
 def test_what_it_finds(injected, ask, share, discount):
     given, unfair = injected(20_000, share=share, discount=discount)
-    rows = ask("sale_validation", given, group_by="zip_code", checks=["price", "unit_price"]).rows
+    rows = ask("sale_validation", given, group_by="zip_code", checks=["price", "unit_price"]).table
     flagged = rows.filter(~rows["valid"])["sale_id"]
     found = int(flagged.str.starts_with("unfair").sum())
     told = ["", ""] if not share else [f"{discount:.2f}", between(found, unfair)]

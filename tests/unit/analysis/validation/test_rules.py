@@ -30,7 +30,7 @@ def test_codes_that_the_county_maps_decide(market, judge):
 
 def test_codes_that_the_county_does_not_map_are_told_and_decide_nothing(market, ask):
     answer = ask("sale_validation", market(2, validity_code=["Q", "?"]), CountyProfile(validity_codes={"Q": True}))
-    assert answer.rows["valid"].all()
+    assert answer.table["valid"].all()
     assert "validity_code_unmapped" in {caution.code for caution in answer.warnings}
 
 
@@ -201,7 +201,7 @@ def test_prices_and_unit_prices_are_judged_apart(market, judge):
     assert reasons(told) == ["low_unit_price"]
     assert abs(told["0"]["z_price"]) < 2
     small = judge(market(60, step=0, building_size_sqft=[None] * 31 + list(size[31:])))
-    assert {row["group_n_unit_price"] for row in small.values()} == {29}
+    assert {row["unit_price_n"] for row in small.values()} == {29}
     assert {row["z_unit_price"] for row in small.values()} == {None}
     assert small["0"]["z_price"] is not None
 

@@ -97,12 +97,12 @@ def asked(frame, **parameters):
         for name, kind in SALES_SCHEMA.items()
     )
     checked = ValidationParameters(**parameters)
-    return sale_validation(Records("here", "v1", whole.lazy()), checked, lambda *_: None).rows
+    return sale_validation(Records("here", "v1", whole.lazy()), checked, lambda *_: None).table
 
 
 def test_z_with_n_is_that_of_scipy(market, ask):
     given = market(300, step=0)
-    z = ask("sale_validation", given, standard_deviation="population").rows.sort("sale_id")["z_price"]
+    z = ask("sale_validation", given, standard_deviation="population").table.sort("sale_id")["z_price"]
     wanted = stats.zscore(given.sort("sale_id")["sale_price"].log().to_numpy(), ddof=0)
     assert np.allclose(z.to_numpy(), wanted, rtol=0, atol=1e-10)
 
@@ -119,15 +119,15 @@ def test_sales_before_the_start_inform_windows_and_are_not_judged(market, ask):
     given = market(200, step=2)
     whole = ask("sale_validation", given)
     late = ask("sale_validation", given, start_date="2014-09-01")
-    assert late.rows.equals(whole.rows.filter(pl.col("sale_date") >= date(2014, 9, 1)))
-    assert late.data_quality["excluded"] == {"outside_dates": whole.rows.height - late.rows.height}
-    assert late.data_quality["context_sales"] == whole.rows.height - late.rows.height
+    assert late.table.equals(whole.table.filter(pl.col("sale_date") >= date(2014, 9, 1)))
+    assert late.data_quality["excluded"] == {"outside_dates": whole.table.height - late.table.height}
+    assert late.data_quality["context_sales"] == whole.table.height - late.table.height
 
 
 def test_a_group_at_min_group_is_judged_and_one_below_is_not(market, judge, ask):
     assert judge(market(30, step=0))["0"]["group_judged"] == "all"
     answer = ask("sale_validation", market(29, step=0))
-    row = answer.rows.row(0, named=True)
+    row = answer.table.row(0, named=True)
     assert (row["group_judged"], row["group_n"], row["z_price"], row["mean_log_price"]) == (None, 29, None, None)
     assert answer.summary["below_min_group"] == 29
     assert "groups_too_small" in {caution.code for caution in answer.warnings}
