@@ -87,8 +87,10 @@ def _judge(given: Judged, parameters: ValidationParameters, profile: CountyProfi
     found |= by_statistics(judged, past, parameters, given.checks)
     progress(0.8, "Putting reasons together")
     told, asked = verdicts(found, parameters.supporting, said), given.asked
-    rows = rows_of(sales, judged, told, window, parameters).filter(asked)
-    return _Judged(rows, findings.tally(found, asked.to_numpy()), told.first.filter(asked), int(np.sum(counted)))
+    rows, first = rows_of(sales, judged, told, window, parameters), told.first
+    if not asked.all():
+        rows, first = rows.filter(asked), first.filter(asked)
+    return _Judged(rows, findings.tally(found, asked.to_numpy()), first, int(np.sum(counted)))
 
 
 def _counted(found: Mapping[str, Flags], supporting: tuple[str, ...], said: pl.Series) -> Flags:
