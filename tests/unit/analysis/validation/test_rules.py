@@ -254,4 +254,4 @@ def test_the_rules_and_their_version_move_together():
     assert len(set(CODES)) == len(CODES)
 
 
-DIGEST = "2f56bd0fa467252e"
+DIGEST = "c20285ad87db7209"
