@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
@@ -23,8 +24,8 @@ _HIGHEST: Final = 1e12
 _YEAR: Final = "assessment_year"
 
 
-def read(records: Records, parameters: RatioParameters) -> pl.DataFrame:
-    """Read the sales, each with its ``group`` and its ``value`` (null where it has none).
+def read(records: Records, parameters: RatioParameters, also: Collection[str] = ()) -> pl.DataFrame:
+    """Read the sales, each with its ``group`` and its ``value`` (null where it has none), and the columns ``also``.
 
     Raises InvalidParameters where the records cannot serve the request.
     """
@@ -35,7 +36,7 @@ def read(records: Records, parameters: RatioParameters) -> pl.DataFrame:
         columns |= time.COLUMNS
     if parameters.fallback == "cascade":
         columns |= {"zip_code"}
-    sales = collected(records, parameters, columns)
+    sales = collected(records, parameters, columns | set(also))
     _refuse_fine_groups(sales, parameters)
     if parameters.time_adjust != "none":
         refuse_fine_periods(sales, parameters)
