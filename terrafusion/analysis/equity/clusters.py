@@ -30,11 +30,11 @@ def ladder(sales: pl.DataFrame) -> list[Level]:
     """Name what tells the clusters apart, finest first; the columns that most of the sales have, empty without sizes."""
     if not sales.height or not sales["building_size_sqft"].count():
         return []
-    places = [name for name, _ in _PLACES if _mostly(sales[name])]
-    rest = [name for name in ("property_type", "building_size_sqft") if name != "property_type" or _mostly(sales[name])]
-    built = [(*([place] if place else []), *rest, "year_built") for place in places or [""]]
-    levels = built if _mostly(sales["year_built"]) else []
-    return [*levels, (*places[-1:], *rest)]
+    like = [*(["property_type"] if _mostly(sales["property_type"]) else []), "building_size_sqft"]
+    alike = [(name, *like) for name, _ in _PLACES if _mostly(sales[name])] or [tuple(like)]
+    if not _mostly(sales["year_built"]):
+        return alike
+    return [*((*level, "year_built") for level in alike), alike[-1]]
 
 
 def _mostly(column: pl.Series) -> bool:
@@ -63,7 +63,8 @@ def _label(name: str, parameters: EquityParameters) -> pl.Expr:
         edges = [f"{edge:g}" for edge in parameters.size_bands]
         between = [f"{low} to {high} sqft" for low, high in pairwise(edges)]
         labels = [f"below {edges[0]} sqft", *between, f"{edges[-1]} sqft or more"]
-        return _SIZE.cut(parameters.size_bands, labels=labels, left_closed=True).cast(pl.String)
+        reached = pl.sum_horizontal(edge <= _SIZE for edge in parameters.size_bands)
+        return reached.replace_strict(range(len(labels)), labels, return_dtype=pl.String)
     if name == "year_built":
         years = parameters.built_band_years
         first = pl.col(name).floordiv(years) * years

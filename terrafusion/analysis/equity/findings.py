@@ -20,7 +20,7 @@ _SAID: Final = {
     REGRESSIVE: "cheaper homes are assessed at a higher level than dear ones",
     PROGRESSIVE: "dear homes are assessed at a higher level than cheaper ones",
     UNCLEAR: "cheap and dear homes are not clearly assessed at different levels",
-    DISAGREE: "the measures disagree whether cheap or dear homes are assessed at a higher level",
+    DISAGREE: "the measures do not agree whether cheap or dear homes are assessed at a higher level",
     UNKNOWN: "whether cheap or dear homes are assessed at a higher level cannot be told",
 }
 
@@ -40,23 +40,27 @@ class Told:
 
 
 def vertical(row: Mapping[str, Any]) -> str:
-    """Say who is assessed higher: only where PRB and VEI say the same, and their intervals as printed leave 0 out.
+    """Say who is assessed higher: only where PRB, VEI and MKI say the same, and their intervals as printed are clear.
 
-    Where the interval of just one leaves 0 out, or they point apart, they disagree.
+    Noise in values alone moves PRB and VEI, noise in prices all three; so one or two of them prove little.
     """
-    signs = [_sign(row, "prb", 3), _sign(row, "vei", 1)]
+    signs = {_sign(row, name, *rest) for name, rest in _NEUTRAL.items()}
     if None in signs:
         return UNKNOWN
-    if signs[0] != signs[1]:
+    if len(signs) > 1:
         return DISAGREE
-    return {-1: REGRESSIVE, 0: UNCLEAR, 1: PROGRESSIVE}[signs[0] or 0]
+    return {-1: REGRESSIVE, 0: UNCLEAR, 1: PROGRESSIVE}[signs.pop() or 0]
 
 
-def _sign(row: Mapping[str, Any], name: str, digits: int) -> int | None:
+_NEUTRAL: Final = {"prb": (0, 3), "vei": (0, 1), "mki": (1, 3)}
+"""The value of each measure that is neither regressive nor progressive, and to how many digits it is printed."""
+
+
+def _sign(row: Mapping[str, Any], name: str, neutral: float, digits: int) -> int | None:
     low, high = row.get(f"{name}_ci_low"), row.get(f"{name}_ci_high")
     if low is None or high is None:
         return None
-    return (round(low, digits) > 0) - (round(high, digits) < 0)
+    return int(round(low, digits) > neutral) - int(round(high, digits) < neutral)
 
 
 def key_finding(told: Told) -> str:
@@ -69,8 +73,9 @@ def key_finding(told: Told) -> str:
     if row["suppressed"]:
         least = told.parameters.min_sales
         return f"In {told.county_id} the request selects {found} with a value, too few to tell ({least} or more)."
-    said = [f"{_SAID[vertical(row)]} ({_measure(told, 'prb', 3)}; {_measure(told, 'vei', 1)})", _like_homes(row)]
-    return f"In {told.county_id} ({found}) {'; '.join(part for part in [*said, _neighbours(row)] if part)}."
+    measures = "; ".join(_measure(told, name, digits) for name, (_, digits) in _NEUTRAL.items())
+    said = [f"{_SAID[vertical(row)]} ({measures})", _like_homes(row)]
+    return f"In {told.county_id} ({found}) {'; '.join(part for part in [*said, _neighbours(told)] if part)}."
 
 
 def _measure(told: Told, name: str, digits: int) -> str:
@@ -96,17 +101,15 @@ def _like_homes(row: Mapping[str, Any]) -> str:
     )
 
 
-def _neighbours(row: Mapping[str, Any]) -> str:
+def _neighbours(told: Told) -> str:
+    row = told.overall.row
     index, z, p = (row.get(name) for name in ("moran_i", "moran_z", "moran_p"))
     if index is None or z is None or p is None:
         return ""
     shown = f"Moran's I {index:.3f}, z {z:.1f}"
-    if p >= _SURE:
+    if p >= 1 - told.parameters.confidence_level:
         return f"ratios of neighbours are no more alike than chance would have them ({shown})"
     return f"ratios of neighbours are {'more' if z > 0 else 'less'} alike than chance would have them ({shown})"
-
-
-_SURE: Final = 0.05
 
 
 def tally(rows: pl.DataFrame) -> dict[str, Any]:

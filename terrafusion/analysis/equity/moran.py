@@ -27,7 +27,7 @@ _AT_ONCE: Final = 1 << 20
 class Autocorrelation(NamedTuple):
     """I, and what it would be by chance alone: its mean and standard error, z, and two-sided p by both ways."""
 
-    index: float
+    i: float
     expected: float
     error: float
     z: float

@@ -40,7 +40,7 @@ def test_neighbours_and_the_index_are_those_of_brute_force(k):
     np.put_along_axis(weights, expected, 1 / k, axis=1)
     values = random.standard_t(4, 250) + 3 * lat
     told = moran(values, weights_of(found), permutations=0, seed=0)
-    assert told.index == pytest.approx(_dense(values, weights), rel=1e-12)
+    assert told.i == pytest.approx(_dense(values, weights), rel=1e-12)
     assert told.permutation_p is None
 
 
@@ -62,10 +62,10 @@ def test_a_chessboard_is_unlike_and_a_slope_alike():
     touch = (np.abs(row[:, None] - row) + np.abs(column[:, None] - column)) == 1
     weights = csr_matrix(touch / touch.sum(axis=1, keepdims=True))
     board = moran((row + column) % 2 * 1.0, weights, permutations=99, seed=0)
-    assert board.index == pytest.approx(-1)
+    assert board.i == pytest.approx(-1)
     assert (board.z < -5, board.permutation_p) == (True, 0.02)
     slope = moran(row * 1.0, weights, permutations=99, seed=0)
-    assert (slope.index > 0.8, slope.z > 5, slope.permutation_p) == (True, True, 0.02)
+    assert (slope.i > 0.8, slope.z > 5, slope.permutation_p) == (True, True, 0.02)
 
 
 def test_equal_values_have_none():
