@@ -25,6 +25,7 @@ Group = Literal[
     "county",
     "zip_code",
     "neighborhood",
+    "market_area",
     "property_type",
     "property_class",
     "year_built",
@@ -40,7 +41,7 @@ Group = Literal[
     "sale_quarter",
     "sale_month",
 ]
-"""A column, a part of the sale date, or all sales as one group."""
+"""A column, a market area of the county's profile, a part of the sale date, or all sales as one group."""
 GROUPABLE: Final[tuple[str, ...]] = get_args(Group)
 
 

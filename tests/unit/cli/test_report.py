@@ -64,6 +64,7 @@ def completed(rows: list[dict[str, Any]], trends: list[dict[str, Any]]) -> dict[
         "result_summary": summary,
         "rows": rows,
         "trends": trends,
+        "data_quality": {"read": 1300, "used": 1203, "excluded": {"below_min_price": 97}},
         "warnings": [{"code": "thin", "message": "Half of the cells are thin"}],
         "result_data_location": "file:///results/x.parquet",
     }
@@ -117,6 +118,29 @@ def test_rows_of_another_shape_than_trends_are_told_by_the_summary(rows: list[di
     said = shown(completed(rows, []))
     assert "confidence level" in said
     assert "more groups" not in said
+    assert "Used 1,203 of 1,300 sales; not used: below min price 97." in said
+
+
+def test_rows_of_any_shape_are_a_table_that_fits_with_what_is_left_out_told() -> None:
+    kinds = [
+        {"group": f"g{n}", "n": n, "same": 1, "median": n / 10, "median_ci_low": 0.1, "median_ci_high": 0.3}
+        for n in range(20)
+    ]
+    wide = [row | {f"column_number_{n}": row["n"] * n for n in range(1, 30)} for row in kinds]
+    said = shown(completed(wide, []))
+    assert "0.1 (0.1 to 0.3)" in said
+    assert "same" not in said
+    assert "8 more rows and 22 more columns stand in the JSON and in the file." in said
+    assert max(map(len, said.splitlines())) <= 80
+
+
+def test_of_one_groups_periods_the_last_are_shown() -> None:
+    rows = [
+        {"group": "all", "period": f"20{n:02}", "index": 100.0 + n, "ci_low": 90.0, "ci_high": 120.0} for n in range(20)
+    ]
+    said = shown(completed(rows, []))
+    assert "2019   119.0 (90.0 to 120.0)" in said
+    assert "2007" not in said
 
 
 def test_an_empty_answer_is_its_finding() -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from terrafusion.web.wording import NOTHING, bounds, duration, estimates, facts, figure, instant, label
+from terrafusion.wording import NOTHING, bounds, duration, estimates, facts, figure, instant, label
 
 
 @pytest.mark.parametrize(
