@@ -12,7 +12,7 @@ import polars as pl
 from terrafusion.analysis.hedonic import Codes, Floats
 from terrafusion.analysis.price_index.estimate import Estimate
 from terrafusion.analysis.time_adjustment.moves import Moves, carried, moves, places_of, unknown
-from terrafusion.analysis.time_adjustment.pooling import Pooled, between_variance, pool
+from terrafusion.analysis.time_adjustment.pooling import Pooled, between, pool
 
 SCHEMA: Final[dict[str, pl.DataType]] = {
     "group": pl.String(),
@@ -106,12 +106,13 @@ class _Sheet:
         """Draw the groups' factors towards the county's, period by period."""
         found = [self._carried(estimate) for estimate in groups.values()]
         change, variance = (np.array([one[part] for one in found]) for part in range(2))
-        tau2 = np.array([between_variance(*pair) for pair in zip(change.T, variance.T, strict=True)])
-        columns = zip(change.T, variance.T, self.whole.change, self.whole.variance, tau2, strict=True)
+        spreads = [between(*pair) for pair in zip(change.T, variance.T, strict=True)]
+        columns = zip(change.T, variance.T, self.whole.change, self.whole.variance, spreads, strict=True)
         drawn = [pool(own, error, (moved, unsure), spread) for own, error, moved, unsure, spread in columns]
+        tau = np.sqrt([spread.tau2 for spread in spreads])
         by_group = [np.array(part).T for part in zip(*drawn, strict=True)]
         return [
-            self._table(name, estimate, Pooled(*(part[row] for part in by_group)), found[row], tau2=tau2)
+            self._table(name, estimate, Pooled(*(part[row] for part in by_group)), found[row], tau=tau)
             for row, (name, estimate) in enumerate(groups.items())
         ]
 
@@ -127,7 +128,7 @@ class _Sheet:
         return carried(estimate, places, -self.whole.change, self.county.to)
 
     def _table(
-        self, name: str, estimate: Estimate, used: Pooled, own: Moves, *, tau2: Floats | None = None
+        self, name: str, estimate: Estimate, used: Pooled, own: Moves, *, tau: Floats | None = None
     ) -> pl.DataFrame:
         count = len(used.value)
         filled = (self.whole.imputed if self.rules.pooling != "none" else own.imputed).copy()
@@ -146,7 +147,7 @@ class _Sheet:
             "own_standard_error": np.where(shown, np.sqrt(own.variance), np.nan),
             "county_factor": np.exp(self.whole.change),
             "weight": used.weight,
-            "tau": np.full(count, np.nan) if tau2 is None else np.sqrt(tau2),
+            "tau": np.full(count, np.nan) if tau is None else tau,
             "observations": estimate.observations,
             "group_observations": np.full(count, estimate.used),
             "imputed": filled,

@@ -38,7 +38,8 @@ def key_finding(told: Told) -> str:
         brought = f"{found} were brought to {summary['valuation_period']}"
         return f"In {told.county_id} {brought}; no earlier full period has {told.parameters.min_sales} or more to tell a change from."
     change = (summary["change_pct"], summary["change_ci_low_pct"], summary["change_ci_high_pct"])
-    moved = said_of("prices at constant quality", change, told.parameters.confidence_level)
+    same = "prices" if told.parameters.method == "stratified_median" else "prices at constant quality"
+    moved = said_of(same, change, told.parameters.confidence_level)
     return (
         f"From {summary['first_period']} to {summary['valuation_period']} {moved} in {told.county_id} ({found}), so a "
         f"price of {summary['first_period']} is multiplied by {summary['factor']:.3f}{_slopes(summary)}."
@@ -70,8 +71,8 @@ def cautions(told: Told) -> Iterator[Caution]:
         yield Caution("valuation_date_beyond_sales", message)
     if summary["valuation_period"] is not None and summary["time_slope"] is None:
         message = (
-            f"Only {summary['time_slope_sales']} of the sales have a {told.parameters.value_field} above 0, "
-            f"so the slope of ratios on time is not told ({told.parameters.min_sales} or more)"
+            f"{summary['time_slope_sales']} of the sales have {told.parameters.value_field} above 0, "
+            f"too few to tell the slope of ratios on time ({told.parameters.min_sales} or more)"
         )
         yield Caution("time_slope_unavailable", message)
     yield from _of_methods(told)
