@@ -40,13 +40,18 @@ def read(records: Records, parameters: RatioParameters, also: Collection[str] = 
     _refuse_fine_groups(sales, parameters)
     if parameters.time_adjust != "none":
         refuse_fine_periods(sales, parameters)
-    if parameters.value_field in _ROLL:
-        sales = _with_roll(records, sales, _ROLL[parameters.value_field])
-    else:
-        sales = sales.rename({"assessed_value": "value"})
-    named = sales.with_columns(label_of(parameters.group_by).alias("group"))
-    _refuse_unvalued(records, named["value"], parameters)
+    named = with_value(records, sales, parameters.value_field).with_columns(
+        label_of(parameters.group_by).alias("group")
+    )
+    refuse_unvalued(records, named["value"], parameters.value_field)
     return named
+
+
+def with_value(records: Records, sales: pl.DataFrame, value_field: str) -> pl.DataFrame:
+    """Add ``value``: the ``assessed_value`` that the sale records, or what the roll says of its ``parcel_number``."""
+    if value_field in _ROLL:
+        return _with_roll(records, sales, _ROLL[value_field])
+    return sales.rename({"assessed_value": "value"})
 
 
 def _refuse_fine_groups(sales: pl.DataFrame, parameters: RatioParameters) -> None:
@@ -64,13 +69,12 @@ def _with_roll(records: Records, sales: pl.DataFrame, field: str) -> pl.DataFram
     return sales.join(roll, on="parcel_number", how="left", maintain_order="left")
 
 
-def _refuse_unvalued(records: Records, value: pl.Series, parameters: RatioParameters) -> None:
+def refuse_unvalued(records: Records, value: pl.Series, value_field: str) -> None:
+    """Raise InvalidParameters where there are sales and none has a value."""
     if len(value) and value.null_count() == len(value):
-        had = ", ".join(name for name in _fields(records) if name != parameters.value_field) or "none of its values"
-        msg = (
-            f"value_field is {parameters.value_field!r}, of which {records.county_id} records nothing; allowed is {had}"
-        )
-        raise InvalidParameters(msg, field="value_field", value=parameters.value_field, allowed=had)
+        had = ", ".join(name for name in _fields(records) if name != value_field) or "none of its values"
+        msg = f"value_field is {value_field!r}, of which {records.county_id} records nothing; allowed is {had}"
+        raise InvalidParameters(msg, field="value_field", value=value_field, allowed=had)
 
 
 def _fields(records: Records) -> list[str]:
