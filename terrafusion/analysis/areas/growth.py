@@ -69,7 +69,7 @@ def _slopes(laid: Laid, found: Levels, per_year: int) -> tuple[Pooled, float]:
     since = years - (np.bincount(laid.area, years) / counts)[laid.area]
     squares = np.bincount(laid.area, since**2)
     county = float((since * found.moved).sum()) / float(squares.sum())
-    rest = found.moved - county * since
+    rest = found.moved - (np.bincount(laid.area, found.moved) / counts)[laid.area] - county * since
     error = float((rest**2).sum()) / max(len(rest) - len(counts) - 1, 1) / float(squares.sum())
     seen = squares > 0
     steep = np.where(seen, np.bincount(laid.area, since * found.residual) / np.where(seen, squares, 1), np.nan)

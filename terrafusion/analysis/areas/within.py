@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.hedonic import Codes, Floats
+
+_EQUAL: Final = 1e-10
+"""Standard deviation of logs below which values differ by rounding alone."""
 
 
 class _Fit(NamedTuple):
@@ -42,10 +45,10 @@ def compared(values: Floats, areas: Codes, zips: Codes, *, confidence_level: flo
         "zip_codes": theirs.groups,
         "within_variance": ours.variance,
         "within_variance_zip": theirs.variance,
-        "explained_pct": 100 * (1 - ours.squares / total) if total else None,
-        "explained_zip_pct": 100 * (1 - theirs.squares / total) if total else None,
+        "explained_pct": 100 * (1 - ours.squares / total) if total > _EQUAL**2 * len(values) else None,
+        "explained_zip_pct": 100 * (1 - theirs.squares / total) if total > _EQUAL**2 * len(values) else None,
     }
-    if not ours.squares or not theirs.squares:
+    if min(ours.squares, theirs.squares) <= _EQUAL**2 * len(values):
         return told | dict.fromkeys(("ratio", "ratio_ci_low", "ratio_ci_high", "f", "f_p"))
     influence = ours.deviation**2 / ours.squares - theirs.deviation**2 / theirs.squares
     reach = critical_value(confidence_level) * math.sqrt(float((influence**2).sum()))
