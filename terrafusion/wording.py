@@ -39,6 +39,12 @@ WAITS: Final = {
 MOST_FACTS: Final = 80
 
 
+def group_of(row: Mapping[str, Any]) -> str:
+    """Name the group of a row, and its price tier where it is one of several."""
+    name = str(row.get("group", "all"))
+    return f"{name}, tier {row['tier']}" if row.get("tier") else name
+
+
 def instant(value: datetime | None) -> str:
     """Write an instant in UTC, to the second."""
     return NOTHING if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

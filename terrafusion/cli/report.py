@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from operator import itemgetter
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
@@ -14,7 +13,7 @@ from rich.text import Text
 
 from terrafusion.cli.output import stdout
 from terrafusion.cli.tables import of_rows
-from terrafusion.wording import estimates, is_table, label
+from terrafusion.wording import estimates, group_of, is_table, label
 
 TICKS: Final = "▁▂▃▄▅▆▇█"
 EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
@@ -56,7 +55,7 @@ def _parts(result: Row) -> Iterator[RenderableType]:
         yield ""
         yield from of_rows(rows, stdout.width) if rows else ()
     elif len(rows) > 1:
-        yield _by_group(result, sorted(rows, key=lambda row: (-row["sales"], row["group"]))[:ROWS])
+        yield _by_group(result, sorted(rows, key=lambda row: (-row["sales"], group_of(row)))[:ROWS])
     elif trends:
         yield _by_period(result)
     if _of_trends(result) and len(rows) > ROWS:
@@ -101,7 +100,7 @@ def _file(result: Row, *, wanted: bool) -> Iterator[RenderableType]:
 
 
 def _by_group(result: Row, rows: Sequence[Row]) -> Table:
-    points = {group: list(of) for group, of in groupby(result["trends"], itemgetter("group"))}
+    points = {group: list(of) for group, of in groupby(result["trends"], group_of)}
     periods = _thinned(sorted({point["period"] for point in result["trends"]}))
     summary = result["result_summary"]
     first, last = summary["first_period"], summary["last_period"]
@@ -110,10 +109,9 @@ def _by_group(result: Row, rows: Sequence[Row]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column(f"{_measure(result)}\n{first} to {last}", no_wrap=True)
     for row in rows:
-        mine = {point["period"]: point for point in points[row["group"]]}
-        name = (
-            row["group"] if (row["first_period"], row["last_period"]) in ((first, last), NONE) else row["group"] + " *"
-        )
+        mine = {point["period"]: point for point in points[group_of(row)]}
+        whole = (row["first_period"], row["last_period"]) in ((first, last), NONE)
+        name = group_of(row) if whole else f"{group_of(row)} *"
         changes = (row["raw_change_pct"], row["constant_quality_change_pct"])
         chart = sparkline([_height(mine.get(period)) for period in periods])
         table.add_row(name, f"{row['sales']:,}", *_prices(mine.get(last)), *map(_change, changes), chart)

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from terrafusion.errors import NotFound
 from terrafusion.web.charts import Chart, price_chart
-from terrafusion.wording import estimates, facts, is_table, label
+from terrafusion.wording import estimates, facts, group_of, is_table, label
 
 COLUMNS: Final = (
     "period",
@@ -142,12 +142,8 @@ def _trend(points: Sequence[Mapping[str, Any]], group: str | None, address: str)
 
 
 def _grouped(points: Sequence[Mapping[str, Any]]) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-    ordered = sorted(points, key=lambda row: (_name(row), str(row.get("period_start", ""))))
-    return {name: list(rows) for name, rows in groupby(ordered, key=_name)}
-
-
-def _name(row: Mapping[str, Any]) -> str:
-    return str(row.get("group", "all"))
+    ordered = sorted(points, key=lambda row: (group_of(row), str(row.get("period_start", ""))))
+    return {name: list(rows) for name, rows in groupby(ordered, key=group_of)}
 
 
 def _groups(by_group: Mapping[str, Sequence[Mapping[str, Any]]], address: str) -> Sequence[Group]:

@@ -107,6 +107,15 @@ def test_one_group_is_shown_by_period_and_the_unfinished_one_is_marked() -> None
     assert "* not a full period" in "\n".join(lines)
 
 
+def test_tiers_are_told_apart() -> None:
+    rows = [row("all", raw, raw) | {"tier": tier, "sales": 900 - tier} for tier, raw in enumerate((5.0, 2.0, 8.0))]
+    trends = [point("all", "2016-Q3", 100_000 * (tier + 1), 100.0) | {"tier": tier} for tier in range(3)]
+    lines = shown(completed(rows, trends)).splitlines()
+    told = [next(line for line in lines if line.startswith(name)) for name in ("all ", "all, tier 1", "all, tier 2")]
+    for line, price in zip(told, ("$100,000", "$200,000", "$300,000"), strict=True):
+        assert price in line
+
+
 @pytest.mark.parametrize(
     "rows",
     [
