@@ -11,6 +11,7 @@ import polars as pl
 from terrafusion.analysis.api import Caution
 from terrafusion.analysis.findings import said_of
 from terrafusion.analysis.price_index.cautions import of_years
+from terrafusion.analysis.price_index.parameters import REPEAT
 from terrafusion.analysis.selection import Selection
 from terrafusion.analysis.time_adjustment.parameters import TimeAdjustmentParameters
 
@@ -75,8 +76,26 @@ def cautions(told: Told) -> Iterator[Caution]:
             f"too few to tell the slope of ratios on time ({told.parameters.min_sales} or more)"
         )
         yield Caution("time_slope_unavailable", message)
+    yield from _of_the_period(told)
     yield from _of_methods(told)
     yield from _of_rows(told.rows)
+
+
+def _of_the_period(told: Told) -> Iterator[Caution]:
+    """Tell where all factors rest on few sales: those of the valuation's period."""
+    period, least = told.summary["valuation_period"], told.parameters.fallback_min_sales
+    if period is None or told.parameters.method == "ratio_trend":
+        return
+    rows = told.rows.filter(pl.col("period") == period)
+    count, partial = int(rows["observations"].sum()), bool(rows["partial"].any())
+    if partial or count < least:
+        what = "sales of repeat pairs" if told.parameters.method in REPEAT else "sales"
+        short = f", which is not a full {told.summary['period']}" if partial else ""
+        message = (
+            f"Every factor rests on the {count} {what} of {period}{short}; a valuation_date in a full period with more "
+            "sales gives surer ones"
+        )
+        yield Caution("valuation_period_thin", message)
 
 
 def _of_methods(told: Told) -> Iterator[Caution]:

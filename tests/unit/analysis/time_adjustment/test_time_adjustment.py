@@ -250,6 +250,15 @@ def test_a_thin_period_lies_between_its_neighbours_without_interval(ask, town):
     assert "factors_imputed" in codes(answer)
 
 
+def test_few_sales_at_the_valuation_date_are_told(ask, town):
+    early = town.filter((pl.col("sale_date") < date(2014, 11, 5)) & (pl.col("sale_price") < 1e9))
+    answer = ask(KIND, early)
+    told = {caution.code: caution.message for caution in answer.warnings}["valuation_period_thin"]
+    count = early.filter(pl.col("sale_date").dt.month() == 11).height
+    assert f"rests on the {count} sales of 2014-11, which is not a full month" in told
+    assert "valuation_period_thin" not in codes(ask(KIND, early, valuation_date="2014-10-05"))
+
+
 def test_without_values_the_slope_is_not_told(ask, town):
     answer = ask(KIND, town.with_columns(assessed_value=None))
     assert answer.summary["time_slope"] is None
