@@ -32,6 +32,7 @@ from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
 from terrafusion.analysis.groups import coded
 from terrafusion.analysis.hedonic import Codes, Floats
 from terrafusion.analysis.market import Market, market_of
+from terrafusion.analysis.price_index.cautions import of_years
 from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.reading import collected, refuse_fine_periods
 from terrafusion.analysis.selection import Selection, select
@@ -140,7 +141,7 @@ class _Asked:
         return Answer(
             summary=self._summary(finding, None, ()),
             data_quality=self._quality(rows),
-            warnings=list(self.selection.warnings),
+            warnings=[*of_years(self.selection.used), *self.selection.warnings],
             rows=rows,
             table=rows,
         )
@@ -166,6 +167,7 @@ class _Asked:
             summary=self._summary(finding, evidence, tuple(scaled)) | found,
             data_quality=self._quality(told),
             warnings=[
+                *of_years(self.selection.used),
                 *self.selection.warnings,
                 *warnings,
                 *cautions(blocks, known, self.parameters),

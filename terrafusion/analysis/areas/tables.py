@@ -67,9 +67,11 @@ def market_area_rows(areas: pl.DataFrame, assigned: Codes, evidence: Evidence, c
     z, counts = critical_value(confidence_level), np.bincount(evidence.laid.area)
     rows = []
     for number in range(1, int(assigned.max()) + 1):
-        share = np.where(assigned == number, counts, 0) / counts[assigned == number].sum()
-        level = float((share * evidence.levels.levels).sum())
-        reach = z * float(np.sqrt(max(float((np.outer(share, share) * evidence.levels.covariance).sum()), 0.0)))
+        own = np.flatnonzero(assigned == number)
+        share = counts[own] / counts[own].sum()
+        level = float((share * evidence.levels.levels[own]).sum())
+        variance = float((np.outer(share, share) * evidence.levels.covariance[np.ix_(own, own)]).sum())
+        reach = z * max(variance, 0.0) ** 0.5
         inside = areas.filter(pl.col("market_area") == number)
         bounds = zip(_ENDS, (level, level - reach, level + reach), strict=True)
         rows.append(
@@ -77,7 +79,7 @@ def market_area_rows(areas: pl.DataFrame, assigned: Codes, evidence: Evidence, c
                 "record": "market_area",
                 "market_area": number,
                 "n": inside["n"].sum(),
-                "observations": int(counts[assigned == number].sum()),
+                "observations": int(counts[own].sum()),
                 "areas": inside.height,
                 "members": ", ".join(inside["area"]),
                 **{f"level_pct{end}": 100 * float(np.expm1(log)) for end, log in bounds},

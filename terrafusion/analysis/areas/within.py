@@ -59,7 +59,7 @@ def compared(values: Floats, areas: Codes, zips: Codes, *, confidence_level: flo
 
 def _inside(zips: Codes, areas: Codes) -> bool:
     pairs = np.bincount(zips * (int(areas.max()) + 1) + areas)
-    return np.count_nonzero(pairs) == np.count_nonzero(np.bincount(zips))
+    return bool(np.count_nonzero(pairs) == np.count_nonzero(np.bincount(zips)))
 
 
 def _nested(ours: _Fit, theirs: _Fit, *, nested: bool) -> dict[str, float | None]:

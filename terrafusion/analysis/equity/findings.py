@@ -12,6 +12,7 @@ from terrafusion.analysis.api import Caution
 from terrafusion.analysis.equity.moran import LARGEST, LEAST
 from terrafusion.analysis.equity.parameters import EquityParameters
 from terrafusion.analysis.equity.rows import Study
+from terrafusion.analysis.price_index.cautions import of_years
 from terrafusion.analysis.ratios.standard import MET, NOT_MET, STATISTICALLY_MET, bands
 
 REGRESSIVE, PROGRESSIVE, UNCLEAR, DISAGREE, UNKNOWN = "regressive", "progressive", "unclear", "disagree", "unknown"
@@ -137,9 +138,7 @@ def cautions(told: Told, used: pl.DataFrame) -> Iterator[Caution]:
     spared = told.rows.filter(pl.col("record") == "group")["suppressed"].sum()
     if spared and told.rows.filter(pl.col("record") == "group").height > 1:
         yield Caution("groups_suppressed", f"{spared} groups have fewer than {told.parameters.min_sales} sales")
-    year_only = int(used["year_only"].sum())
-    if year_only:
-        yield Caution("year_only", f"Of {year_only} sales only the year is known; they count as of 1 July")
+    yield from of_years(used)
 
 
 def _of_clusters(row: Mapping[str, Any], told: Told, used: pl.DataFrame) -> Iterator[Caution]:

@@ -291,12 +291,27 @@ def test_one_period_and_equal_prices(ask, county):
     assert areas_of(flat)["level_pct"].abs().max() < 1e-6
 
 
+def test_two_areas_are_enough(ask, county):
+    two = county().filter(pl.col("zip_code").is_in(["43600", "43605"]))
+    assert areas_of(ask(KIND, two, n_areas=2))["market_area"].to_list() == [1, 2]
+    alone = ask(KIND, two, subject_area="43605")
+    assert "the ZIP code most like 43605 is 43600 (" in alone.summary["key_finding"]
+
+
+def test_sales_of_which_only_the_year_is_known_are_told(ask, county):
+    answer = ask(KIND, county(year_only=[True] * 720), n_areas=3)
+    assert "year_only" in codes(answer)
+    with pytest.raises(InvalidParameters, match="period is 'quarter'"):
+        ask(KIND, county(year_only=[True] * 720), n_areas=3, period="quarter")
+
+
 @few
 @given(st.integers(0, 1000), st.sampled_from([{"n_areas": 4}, {"subject_area": "43607"}]))
 def test_the_order_of_the_records_does_not_show(ask, county, seed, asked):
     sales = county(25, seed=seed).with_columns(pl.col("latitude", "longitude").round(2))
     mixed = sales.sample(fraction=1, shuffle=True, seed=seed)
-    assert file(ask(KIND, sales, **asked)) == file(ask(KIND, mixed, **asked))
+    split = pl.concat([mixed[:100], mixed[100:]], rechunk=False)
+    assert file(ask(KIND, sales, **asked)) == file(ask(KIND, split, **asked))
 
 
 def test_prices_scaled_change_dollars_only(ask, county):
