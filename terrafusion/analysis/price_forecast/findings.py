@@ -48,7 +48,9 @@ def _judged(whole: Forecast) -> str:
     if told["mape"] is None:
         return ""
     name = best_naive(whole)
-    missed = f"past forecasts missed by {told['mape']:.1f}% on average, {_WAYS[name]} by {told[name]:.1f}%"
+    judged = int((whole.table["errors"] > 0).sum())
+    some = "past forecasts" if judged == whole.table.height else f"past forecasts up to {judged} {whole.period}s ahead"
+    missed = f"{some} missed by {told['mape']:.1f}% on average, {_WAYS[name]} by {told[name]:.1f}%"
     return f"; {missed}" if beats_naive(whole) else f"; it is no better than {_WAYS[name]}: {missed}"
 
 
@@ -88,7 +90,7 @@ def _of_intervals(told: Sequence[Forecast], level: float) -> Iterator[Caution]:
     bare = sum(one.table["interval_level"].null_count() for one in told)
     if bare:
         least = min(one.needs for one in told)
-        message = f"{bare} forecasts have no interval: none that far ahead could be judged, which takes {least} periods and those ahead"
+        message = f"{bare} forecasts have no interval: to judge one so far ahead takes that many periods after the first {least}"
         yield Caution("interval_unavailable", message)
     short = sum(int((one.table["interval_level"] < level).sum()) for one in told)
     if short:
