@@ -26,10 +26,11 @@ def market(sales):
         draw = np.random.default_rng(seed)
         place = np.repeat(np.arange(months), a_month)
         size, area = draw.normal(7.5, 0.3, len(place)), draw.integers(0, 2, len(place))
+        days = draw.integers(0, 28, len(place))
         wave = 0.04 * np.sin(2 * np.pi * (place - 3) / 12)
         logs = 5 + size + 0.3 * area + 0.04 / 12 * place + wave + draw.normal(0, 0.08, len(place))
         return sales(
-            sale_date=[month(at).replace(day=1 + int(day)) for at, day in zip(place, draw.integers(0, 28, len(place)))],
+            sale_date=[month(at).replace(day=1 + int(day)) for at, day in zip(place, days, strict=True)],
             sale_price=np.exp(logs),
             building_size_sqft=np.exp(size),
             zip_code=np.where(area == 1, "98101", "98102"),
@@ -96,8 +97,8 @@ def test_forecasts_of_the_past_do_not_see_later_sales(ask, market):
         pl.when(late).then(pl.col("sale_price") * pl.col("building_size_sqft") ** 0.8).otherwise(pl.col("sale_price"))
     )
     made = []
-    for given in (town, other):
-        past = records(ask(KIND, given, sale_filter={"min_price": 0}), "backtest")
+    for one in (town, other):
+        past = records(ask(KIND, one, sale_filter={"min_price": 0}), "backtest")
         told = pl.col("error") - pl.col("naive_error")  # what was forecast, less the last value known then
         made.append(past.filter(pl.col("origin") < "2013-01", pl.col("horizon") == 1).select("origin", told))
     assert made[0].height == 13
