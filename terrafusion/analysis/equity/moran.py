@@ -12,8 +12,9 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from terrafusion.analysis.ratios.sample import Codes, Floats
+from terrafusion.analysis.ratios.sample import Floats
 
 LEAST: Final = 30
 """Places below which I is not told: it is normal only of many."""
@@ -22,6 +23,8 @@ LARGEST: Final = 50_000
 """Places above which no orders are drawn: there the normal holds."""
 
 _AT_ONCE: Final = 1 << 20
+_ROWS: Final = 1 << 16
+"""Places that are looked up together, to keep memory small."""
 
 
 class Autocorrelation(NamedTuple):
@@ -51,7 +54,7 @@ def places(sales: pl.DataFrame) -> tuple[Floats, Floats]:
     return points, one["log_ratio"].to_numpy()
 
 
-def nearest(points: Floats, k: int) -> Codes:
+def nearest(points: Floats, k: int) -> NDArray[np.int32]:
     """Return the ``k`` places nearest to each, itself not among them.
 
     The straight line through the sphere orders places as the way over its surface does. Of places equally far, the
@@ -59,14 +62,17 @@ def nearest(points: Floats, k: int) -> Codes:
     """
     from scipy.spatial import cKDTree  # noqa: PLC0415 - slow to import
 
-    _, found = cKDTree(points).query(points, k + 1, workers=1)
-    own = found == np.arange(len(points))[:, None]
-    own[~own.any(axis=1), -1] = True
-    neighbours: Codes = found[~own].reshape(len(points), k)
+    tree, n = cKDTree(points), len(points)
+    neighbours = np.empty((n, k), np.int32)
+    for begin in range(0, n, _ROWS):
+        _, found = tree.query(points[begin : begin + _ROWS], k + 1, workers=1)
+        own = found == np.arange(begin, begin + len(found))[:, None]
+        own[~own.any(axis=1), -1] = True
+        neighbours[begin : begin + len(found)] = found[~own].reshape(-1, k)
     return neighbours
 
 
-def weights_of(neighbours: Codes) -> Any:
+def weights_of(neighbours: NDArray[np.int32]) -> Any:
     """Return the sparse matrix of weights: each row adds up to 1."""
     from scipy.sparse import csr_matrix  # noqa: PLC0415 - slow to import
 

@@ -125,7 +125,8 @@ def _clusters(
         found, medians, cods = _dispersion(name, unit, parameters.confidence_level)
         figures |= found
         for row, median, cod in zip(rows, medians, cods, strict=True):
-            row |= {f"{name}_median": float(median), f"{name}_cod": float(cod)}
+            if not row["suppressed"]:
+                row |= {f"{name}_median": float(median), f"{name}_cod": float(cod)}
     return figures, rows
 
 
@@ -147,9 +148,11 @@ def _cluster_rows(laid: pl.DataFrame, labels: pl.Series, parameters: EquityParam
     listed = laid.group_by("code").agg(pl.col("ratio").sort(), pl.col("cluster_level").first()).sort("code")
     rows = []
     for name, (_, ratio, level) in zip(labels, listed.iter_rows(), strict=True):
-        estimate = median_estimate(np.array(ratio), parameters.confidence_level)
-        known = {"cluster": name, "cluster_level": level, "n": len(ratio), "suppressed": False}
-        rows.append({**known, **spread("median", estimate)})
+        n = len(ratio)
+        row = {"cluster": name, "cluster_level": level, "n": n, "suppressed": n < parameters.min_sales}
+        if not row["suppressed"]:
+            row |= spread("median", median_estimate(np.array(ratio), parameters.confidence_level))
+        rows.append(row)
     return rows
 
 

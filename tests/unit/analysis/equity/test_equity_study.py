@@ -153,6 +153,16 @@ def test_like_homes_have_like_prices(ask, town):
         assert row[f"{name}_within_to_overall_ci_low"] < row[f"{name}_within_to_overall"] < 1
 
 
+def test_clusters_below_min_sales_are_counted_and_not_told(ask, town):
+    found = ask(STUDY, town(300), min_cluster=6, min_sales=12, **QUICK).rows.filter(record="cluster")
+    thin = found.filter("suppressed")
+    assert (thin["n"] < 12).all()
+    assert thin.height > 3
+    for name in ("median", "price_per_sqft_median", "value_per_sqft_cod"):
+        assert thin[name].null_count() == thin.height
+        assert found.filter(~pl.col("suppressed"))[name].null_count() == 0
+
+
 def test_a_group_is_studied_as_if_it_were_alone(ask, town):
     sales = town(500)
     grouped = ask(STUDY, sales, group_by="zip_code", **QUICK)
