@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Final
+
 import polars as pl
 
 from terrafusion.analysis.api import Records
 from terrafusion.analysis.frames import PROPERTIES_SCHEMA
-from terrafusion.analysis.groups import columns_of, label_of
+from terrafusion.analysis.groups import MARKET_AREA, area_of, columns_of, label_of
 from terrafusion.analysis.parameters import COUNTY, SharedParameters
 from terrafusion.analysis.price_index.requirements import allowed, refuse_characteristics
 from terrafusion.analysis.price_index.requirements import read as read_index
@@ -14,7 +17,7 @@ from terrafusion.analysis.ratios.reading import refuse_unvalued, with_value
 from terrafusion.analysis.time_adjustment.parameters import TimeAdjustmentParameters, index_method
 from terrafusion.errors import InvalidParameters
 
-_ASKED: tuple[tuple[str, str], ...] = (
+_ASKED: Final = (
     ("zip_codes", "zip_code"),
     ("neighborhoods", "neighborhood"),
     ("property_types", "property_type"),
@@ -55,14 +58,20 @@ def _refuse_method(records: Records, sales: pl.DataFrame, parameters: TimeAdjust
 
 def areas(records: Records, sales: pl.DataFrame, parameters: SharedParameters) -> list[str]:
     """Name the groups asked for that the sales read, used or not, or the roll know of."""
-    columns = columns_of(parameters.group_by)
-    frames = [sales]
-    if records.properties is not None and columns and set(columns) <= set(PROPERTIES_SCHEMA):
-        wanted = {*columns, *(column for _, column in _ASKED)}
-        roll = records.properties.select(sorted(wanted)).collect()
-        frames.append(roll.with_columns(label_of([*columns]).alias("group")))
-    found = {name for frame in frames for name in _labels(frame, parameters)}
-    return sorted(found) if tuple(parameters.group_by) != (COUNTY,) else []
+    if tuple(parameters.group_by) == (COUNTY,):
+        return []
+    frames = [sales, *_roll(records, parameters)]
+    return sorted({name for frame in frames for name in _labels(frame, parameters)})
+
+
+def _roll(records: Records, parameters: SharedParameters) -> Iterator[pl.DataFrame]:
+    """Yield the parcels of the roll with their ``group``, where the roll tells what groups are made of."""
+    columns = set(columns_of(parameters.group_by)) - {MARKET_AREA}
+    if records.properties is None or not columns <= set(PROPERTIES_SCHEMA):
+        return
+    wanted = columns | {column for _, column in _ASKED}
+    roll = records.properties.select(sorted(wanted)).with_columns(area_of(records.profile))
+    yield roll.with_columns(label_of(parameters.group_by).alias("group")).collect()
 
 
 def _labels(frame: pl.DataFrame, parameters: SharedParameters) -> list[str]:

@@ -136,13 +136,44 @@ def test_each_area_moves_by_its_own_as_far_as_its_sales_tell(ask, county):
 
 def test_areas_of_the_roll_without_a_sale_have_the_countys_factors(county):
     roll = pl.DataFrame({"zip_code": ["98101", "98199"], "neighborhood": None, "property_type": None})
-    catalogue = load_catalogue()
-    records = Records("here", "v1", county.lazy(), CountyProfile(), properties=roll.lazy())
-    asked = catalogue.check(KIND, {"group_by": "zip_code", "zip_codes": ["98101", "98102", "98103", "98199"]})
-    rows = catalogue.get(KIND).compute(records, asked, lambda _done, _doing: None).rows
+    rows = asked_of(county, roll, group_by="zip_code", zip_codes=["98101", "98102", "98103", "98199"]).rows
     assert rows["group"].unique().sort().to_list() == ["98101", "98102", "98103", "98199"]
     bare = rows.filter(group="98199")
     assert bare["factor"].to_list() == bare["county_factor"].to_list()
+
+
+def asked_of(given, roll, profile=None, **parameters):
+    catalogue = load_catalogue()
+    records = Records("here", "v1", given.lazy(), profile or CountyProfile(), properties=roll.lazy())
+    checked = catalogue.check(KIND, parameters)
+    return catalogue.get(KIND).compute(records, checked, lambda _done, _doing: None)
+
+
+def test_market_areas_of_the_profile_are_areas(county):
+    areas = {
+        "north": {"zip_codes": ["98101", "98102"]},
+        "south": {"zip_codes": ["98103", "98104"]},
+        "west": {"zip_codes": ["98199"]},
+    }
+    profile = CountyProfile.model_validate({"market_areas": areas})
+    roll = pl.DataFrame({"zip_code": ["98199"], "neighborhood": None, "property_type": None})
+    rows = asked_of(county, roll, profile, group_by="market_area").rows
+    assert rows["group"].unique().sort().to_list() == ["north", "south", "west"]
+    assert rows.filter(group="west")["group_observations"].unique().to_list() == [0]
+
+
+def test_ratios_may_be_to_the_values_of_the_roll(town):
+    values = {"assessed_value": 2.0, "market_value": 1.0, "assessment_year": 2014}
+    parcels = town.unique("parcel_number", keep="first", maintain_order=True).select("parcel_number", "assessed_value")
+    roll = parcels.select("parcel_number", **{name: pl.col("assessed_value") * by for name, by in values.items()})
+    bare = town.with_columns(assessed_value=pl.lit(None, pl.Float64))
+    told = asked_of(bare, roll, value_field="market_value").summary
+    assert told["time_slope_ci_high"] < 0
+    assert told["time_slope_sales"] == town.height
+    trend = asked_of(bare, roll, value_field="roll_assessed_value", method="ratio_trend").summary
+    assert trend["time_slope"] == pytest.approx(told["time_slope"])
+    with pytest.raises(InvalidParameters, match="allowed is roll_assessed_value, market_value"):
+        asked_of(bare, roll, method="ratio_trend")
 
 
 def test_pooling_none_and_county_are_the_two_ends(ask, county):
