@@ -69,19 +69,20 @@ def key_finding(told: Headline) -> str:
 
 
 def _clause(what: str, name: str, told: Headline) -> str:
-    bounds = (told.overall[bound] for bound in _BOUNDS[name])
-    return f"{what} {moved(told.overall[name], *bounds, confidence_level=told.confidence_level)}"
+    low, high = (told.overall[bound] for bound in _BOUNDS[name])
+    return said_of(what, (told.overall[name], low, high), told.confidence_level)
 
 
-def moved(change: float, low: float | None, high: float | None, *, confidence_level: float) -> str:
-    """Say how something changed, in per cent: up or down only if the interval, as it is printed, leaves zero out."""
-    way = direction(change, low, high)
-    if low is None or high is None:
-        return f"changed by {_signed(change)} (too few sales for an interval)"
+def said_of(what: str, per_cent: tuple[float, float | None, float | None], confidence_level: float) -> str:
+    """Say where something went: a change in per cent with its interval, which may be unknown."""
+    change, low, high = per_cent
+    moved = direction(change, low, high)
+    if moved == UNKNOWN or low is None or high is None:
+        return f"{what} changed by {_signed(change)} (too few sales for an interval)"
     interval = interval_of(confidence_level, _signed(low), _signed(high))
-    if way == UNCLEAR:
-        return f"showed no clear change ({_signed(change)}, {interval})"
-    return f"{way} {abs(change):.1f}% ({interval})"
+    if moved == UNCLEAR:
+        return f"{what} showed no clear change ({_signed(change)}, {interval})"
+    return f"{what} {moved} {abs(change):.1f}% ({interval})"
 
 
 def interval_of(confidence_level: float, low: str, high: str) -> str:

@@ -14,7 +14,7 @@ from terrafusion.analysis.groups import ALL, columns_of
 from terrafusion.analysis.market import Market, market_of
 from terrafusion.analysis.parameters import SharedParameters
 from terrafusion.analysis.quality import data_quality
-from terrafusion.analysis.reading import read_columns
+from terrafusion.analysis.reading import read_columns, refuse_fine_groups
 from terrafusion.analysis.selection import Selection, leave_out, select
 from terrafusion.errors import InvalidParameters
 
@@ -121,6 +121,7 @@ def survey(
     column.
     """
     sales = read_columns(records, parameters, {"building_size_sqft", *columns, *needed})
+    refuse_fine_groups(sales, parameters)
     for name in needed:
         if sales.height and sales[name].null_count() == sales.height:
             raise _missing(name, records.county_id)

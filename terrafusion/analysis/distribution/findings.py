@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from terrafusion.analysis.distribution.points import names_of
-from terrafusion.analysis.findings import interval_of, moved
+from terrafusion.analysis.findings import interval_of, said_of
 
 _HALF: Final = 0.5
 
@@ -57,8 +57,8 @@ def _moves(told: Told) -> Iterator[str]:
     span = f"from {told.moved['first_period']} to {told.moved['last_period']} "
     for share in _chosen(told.quantiles):
         name = f"{names_of([share])[share]}_change_pct"
-        bounds = (told.moved[f"{name}_ci_low"], told.moved[f"{name}_ci_high"])
-        yield f"{span}{title(share)} {moved(told.moved[name], *bounds, confidence_level=told.confidence_level)}"
+        change = (told.moved[name], told.moved[f"{name}_ci_low"], told.moved[f"{name}_ci_high"])
+        yield said_of(f"{span}{title(share)}", change, told.confidence_level)
         span = ""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from terrafusion.analysis.findings import interval_of, moved
+from terrafusion.analysis.findings import interval_of, said_of
 
 _LARGER: Final = 1.1
 
@@ -42,9 +42,8 @@ def _clauses(told: Told) -> Iterator[str]:
     yield f"the median price per square foot was ${price:,.0f} in {figures['latest_period']} ({sure})"
     name = "median_price_per_sqft_change_pct"
     if figures[name] is not None:
-        bounds = (figures[f"{name}_ci_low"], figures[f"{name}_ci_high"])
-        span = f"from {figures['first_period']} to {figures['last_period']}"
-        yield f"{span} it {moved(figures[name], *bounds, confidence_level=level)}"
+        told_of = (figures[name], figures[f"{name}_ci_low"], figures[f"{name}_ci_high"])
+        yield said_of(f"from {figures['first_period']} to {figures['last_period']} it", told_of, level)
     yield from _effect(told)
 
 

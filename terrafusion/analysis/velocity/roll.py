@@ -9,13 +9,14 @@ from typing import Final
 import polars as pl
 
 from terrafusion.analysis.frames import PROPERTIES_SCHEMA
-from terrafusion.analysis.groups import label_of
+from terrafusion.analysis.groups import MARKET_AREA, area_of, label_of
 from terrafusion.analysis.parameters import SharedParameters
 from terrafusion.analysis.survey import Survey
 
 DATE_PARTS: Final = ("sale_year", "sale_quarter", "sale_month")
 """Groups that are spans of time themselves."""
 
+_ON_ROLL: Final = frozenset({*PROPERTIES_SCHEMA, MARKET_AREA})
 _FILTERS: Final = (("zip_codes", "zip_code"), ("neighborhoods", "neighborhood"), ("property_types", "property_type"))
 
 
@@ -46,11 +47,16 @@ def parcels(survey: Survey) -> Counted:
     if roll is None:
         return Counted(_NOTHING, "property data absent")
     places = [name for name in survey.market.group_by if name not in DATE_PARTS]
-    missing = [name for name in places if name not in PROPERTIES_SCHEMA]
+    missing = [name for name in places if name not in _ON_ROLL]
     if missing:
         return Counted(_NOTHING, f"the roll has no {missing[0]}")
     columns = {*places, *(column for _, column in _FILTERS)}
-    inside = roll.select(sorted(columns)).filter(wanted(survey.parameters)).collect()
+    inside = (
+        roll.with_columns(area_of(survey.records.profile))
+        .select(sorted(columns))
+        .filter(wanted(survey.parameters))
+        .collect()
+    )
     counts = inside.with_columns(label_of(places).alias("place")).drop_nulls("place").group_by("place").len()
     found = _places(survey, places).join(counts, on="place").sort("group_code")
     return Counted(found.select("group_code", pl.col("len").cast(pl.Int64).alias("parcels")))
@@ -70,7 +76,11 @@ def placed(survey: Survey, listings: pl.DataFrame) -> tuple[pl.DataFrame, str | 
     if reason is not None:
         return listings.clear().with_columns(pl.lit(None, pl.Int32).alias("group_code")), reason
     if roll is not None:
-        known = roll.select("parcel_number", *dict.fromkeys([*names, "zip_code"])).collect()
+        known = (
+            roll.with_columns(area_of(survey.records.profile))
+            .select("parcel_number", *dict.fromkeys([*names, "zip_code"]))
+            .collect()
+        )
         listings = listings.join(known, on="parcel_number", how="left", suffix="_roll", maintain_order="left")
         listings = listings.with_columns(pl.coalesce("zip_code", "zip_code_roll"))
     inside = listings.filter(wanted(survey.parameters)).with_columns(label_of(survey.market.group_by).alias("group"))
@@ -80,7 +90,7 @@ def placed(survey: Survey, listings: pl.DataFrame) -> tuple[pl.DataFrame, str | 
 def _unplaceable(group_by: Sequence[str], *, roll: bool) -> str | None:
     """Say why listings cannot be told apart by group; None where they can."""
     for name in group_by:
-        if name not in PROPERTIES_SCHEMA:
+        if name not in _ON_ROLL:
             return f"a listing has no {name}"
         if name != "zip_code" and not roll:
             return f"without properties a listing has no {name}"

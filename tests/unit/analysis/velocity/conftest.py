@@ -10,6 +10,7 @@ import pytest
 
 from terrafusion.analysis.api import Answer, Records
 from terrafusion.analysis.frames import LISTINGS_SCHEMA, PROPERTIES_SCHEMA
+from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.registry import load_catalogue
 
 
@@ -42,9 +43,13 @@ def asked() -> Callable[..., Answer]:
     """Ask `sales_velocity` of sales, and of parcels and listings where there are."""
     catalogue = load_catalogue()
 
-    def run(sales: pl.DataFrame, roll: Any = None, listed: Any = None, **parameters: Any) -> Answer:
+    def run(
+        sales: pl.DataFrame, roll: Any = None, listed: Any = None, profile: Any = None, **parameters: Any
+    ) -> Answer:
         beside = [None if frame is None else frame.lazy() for frame in (roll, listed)]
-        records = Records("here", "v1", sales.lazy(), properties=beside[0], listings=beside[1])
+        records = Records(
+            "here", "v1", sales.lazy(), profile or CountyProfile(), properties=beside[0], listings=beside[1]
+        )
         wanted = catalogue.check("sales_velocity", parameters)
         return catalogue.get("sales_velocity").compute(records, wanted, lambda _done, _doing: None)
 

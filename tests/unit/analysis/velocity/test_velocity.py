@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from terrafusion.analysis.document import render
+from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.velocity.answer import UNAVAILABLE
 from terrafusion.errors import InvalidParameters
 
@@ -96,6 +97,14 @@ def test_groups_have_their_own_parcels_and_listings(asked, town):
     assert_frame_equal(one.select(told), rows.filter(pl.col("group") == "98101").select(told), rel_tol=1e-12)
 
 
+def test_market_areas_have_their_parcels_and_listings(asked, town):
+    areas = {"market_areas": {"North": {"zip_codes": ["98100"]}, "South": {"zip_codes": ["98101"]}}}
+    by_area = asked(*town, profile=CountyProfile.model_validate(areas), group_by="market_area").rows
+    by_zip = asked(*town, group_by="zip_code").rows
+    assert by_area["group"].unique(maintain_order=True).to_list() == ["North", "South"]
+    assert by_area.drop("group").equals(by_zip.drop("group"))
+
+
 def test_groups_that_are_years_have_their_own_periods_and_no_seasons(asked, town):
     sold, roll, listed = town
     answer = asked(sold, roll, listed, group_by=["zip_code", "sale_year"], min_sales=1)
@@ -161,9 +170,10 @@ def test_what_is_unknown_of_sales_of_which_only_the_year_is(asked, town):
     assert answer.rows["months_of_supply"].null_count() == answer.rows.height
     assert answer.summary["unavailable"]["seasonality"] == "of some sales only the year is known"
     assert "year_only" in reasons(answer)
-    with pytest.raises(InvalidParameters) as refused:
-        asked(dated)
-    assert refused.value.field == "period"
+    for bad in ({"period": "month"}, {"period": "year", "group_by": "sale_month"}):
+        with pytest.raises(InvalidParameters, match="only the year is known") as refused:
+            asked(dated, **bad)
+        assert refused.value.field in bad
 
 
 def test_an_empty_selection_is_an_answer_of_the_same_shape(asked, town):
