@@ -9,9 +9,21 @@ from typing import Any, Final
 import orjson
 
 NOTHING: Final = "\N{EN DASH}"
-MONEY: Final = ("price", "price_usd", "usd", "dollar_volume", "price_per_sqft", "value", "p25", "p75")
-CHANGES: Final = ("mom", "yoy", "change", "growth")
-SHARES: Final = ("share", "confidence_level")
+MONEY: Final = (
+    "price",
+    "price_usd",
+    "usd",
+    "dollar_volume",
+    "price_per_sqft",
+    "value",
+    "p10",
+    "p25",
+    "p50",
+    "p75",
+    "p90",
+)
+CHANGES: Final = ("mom", "yoy", "change", "growth", "gain")
+SHARES: Final = ("share", "turnover", "confidence_level")
 PERCENTAGES: Final = ("pct",)
 UNITLESS: Final = ("z_", "mean_log_", "sd_log_")
 """How the names of standard scores and of logs begin: of a price they are no dollars."""

@@ -20,7 +20,9 @@ def draw(answer: Answer, figure: Figure) -> None:
     for (band,), rows in answer.rows.group_by("band", maintain_order=True):
         day, whole = rows["period_start"].to_numpy(), band == "all"
         if whole:
-            axes.fill_between(day, rows["price_per_sqft_ci_low"], rows["price_per_sqft_ci_high"], alpha=0.3)
+            axes.fill_between(
+                day, rows["median_price_per_sqft_ci_low"], rows["median_price_per_sqft_ci_high"], alpha=0.3
+            )
         label = "all sizes, 95% interval" if whole else f"{band} sqft"
         axes.plot(day, rows["median_price_per_sqft"], linewidth=2 if whole else 1, label=label)
     axes.set(ylabel="median price per square foot, $", title="Seattle, price per square foot by size", ylim=(0, None))

@@ -26,7 +26,7 @@ def draw(answer: Answer, figure: Figure) -> None:
     seasons.errorbar(month, factor, yerr=_reach(factor, low, high), fmt="o", capsize=3)
     seasons.set(xlabel="month", ylabel="volume, the year's pace = 1", title="Seattle, sales by month", xticks=month)
     share, least, most = (
-        [100 * summary[f"resold_within_{years}y{end}"] for years in YEARS] for end in ("", "_ci_low", "_ci_high")
+        [100 * summary[f"resold_within_{years}y_share{end}"] for years in YEARS] for end in ("", "_ci_low", "_ci_high")
     )
     lasting.errorbar(YEARS, share, yerr=_reach(share, least, most), fmt="o", capsize=3)
     lasting.set(xlabel="years after a sale", ylabel="sold again, %", title="Sold again", xticks=YEARS, ylim=(0, None))

@@ -95,7 +95,7 @@ def between_ends(points: pl.DataFrame, keys: list[str], figures: Mapping[str, tu
     """Compare figures in the first and the last period that is full and not suppressed: one row for each of ``keys``.
 
     ``points`` is sorted by them and period; ``figures`` names each figure's lower and upper bound. Returns
-    ``first_period``, ``last_period`` and of each figure ``<name>_change_pct`` with ``_ci_low`` and ``_ci_high``,
+    ``first_period``, ``last_period`` and of each figure ``<name>_change_pct`` between ``<name>_change_ci_low_pct`` and ``_ci_high_pct``,
     null where there are no two such periods.
     """
     told = ["period", *figures, *(bound for bounds in figures.values() for bound in bounds)]
@@ -110,7 +110,7 @@ def between_ends(points: pl.DataFrame, keys: list[str], figures: Mapping[str, tu
         pl.col("period" + _FIRST).alias("first_period"),
         pl.col("period" + _LAST).alias("last_period"),
         *(
-            per_cent(moved).alias(f"{name}_change_pct{end}")
+            per_cent(moved).alias(f"{name}_change{end}_pct")
             for name, bounds in figures.items()
             for moved, end in zip(change(name, *bounds), ("", "_ci_low", "_ci_high"), strict=True)
         ),

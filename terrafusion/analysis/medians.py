@@ -27,6 +27,10 @@ def medians(
     counted = listed.with_columns(values.list.len().cast(pl.Int64).alias(f"{column}_n"))
     low, high = interval(values, n, 0.5, confidence_level)
     told = {f"{column}_p25": quantile(values, n, 0.25), f"{column}_p75": quantile(values, n, 0.75)} if quartiles else {}
-    told |= {f"median_{column}": quantile(values, n, 0.5), f"{column}_ci_low": low, f"{column}_ci_high": high}
+    told |= {
+        f"median_{column}": quantile(values, n, 0.5),
+        f"median_{column}_ci_low": low,
+        f"median_{column}_ci_high": high,
+    }
     shown = [pl.when(n >= least).then(value).cast(pl.Float64).alias(name) for name, value in told.items()]
     return counted.select(*keys, n, *shown).sort(keys)

@@ -22,7 +22,7 @@ _METHOD: Final = (
 )
 _CHECK: Final = "gini_lognormal: the Gini coefficient of a lognormal with the same standard deviation of ln S"
 _ENDS: Final = ("", "_ci_low", "_ci_high")
-_GINI_CHANGE: Final = [f"gini_change{end}" for end in _ENDS]
+_GINI_DIFFERENCE: Final = [f"gini_difference{end}" for end in _ENDS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +63,18 @@ def _figures(surveyed: Survey, parameters: PriceDistributionParameters) -> _Figu
     names = names_of(parameters.quantiles).values()
     moved = between_ends(points, ["group"], {name: (f"{name}_ci_low", f"{name}_ci_high") for name in names})
     joined = surveyed.labels().join(totals, on="group_code", maintain_order="left").drop("group_code")
-    for changes in (moved, _gini_changes(points, parameters.confidence_level)):
+    for changes in (moved, _gini_differences(points, parameters.confidence_level)):
         joined = joined.join(changes, on="group", how="left", maintain_order="left")
     return _Figures(points, joined)
 
 
-def _gini_changes(points: pl.DataFrame, confidence_level: float) -> pl.DataFrame:
+def _gini_differences(points: pl.DataFrame, confidence_level: float) -> pl.DataFrame:
     """Return each group's change of the Gini coefficient between two independent samples, in points of it."""
     full = points.filter(~pl.col("partial") & ~pl.col("suppressed"))
     gini, error = pl.col("gini"), pl.col("gini_standard_error")
     change = gini.last() - gini.first()
     reach = critical_value(confidence_level) * (error.first() ** 2 + error.last() ** 2).sqrt()
-    told = zip(_GINI_CHANGE, (change, change - reach, change + reach), strict=True)
+    told = zip(_GINI_DIFFERENCE, (change, change - reach, change + reach), strict=True)
     several = pl.len() > 1
     return full.group_by("group", maintain_order=True).agg(
         pl.when(several).then(figure).alias(name) for name, figure in told
@@ -98,7 +98,11 @@ def _headline(
         moved=whole,
     )
     shown = dict.fromkeys(("period", *schema_of(parameters))) if point is None else point
-    figures = {name: value for name, value in whole.items() if "_change" in name or name.endswith("_period")}
+    figures = {
+        name: value
+        for name, value in whole.items()
+        if "_change" in name or "_difference" in name or name.endswith("_period")
+    }
     figures["latest"] = {name: shown[name] for name in ("period", *schema_of(parameters))}
     figures["whole_span"] = {name: whole.get(name) for name in schema_of(parameters)}
     return told, figures

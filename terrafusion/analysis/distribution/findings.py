@@ -56,8 +56,8 @@ def _moves(told: Told) -> Iterator[str]:
         return
     span = f"from {told.moved['first_period']} to {told.moved['last_period']} "
     for share in _chosen(told.quantiles):
-        name = f"{names_of([share])[share]}_change_pct"
-        change = (told.moved[name], told.moved[f"{name}_ci_low"], told.moved[f"{name}_ci_high"])
+        name = f"{names_of([share])[share]}_change"
+        change = (told.moved[f"{name}_pct"], told.moved[f"{name}_ci_low_pct"], told.moved[f"{name}_ci_high_pct"])
         yield said_of(f"{span}{title(share)}", change, told.confidence_level)
         span = ""
 
@@ -71,7 +71,7 @@ def _levels(latest: Mapping[str, Any], told: Told) -> Iterator[str]:
 
 def _since(told: Told) -> str:
     """Say how the Gini coefficient moved: up or down only where the interval, as it is printed, leaves zero out."""
-    change, low, high = (told.moved[f"gini_change{end}"] for end in ("", "_ci_low", "_ci_high"))
+    change, low, high = (told.moved[f"gini_difference{end}"] for end in ("", "_ci_low", "_ci_high"))
     if change is None:
         return ""
     sure = interval_of(told.confidence_level, f"{low:+.3f}", f"{high:+.3f}")

@@ -25,8 +25,8 @@ _CHECK: Final = (
     "largest band's median over the smallest's"
 )
 _MEDIAN: Final = f"median_{UNIT}"
-_BOUNDS: Final = (f"{UNIT}_ci_low", f"{UNIT}_ci_high")
-_APART: Final = ("largest_to_smallest_band_pct", "largest_to_smallest_ci_low_pct", "largest_to_smallest_ci_high_pct")
+_BOUNDS: Final = (f"{_MEDIAN}_ci_low", f"{_MEDIAN}_ci_high")
+_APART: Final = ("largest_to_smallest_pct", "largest_to_smallest_ci_low_pct", "largest_to_smallest_ci_high_pct")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,8 @@ KEYS: Final = ["group_code", "band_code"]
 CELL: Final = (
     "sales_volume",
     f"median_{UNIT}",
-    f"{UNIT}_ci_low",
-    f"{UNIT}_ci_high",
+    f"median_{UNIT}_ci_low",
+    f"median_{UNIT}_ci_high",
     f"{UNIT}_p25",
     f"{UNIT}_p75",
     f"{UNIT}_iqr",

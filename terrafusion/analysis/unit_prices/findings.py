@@ -36,13 +36,13 @@ def key_finding(told: Told) -> str:
 
 def _clauses(told: Told) -> Iterator[str]:
     figures, level = told.figures, told.confidence_level
-    low, high = figures["latest_price_per_sqft_ci_low"], figures["latest_price_per_sqft_ci_high"]
+    low, high = figures["latest_median_price_per_sqft_ci_low"], figures["latest_median_price_per_sqft_ci_high"]
     sure = "no interval" if low is None else interval_of(level, f"${low:,.0f}", f"${high:,.0f}")
     price = figures["latest_median_price_per_sqft"]
     yield f"the median price per square foot was ${price:,.0f} in {figures['latest_period']} ({sure})"
-    name = "median_price_per_sqft_change_pct"
-    if figures[name] is not None:
-        told_of = (figures[name], figures[f"{name}_ci_low"], figures[f"{name}_ci_high"])
+    change, *bounds = (figures[f"median_price_per_sqft_change{end}_pct"] for end in ("", "_ci_low", "_ci_high"))
+    if change is not None:
+        told_of = (change, bounds[0], bounds[1])
         yield said_of(f"from {figures['first_period']} to {figures['last_period']} it", told_of, level)
     yield from _effect(told)
 

@@ -53,23 +53,23 @@ def _clauses(told: Told) -> Iterator[str]:
     if total["turnover"] is not None:
         yield f"{total['turnover']:.1%} of {total['parcels']:,} parcels a year"
     yield from _seasons(told.seasons)
-    if total["resold_within_2y_ci_low"] is not None:
-        yield f"{total['resold_within_2y']:.1%} of the homes bought were sold again within 2 years ({_between(told, 'resold_within_2y')})"
+    if total["resold_within_2y_share_ci_low"] is not None:
+        yield f"{total['resold_within_2y_share']:.1%} of the homes bought were sold again within 2 years ({_between(told, 'resold_within_2y_share')})"
     if total["median_hold_days"] is not None:
         yield f"half were sold again within {total['median_hold_days'] / DAYS_A_YEAR:.1f} years"
-    if total["gain_ci_low"] is not None:
+    if total["median_gain_ci_low"] is not None:
         hold, pairs = told.min_hold_months, total["gain_n"]
         direction = _direction(total)
         yield (
             f"homes sold again after {hold} months or more {direction} a year in the median "
-            f"({_between(told, 'gain')}, {pairs:,} pairs)"
+            f"({_between(told, 'median_gain')}, {pairs:,} pairs)"
         )
     if total["months_of_supply"] is not None:
         yield f"the listings at the close of {total['supply_period']} would last {total['months_of_supply']:.1f} months"
 
 
 def _direction(total: Mapping[str, Any]) -> str:
-    gain, low, high = (total[name] for name in ("median_gain", "gain_ci_low", "gain_ci_high"))
+    gain, low, high = (total[name] for name in ("median_gain", "median_gain_ci_low", "median_gain_ci_high"))
     if round(low, 3) > 0:
         return f"gained {gain:.1%}"
     return f"lost {-gain:.1%}" if round(high, 3) < 0 else f"moved by no clear amount, {gain + 0.0:+.1%},"

@@ -21,9 +21,9 @@ HORIZONS: Final = (1, 2, 5, 10)
 
 _LASTING: Final = (
     "median_hold_days",
-    "hold_ci_low",
-    "hold_ci_high",
-    *(f"resold_within_{years}y{end}" for years in HORIZONS for end in ("", "_ci_low", "_ci_high")),
+    "median_hold_days_ci_low",
+    "median_hold_days_ci_high",
+    *(f"resold_within_{years}y_share{end}" for years in HORIZONS for end in ("", "_ci_low", "_ci_high")),
 )
 _KEY: Final = ["group_code"]
 

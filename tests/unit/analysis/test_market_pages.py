@@ -47,7 +47,7 @@ def test_the_worked_example_of_sales_velocity(ask, king_wa):
     told = ask("sales_velocity", king_wa, period="quarter").summary
     assert told["key_finding"].replace("In here", "In king_wa") in page
     for years in (1, 2, 5):
-        share, low, high = (told[f"resold_within_{years}y{end}"] for end in ("", "_ci_low", "_ci_high"))
+        share, low, high = (told[f"resold_within_{years}y_share{end}"] for end in ("", "_ci_low", "_ci_high"))
         assert f"| {years} | {share:.1%} | {low:.1%} to {high:.1%} |" in page
     assert f"lasted {told['median_completed_hold_days']:.0f} days or less" in page
     assert f"of {told['hold_n']:,} homes bought only {told['resold_n']:,} were" in page
@@ -59,10 +59,18 @@ def test_the_worked_example_of_price_per_sqft(ask, king_wa):
     answer = ask("price_per_sqft", king_wa, period="quarter")
     assert answer.summary["key_finding"].replace("In here", "In king_wa") in page
     for row in answer.rows.filter(pl.col("period") == "2016-Q4").iter_rows(named=True):
-        low, high, q1, q3 = (f"${row[f'price_per_sqft_{name}']:.0f}" for name in ("ci_low", "ci_high", "p25", "p75"))
+        low, high, q1, q3 = (
+            f"${row[name]:.0f}"
+            for name in (
+                "median_price_per_sqft_ci_low",
+                "median_price_per_sqft_ci_high",
+                "price_per_sqft_p25",
+                "price_per_sqft_p75",
+            )
+        )
         middle = f"${row['median_price_per_sqft']:.0f}"
         assert f"| {row['band']} | {row['sales_volume']:,} | {middle} | {low} to {high} | {q1} to {q3} |" in page
-    names = ("band_pct", "ci_low_pct", "ci_high_pct")
+    names = ("pct", "ci_low_pct", "ci_high_pct")
     apart, low, high = (answer.summary[f"largest_to_smallest_{name}"] for name in names)
     assert f"({apart:.1f}%, 95% interval {low:.1f}% to {high:.1f}%)" in page
 

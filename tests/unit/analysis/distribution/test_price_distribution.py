@@ -208,9 +208,9 @@ def test_intervals_hold_the_true_change_as_often_as_promised(markets):
     groups = markets.table.filter(pl.col("record") == "group")
     grown = pl.lit(float(100 * np.expm1(0.1)))
     for name in ("p10", "p50", "p90"):
-        bounds = [f"{name}_change_pct_ci_{end}" for end in ("low", "high")]
+        bounds = [f"{name}_change_ci_{end}_pct" for end in ("low", "high")]
         assert in_band(groups.filter(grown.is_between(*bounds)).height), name
-    assert in_band(groups.filter(pl.lit(0.0).is_between("gini_change_ci_low", "gini_change_ci_high")).height)
+    assert in_band(groups.filter(pl.lit(0.0).is_between("gini_difference_ci_low", "gini_difference_ci_high")).height)
 
 
 def test_all_prices_equal(ask, town):

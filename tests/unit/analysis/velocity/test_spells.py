@@ -103,7 +103,7 @@ def test_intervals_of_medians_hold_the_truth_as_often_as_promised():
         {"market": np.repeat(np.arange(MARKETS), 150), "gain": draw.lognormal(0, 0.4, MARKETS * 150)}
     )
     told = medians(markets, ["market"], "gain", confidence_level=0.95)
-    assert in_band(told.filter(pl.lit(1.0).is_between("gain_ci_low", "gain_ci_high")).height)
+    assert in_band(told.filter(pl.lit(1.0).is_between("median_gain_ci_low", "median_gain_ci_high")).height)
     by_hand = markets.group_by("market").agg(pl.col("gain").median()).sort("market")["gain"]
     np.testing.assert_allclose(told["median_gain"], by_hand, rtol=1e-15)
 

@@ -192,7 +192,7 @@ def test_few_sales_are_counted_and_no_more(asked, town, count):
     assert answer.summary["sales"] == count
     assert (answer.summary["dollar_volume"] is None) == (count < 10)
     assert ("too few to tell (10 or more)" in answer.summary["key_finding"]) == (count < 10)
-    assert answer.summary["resold_within_1y"] is None
+    assert answer.summary["resold_within_1y_share"] is None
     assert answer.summary["unavailable"]["seasonality"].endswith("24 are needed")
 
 
