@@ -11,6 +11,7 @@ import polars as pl
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
 from terrafusion.analysis.cells import critical_value, needed_for_interval
 from terrafusion.analysis.comparison import between_ends
+from terrafusion.analysis.distribution.concentration import GINI
 from terrafusion.analysis.distribution.findings import Told, key_finding
 from terrafusion.analysis.distribution.parameters import PriceDistributionParameters
 from terrafusion.analysis.distribution.points import names_of, points_of, schema_of
@@ -103,6 +104,7 @@ def _headline(
         for name, value in whole.items()
         if "_change" in name or "_difference" in name or name.endswith("_period")
     }
+    figures |= {f"latest_{name}": shown[name] for name in ("period", "sales_volume", *GINI)}
     figures["latest"] = {name: shown[name] for name in ("period", *schema_of(parameters))}
     figures["whole_span"] = {name: whole.get(name) for name in schema_of(parameters)}
     return told, figures

@@ -33,6 +33,7 @@ CELL: Final = (
     "yoy",
     "suppressed",
 )
+_MOVING: Final = ("mom", "yoy", "suppressed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def cells_of(survey: Survey, rows: pl.DataFrame) -> pl.DataFrame:
 
 def totals_of(survey: Survey, rows: pl.DataFrame) -> pl.DataFrame:
     """Return a row for each group and band over the whole span."""
-    return _medians(survey, rows, KEYS)
+    return _medians(survey, rows, KEYS).select(*KEYS, *(name for name in CELL if name not in _MOVING))
 
 
 def _medians(survey: Survey, rows: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
