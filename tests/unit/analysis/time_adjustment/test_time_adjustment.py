@@ -290,6 +290,21 @@ def test_few_sales_at_the_valuation_date_are_told(ask, town):
     assert "valuation_period_thin" not in codes(ask(KIND, early, valuation_date="2014-10-05"))
 
 
+def test_where_the_valuation_period_is_thin_no_factor_has_an_interval(ask, town):
+    june = pl.col("sale_date").dt.month() == 6
+    answer = ask(KIND, town.filter(~june | (pl.int_range(pl.len()) % 30 == 0)), valuation_date="2014-06-15")
+    assert answer.rows["imputed"].all()
+    assert answer.rows["ci_low"].to_list() == [None] * 5 + [1.0] + [None] * 6
+
+
+def test_an_area_alone_that_stops_selling_has_no_interval(ask, county):
+    late = (pl.col("zip_code") == "98102") & (pl.col("sale_date") > date(2014, 8, 31))
+    rows = ask(KIND, county.filter(~late), group_by="zip_code", pooling="none").rows.filter(group="98102")
+    assert rows["imputed"].all()
+    assert rows["factor"].to_list()[7:] == [1.0] * 5
+    assert rows["ci_low"].to_list()[:7] == [None] * 7
+
+
 def test_without_values_the_slope_is_not_told(ask, town):
     answer = ask(KIND, town.with_columns(assessed_value=None))
     assert answer.summary["time_slope"] is None
