@@ -265,6 +265,38 @@ def test_equal_prices_stay_as_they_are(ask, town, method):
     assert "rose" not in answer.summary["key_finding"]
 
 
+def test_two_periods_by_hand(ask, sales):
+    draw = np.random.default_rng(4)
+    size = draw.normal(7.5, 0.3, 120)
+    late = np.repeat([0.0, 1.0], 60)
+    logs = 5 + 0.8 * size + 0.1 * late + draw.normal(0, 0.1, 120)
+    town = sales(
+        sale_date=[date(2014 + int(year), 7, 1 + at % 28) for at, year in enumerate(late)],
+        sale_price=np.exp(logs),
+        building_size_sqft=np.exp(size),
+    )
+    found = np.linalg.lstsq(np.column_stack([np.ones(120), late, size]), logs, rcond=None)[0]
+    rows = ask(KIND, town, period="year").rows
+    assert rows["log_factor"].to_list() == [pytest.approx(found[1], rel=1e-9), 0.0]
+
+
+def test_no_repeat_pair_gives_no_factor(ask, town):
+    once = town.unique("parcel_number", keep="first", maintain_order=True)
+    answer = ask(KIND, once, method="robust")
+    assert "there are 0 pairs" in {one.code: one.message for one in answer.warnings}["too_few_observations"]
+    assert sold(answer)["time_adjusted_price"].null_count() == once.height
+
+
+def test_a_characteristic_that_repeats_another_and_absurd_prices_of_others_change_nothing_much(ask, town):
+    plain = ask(KIND, town).rows
+    twice = ask(KIND, town.with_columns(lot_size_sqft=pl.col("building_size_sqft") ** 2)).rows
+    np.testing.assert_allclose(plain["factor"], twice["factor"], rtol=1e-7)
+    absurd = pl.concat([town, town.head(3).with_columns(pl.lit(9e11).alias("sale_price"), sale_id=pl.lit("x"))])
+    trimmed = ask(KIND, absurd, sale_filter={"outlier_method": "iqr"}, method="regression")
+    assert trimmed.data_quality["excluded"]["outlier"] >= 3
+    assert np.log(trimmed.summary["factor"]) == pytest.approx(RECIPE.growth, abs=0.05)
+
+
 def test_one_period_adjusts_nothing(ask, town):
     answer = ask(KIND, town.filter(pl.col("sale_date") < date(2014, 2, 1)))
     assert sold(answer)["factor"].to_list() == [1.0] * sold(answer).height
