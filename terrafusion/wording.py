@@ -13,6 +13,8 @@ MONEY: Final = ("price", "price_usd", "usd", "dollar_volume", "price_per_sqft", 
 CHANGES: Final = ("mom", "yoy", "change", "growth")
 SHARES: Final = ("share", "confidence_level")
 PERCENTAGES: Final = ("pct",)
+UNITLESS: Final = ("z_", "mean_log_", "sd_log_")
+"""How the names of standard scores and of logs begin: of a price they are no dollars."""
 POINTS: Final = ("pct_points",)
 ENDS: Final[Mapping[str, tuple[str, str]]] = {
     "index": ("ci_low", "ci_high"),
@@ -97,6 +99,8 @@ def _several(values: Mapping[str, Any] | Sequence[Any]) -> str:
 
 
 def _number(value: float, name: str) -> str:
+    if name.startswith(UNITLESS):
+        return f"{value:.2f}"
     if _ends(name, MONEY) or name.startswith("median_ci"):
         return dollars(value)
     for endings, form in ((CHANGES, "+.1%"), (SHARES, ".1%")):

@@ -54,7 +54,8 @@ def _iso_date(value: Any) -> Any:
         raise PydanticCustomError("date", "must be a date such as 2014-05-31") from None
 
 
-def _zip(value: str) -> str:
+def zip_of(value: str) -> str:
+    """Return the five digits of a ZIP code; raises PydanticCustomError where it is none."""
     code = value.strip()
     if len(code.split("-")[0]) == 9:  # noqa: PLR2004 - ZIP+4 written without its hyphen
         code = f"{code[:5]}-{code[5:]}"
@@ -73,7 +74,7 @@ Year = Annotated[int, Field(strict=True, ge=1800, le=2200)]
 Whole = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
-Zip = Annotated[str, AfterValidator(_zip)]
+Zip = Annotated[str, AfterValidator(zip_of)]
 ZipCodes = Annotated[tuple[Zip, ...], Field(min_length=1, max_length=10_000), AfterValidator(_sorted_once)]
 Names = Annotated[tuple[Text, ...], Field(min_length=1, max_length=10_000), AfterValidator(_sorted_once)]
 Codes = Annotated[tuple[Text, ...], Field(max_length=1_000), AfterValidator(_sorted_once)]

@@ -70,6 +70,14 @@ def refuse_fine_periods(sales: pl.DataFrame, parameters: SharedParameters) -> No
         raise InvalidParameters(msg, field="period", value=parameters.period, allowed="year, auto")
 
 
+def refuse_fine_groups(sales: pl.DataFrame, parameters: SharedParameters) -> None:
+    """Raise InvalidParameters where ``group_by`` is finer than what is known of the dates of the sales asked for."""
+    fine = [name for name in parameters.group_by if name in {"sale_quarter", "sale_month"}]
+    if fine and of_year_only(sales, parameters):
+        msg = f"group_by is {fine[0]!r}, but of some sales only the year is known; allowed is sale_year"
+        raise InvalidParameters(msg, field="group_by", value=fine[0], allowed="sale_year")
+
+
 def of_year_only(sales: pl.DataFrame, parameters: SharedParameters) -> bool:
     """Say whether of a sale in the dates asked for only the year is known."""
     days = sales.filter(pl.col("year_only").fill_null(value=False))["sale_date"]

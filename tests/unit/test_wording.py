@@ -15,6 +15,8 @@ from terrafusion.wording import NOTHING, bounds, duration, estimates, facts, fig
         (-1200.0, "difference_usd", "-$1,200"),
         (253.8, "median_price_per_sqft", "$254"),
         (390_000.0, "median_ci_low", "$390,000"),
+        (-2.345, "z_unit_price", "-2.35"),
+        (12.5, "mean_log_price", "12.50"),
         (0.0312, "mom", "+3.1%"),
         (-0.0312, "yoy", "-3.1%"),
         (0.7346, "thin_cell_share", "73.5%"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
@@ -12,7 +13,7 @@ from terrafusion.analysis.groups import label_of
 from terrafusion.analysis.ratios import time
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.standard import CLASSES
-from terrafusion.analysis.reading import collected, of_year_only, refuse_fine_periods
+from terrafusion.analysis.reading import collected, refuse_fine_groups, refuse_fine_periods
 from terrafusion.analysis.selection import Selection
 from terrafusion.errors import InvalidParameters
 
@@ -23,8 +24,8 @@ _HIGHEST: Final = 1e12
 _YEAR: Final = "assessment_year"
 
 
-def read(records: Records, parameters: RatioParameters) -> pl.DataFrame:
-    """Read the sales, each with its ``group`` and its ``value`` (null where it has none).
+def read(records: Records, parameters: RatioParameters, also: Collection[str] = ()) -> pl.DataFrame:
+    """Read the sales, each with its ``group`` and its ``value`` (null where it has none), and the columns ``also``.
 
     Raises InvalidParameters where the records cannot serve the request.
     """
@@ -35,8 +36,8 @@ def read(records: Records, parameters: RatioParameters) -> pl.DataFrame:
         columns |= time.COLUMNS
     if parameters.fallback == "cascade":
         columns |= {"zip_code"}
-    sales = collected(records, parameters, columns)
-    _refuse_fine_groups(sales, parameters)
+    sales = collected(records, parameters, columns | set(also))
+    refuse_fine_groups(sales, parameters)
     if parameters.time_adjust != "none":
         refuse_fine_periods(sales, parameters)
     named = with_value(records, sales, parameters.value_field).with_columns(
@@ -51,13 +52,6 @@ def with_value(records: Records, sales: pl.DataFrame, value_field: str) -> pl.Da
     if value_field in _ROLL:
         return _with_roll(records, sales, _ROLL[value_field])
     return sales.rename({"assessed_value": "value"})
-
-
-def _refuse_fine_groups(sales: pl.DataFrame, parameters: RatioParameters) -> None:
-    fine = [name for name in parameters.group_by if name in {"sale_quarter", "sale_month"}]
-    if fine and of_year_only(sales, parameters):
-        msg = f"group_by is {fine[0]!r}, but of some sales only the year is known; allowed is sale_year"
-        raise InvalidParameters(msg, field="group_by", value=fine[0], allowed="sale_year")
 
 
 def _with_roll(records: Records, sales: pl.DataFrame, field: str) -> pl.DataFrame:
