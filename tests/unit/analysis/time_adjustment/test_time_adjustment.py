@@ -54,6 +54,14 @@ def test_every_method_finds_the_growth(ask, town, method):
     assert abs(told["cross_check_difference_pct_points"]) < 12
 
 
+def test_resold_within_two_years_is_no_check_and_warned_of(ask, town, king_wa):
+    assert "repeat sales" not in ask(KIND, town).summary["cross_check"]
+    assert "repeat_sales_short_span" in codes(ask(KIND, town, method="robust", min_hold_months=1))
+    years = ask(KIND, king_wa, method="robust", period="year")
+    assert "repeat_sales_short_span" not in codes(years)
+    assert "repeat sales" in ask(KIND, king_wa, period="year").summary["cross_check"]
+
+
 def test_a_price_is_multiplied_by_the_index_then_over_the_index_at_the_sale(ask, town):
     answer = ask(KIND, town, valuation_date="2014-09-15")
     index = ask("price_index", town, method="hedonic_time_dummy").rows
