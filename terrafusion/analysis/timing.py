@@ -7,7 +7,7 @@ For the colleagues who adjust prices::
         worth = sales["sale_price"] * line.factors(sales["sale_date"], to=date(2015, 5, 27))
         line.levels(days)             # ln I at each of many days: factors between any two are exp of a difference
         line.beyond(days)             # periods by which each lies before (-) or after (+) what is estimated
-        line.change(sold, to)         # ln of one factor with its standard error
+    line.estimate                     # the log index by period with its covariance
     line.warnings                     # what the index could not use
 
 ``sales`` needs ``sale_date``, ``sale_price`` and `COLUMNS`, null where nothing is known; the order of its rows
@@ -77,21 +77,6 @@ class Timeline:
         places, known = self._places_of(days), self.places
         apart: Codes = np.minimum(places - known[0], 0) + np.maximum(places - known[-1], 0)
         return apart
-
-    def nearest(self, day: date) -> int:
-        """Return the place of the day's period, or of the nearest between the first and last estimated ones."""
-        return int(np.clip(self._places_of(_one(day))[0], self.places[0], self.places[-1]))
-
-    def change(self, sold: date, to: date) -> tuple[float, float]:
-        """Return ln of the factor from one day to another and its standard error; nan where one is not estimated."""
-        first, last = self.nearest(sold), self.nearest(to)
-        if {first, last} <= set(self.places.tolist()):
-            return self.estimate.difference(first, last)
-        return float(np.log(self.factors(_one(sold), to)[0])), np.nan
-
-    def label(self, place: int) -> str:
-        """Return the name of the period at a place."""
-        return periods.label(self.begin + place, self.period)
 
     def _places_of(self, days: pl.Series) -> Codes:
         return periods.numbers(days, self.period).to_numpy().astype(np.int64) - self.begin

@@ -164,4 +164,5 @@ class _Found:
         yield from self.selection.warnings
         if self.selection.used.height:
             yield from self.engine.warnings()
-            yield from findings.cautions(self.groups, level=self.parameters.confidence_level)
+            ends = max(self.market.full, default=self.engine.begin) - self.engine.begin
+            yield from findings.cautions(self.groups, level=self.parameters.confidence_level, ends=ends)

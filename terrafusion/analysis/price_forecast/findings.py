@@ -68,8 +68,8 @@ def beats_naive(whole: Forecast) -> bool | None:
     return bool(told["mape"] < min(told[name] for name in _WAYS))
 
 
-def cautions(groups: Sequence[Forecast], *, level: float) -> Iterator[Caution]:
-    """Tell what the figures alone do not."""
+def cautions(groups: Sequence[Forecast], *, level: float, ends: int) -> Iterator[Caution]:
+    """Tell what the figures alone do not; ``ends`` is the place of the last full period."""
     told = [one for one in groups if not one.refused]
     refused = [one for one in groups if one.refused]
     if refused:
@@ -80,6 +80,10 @@ def cautions(groups: Sequence[Forecast], *, level: float) -> Iterator[Caution]:
     if worse:
         message = f"In {len(worse)} of {len(told)} groups past forecasts were no better than a naive way; read them as no more"
         yield Caution("no_better_than_naive", message)
+    early = [one for one in told if one.series.first + len(one.series.values) - 1 < ends]
+    if early:
+        message = f"In {len(early)} of {len(told)} groups the last full periods have too few sales; their forecasts begin before"
+        yield Caution("forecast_begins_early", message)
     yield from _of_intervals(told, level)
     filled = sum(len(one.series.values) - one.periods for one in told)
     if filled:

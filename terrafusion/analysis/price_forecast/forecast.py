@@ -108,7 +108,7 @@ class Forecast:
 
     @property
     def needs(self) -> int:
-        """How many periods a backtest of the whole horizon with an interval of its own needs."""
+        """How many periods the first forecast of the past has behind it."""
         return begin_of(self.period, len(self.series.values))
 
     def overall(self) -> dict[str, Any]:

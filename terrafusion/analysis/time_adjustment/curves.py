@@ -13,6 +13,7 @@ import polars as pl
 from terrafusion.analysis.api import Caution
 from terrafusion.analysis.hedonic import Floats
 from terrafusion.analysis.market import Market
+from terrafusion.analysis.periods import PER_YEAR
 from terrafusion.analysis.price_index.cautions import of_weights
 from terrafusion.analysis.price_index.engine import LOCATIONS, Engine
 from terrafusion.analysis.price_index.estimate import Estimate, nothing
@@ -27,6 +28,8 @@ from terrafusion.analysis.time_adjustment.parameters import (
 )
 
 _DAYS_A_YEAR: Final = 365.25
+_FOR_PAIRS: Final = 24
+"""Months without which repeat sales are no check of another method."""
 _LEAST: Final = 3
 """Points that a line with an error needs."""
 
@@ -55,6 +58,11 @@ class Curves:
     def _together(self) -> Engine:
         return self._engine if self._engine.groups == 1 else self._engine.as_one_group()
 
+    @property
+    def is_short(self) -> bool:
+        """Whether the sales span less than two years: then homes that sold twice are mostly flips."""
+        return self.market.calendar.height * 12 < _FOR_PAIRS * PER_YEAR[self.market.period]
+
     def groups(self) -> list[Estimate]:
         """Estimate each group's index, in the order of the labels."""
         name = index_method(self.parameters.method)
@@ -71,10 +79,12 @@ class Curves:
     def others(self) -> Iterator[AdjustmentMethod]:
         """Name the methods, by what else they look at, that the records allow beside the one asked for."""
         possible = allowed(self.market.sales)
-        own = _family(self.parameters.method)
+        passed = {_family(self.parameters.method), *(["repeat"] if self.is_short else [])}
         for method in _ORDER:
             name = index_method(method)
-            if _family(method) != own and (name in possible or (name is None and self.market.sales["value"].count())):
+            if _family(method) not in passed and (
+                name in possible or (name is None and self.market.sales["value"].count())
+            ):
                 yield method
 
     def warnings(self, county: Estimate) -> Iterator[Caution]:
@@ -85,6 +95,12 @@ class Curves:
             if lacking:
                 yield Caution("value_missing", f"{lacking} sales have no value and are not in the trend of the ratios")
             return
+        if name in REPEAT and self.is_short:
+            message = (
+                f"The sales span less than {_FOR_PAIRS} months, in which homes that sell twice are mostly flips: what they gain "
+                "is work as well as the market's"
+            )
+            yield Caution("repeat_sales_short_span", message)
         if name in HEDONIC:
             yield from self._engine.design.warnings
         yield from location_cautions(self.market.sales, [name], LOCATIONS[self.parameters.location_effects])

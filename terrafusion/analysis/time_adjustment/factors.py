@@ -131,7 +131,8 @@ class _Sheet:
         self, name: str, estimate: Estimate, used: Pooled, own: Moves, *, tau: Floats | None = None
     ) -> pl.DataFrame:
         count = len(used.value)
-        filled = (self.whole.imputed if self.rules.pooling != "none" else own.imputed).copy()
+        imputed = self.whole.imputed if self.rules.pooling != "none" else own.imputed
+        filled = imputed | imputed[self.county.to]
         error = np.sqrt(np.where(filled, np.nan, used.variance))
         error[self.county.to] = 0.0 if np.isfinite(used.value[self.county.to]) else np.nan
         shown = (estimate.observations >= self.rules.least) & ~own.imputed

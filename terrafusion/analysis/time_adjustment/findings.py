@@ -43,8 +43,17 @@ def key_finding(told: Told) -> str:
     moved = said_of(same, change, told.parameters.confidence_level)
     return (
         f"From {summary['first_period']} to {summary['valuation_period']} {moved} in {told.county_id} ({found}), so a "
-        f"price of {summary['first_period']} is multiplied by {summary['factor']:.3f}{_slopes(summary)}."
+        f"price of {summary['first_period']} is multiplied by {summary['factor']:.3f}{_areas(told)}{_slopes(summary)}."
     )
+
+
+def _areas(told: Told) -> str:
+    groups, own = told.summary["groups"], told.summary["groups_with_own_factors"]
+    if groups < 2 or told.parameters.pooling == "county":  # noqa: PLR2004 - one group is the whole
+        return ""
+    rest = "have none" if told.parameters.pooling == "none" else "take the county's"
+    others = "" if own == groups else f", the others {rest}"
+    return f"; {own} of {groups} groups have factors of their own{others}"
 
 
 def _slopes(summary: Mapping[str, Any]) -> str:

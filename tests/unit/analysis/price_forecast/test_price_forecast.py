@@ -158,6 +158,15 @@ def test_a_thin_period_lies_between_its_neighbours_and_is_not_judged(ask, market
     assert "periods_imputed" in codes(answer)
 
 
+def test_a_series_that_ends_before_the_records_is_told(ask, market):
+    town = market(40)
+    late = pl.col("sale_date") >= date(2013, 3, 1)
+    answer = ask(KIND, town.filter(~late | (pl.int_range(pl.len()) % 20 == 0)))
+    assert answer.summary["last_period"] == "2013-02"
+    assert "forecast_begins_early" in codes(answer)
+    assert "forecast_begins_early" not in codes(ask(KIND, town))
+
+
 def test_without_characteristics_medians_are_forecast(ask, market):
     bare = market(36).with_columns(building_size_sqft=None)
     answer = ask(KIND, bare)

@@ -54,6 +54,14 @@ def test_every_method_finds_the_growth(ask, town, method):
     assert abs(told["cross_check_difference_pct_points"]) < 12
 
 
+def test_resold_within_two_years_is_no_check_and_warned_of(ask, town, king_wa):
+    assert "repeat sales" not in ask(KIND, town).summary["cross_check"]
+    assert "repeat_sales_short_span" in codes(ask(KIND, town, method="robust", min_hold_months=1))
+    years = ask(KIND, king_wa, method="robust", period="year")
+    assert "repeat_sales_short_span" not in codes(years)
+    assert "repeat sales" in ask(KIND, king_wa, period="year").summary["cross_check"]
+
+
 def test_a_price_is_multiplied_by_the_index_then_over_the_index_at_the_sale(ask, town):
     answer = ask(KIND, town, valuation_date="2014-09-15")
     index = ask("price_index", town, method="hedonic_time_dummy").rows
@@ -265,6 +273,38 @@ def test_equal_prices_stay_as_they_are(ask, town, method):
     assert "rose" not in answer.summary["key_finding"]
 
 
+def test_two_periods_by_hand(ask, sales):
+    draw = np.random.default_rng(4)
+    size = draw.normal(7.5, 0.3, 120)
+    late = np.repeat([0.0, 1.0], 60)
+    logs = 5 + 0.8 * size + 0.1 * late + draw.normal(0, 0.1, 120)
+    town = sales(
+        sale_date=[date(2014 + int(year), 7, 1 + at % 28) for at, year in enumerate(late)],
+        sale_price=np.exp(logs),
+        building_size_sqft=np.exp(size),
+    )
+    found = np.linalg.lstsq(np.column_stack([np.ones(120), late, size]), logs, rcond=None)[0]
+    rows = ask(KIND, town, period="year").rows
+    assert rows["log_factor"].to_list() == [pytest.approx(found[1], rel=1e-9), 0.0]
+
+
+def test_no_repeat_pair_gives_no_factor(ask, town):
+    once = town.unique("parcel_number", keep="first", maintain_order=True)
+    answer = ask(KIND, once, method="robust")
+    assert "there are 0 pairs" in {one.code: one.message for one in answer.warnings}["too_few_observations"]
+    assert sold(answer)["time_adjusted_price"].null_count() == once.height
+
+
+def test_a_characteristic_that_repeats_another_and_absurd_prices_of_others_change_nothing_much(ask, town):
+    plain = ask(KIND, town).rows
+    twice = ask(KIND, town.with_columns(lot_size_sqft=pl.col("building_size_sqft") ** 2)).rows
+    np.testing.assert_allclose(plain["factor"], twice["factor"], rtol=1e-7)
+    absurd = pl.concat([town, town.head(3).with_columns(pl.lit(9e11).alias("sale_price"), sale_id=pl.lit("x"))])
+    trimmed = ask(KIND, absurd, sale_filter={"outlier_method": "iqr"}, method="regression")
+    assert trimmed.data_quality["excluded"]["outlier"] >= 3
+    assert np.log(trimmed.summary["factor"]) == pytest.approx(RECIPE.growth, abs=0.05)
+
+
 def test_one_period_adjusts_nothing(ask, town):
     answer = ask(KIND, town.filter(pl.col("sale_date") < date(2014, 2, 1)))
     assert sold(answer)["factor"].to_list() == [1.0] * sold(answer).height
@@ -288,6 +328,21 @@ def test_few_sales_at_the_valuation_date_are_told(ask, town):
     count = early.filter(pl.col("sale_date").dt.month() == 11).height
     assert f"rests on the {count} sales of 2014-11, which is not a full month" in told
     assert "valuation_period_thin" not in codes(ask(KIND, early, valuation_date="2014-10-05"))
+
+
+def test_where_the_valuation_period_is_thin_no_factor_has_an_interval(ask, town):
+    june = pl.col("sale_date").dt.month() == 6
+    answer = ask(KIND, town.filter(~june | (pl.int_range(pl.len()) % 30 == 0)), valuation_date="2014-06-15")
+    assert answer.rows["imputed"].all()
+    assert answer.rows["ci_low"].to_list() == [None] * 5 + [1.0] + [None] * 6
+
+
+def test_an_area_alone_that_stops_selling_has_no_interval(ask, county):
+    late = (pl.col("zip_code") == "98102") & (pl.col("sale_date") > date(2014, 8, 31))
+    rows = ask(KIND, county.filter(~late), group_by="zip_code", pooling="none").rows.filter(group="98102")
+    assert rows["imputed"].all()
+    assert rows["factor"].to_list()[7:] == [1.0] * 5
+    assert rows["ci_low"].to_list()[:7] == [None] * 7
 
 
 def test_without_values_the_slope_is_not_told(ask, town):
