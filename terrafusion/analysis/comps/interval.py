@@ -1,4 +1,4 @@
-"""How far values are from prices: the latest sales valued as if they were subjects (split conformal prediction).
+"""How far values are from prices: the latest sales valued as if they were subjects (as in conformal prediction).
 
 Each is valued at its own date from earlier sales, its own residual left out of the surface; parcels sold twice are not
 tried, for their other sale would speak for them. The
