@@ -154,7 +154,7 @@ def _by_the_records(sales: pl.DataFrame, profile: CountyProfile, cautions: list[
         if codes and _known(sales, column):
             refused = [code for code, is_arms_length in codes.items() if not is_arms_length]
             reasons.append((f"{column}_not_arms_length", pl.col(column).is_in(refused).fill_null(value=False)))
-            cautions += _unmapped(sales[column], codes)
+            cautions += unmapped_codes(sales[column], codes)
     if _known(sales, "buyer") and _known(sales, "seller"):
         buyer, seller = (pl.col(name).str.strip_chars().str.to_lowercase() for name in ("buyer", "seller"))
         reasons.append(("buyer_is_seller", ((buyer == seller) & (buyer != "")).fill_null(value=False)))
@@ -187,7 +187,8 @@ def _untold(code: str, what: str, sale: str) -> Caution:
     return Caution(f"{code}_unknown", f"Nothing in the records tells {what}, so no {sale} was excluded for it")
 
 
-def _unmapped(column: pl.Series, codes: Mapping[str, bool]) -> list[Caution]:
+def unmapped_codes(column: pl.Series, codes: Mapping[str, bool]) -> list[Caution]:
+    """Tell of the codes that sales have and the county's map does not hold."""
     strange = column.drop_nulls().value_counts().filter(~pl.col(column.name).is_in(list(codes)))
     if strange.is_empty():
         return []

@@ -143,20 +143,24 @@ def vertical_equity(ratios: Ratios, confidence_level: float) -> tuple[Estimate, 
 
 
 def _value_groups(ratios: Ratios) -> list[Floats]:
-    """Return each group's ratios, sorted; groups by ascending value, none below 20 sales.
+    """Return each group's ratios, sorted; groups by ascending value, none below 20 sales."""
+    parts = max((parts for least, parts in _VEI_GROUPS if len(ratios) >= least), default=0)
+    if not parts:
+        return []
+    group = value_groups(proxy(ratios), parts)
+    places = np.argsort(group.astype(np.uint8), kind="stable")
+    return np.split(ratios.ratio[places], np.cumsum(np.bincount(group, minlength=parts))[:-1])
+
+
+def value_groups(value: Floats, parts: int) -> Codes:
+    """Return the group of each sale, from 0 to ``parts`` - 1, by ascending value; a value on a cut is in the lower one.
 
     The cut at the quantile j/k lies at or above the value of rank 1 + (n - 1) j // k and below the next greater
     one, so to compare with that value is to compare with the cut, without rounding.
     """
-    n = len(ratios)
-    parts = max((parts for least, parts in _VEI_GROUPS if n >= least), default=0)
-    if not parts:
-        return []
-    value = proxy(ratios)
-    ranks = [(n - 1) * part // parts for part in range(1, parts)]
-    group = np.searchsorted(np.partition(value, ranks)[ranks], value, side="left")
-    places = np.argsort(group.astype(np.uint8), kind="stable")
-    return np.split(ratios.ratio[places], np.cumsum(np.bincount(group, minlength=parts))[:-1])
+    ranks = [(len(value) - 1) * part // parts for part in range(1, parts)]
+    group: Codes = np.searchsorted(np.partition(value, ranks)[ranks], value, side="left")
+    return group
 
 
 def analytic_intervals(ratios: Ratios, confidence_level: float) -> dict[str, tuple[float, float]]:
