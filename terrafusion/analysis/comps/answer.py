@@ -1,0 +1,166 @@
+"""Comparable sales: from a county's records to the sales that support each parcel's value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from terrafusion.analysis.api import Answer, Caution, Progress, Records
+from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
+from terrafusion.analysis.comps import evidence, findings
+from terrafusion.analysis.comps.homes import Homes
+from terrafusion.analysis.comps.interval import Trial, trial
+from terrafusion.analysis.comps.model import LEAST_SALES, Model, fit
+from terrafusion.analysis.comps.parameters import ComparableParameters
+from terrafusion.analysis.comps.reconcile import reconcile
+from terrafusion.analysis.comps.rows import ROWS, Found, comparable_rows, subject_rows, without_model
+from terrafusion.analysis.comps.search import Finder, Limits, Subjects
+from terrafusion.analysis.document import ROWS_INLINE
+from terrafusion.analysis.hedonic import Codes
+from terrafusion.analysis.quality import data_quality
+from terrafusion.analysis.selection import Selection, select
+
+METHOD: Final = (
+    "weighted mean of comparables' prices, adjusted for time, characteristics and location by a hedonic regression "
+    "with curves and a surface of residuals (backfitting)"
+)
+
+_MOST_OWN: Final = 10
+"""One in so many sales may be the subjects' own, and be missing from the price model."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What was found; without a model there are only the subjects."""
+
+    rows: pl.DataFrame
+    subjects: pl.DataFrame
+    model: Model | None = None
+    trial: Trial | None = None
+    absurd: int = 0
+    """Sales that are no comparables for their price alone."""
+
+
+def comparable_sales(records: Records, parameters: ComparableParameters, progress: Progress) -> Answer:
+    """Answer which sales support each subject's value; raises InvalidParameters where the records cannot."""
+    progress(0.0, "Reading sales")
+    sales = evidence.read(records, parameters)
+    homes = evidence.subjects_of(records, sales, parameters.subject_parcel_ids)
+    selection = select(sales, parameters, records.profile, groups=("parcel_number",))
+    day = evidence.valuation_date(selection, parameters)
+    if day is not None:
+        selection = evidence.windowed(selection, day, parameters)
+    progress(0.2, "Learning prices")
+    result = _result(selection, homes, day, parameters, progress)
+    told = findings.Told(records.county_id, parameters, selection.used.height, day, result.subjects)
+    return Answer(
+        summary={
+            "key_finding": findings.key_finding(told),
+            "data_points_analyzed": selection.used.height,
+            "method": METHOD,
+            "cross_check": "model_value, what the regression alone says",
+            "valuation_date": None if day is None else day.isoformat(),
+            "confidence_level": parameters.interval_level,
+            **findings.tally(told),
+            **_accuracy(result),
+            "subjects": result.subjects.head(ROWS_INLINE).to_dicts(),
+            "county_id": records.county_id,
+            "data_version": records.data_version,
+            "rules_version": RULES_VERSION,
+            "parameter_hash": parameter_hash(parameters),
+        },
+        data_quality=_quality(selection, result, parameters),
+        warnings=[*selection.warnings, *_cautions(selection, result, day), *findings.cautions(told)],
+        rows=result.rows,
+        table=_table(result),
+    )
+
+
+def _result(
+    selection: Selection, homes: pl.DataFrame, day: date | None, parameters: ComparableParameters, progress: Progress
+) -> _Result:
+    """Value the subjects, some at a time, by a model that rests on no sale of theirs."""
+    dealt = _dealt(homes, selection.used["parcel_number"])
+    others = [int((~selection.used["parcel_number"].is_in(part["parcel_number"].implode())).sum()) for part in dealt]
+    if day is None or min(others) < LEAST_SALES:
+        return _Result(pl.DataFrame(schema=ROWS), without_model(homes["parcel_number"]))
+    limits, tried, found = _limits(day, parameters), None, []
+    for done, part in enumerate(dealt):
+        model = fit(selection.used, without=part["parcel_number"].to_list())
+        progress(0.2 + 0.7 * (done + 0.5) / len(dealt), "Finding comparables")
+        finder, subjects = Finder(model), Subjects(Homes.of(part), _days(day, part.height))
+        tried = tried or trial(finder, limits, least=min(parameters.min_comps, parameters.k))
+        comps = finder.find(subjects, limits)
+        reach = tried.reach(parameters.interval_level)
+        found.append(Found(model, subjects, comps, reconcile(model, subjects, comps), reach))
+    rows = pl.concat([comparable_rows(one, parameters) for one in found]).sort("subject_parcel_id", "rank")
+    told = pl.concat([subject_rows(one, parameters) for one in found]).sort("subject_parcel_id")
+    return _Result(rows, told, model, tried, finder.absurd(limits))
+
+
+def _dealt(homes: pl.DataFrame, sold: pl.Series) -> list[pl.DataFrame]:
+    """Deal the subjects into as few parts as leave, for each, nine in ten sales that are not its own; at most ten."""
+    own = int(sold.is_in(homes["parcel_number"].implode()).sum())
+    parts = min(max(-(-own * _MOST_OWN // max(len(sold), 1)), 1), _MOST_OWN)
+    return [homes.gather_every(parts, begin) for begin in range(min(parts, homes.height))]
+
+
+def _days(day: date, count: int) -> Codes:
+    return np.full(count, (day - date(1970, 1, 1)).days, dtype=np.int64)
+
+
+def _limits(day: date, parameters: ComparableParameters) -> Limits:
+    age = (day - evidence.oldest(day, parameters.max_age_months)).days
+    return Limits(
+        k=parameters.k,
+        max_distance_km=parameters.max_distance_km,
+        max_age_days=age,
+        exclude_outlier_sd=parameters.exclude_outlier_sd,
+    )
+
+
+def _accuracy(result: _Result) -> dict[str, Any]:
+    """Tell how well the latest sales' values hit their prices, and what the model holds."""
+    if result.model is None or result.trial is None:
+        return {"accuracy": None, "characteristics": [], "residual_sd_pct": None}
+    return {
+        "accuracy": result.trial.accuracy(),
+        "characteristics": list(result.model.prices.curves),
+        "residual_sd_pct": 100 * result.model.spread,
+    }
+
+
+def _quality(selection: Selection, result: _Result, parameters: ComparableParameters) -> dict[str, Any]:
+    thin = result.subjects.filter(pl.col("comparables") < parameters.k).height
+    cells = result.subjects.height
+    return {
+        **data_quality(selection, cells=cells, thin=thin, thin_below=parameters.k),
+        "year_only_sales": int(selection.used["year_only"].sum()),
+    }
+
+
+def _table(result: _Result) -> pl.DataFrame:
+    """Stack the comparables and the subjects; ``record`` tells which is which."""
+    parts = [(result.rows, "comparable"), (result.subjects, "subject")]
+    marked = [table.with_columns(pl.lit(name).alias("record")) for table, name in parts]
+    return pl.concat(marked, how="diagonal").select("record", pl.exclude("record"))
+
+
+def _cautions(selection: Selection, result: _Result, day: date | None) -> Iterator[Caution]:
+    model = result.model
+    if model is None or day is None:
+        return
+    yield from findings.of_model(model, selection.used, day)
+    if result.absurd:
+        message = f"{result.absurd} of {selection.used.height} sales are priced too far from what the model says to be compared"
+        yield Caution("sales_not_compared", message)
+    if result.trial is not None and len(result.trial.error) < findings.FOR_INTERVAL:
+        n = len(result.trial.error)
+        yield Caution(
+            "interval_too_few_sales", f"Only {n} sales could be valued to tell how far values are from prices"
+        )
