@@ -6,10 +6,10 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet install
 TIED := $(shell command -v setpriv >/dev/null && echo setpriv --pdeathsig TERM --)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench
+.PHONY: help setup demo test bench bench-analyses accuracy
 
 help:  ## say what there is
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1	\2/'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1	\2/'
 
 setup: .venv/.installed  ## make .venv with the command `terrafusion`
 
@@ -25,6 +25,12 @@ test: .venv/.installed-dev  ## lint, types, import layers, every test
 
 bench: .venv/.installed-dev  ## the figures of the goals, measured side by side
 	.venv/bin/python -m benchmarks
+
+bench-analyses: .venv/.installed-dev  ## speed and memory of the analyses, beside other software where it can be had
+	.venv/bin/python -m benchmarks.analyses
+
+accuracy: .venv/.installed-dev  ## how near values come to prices of homes that were left out
+	.venv/bin/python -m benchmarks.accuracy
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed" >&2; exit 1; }

@@ -26,6 +26,9 @@ SPAWN: Final = multiprocessing.get_context("spawn")
 TASKS_A_CHILD: Final = 2
 """One that runs, and one in the pipe, so that no child waits for the parent between two."""
 
+ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+"""Read by the children when they import numpy and scikit-learn: there are as many children as cores."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -44,7 +47,8 @@ class PebblePool:
 
     def start(self) -> None:
         """Start the children; must run inside the event loop."""
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read by the children when they import numpy
+        for name in ONE_THREAD:
+            os.environ.setdefault(name, "1")
         self._reader, self._writer = SPAWN.Pipe(duplex=False)
         asyncio.get_running_loop().add_reader(self._reader.fileno(), self._read_progress)
         self._build()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, TypeVar
 
 import polars as pl
@@ -73,3 +73,12 @@ class Analysis(Generic[P]):
     def beside_sales(self) -> frozenset[str]:
         """The kinds of records, other than sales, that it reads."""
         return frozenset(name.partition(".")[0] for name in (*self.needs, *self.uses)) & BESIDE_SALES
+
+    def given(self, records: Records) -> Records:
+        """Return what a job of it is given of records: nothing that it does not say it reads."""
+        read = self.beside_sales
+        return replace(
+            records,
+            properties=records.properties if "properties" in read else None,
+            listings=records.listings if "listings" in read else None,
+        )

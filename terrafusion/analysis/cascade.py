@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from terrafusion.analysis.cells import FIGURES, figures
-from terrafusion.analysis.groups import label_of, level_name
+from terrafusion.analysis.groups import MARKET_AREA, label_of, level_name
 
 FALLBACK: Final[dict[str, pl.DataType]] = {
     "fallback_level": pl.String(),
@@ -25,7 +25,7 @@ def levels(group_by: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """Yield the groupings that stand in for ``group_by``, finest first.
 
     The area widens, whatever else tells the groups apart stays: neighborhood and type, ZIP and type, type.
-    Groups without an area give way to the whole county.
+    A market area widens to the county. Groups without an area give way to the whole county.
     """
     current = list(group_by)
     for place, area in enumerate(_LADDER):
@@ -33,7 +33,10 @@ def levels(group_by: Sequence[str]) -> Iterator[tuple[str, ...]]:
             wider = [name for name in _LADDER[place + 1 :] if name not in current]
             current = [name for name in current if name != area] + wider
             yield tuple(current)
-    if current and current == list(group_by):
+    if MARKET_AREA in current:
+        current = [name for name in current if name != MARKET_AREA]
+        yield tuple(current)
+    elif current and current == list(group_by):
         yield ()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import polars as pl
@@ -58,22 +59,60 @@ _ENDS: Final = (
 )
 
 
+def change(name: str, low: str, high: str) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+    """Return the log change of a figure from ``<name>_first`` to ``<name>_last``, and its interval by MOVER."""
+    below = {end: _log(name, end) - _log(low, end) for end in (_FIRST, _LAST)}
+    above = {end: _log(high, end) - _log(name, end) for end in (_FIRST, _LAST)}
+    moved = _log(name, _LAST) - _log(name, _FIRST)
+    least = moved - (below[_LAST] ** 2 + above[_FIRST] ** 2).sqrt()
+    most = moved + (above[_LAST] ** 2 + below[_FIRST] ** 2).sqrt()
+    return moved, least, most
+
+
+def per_cent(moved: pl.Expr) -> pl.Expr:
+    """Return a log change in per cent."""
+    return (moved.exp() - 1) * 100
+
+
 def _log(name: str, end: str) -> pl.Expr:
     return pl.col(name + end).log()
 
 
 def _changes() -> list[pl.Expr]:
-    below = {end: _log("median_price", end) - _log("median_ci_low", end) for end in (_FIRST, _LAST)}
-    above = {end: _log("median_ci_high", end) - _log("median_price", end) for end in (_FIRST, _LAST)}
-    moved = _log("median_price", _LAST) - _log("median_price", _FIRST)
-    low = moved - (below[_LAST] ** 2 + above[_FIRST] ** 2).sqrt()
-    high = moved + (above[_LAST] ** 2 + below[_FIRST] ** 2).sqrt()
+    moved, low, high = change("median_price", "median_ci_low", "median_ci_high")
     quality = [_log(name, _LAST) - _log("index", _FIRST) for name in ("index", "index_ci_low", "index_ci_high")]
     named = zip(COLUMNS[4:10], [moved, low, high, *quality], strict=True)
     difference = (moved.exp() - quality[0].exp()) * 100
     return [
         pl.col("period" + _FIRST).alias("first_period"),
         pl.col("period" + _LAST).alias("last_period"),
-        *(((change.exp() - 1) * 100).alias(name) for name, change in named),
+        *(per_cent(moved).alias(name) for name, moved in named),
         difference.alias("difference_pct_points"),
     ]
+
+
+def between_ends(points: pl.DataFrame, keys: list[str], figures: Mapping[str, tuple[str, str]]) -> pl.DataFrame:
+    """Compare figures in the first and the last period that is full and not suppressed: one row for each of ``keys``.
+
+    ``points`` is sorted by them and period; ``figures`` names each figure's lower and upper bound. Returns
+    ``first_period``, ``last_period`` and of each figure ``<name>_change_pct`` between ``<name>_change_ci_low_pct`` and ``_ci_high_pct``,
+    null where there are no two such periods.
+    """
+    told = ["period", *figures, *(bound for bounds in figures.values() for bound in bounds)]
+    usable = points.filter(~pl.col("partial") & ~pl.col("suppressed"))
+    ends = usable.group_by(keys, maintain_order=True).agg(
+        *(pl.col(name).first().alias(name + _FIRST) for name in told),
+        *(pl.col(name).last().alias(name + _LAST) for name in told),
+        (pl.len() > 1).alias("several"),
+    )
+    changes = ends.filter("several").select(
+        *keys,
+        pl.col("period" + _FIRST).alias("first_period"),
+        pl.col("period" + _LAST).alias("last_period"),
+        *(
+            per_cent(moved).alias(f"{name}_change{end}_pct")
+            for name, bounds in figures.items()
+            for moved, end in zip(change(name, *bounds), ("", "_ci_low", "_ci_high"), strict=True)
+        ),
+    )
+    return points.select(keys).unique(maintain_order=True).join(changes, on=keys, how="left", maintain_order="left")

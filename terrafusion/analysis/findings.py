@@ -69,14 +69,25 @@ def key_finding(told: Headline) -> str:
 
 
 def _clause(what: str, name: str, told: Headline) -> str:
-    change, (low, high) = told.overall[name], (told.overall[bound] for bound in _BOUNDS[name])
+    low, high = (told.overall[bound] for bound in _BOUNDS[name])
+    return said_of(what, (told.overall[name], low, high), told.confidence_level)
+
+
+def said_of(what: str, per_cent: tuple[float, float | None, float | None], confidence_level: float) -> str:
+    """Say where something went: a change in per cent with its interval, which may be unknown."""
+    change, low, high = per_cent
     moved = direction(change, low, high)
-    if moved == UNKNOWN:
+    if moved == UNKNOWN or low is None or high is None:
         return f"{what} changed by {_signed(change)} (too few sales for an interval)"
-    interval = f"{told.confidence_level * 100:g}% interval {_signed(low)} to {_signed(high)}"
+    interval = interval_of(confidence_level, _signed(low), _signed(high))
     if moved == UNCLEAR:
         return f"{what} showed no clear change ({_signed(change)}, {interval})"
     return f"{what} {moved} {abs(change):.1f}% ({interval})"
+
+
+def interval_of(confidence_level: float, low: str, high: str) -> str:
+    """Put an interval into words: ``95% interval LOW to HIGH``."""
+    return f"{confidence_level * 100:g}% interval {low} to {high}"
 
 
 def _signed(per_cent: float) -> str:

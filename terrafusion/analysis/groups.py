@@ -9,14 +9,29 @@ import polars as pl
 
 from terrafusion.analysis.frames import SALES_SCHEMA
 from terrafusion.analysis.parameters import COUNTY
+from terrafusion.analysis.profile import CountyProfile
 
+MARKET_AREA: Final = "market_area"
 ALL: Final = "all"
 """The label of the one group of all sales."""
 
 
 def columns_of(group_by: Sequence[str]) -> list[str]:
     """Name the columns that must be there to group by."""
-    return [name for name in group_by if name in SALES_SCHEMA]
+    return [name for name in group_by if name in SALES_SCHEMA or name == MARKET_AREA]
+
+
+def area_of(profile: CountyProfile) -> pl.Expr:
+    """Return each sale's market area: that of its neighborhood, else that of its ZIP; null outside of all."""
+    areas = profile.market_areas.items()
+    neighborhoods = {name: area for area, parts in areas for name in parts.neighborhoods}
+    zip_codes = {code: area for area, parts in areas for code in parts.zip_codes}
+    found = [
+        pl.col(column).replace_strict(mapped, default=None, return_dtype=pl.String)
+        for column, mapped in (("neighborhood", neighborhoods), ("zip_code", zip_codes))
+        if mapped
+    ]
+    return pl.coalesce(*found, pl.lit(None, pl.String)).alias(MARKET_AREA)
 
 
 def level_name(group_by: Sequence[str]) -> str:
@@ -41,7 +56,7 @@ def _text(name: str) -> pl.Expr:
     if name == "sale_quarter":
         return pl.format("{}-Q{}", day.dt.year(), day.dt.quarter())
     value = pl.col(name)
-    if isinstance(SALES_SCHEMA[name], pl.Float64):
+    if isinstance(SALES_SCHEMA.get(name), pl.Float64):
         whole = value.round(0).cast(pl.Int64, strict=False)
         return pl.when(value == whole).then(whole.cast(pl.String)).otherwise(value.cast(pl.String))
     return value.cast(pl.String)

@@ -39,6 +39,9 @@ FOR_INTERVAL: Final = 6
 
 _MOST_TYPES: Final = 20
 
+ROW: Final = "row"
+"""A column that, where sales have it, stays with them and says nothing of them."""
+
 SCHEMA: Final = {
     "group_code": pl.Int32(),
     "ordinal": pl.Int32(),
@@ -116,6 +119,7 @@ def design(sales: pl.DataFrame, wanted: Wanted = Wanted()) -> Design:
         *((pl.col("property_type") == kind).cast(pl.Float64).alias(f"type {kind}") for kind in kinds),
     )
     given = laid.columns[4:] if used or wanted.names else []
+    laid = laid.with_columns(sales[ROW]) if ROW in sales.columns else laid
     complete = laid.drop_nulls([*given, "location"]) if given else laid.clear()
     priced = _by_content(complete).with_columns(pl.col("sale_price").log().alias("log_price"))
     return Design(priced, tuple(given), apart, tuple(_cautions(sales.height, complete.height, given, partly)))
@@ -126,7 +130,7 @@ def _by_content(sales: pl.DataFrame) -> pl.DataFrame:
 
     A hash costs less than half of sorting by all columns; rows that share one are equal.
     """
-    hashed = sales.with_columns(sales.hash_rows().alias("content")).sort("content")
+    hashed = sales.with_columns(sales.drop(ROW, strict=False).hash_rows().alias("content")).sort("content")
     return hashed.drop("content").sort("group_code", maintain_order=True)
 
 

@@ -25,6 +25,7 @@ Group = Literal[
     "county",
     "zip_code",
     "neighborhood",
+    "market_area",
     "property_type",
     "property_class",
     "year_built",
@@ -40,7 +41,7 @@ Group = Literal[
     "sale_quarter",
     "sale_month",
 ]
-"""A column, a part of the sale date, or all sales as one group."""
+"""A column, a market area of the county's profile, a part of the sale date, or all sales as one group."""
 GROUPABLE: Final[tuple[str, ...]] = get_args(Group)
 
 
@@ -53,7 +54,8 @@ def _iso_date(value: Any) -> Any:
         raise PydanticCustomError("date", "must be a date such as 2014-05-31") from None
 
 
-def _zip(value: str) -> str:
+def zip_of(value: str) -> str:
+    """Return the five digits of a ZIP code; raises PydanticCustomError where it is none."""
     code = value.strip()
     if len(code.split("-")[0]) == 9:  # noqa: PLR2004 - ZIP+4 written without its hyphen
         code = f"{code[:5]}-{code[5:]}"
@@ -72,7 +74,7 @@ Year = Annotated[int, Field(strict=True, ge=1800, le=2200)]
 Whole = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
-Zip = Annotated[str, AfterValidator(_zip)]
+Zip = Annotated[str, AfterValidator(zip_of)]
 ZipCodes = Annotated[tuple[Zip, ...], Field(min_length=1, max_length=10_000), AfterValidator(_sorted_once)]
 Names = Annotated[tuple[Text, ...], Field(min_length=1, max_length=10_000), AfterValidator(_sorted_once)]
 Codes = Annotated[tuple[Text, ...], Field(max_length=1_000), AfterValidator(_sorted_once)]
@@ -184,10 +186,26 @@ class TrendParameters(SharedParameters):
     index_method: Literal["hedonic", "none"] = Field(
         "hedonic", description="constant-quality index beside the medians, where characteristics exist"
     )
-    tiers: Literal[0] = Field(0, description="price tiers; only 0, no tiers, is computed")
-    seasonal_adjust: Literal[False] = Field(
-        default=False, description="only false is computed; `yoy` compares like seasons"
+    tiers: Whole = Field(
+        0, ge=0, le=10, description="price tiers of each group, from cheap homes to dear ones, beside all; 0 is none"
     )
+    seasonal_adjust: bool = Field(
+        default=False, strict=True, description="put seasonally adjusted figures beside the raw ones"
+    )
+
+    @field_validator("tiers")
+    @classmethod
+    def _tiers_have_no_fallback(cls, tiers: int, info: ValidationInfo) -> int:
+        if tiers and info.data.get("fallback") == "cascade":
+            raise PydanticCustomError("tiers", "must be 0 with fallback `cascade`: a wider area mixes the tiers")
+        return tiers
+
+    @field_validator("seasonal_adjust")
+    @classmethod
+    def _years_have_no_seasons(cls, wanted: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - as pydantic calls it
+        if wanted and info.data.get("period") == "year":
+            raise PydanticCustomError("seasonal", "must be false with period `year`; allowed are week, month, quarter")
+        return wanted
 
 
 class ZipTrendParameters(TrendParameters):

@@ -7,7 +7,7 @@ from collections.abc import Collection
 import polars as pl
 
 from terrafusion.analysis.api import Records
-from terrafusion.analysis.groups import columns_of, label_of
+from terrafusion.analysis.groups import MARKET_AREA, area_of, columns_of, label_of
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.parameters import GROUPABLE, SharedParameters, TrendParameters
 from terrafusion.analysis.selection import needed_columns
@@ -39,16 +39,23 @@ def collected(records: Records, parameters: SharedParameters, columns: Collectio
     wanted = {*needed_columns(parameters), *columns_of(parameters.group_by), "year_only", *columns}
     if records.profile.sale_overrides:
         wanted |= {"sale_id"}
-    sales = records.sales.select(sorted(wanted)).collect()
+    if MARKET_AREA in wanted:
+        wanted = (wanted - {MARKET_AREA}) | {"neighborhood", "zip_code"}
+    sales = _areas(records, records.sales.select(sorted(wanted)), parameters).collect()
     _refuse_unknown_groups(records, sales, parameters)
     return sales
+
+
+def _areas(records: Records, sales: pl.LazyFrame, parameters: SharedParameters) -> pl.LazyFrame:
+    return sales.with_columns(area_of(records.profile)) if MARKET_AREA in parameters.group_by else sales
 
 
 def _refuse_unknown_groups(records: Records, sales: pl.DataFrame, parameters: SharedParameters) -> None:
     """Raise InvalidParameters where ``group_by`` names a column of which no sale has a value."""
     for name in columns_of(parameters.group_by):
         if sales.height and sales[name].null_count() == sales.height:
-            counts = records.sales.select(pl.col(columns_of(GROUPABLE)).count()).collect().row(0, named=True)
+            counted = records.sales.with_columns(area_of(records.profile)).select(pl.col(columns_of(GROUPABLE)).count())
+            counts = counted.collect().row(0, named=True)
             had = [other for other in GROUPABLE if counts.get(other, 1)]
             msg = f"group_by is {name!r}, of which {records.county_id} records nothing; allowed are {', '.join(had)}"
             raise InvalidParameters(msg, field="group_by", value=name, allowed=", ".join(had))
@@ -61,6 +68,14 @@ def refuse_fine_periods(sales: pl.DataFrame, parameters: SharedParameters) -> No
     if of_year_only(sales, parameters):
         msg = f"period is {parameters.period!r}, but of some sales only the year is known; allowed are year, auto"
         raise InvalidParameters(msg, field="period", value=parameters.period, allowed="year, auto")
+
+
+def refuse_fine_groups(sales: pl.DataFrame, parameters: SharedParameters) -> None:
+    """Raise InvalidParameters where ``group_by`` is finer than what is known of the dates of the sales asked for."""
+    fine = [name for name in parameters.group_by if name in {"sale_quarter", "sale_month"}]
+    if fine and of_year_only(sales, parameters):
+        msg = f"group_by is {fine[0]!r}, but of some sales only the year is known; allowed is sale_year"
+        raise InvalidParameters(msg, field="group_by", value=fine[0], allowed="sale_year")
 
 
 def of_year_only(sales: pl.DataFrame, parameters: SharedParameters) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -81,6 +81,16 @@ def select(
     return Selection(used.drop(_OVERRIDE, _KEPT, strict=False), sales.height, excluded, cautions, kept=_kept(used))
 
 
+def leave_out(selection: Selection, reasons: Mapping[str, pl.Expr]) -> Selection:
+    """Leave out also those of the selected sales for which a reason holds; the first that does is told."""
+    used, excluded = selection.used, dict(selection.excluded)
+    for reason, fails in reasons.items():
+        kept = used.filter(~fails)
+        excluded |= {reason: used.height - kept.height} if kept.height < used.height else {}
+        used = kept
+    return replace(selection, used=used, excluded=excluded)
+
+
 def _first(reasons: _Reasons) -> pl.Expr:
     chosen = pl.lit(None, dtype=pl.UInt8)
     for code, (_, fails) in reversed(list(enumerate(reasons))):
@@ -154,7 +164,7 @@ def _by_the_records(sales: pl.DataFrame, profile: CountyProfile, cautions: list[
         if codes and _known(sales, column):
             refused = [code for code, is_arms_length in codes.items() if not is_arms_length]
             reasons.append((f"{column}_not_arms_length", pl.col(column).is_in(refused).fill_null(value=False)))
-            cautions += _unmapped(sales[column], codes)
+            cautions += unmapped_codes(sales[column], codes)
     if _known(sales, "buyer") and _known(sales, "seller"):
         buyer, seller = (pl.col(name).str.strip_chars().str.to_lowercase() for name in ("buyer", "seller"))
         reasons.append(("buyer_is_seller", ((buyer == seller) & (buyer != "")).fill_null(value=False)))
@@ -187,7 +197,8 @@ def _untold(code: str, what: str, sale: str) -> Caution:
     return Caution(f"{code}_unknown", f"Nothing in the records tells {what}, so no {sale} was excluded for it")
 
 
-def _unmapped(column: pl.Series, codes: Mapping[str, bool]) -> list[Caution]:
+def unmapped_codes(column: pl.Series, codes: Mapping[str, bool]) -> list[Caution]:
+    """Tell of the codes that sales have and the county's map does not hold."""
     strange = column.drop_nulls().value_counts().filter(~pl.col(column.name).is_in(list(codes)))
     if strange.is_empty():
         return []

@@ -14,6 +14,7 @@ from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
 from terrafusion.analysis.cascade import FALLBACK
 from terrafusion.analysis.cells import critical_value, figures
 from terrafusion.analysis.comparison import compare
+from terrafusion.analysis.extension import Trend, extend
 from terrafusion.analysis.findings import Headline, headline_numbers, key_finding
 from terrafusion.analysis.groups import ALL, columns_of
 from terrafusion.analysis.market import Market, market_of
@@ -60,13 +61,16 @@ def trend(records: Records, parameters: TrendParameters, progress: Progress) -> 
         overall=_overall(market, cells, indexed, parameters),
         groups=rows,
     )
+    extended = extend(Trend(points, rows), market, parameters)
+    points, rows = extended.points, extended.rows
+    summary = _summary(told, market, indexed)
     return Answer(
-        summary=_summary(told, market, indexed) | _provenance(records, parameters),
+        summary={**summary, **extended.told(summary["method"]), **_provenance(records, parameters)},
         data_quality=_quality(selection, cells, market, parameters),
-        warnings=[*_year_warning(selection.used), *selection.warnings, *indexed.warnings],
+        warnings=[*_year_warning(selection.used), *selection.warnings, *indexed.warnings, *extended.warnings],
         trends=points if parameters.fallback == "cascade" else points.drop(FALLBACK),
         rows=rows,
-        table=points.join(rows, on="group", how="left", maintain_order="left"),
+        table=points.join(rows, on=extended.keys, how="left", maintain_order="left"),
     )
 
 

@@ -1,10 +1,11 @@
-"""What `terrafusion analyze` does: a file read as `load` reads it, and answered as a job would be."""
+"""What `terrafusion analyze` does: files read as `load` reads them, and answered as a job would be."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -12,55 +13,64 @@ from terrafusion.analysis.canonical import canonical
 from terrafusion.analysis.document import Rendered, render
 from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.registry import load_catalogue
+from terrafusion.cli.county import read_profile
 from terrafusion.cli.loading import check_county, write_rejected
 from terrafusion.cli.parameters import read_parameters
 from terrafusion.cli.progress import working
 from terrafusion.errors import InvalidRequest
 from terrafusion.ingest.files import refuse
-from terrafusion.ingest.kinds import PROPERTIES, SALES, Kind
+from terrafusion.ingest.kinds import KINDS, LISTINGS, PROPERTIES, SALES, Kind
 from terrafusion.ingest.reading import RecordsFile, read_records
 from terrafusion.ingest.snapshot import encode, records
 from terrafusion.settings import Settings
 
+UNNAMED: Final = "file"
+"""What a county is called that nobody named."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked of a file of sales and, where there is one, of properties."""
+    """What is asked of files of records, by kind; there is one of sales."""
 
     analysis_type: str
-    sales: Path
-    properties: Path | None = None
+    files: Mapping[str, Path]
+    profile: Path | None = None
     parameters: str
-    county: str
+    county: str | None = None
 
 
 def answer(question: Question, out: Path | None, settings: Settings) -> dict[str, Any]:
     """Return the document of ``analyze``; files are written where ``out`` names a folder. Raises InvalidRequest."""
-    check_county(question.county)
+    county, profile = _county(question)
     catalogue = load_catalogue(settings.modules)
     analysis = catalogue.get(question.analysis_type)
     parameters = catalogue.check(analysis.name, read_parameters(question.parameters))
-    with working(f"Reading {question.sales.name}") as tell:
-        read = {SALES.name: _read(question.sales, SALES)}
-        snapshots = {SALES.name: encode(read[SALES.name].records, SALES)}
-        if question.properties is not None:
-            tell(f"Reading {question.properties.name}")
-            read[PROPERTIES.name] = _read(question.properties, PROPERTIES)
-            snapshots[PROPERTIES.name] = encode(read[PROPERTIES.name].records, PROPERTIES)
-        at_hand = records(question.county, snapshots, CountyProfile())
-        found = analysis.compute(at_hand, parameters, lambda done, doing: tell(f"{done:4.0%} {doing}"))
+    with working("Reading the records") as tell:
+        read = {name: _read(path, KINDS[name]) for name, path in question.files.items()}
+        snapshots = {name: encode(file.records, KINDS[name]) for name, file in read.items()}
+        at_hand = records(county, snapshots, profile)
+        found = analysis.compute(analysis.given(at_hand), parameters, lambda done, doing: tell(f"{done:4.0%} {doing}"))
     rendered = render(found)
     location = None if out is None else _write(out, analysis.name, rendered)
     return {
         "analysis_type": analysis.name,
-        "county_id": question.county,
+        "county_id": county,
         "parameters": canonical(parameters),
         "data_version": at_hand.data_version,
         "file": _reading(read[SALES.name]),
-        "properties_file": question.properties and _reading(read[PROPERTIES.name]),
+        **{f"{kind.name}_file": _reading(read.get(kind.name)) for kind in (PROPERTIES, LISTINGS)},
         "result": rendered.document | {"result_data_location": location},
         "result_sha256": rendered.sha256,
     }
+
+
+def _county(question: Question) -> tuple[str, CountyProfile]:
+    """Say which county is meant, and how it writes its records; raises InvalidRequest."""
+    if question.profile is not None:
+        return read_profile(question.profile, question.county, unnamed=UNNAMED)
+    county = UNNAMED if question.county is None else question.county
+    check_county(county)
+    return county, CountyProfile()
 
 
 def _read(path: Path, kind: Kind) -> RecordsFile:
@@ -90,7 +100,9 @@ def _replace(path: Path, data: bytes) -> Path:
     return staged.replace(path)
 
 
-def _reading(read: RecordsFile) -> dict[str, Any]:
+def _reading(read: RecordsFile | None) -> dict[str, Any] | None:
+    if read is None:
+        return None
     return {
         "read": read.read,
         "rejected": read.rejected.height,

@@ -15,7 +15,7 @@ from rich.text import Text
 from terrafusion.cli.arguments import Id
 from terrafusion.cli.configuration import read_settings
 from terrafusion.cli.output import Json, emit, stdout
-from terrafusion.cli.report import number
+from terrafusion.cli.tables import number
 
 ROWS: Final = 12
 SHORT: Final = 12

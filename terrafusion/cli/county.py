@@ -93,13 +93,13 @@ def history(id_: CountyId, *, json: Json = False) -> None:
     stdout.print(table)
 
 
-def read_profile(file: Path, county: str | None) -> tuple[str, CountyProfile]:
-    """Read a profile and the county it is of; raises InvalidRequest, which names the field."""
+def read_profile(file: Path, county: str | None, *, unnamed: str | None = None) -> tuple[str, CountyProfile]:
+    """Read a profile and the county it is of, ``unnamed`` where nobody says; raises InvalidRequest."""
     from terrafusion.analysis.profile import CountyProfile  # noqa: PLC0415
     from terrafusion.cli.loading import check_county  # noqa: PLC0415
 
     given = dict(_content(file))
-    named = _county_of(file, given.pop("county_id", None), county)
+    named = _county_of(file, given.pop("county_id", unnamed if county is None else None), county)
     check_county(named)
     try:
         return named, CountyProfile.model_validate_json(orjson.dumps(given))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from operator import itemgetter
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
@@ -12,14 +11,16 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from terrafusion.cli.output import stdout
+from terrafusion.cli.tables import of_rows
+from terrafusion.wording import estimates, group_of, is_table, label
+
 TICKS: Final = "▁▂▃▄▅▆▇█"
 EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 ROWS: Final = 12
 """Groups that are shown, those with the most sales first."""
 BAR: Final = 24
 CHART: Final = 20
-WHOLE_FROM: Final = 1000
-"""Numbers from here on are told without a fraction."""
 GROUPS: Final = {"zip_code": "ZIP"}
 NONE: Final = (None, None)
 
@@ -34,22 +35,31 @@ def report(job: Row, *, with_file: bool = True) -> RenderableType:
         reason = f" ({job['failure_reason']})" if job["failure_reason"] else ""
         style = "red" if job["failure_reason"] else ""
         return Group(title, Text(f"{job['status']}{reason}: {job['message']}", style), "")
-    finding = Text(result["result_summary"].get("key_finding", job["message"]))
-    return Group(title, finding, "", *_parts(result), *_file(result, wanted=with_file), "")
+    return Group(title, *facts(result), *_file(result, wanted=with_file), "")
+
+
+def facts(result: Row) -> Iterator[RenderableType]:
+    """Return what a result found: the finding, its figures, rows or points, the sales used, and what to mind."""
+    yield Text(result["result_summary"].get("key_finding", ""))
+    yield ""
+    yield from _parts(result)
+    yield from _used(result["data_quality"])
+    for warning in result["warnings"]:
+        yield Text(f"Note: {warning['message'].rstrip('.')}.", "dim")
 
 
 def _parts(result: Row) -> Iterator[RenderableType]:
     rows, trends = result["rows"], result["trends"]
     if not _of_trends(result):
-        yield _figures(result["result_summary"])
+        yield from _summary(result["result_summary"])
+        yield ""
+        yield from of_rows(rows, stdout.width) if rows else ()
     elif len(rows) > 1:
-        yield _by_group(result, sorted(rows, key=lambda row: (-row["sales"], row["group"]))[:ROWS])
+        yield _by_group(result, sorted(rows, key=lambda row: (-row["sales"], group_of(row)))[:ROWS])
     elif trends:
         yield _by_period(result)
     if _of_trends(result) and len(rows) > ROWS:
         yield Text(f"{len(rows) - ROWS} more groups with fewer sales are in the file.", "dim")
-    for warning in result["warnings"]:
-        yield Text(f"Note: {warning['message']}.", "dim")
 
 
 def _of_trends(result: Row) -> bool:
@@ -58,13 +68,30 @@ def _of_trends(result: Row) -> bool:
     return "group_by" in result["result_summary"] and (not rows or "raw_change_pct" in rows[0])
 
 
-def _figures(summary: Row) -> Table:
-    """Tell an answer of another shape than the trends: its headline numbers as they are."""
-    table = Table(box=None, show_header=False)
+def _summary(summary: Row) -> Iterator[RenderableType]:
+    """Tell the headline numbers as they are, each interval beside its estimate, and what stands in rows."""
+    yield _figures(summary)
     for name, value in summary.items():
-        if name != "key_finding":
-            table.add_row(name.replace("_", " "), number(value))
+        if is_table(value):
+            yield Text(f"\n{label(name)}", "bold")
+            yield from of_rows(value, stdout.width)
+
+
+def _figures(summary: Row) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    told = [name for name, value in summary.items() if name != "key_finding" and not isinstance(value, Mapping | list)]
+    for name, value, interval in estimates(summary, told):
+        table.add_row(name.replace("_", " "), f"{value} ({interval})" if interval else value)
     return table
+
+
+def _used(quality: Row) -> Iterator[RenderableType]:
+    """Say how many sales the answer rests on, and why others do not count."""
+    if quality.get("excluded"):
+        excluded = ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in quality["excluded"].items())
+        yield Text(f"Used {quality['used']:,} of {quality['read']:,} sales; not used: {excluded}.", "dim")
 
 
 def _file(result: Row, *, wanted: bool) -> Iterator[RenderableType]:
@@ -73,7 +100,7 @@ def _file(result: Row, *, wanted: bool) -> Iterator[RenderableType]:
 
 
 def _by_group(result: Row, rows: Sequence[Row]) -> Table:
-    points = {group: list(of) for group, of in groupby(result["trends"], itemgetter("group"))}
+    points = {group: list(of) for group, of in groupby(result["trends"], group_of)}
     periods = _thinned(sorted({point["period"] for point in result["trends"]}))
     summary = result["result_summary"]
     first, last = summary["first_period"], summary["last_period"]
@@ -82,10 +109,9 @@ def _by_group(result: Row, rows: Sequence[Row]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column(f"{_measure(result)}\n{first} to {last}", no_wrap=True)
     for row in rows:
-        mine = {point["period"]: point for point in points[row["group"]]}
-        name = (
-            row["group"] if (row["first_period"], row["last_period"]) in ((first, last), NONE) else row["group"] + " *"
-        )
+        mine = {point["period"]: point for point in points[group_of(row)]}
+        whole = (row["first_period"], row["last_period"]) in ((first, last), NONE)
+        name = group_of(row) if whole else f"{group_of(row)} *"
         changes = (row["raw_change_pct"], row["constant_quality_change_pct"])
         chart = sparkline([_height(mine.get(period)) for period in periods])
         table.add_row(name, f"{row['sales']:,}", *_prices(mine.get(last)), *map(_change, changes), chart)
@@ -167,12 +193,3 @@ def bar(value: float, largest: float, *, width: int = BAR) -> str:
     eighths = round(value / largest * width * 8) if largest else 0
     whole, rest = divmod(eighths, 8)
     return (EIGHTHS[8] * whole + EIGHTHS[rest]).rstrip()
-
-
-def number(value: Any) -> str:
-    """Say a value for people: as many digits as they can use, a dash for what is not there."""
-    if value is None:
-        return "–"  # noqa: RUF001 - a dash for what is not there
-    if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= WHOLE_FROM else f"{value:.4f}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

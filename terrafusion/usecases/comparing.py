@@ -17,7 +17,18 @@ from terrafusion.errors import Conflict, InvalidRequest
 Body = Mapping[str, Any]
 
 TOLD: Final = ("job_id", "analysis_type", "county_id", "completed_at", "data_version", "result_sha256")
-KEYS: Final = ("group", "period", "sale_id", "parcel_number", "subject_parcel_id", "rank")
+KEYS: Final = (
+    "section",
+    "name",
+    "measure",
+    "group",
+    "tier",
+    "period",
+    "sale_id",
+    "parcel_number",
+    "subject_parcel_id",
+    "rank",
+)
 """The columns by which a row of one answer is found again in the other, as far as the rows have them."""
 ELSEWHERE: Final = frozenset({"county_id", "data_version", "parameter_hash"})
 """What a summary repeats of its job."""

@@ -9,6 +9,8 @@ from datetime import date, timedelta
 from itertools import groupby
 from typing import Any, Final
 
+from terrafusion.wording import dollars
+
 Point = Mapping[str, Any]
 Numbers = Sequence[float | None]
 Words = Callable[[float], str]
@@ -278,11 +280,6 @@ def _date(value: Any) -> date | None:
         return value if isinstance(value, date) else date.fromisoformat(str(value)[:10])
     except ValueError:
         return None
-
-
-def dollars(value: float) -> str:
-    """Write an amount in whole dollars."""
-    return f"-${-value:,.0f}" if value < 0 else f"${value:,.0f}"
 
 
 def _plain(value: float) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from terrafusion.errors import NotFound
 from terrafusion.web.charts import Chart, price_chart
-from terrafusion.web.wording import estimates, facts, label
+from terrafusion.wording import estimates, facts, group_of, is_table, label
 
 COLUMNS: Final = (
     "period",
@@ -76,6 +76,8 @@ class Findings:
     method: Sequence[tuple[str, str]]
     quality: Sequence[tuple[str, str]]
     warnings: Sequence[tuple[str, str]]
+    tables: Sequence[tuple[str, Cells]]
+    """What the summary tells in rows of its own, by its title."""
     trend: Trend | None
     rows: Cells | None
 
@@ -90,9 +92,14 @@ def findings(document: Mapping[str, Any], group: str | None, address: str) -> Fi
         method=facts({name: value for name, value in summary.items() if _is_method(name, value)}),
         quality=facts(document.get("data_quality") or {}),
         warnings=[_warning(warning) for warning in document.get("warnings") or []],
+        tables=[(label(name), _whole(value)) for name, value in summary.items() if is_table(value)],
         trend=_trend(document.get("trends") or [], group, address),
-        rows=cells(rows, list(rows[0]), MOST_ROWS) if rows else None,
+        rows=_whole(rows) if rows else None,
     )
+
+
+def _whole(rows: Sequence[Mapping[str, Any]]) -> Cells:
+    return cells(rows, list(rows[0]), MOST_ROWS)
 
 
 def _headline(summary: Mapping[str, Any]) -> Sequence[tuple[str, str, str]]:
@@ -105,7 +112,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_method(name: str, value: Any) -> bool:
-    return name != "key_finding" and not _is_number(value)
+    return name != "key_finding" and not _is_number(value) and not is_table(value)
 
 
 def _warning(warning: Any) -> tuple[str, str]:
@@ -135,12 +142,8 @@ def _trend(points: Sequence[Mapping[str, Any]], group: str | None, address: str)
 
 
 def _grouped(points: Sequence[Mapping[str, Any]]) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-    ordered = sorted(points, key=lambda row: (_name(row), str(row.get("period_start", ""))))
-    return {name: list(rows) for name, rows in groupby(ordered, key=_name)}
-
-
-def _name(row: Mapping[str, Any]) -> str:
-    return str(row.get("group", "all"))
+    ordered = sorted(points, key=lambda row: (group_of(row), str(row.get("period_start", ""))))
+    return {name: list(rows) for name, rows in groupby(ordered, key=group_of)}
 
 
 def _groups(by_group: Mapping[str, Sequence[Mapping[str, Any]]], address: str) -> Sequence[Group]:

@@ -16,7 +16,7 @@ from terrafusion.web.api import PREFIX
 from terrafusion.web.letters import LettersQuery, content
 from terrafusion.web.listing import Chip
 from terrafusion.web.render import render
-from terrafusion.web.wording import indented, label
+from terrafusion.wording import indented, label
 from topics.requests import read_json
 
 LIST: Final = "/dead-letters"

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from models.jobs import Job, JobStatus
 from terrafusion.web.query import ListPageQuery
-from terrafusion.web.wording import label
+from terrafusion.wording import label
 
 FILTERS: Final = ("status", "county_id", "analysis_type", "correlation_id")
 

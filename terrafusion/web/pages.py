@@ -15,7 +15,7 @@ from terrafusion.web.lookup import find_job
 from terrafusion.web.query import JobPageQuery, ListPageQuery, read_job_id, read_query, write_cursor
 from terrafusion.web.render import render
 from terrafusion.web.timeline import timeline, took
-from terrafusion.web.wording import indented
+from terrafusion.wording import indented
 
 
 class Pages:

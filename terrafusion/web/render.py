@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from terrafusion.web import wording
+from terrafusion import wording
 
 STATIC_FILES: Final = Path(__file__).parent / "static"
 

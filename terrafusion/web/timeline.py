@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from models.jobs import TERMINAL, Job
-from terrafusion.web.wording import duration
+from terrafusion.wording import duration
 
 
 @dataclass(frozen=True, slots=True)

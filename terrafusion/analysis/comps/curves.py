@@ -20,6 +20,7 @@ _FOR_BENDS: Final = 500
 _TIME_SALES: Final = 300
 _TIME_DAYS: Final = 28
 _MOST_BENDS: Final = 24
+_END_SALES: Final = 50
 """Sales below which characteristics enter as straight lines."""
 
 
@@ -94,9 +95,13 @@ class Curve:
 
 
 def time_shape(days: Codes) -> Shape:
-    """Choose bends of the path of prices: as many as there are sales and time for, evenly spread over the sales."""
+    """Choose bends of the path of prices: as many as there are sales and time for, evenly spread over the sales.
+
+    It is flat before and after all but a few sales: a slope drawn out over a handful would be a guess.
+    """
     ordered = np.sort(days)
-    first, last = int(ordered[0]), int(ordered[-1])
+    few = min(_END_SALES, len(ordered) // 20)
+    first, last = int(ordered[few]), int(ordered[-1 - few])
     count = min(len(ordered) // _TIME_SALES, (last - first) // _TIME_DAYS, _MOST_BENDS)
     places = np.arange(1, count) * len(ordered) // max(count, 1)
     bends = np.unique(ordered[places])

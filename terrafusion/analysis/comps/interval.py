@@ -1,9 +1,9 @@
-"""How far values are from prices: the latest sales valued as if they were subjects (split conformal prediction).
+"""How far values are from prices: the latest sales valued as if they were subjects (as in conformal prediction).
 
 Each is valued at its own date from earlier sales, its own residual left out of the surface; parcels sold twice are not
-tried, for their other sale would speak for them. The
-errors in logs, over the spread of each value's comparables, tell how wide the range must be to hold a given share
-of prices (Papadopoulos 2008; Lei and others 2018: the rank ceil((n + 1) level) among n).
+tried, for their other sale would speak for them. The errors in logs, over the spread of each value's comparables, tell
+how wide the range must be to hold a given share of prices (Papadopoulos 2008; Lei and others 2018: the rank
+ceil((n + 1) level) among n).
 """
 
 from __future__ import annotations

@@ -40,13 +40,9 @@ def _each_once(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
     return None if names is None else tuple(sorted(names))
 
 
-class PriceIndexParameters(SharedParameters):
-    """One constant-quality index."""
+class QualityParameters(SharedParameters):
+    """How the same home is told from another, whatever the method."""
 
-    method: Method = Field("bmn", description="how quality is held constant")
-    compare: bool = Field(
-        default=False, strict=True, description="put all methods that the data allow side by side with the chosen one"
-    )
     pairs: Literal["sequential", "all"] = Field(
         "sequential", description="repeat sales: each sale with the parcel's next one, or with every later one"
     )
@@ -68,11 +64,20 @@ class PriceIndexParameters(SharedParameters):
         strict=True,
         description="errors robust to unequal variances, in repeat sales also to those a parcel's pairs share",
     )
-    train_periods: Whole = Field(
-        12, ge=2, le=1200, description="revisions are those of an index of so many periods to which the rest is added"
-    )
 
     @field_validator("characteristics", mode="before")
     @classmethod
     def _one_characteristic_is_a_list(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
+
+
+class PriceIndexParameters(QualityParameters):
+    """One constant-quality index."""
+
+    method: Method = Field("bmn", description="how quality is held constant")
+    compare: bool = Field(
+        default=False, strict=True, description="put all methods that the data allow side by side with the chosen one"
+    )
+    train_periods: Whole = Field(
+        12, ge=2, le=1200, description="revisions are those of an index of so many periods to which the rest is added"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 import polars as pl
@@ -17,9 +17,9 @@ from terrafusion.errors import InvalidParameters
 _REGRESSORS: Final = (*CHARACTERISTICS, "property_type")
 
 
-def read(records: Records, parameters: PriceIndexParameters) -> pl.DataFrame:
-    """Read the columns that the methods asked for need; raises InvalidParameters where the county lacks one."""
-    wanted = {"building_size_sqft", "property_type"}
+def read(records: Records, parameters: PriceIndexParameters, *, also: Collection[str] = ()) -> pl.DataFrame:
+    """Read the columns that the methods asked for need, and ``also`` those; raises InvalidParameters where the county lacks one."""
+    wanted = {"building_size_sqft", "property_type", *also}
     methods = METHODS if parameters.compare else (parameters.method,)
     if set(methods) & set(REPEAT):
         wanted |= {"parcel_number", "sale_id"}
@@ -29,7 +29,7 @@ def read(records: Records, parameters: PriceIndexParameters) -> pl.DataFrame:
     sales = read_columns(records, parameters, wanted | ({place} if place else set()))
     if sales.height:
         _refuse_method(records, sales, parameters)
-        _refuse_characteristics(records, sales, parameters)
+        refuse_characteristics(records, sales, parameters)
         _refuse_location(records, sales, parameters)
     return sales
 
@@ -61,7 +61,8 @@ def _refuse_method(records: Records, sales: pl.DataFrame, parameters: PriceIndex
         raise InvalidParameters(msg, field="method", value=method, allowed=given)
 
 
-def _refuse_characteristics(records: Records, sales: pl.DataFrame, parameters: PriceIndexParameters) -> None:
+def refuse_characteristics(records: Records, sales: pl.DataFrame, parameters: PriceIndexParameters) -> None:
+    """Raise InvalidParameters where a characteristic is named of which nothing is recorded."""
     if parameters.method not in HEDONIC:
         return
     for name in parameters.characteristics or ():

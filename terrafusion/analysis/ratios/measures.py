@@ -112,10 +112,11 @@ def concentrations(ratios: Ratios) -> tuple[float, float]:
     MKI is the first over the second, below 1 regressive; KI is the first less the second.
     """
     assessed, price, doubled_ranks = ratios.along_prices
-    return _gini(assessed, doubled_ranks), _gini(price, doubled_ranks)
+    return gini(assessed, doubled_ranks), gini(price, doubled_ranks)
 
 
-def _gini(ordered: Floats, doubled_ranks: Codes) -> float:
+def gini(ordered: Floats, doubled_ranks: Codes) -> float:
+    """Return 2 sum(rank v) / (n sum v) - (n + 1) / n of values in the order of their ranks."""
     n = len(ordered)
     return float((doubled_ranks * ordered).sum()) / (n * float(ordered.sum())) - (n + 1) / n
 
@@ -143,20 +144,24 @@ def vertical_equity(ratios: Ratios, confidence_level: float) -> tuple[Estimate, 
 
 
 def _value_groups(ratios: Ratios) -> list[Floats]:
-    """Return each group's ratios, sorted; groups by ascending value, none below 20 sales.
+    """Return each group's ratios, sorted; groups by ascending value, none below 20 sales."""
+    parts = max((parts for least, parts in _VEI_GROUPS if len(ratios) >= least), default=0)
+    if not parts:
+        return []
+    group = value_groups(proxy(ratios), parts)
+    places = np.argsort(group.astype(np.uint8), kind="stable")
+    return np.split(ratios.ratio[places], np.cumsum(np.bincount(group, minlength=parts))[:-1])
+
+
+def value_groups(value: Floats, parts: int) -> Codes:
+    """Return the group of each sale, from 0 to ``parts`` - 1, by ascending value; a value on a cut is in the lower one.
 
     The cut at the quantile j/k lies at or above the value of rank 1 + (n - 1) j // k and below the next greater
     one, so to compare with that value is to compare with the cut, without rounding.
     """
-    n = len(ratios)
-    parts = max((parts for least, parts in _VEI_GROUPS if n >= least), default=0)
-    if not parts:
-        return []
-    value = proxy(ratios)
-    ranks = [(n - 1) * part // parts for part in range(1, parts)]
-    group = np.searchsorted(np.partition(value, ranks)[ranks], value, side="left")
-    places = np.argsort(group.astype(np.uint8), kind="stable")
-    return np.split(ratios.ratio[places], np.cumsum(np.bincount(group, minlength=parts))[:-1])
+    ranks = [(len(value) - 1) * part // parts for part in range(1, parts)]
+    group: Codes = np.searchsorted(np.partition(value, ranks)[ranks], value, side="left")
+    return group
 
 
 def analytic_intervals(ratios: Ratios, confidence_level: float) -> dict[str, tuple[float, float]]:
@@ -201,7 +206,7 @@ def _gini_influences(ratios: Ratios) -> dict[str, tuple[float, Floats]]:
     assessed, price = concentrations(ratios)
     *ordered, doubled_ranks = ratios.along_prices
     share = (doubled_ranks - 1) / (2 * len(ratios))
-    on_assessed, on_price = (_gini_influence(values, share) for values in ordered)
+    on_assessed, on_price = (gini_influence(values, share) for values in ordered)
     found = {"ki": (assessed - price, on_assessed - on_price)}
     if price > 0:
         mki = assessed / price
@@ -209,13 +214,24 @@ def _gini_influences(ratios: Ratios) -> dict[str, tuple[float, Floats]]:
     return found
 
 
-def _gini_influence(ordered: Floats, share: Floats) -> Floats:
-    """Influence of each sale on 2 E[v F(S)] / E[v] - 1, where ``share`` is F(S) at the sale."""
+def gini_influence(ordered: Floats, share: Floats) -> Floats:
+    """Return the influence of each sale on 2 E[v F(S)] / E[v] - 1, where ``share`` is F(S) at the sale, equal where S is.
+
+    A sale moves F at every higher price by one, and at its own by a half.
+    """
     n, centre = len(ordered), ordered.mean()
-    above = ordered.sum() - np.cumsum(ordered) + ordered
-    ranked = ordered * share
-    theta = ranked.mean()
-    influence: Floats = 2 / centre * (ranked + above / n - 2 * theta - theta / centre * (ordered - centre))
+    influence: Floats = ordered * share
+    theta = influence.mean()
+    starts = np.flatnonzero(np.append(True, share[1:] != share[:-1]))
+    tied = ordered if len(starts) == n else np.add.reduceat(ordered, starts)
+    above = np.cumsum(tied)
+    np.subtract(above[-1], above, out=above)
+    above += tied / 2
+    above /= n
+    influence += above if len(starts) == n else np.repeat(above, np.diff(np.append(starts, n)))
+    influence -= theta / centre * ordered
+    influence -= theta
+    influence *= 2 / centre
     return influence
 
 

@@ -9,6 +9,8 @@ from pydantic import BeforeValidator, Field
 from terrafusion.analysis.parameters import SharedParameters, Text
 from terrafusion.analysis.ratios.standard import JurisdictionSize, PropertyClass
 
+ValueField = Literal["assessed_value", "roll_assessed_value", "market_value"]
+
 
 def _true_is_hedonic(value: Any) -> Any:
     return {True: "hedonic", False: "none"}[value] if isinstance(value, bool) else value
@@ -17,7 +19,7 @@ def _true_is_hedonic(value: Any) -> Any:
 class RatioParameters(SharedParameters):
     """Are assessments at the right level, uniform and fair."""
 
-    value_field: Literal["assessed_value", "roll_assessed_value", "market_value"] = Field(
+    value_field: ValueField = Field(
         "assessed_value",
         description="what is compared with the price: the value that the sale records, or the parcel's assessed or "
         "market value on the roll",

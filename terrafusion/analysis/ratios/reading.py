@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Collection
 from typing import Final
 
 import polars as pl
@@ -12,8 +12,8 @@ from terrafusion.analysis.groups import label_of
 from terrafusion.analysis.ratios import time
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.standard import CLASSES
-from terrafusion.analysis.reading import collected, of_year_only, refuse_fine_periods
-from terrafusion.analysis.selection import Selection
+from terrafusion.analysis.reading import collected, refuse_fine_groups, refuse_fine_periods
+from terrafusion.analysis.selection import Selection, leave_out
 from terrafusion.errors import InvalidParameters
 
 _ROLL: Final = {"roll_assessed_value": "assessed_value", "market_value": "market_value"}
@@ -23,8 +23,8 @@ _HIGHEST: Final = 1e12
 _YEAR: Final = "assessment_year"
 
 
-def read(records: Records, parameters: RatioParameters) -> pl.DataFrame:
-    """Read the sales, each with its ``group`` and its ``value`` (null where it has none).
+def read(records: Records, parameters: RatioParameters, also: Collection[str] = ()) -> pl.DataFrame:
+    """Read the sales, each with its ``group`` and its ``value`` (null where it has none), and the columns ``also``.
 
     Raises InvalidParameters where the records cannot serve the request.
     """
@@ -35,24 +35,22 @@ def read(records: Records, parameters: RatioParameters) -> pl.DataFrame:
         columns |= time.COLUMNS
     if parameters.fallback == "cascade":
         columns |= {"zip_code"}
-    sales = collected(records, parameters, columns)
-    _refuse_fine_groups(sales, parameters)
+    sales = collected(records, parameters, columns | set(also))
+    refuse_fine_groups(sales, parameters)
     if parameters.time_adjust != "none":
         refuse_fine_periods(sales, parameters)
-    if parameters.value_field in _ROLL:
-        sales = _with_roll(records, sales, _ROLL[parameters.value_field])
-    else:
-        sales = sales.rename({"assessed_value": "value"})
-    named = sales.with_columns(label_of(parameters.group_by).alias("group"))
-    _refuse_unvalued(records, named["value"], parameters)
+    named = with_value(records, sales, parameters.value_field).with_columns(
+        label_of(parameters.group_by).alias("group")
+    )
+    refuse_unvalued(records, named["value"], parameters.value_field)
     return named
 
 
-def _refuse_fine_groups(sales: pl.DataFrame, parameters: RatioParameters) -> None:
-    fine = [name for name in parameters.group_by if name in {"sale_quarter", "sale_month"}]
-    if fine and of_year_only(sales, parameters):
-        msg = f"group_by is {fine[0]!r}, but of some sales only the year is known; allowed is sale_year"
-        raise InvalidParameters(msg, field="group_by", value=fine[0], allowed="sale_year")
+def with_value(records: Records, sales: pl.DataFrame, value_field: str) -> pl.DataFrame:
+    """Add ``value``: the ``assessed_value`` that the sale records, or what the roll says of its ``parcel_number``."""
+    if value_field in _ROLL:
+        return _with_roll(records, sales, _ROLL[value_field])
+    return sales.rename({"assessed_value": "value"})
 
 
 def _with_roll(records: Records, sales: pl.DataFrame, field: str) -> pl.DataFrame:
@@ -63,13 +61,12 @@ def _with_roll(records: Records, sales: pl.DataFrame, field: str) -> pl.DataFram
     return sales.join(roll, on="parcel_number", how="left", maintain_order="left")
 
 
-def _refuse_unvalued(records: Records, value: pl.Series, parameters: RatioParameters) -> None:
+def refuse_unvalued(records: Records, value: pl.Series, value_field: str) -> None:
+    """Raise InvalidParameters where there are sales and none has a value."""
     if len(value) and value.null_count() == len(value):
-        had = ", ".join(name for name in _fields(records) if name != parameters.value_field) or "none of its values"
-        msg = (
-            f"value_field is {parameters.value_field!r}, of which {records.county_id} records nothing; allowed is {had}"
-        )
-        raise InvalidParameters(msg, field="value_field", value=parameters.value_field, allowed=had)
+        had = ", ".join(name for name in _fields(records) if name != value_field) or "none of its values"
+        msg = f"value_field is {value_field!r}, of which {records.county_id} records nothing; allowed is {had}"
+        raise InvalidParameters(msg, field="value_field", value=value_field, allowed=had)
 
 
 def _fields(records: Records) -> list[str]:
@@ -92,12 +89,7 @@ def valued(selection: Selection, *, roll_year: int | None) -> Selection:
     reasons = {"missing_value": ~value.is_between(0, _HIGHEST, closed="right").fill_null(value=False)}
     if roll_year is not None and _YEAR in selection.used.columns:
         reasons["outside_roll_year"] = pl.col(_YEAR).ne_missing(roll_year)
-    used, excluded = selection.used, dict(selection.excluded)
-    for reason, fails in reasons.items():
-        kept = used.filter(~fails)
-        excluded |= {reason: used.height - kept.height} if kept.height < used.height else {}
-        used = kept
-    return replace(selection, used=used, excluded=excluded)
+    return leave_out(selection, reasons)
 
 
 def assessment_level(records: Records, parameters: RatioParameters) -> float:

@@ -87,7 +87,7 @@ def row_of(group: Group, rules: Rules) -> dict[str, Any]:
     known: dict[str, Any] = {"n": len(ratios), "suppressed": len(ratios) < rules.min_sales}
     if known["suppressed"]:
         return known
-    kept, spared = _kept(ratios.ratio, rules.trim)
+    kept, spared = kept_of(ratios.ratio, rules.trim)
     whole, some = _intervals(ratios, kept, rules)
     judged = bands(group.property_class, rules.jurisdiction_size, level=rules.level)
     told = _told(ratios, whole, rules)
@@ -110,7 +110,7 @@ def _method(rules: Rules) -> str:
     return "analytic" if rules.iterations is None else "bootstrap"
 
 
-def _kept(ratio: Floats, multiple: float | None) -> tuple[tuple[int, int], int]:
+def kept_of(ratio: Floats, multiple: float | None) -> tuple[tuple[int, int], int]:
     """Say from where to where sorted ratios lie within the bounds, and how many do not but are spared.
 
     Groups below `SMALLEST_GROUP` are not trimmed: their quartiles are too uncertain to judge by.
@@ -148,23 +148,24 @@ def _told(ratios: Ratios, intervals: Intervals, rules: Rules) -> dict[str, Estim
 def _named(told: Mapping[str, Estimate], judged: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     named: dict[str, Any] = {f"{prefix}vei_significance": told["vei_significance"].value}
     for name in MEASURES:
-        named |= _spread(prefix + name, told[name])
+        named |= spread(prefix + name, told[name])
         if name in JUDGED:
             named[f"{prefix}{name}_verdict"] = verdict(told[name], judged.get(name))
     return named
 
 
-def _spread(name: str, estimate: Estimate) -> dict[str, float]:
+def spread(name: str, estimate: Estimate) -> dict[str, float]:
+    """Name a figure and the ends of its interval."""
     return dict(zip((name, f"{name}_ci_low", f"{name}_ci_high"), estimate, strict=True))
 
 
 def _slopes(group: Group, rules: Rules) -> dict[str, float]:
     """Slope of ln r on time, a year: with prices as recorded, and, where they were adjusted, after that."""
     before = slope(group.years, np.log(group.recorded), rules.confidence_level)
-    found = _spread("time_slope", before)
+    found = spread("time_slope", before)
     if rules.adjusted:
         after = slope(group.years, np.log(group.ratios.ratio), rules.confidence_level)
-        found |= _spread("adjusted_time_slope", after)
+        found |= spread("adjusted_time_slope", after)
     return found
 
 

@@ -24,7 +24,7 @@ from terrafusion.analysis.ratios.standard import SOURCE, bands
 from terrafusion.analysis.ratios.time import Adjusted, adjust
 from terrafusion.analysis.selection import Selection, select
 
-_TRIM: Final = {"none": None, "iqr1.5": 1.5, "iqr3": 3.0}
+TRIM: Final = {"none": None, "iqr1.5": 1.5, "iqr3": 3.0}
 
 
 def ratio_study(records: Records, parameters: RatioParameters, progress: Progress) -> Answer:
@@ -36,8 +36,8 @@ def ratio_study(records: Records, parameters: RatioParameters, progress: Progres
     adjusted = adjust(selection.used, parameters, lambda done, doing: progress(0.2 * done, doing))
     laid = laid_out(adjusted.sales, parameters)
     level = assessment_level(records, parameters)
-    rules = _rules(parameters, level=level, sales=len(laid.value))
-    rows, overall = _measured(laid, rules, lambda done, doing: progress(0.2 + 0.7 * done, doing))
+    rules = rules_of(parameters, level=level, sales=len(laid.value))
+    rows, overall = measured(laid, rules, lambda done, doing: progress(0.2 + 0.7 * done, doing))
     if parameters.fallback == "cascade":
         rows = with_fallback(rows, adjusted.sales, parameters, rules)
     told = findings.Told(records.county_id, parameters, level, overall, rows, int(selection.used["year_only"].sum()))
@@ -54,27 +54,28 @@ def ratio_study(records: Records, parameters: RatioParameters, progress: Progres
             "parameter_hash": parameter_hash(parameters),
         },
         data_quality=_quality(selection, rows, parameters),
-        warnings=[*selection.warnings, *adjusted.warnings, *_skipped(parameters, rules), *findings.cautions(told)],
+        warnings=[*selection.warnings, *adjusted.warnings, *skipped(parameters, rules), *findings.cautions(told)],
         rows=rows,
         table=rows,
     )
 
 
-def _rules(parameters: RatioParameters, *, level: float, sales: int) -> Rules:
+def rules_of(parameters: RatioParameters, *, level: float, sales: int) -> Rules:
+    """Say how every group of a study of so many sales is judged."""
     resampled = parameters.interval_method == "bootstrap" and sales <= LARGEST
     return Rules(
         confidence_level=parameters.confidence_level,
         min_sales=parameters.min_sales,
         level=level,
         jurisdiction_size=parameters.jurisdiction_size,
-        trim=_TRIM[parameters.trim],
+        trim=TRIM[parameters.trim],
         iterations=parameters.bootstrap_iterations if resampled else None,
         seed=parameters.seed,
         adjusted=parameters.time_adjust != "none",
     )
 
 
-def _measured(laid: Laid, rules: Rules, progress: Progress) -> tuple[pl.DataFrame, Mapping[str, Any]]:
+def measured(laid: Laid, rules: Rules, progress: Progress) -> tuple[pl.DataFrame, Mapping[str, Any]]:
     """Return the groups' rows and that of all sales together; beside each other, as each leaves a core idle."""
     if len(laid.labels) == 1:
         rows = rows_of(laid, rules, progress)
@@ -113,6 +114,7 @@ def _quality(selection: Selection, rows: pl.DataFrame, parameters: RatioParamete
     }
 
 
-def _skipped(parameters: RatioParameters, rules: Rules) -> Iterator[Caution]:
+def skipped(parameters: RatioParameters, rules: Rules) -> Iterator[Caution]:
+    """Tell where there are too many sales for a bootstrap."""
     if parameters.interval_method == "bootstrap" and rules.iterations is None:
         yield Caution("bootstrap_skipped", f"Above {LARGEST:,} sales intervals are analytic, not resampled")

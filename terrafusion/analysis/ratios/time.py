@@ -8,16 +8,14 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from terrafusion.analysis import indexes
+from terrafusion.analysis import timing
 from terrafusion.analysis.api import Caution, Progress
-from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.groups import ALL
-from terrafusion.analysis.market import Market, market_of
-from terrafusion.analysis.periods import numbers
+from terrafusion.analysis.market import market_of
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.errors import InvalidParameters
 
-COLUMNS: Final = frozenset({*indexes.CHARACTERISTICS, "zip_code", "property_type", "year_only"})
+COLUMNS: Final = timing.COLUMNS | {"year_only"}
 """What the index reads."""
 
 
@@ -40,30 +38,23 @@ def adjust(sales: pl.DataFrame, parameters: RatioParameters, progress: Progress)
         return Adjusted(sales.with_columns(pl.col("sale_price").alias("price")))
     whole = sales.with_columns(pl.lit(ALL).alias("group"))
     market = market_of(whole, parameters, recorded=sales["sale_date"])
-    index, warnings = _index(market, parameters, progress)
-    valued = parameters.valuation_date or parameters.end_date or sales["sale_date"].max()
-    wanted = numbers(pl.Series([valued], dtype=pl.Date), market.period)[0]
-    sold = market.sales["ordinal"].to_numpy()
-    known = index["ordinal"].to_numpy()
-    beyond = int(((sold < known[0]) | (sold > known[-1])).sum())
-    logs = np.log(index["index"].to_numpy())
-    factor = np.exp(np.interp(wanted, known, logs) - np.interp(sold, known, logs))
+    progress(0.1, "Holding quality constant")
+    line = timing.hedonic(market.sales, period=market.period, min_sales=parameters.min_sales)
+    valued = timing.valuation_day(sales, parameters)
+    if not line.known or valued is None:
+        raise _refused(line, sales.height)
+    factor = line.factors(sales["sale_date"], valued)
     adjusted = sales.with_columns((pl.col("sale_price") * pl.Series(factor)).alias("price"))
-    warnings += _beyond(beyond, outside=not known[0] <= wanted <= known[-1])
-    return Adjusted(adjusted, market.period, tuple(warnings))
+    beyond = int(np.count_nonzero(line.beyond(sales["sale_date"])))
+    outside = bool(line.beyond(pl.Series([valued], dtype=pl.Date))[0])
+    return Adjusted(adjusted, market.period, (*line.warnings, *_beyond(beyond, outside=outside)))
 
 
-def _index(market: Market, parameters: RatioParameters, progress: Progress) -> tuple[pl.DataFrame, list[Caution]]:
-    rules = indexes.Rules(
-        full=market.full, min_sales=parameters.min_sales, z=critical_value(parameters.confidence_level)
-    )
-    chosen = indexes.design(market.sales)
-    index = indexes.indices(chosen, rules, progress)
-    if index.is_empty():
-        why = "no characteristic of theirs is known" if not chosen.characteristics else "they are too few"
-        msg = f"time_adjust is 'hedonic', but the {market.sales.height} selected sales allow no index: {why}; allowed is none"
-        raise InvalidParameters(msg, field="time_adjust", value="hedonic", allowed="none")
-    return index.sort("ordinal"), list(chosen.warnings)
+def _refused(line: timing.Timeline, sales: int) -> InvalidParameters:
+    bare = any(caution.code == "index_unavailable" for caution in line.warnings)
+    why = "no characteristic of theirs is known" if bare else "they are too few"
+    msg = f"time_adjust is 'hedonic', but the {sales} selected sales allow no index: {why}; allowed is none"
+    return InvalidParameters(msg, field="time_adjust", value="hedonic", allowed="none")
 
 
 def _beyond(sales: int, *, outside: bool) -> list[Caution]:

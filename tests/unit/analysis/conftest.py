@@ -82,3 +82,16 @@ def king_2014_15_months() -> pl.DataFrame:
     if not path.exists():
         pytest.skip(f"{path} is not here")
     return pl.read_csv(path)
+
+
+@pytest.fixture(scope="session")
+def reference() -> Callable[[str], pl.DataFrame]:
+    """Read a table of reference that the project does not carry; skips where it is not here."""
+
+    def read(name: str) -> pl.DataFrame:
+        path = REFERENCE / name
+        if not path.exists():
+            pytest.skip(f"{path} is not here")
+        return pl.read_csv(path, null_values="NA")
+
+    return read

@@ -12,6 +12,8 @@ from terrafusion.analysis.cascade import levels
         (["zip_code"], [()]),
         (["neighborhood", "property_type"], [("property_type", "zip_code"), ("property_type",)]),
         (["property_type"], [()]),
+        (["market_area"], [()]),
+        (["market_area", "property_type"], [("property_type",)]),
         ([], []),
     ],
 )

@@ -64,6 +64,7 @@ def completed(rows: list[dict[str, Any]], trends: list[dict[str, Any]]) -> dict[
         "result_summary": summary,
         "rows": rows,
         "trends": trends,
+        "data_quality": {"read": 1300, "used": 1203, "excluded": {"below_min_price": 97}},
         "warnings": [{"code": "thin", "message": "Half of the cells are thin"}],
         "result_data_location": "file:///results/x.parquet",
     }
@@ -106,6 +107,15 @@ def test_one_group_is_shown_by_period_and_the_unfinished_one_is_marked() -> None
     assert "* not a full period" in "\n".join(lines)
 
 
+def test_tiers_are_told_apart() -> None:
+    rows = [row("all", raw, raw) | {"tier": tier, "sales": 900 - tier} for tier, raw in enumerate((5.0, 2.0, 8.0))]
+    trends = [point("all", "2016-Q3", 100_000 * (tier + 1), 100.0) | {"tier": tier} for tier in range(3)]
+    lines = shown(completed(rows, trends)).splitlines()
+    told = [next(line for line in lines if line.startswith(name)) for name in ("all ", "all, tier 1", "all, tier 2")]
+    for line, price in zip(told, ("$100,000", "$200,000", "$300,000"), strict=True):
+        assert price in line
+
+
 @pytest.mark.parametrize(
     "rows",
     [
@@ -117,6 +127,29 @@ def test_rows_of_another_shape_than_trends_are_told_by_the_summary(rows: list[di
     said = shown(completed(rows, []))
     assert "confidence level" in said
     assert "more groups" not in said
+    assert "Used 1,203 of 1,300 sales; not used: below min price 97." in said
+
+
+def test_rows_of_any_shape_are_a_table_that_fits_with_what_is_left_out_told() -> None:
+    kinds = [
+        {"group": f"g{n}", "n": n, "same": 1, "median": n / 10, "median_ci_low": 0.1, "median_ci_high": 0.3}
+        for n in range(20)
+    ]
+    wide = [row | {f"column_number_{n}": row["n"] * n for n in range(1, 30)} for row in kinds]
+    said = shown(completed(wide, []))
+    assert "0.1 (0.1 to 0.3)" in said
+    assert "same" not in said
+    assert "8 more rows and 22 more columns stand in the JSON and in the file." in said
+    assert max(map(len, said.splitlines())) <= 80
+
+
+def test_of_one_groups_periods_the_last_are_shown() -> None:
+    rows = [
+        {"group": "all", "period": f"20{n:02}", "index": 100.0 + n, "ci_low": 90.0, "ci_high": 120.0} for n in range(20)
+    ]
+    said = shown(completed(rows, []))
+    assert "2019   119.0 (90.0 to 120.0)" in said
+    assert "2007" not in said
 
 
 def test_an_empty_answer_is_its_finding() -> None:

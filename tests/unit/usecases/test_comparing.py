@@ -87,6 +87,17 @@ def test_trends_are_matched_by_group_and_period() -> None:
     assert told["only_second"] == [{"group": "98103", "period": "2014"}]
 
 
+def test_tiers_and_sections_are_matched_too() -> None:
+    first = [point("all", "2014", tier=tier, n=tier) for tier in range(3)]
+    second = [point("all", "2014", tier=tier, n=7) for tier in range(3)]
+    told = compared({"trends": first}, {"trends": second})["trends"]
+    assert [(row["tier"], row["figures"][0]["first"]) for row in told["changed"]] == [(0, 0), (1, 1), (2, 2)]
+    rows = [
+        {"section": section, "name": "a", "measure": "m", "group": None, "n": 1} for section in ("fields", "checks")
+    ]
+    assert compared({"rows": rows}, {"rows": rows})["rows"]["matched"] == 2
+
+
 def test_rows_with_one_key_are_not_confused() -> None:
     twice = [{"group": "a", "n": 1}, {"group": "a", "n": 2}, {"group": "b", "n": 3}]
     told = compared({"rows": twice}, {"rows": [{"group": "a", "n": 7}, {"group": "b", "n": 4}]})["rows"]

@@ -249,6 +249,14 @@ class TestAJob:
 
 
 class TestGroups:
+    async def test_tiers_are_trends_of_their_own(self, client, world):
+        trends = [point("all", month, tier=tier) for tier in range(3) for month in range(1, 13)]
+        job_id = await world.accept()
+        await world.complete(job_id, document(trends))
+        outline = await page(client, f"/jobs/{job_id}?group=all%2C+tier+2")
+        assert "Trend of all, tier 2" in outline.text
+        assert "all, tier 1" in outline.text
+
     @pytest.fixture
     async def job(self, world):
         """A job of 250 groups, the later ones larger."""

@@ -40,6 +40,8 @@ def test_the_path_of_prices_bends_at_most_monthly_and_every_300_sales():
     assert len(time_shape(days).bends) == 23
     assert len(time_shape(days[::16]).bends) == 3
     assert time_shape(days[::100]).bends == ()
+    assert time_shape(days).ends == (days[50], days[-51])
+    assert time_shape(np.append(days[::100], 5_000)).ends[1] < 730
 
 
 def _oracle(columns, area, areas, target, pseudo=(1.0, 5.0)):

@@ -150,3 +150,21 @@ def test_equal_prices_leave_vertical_equity_untold():
     assert all(math.isnan(told[name].value) for name in ("prb", "mki", "vei"))
     drawn, _ = bootstrap(ratios, (0, 60), iterations=100, seed=0, confidence_level=0.95)
     assert drawn["cod"] == (0, 0)
+
+
+def test_tied_prices_share_their_influence_on_the_concentration_indices():
+    """The analytic interval of KI against numerical derivatives, of prices that are nearly all tied."""
+    draw = np.random.default_rng(6)
+    price = draw.choice([1e5, 2e5, 3e5, 4e5], 120)
+    assessed = price * draw.normal(0.9, 0.2, 120).clip(0.3)
+
+    def index(weights):
+        higher = (price[:, None] > price) + 0.5 * (price[:, None] == price)
+        share = higher @ weights / weights.sum()
+        ginis = [2 * (weights @ (v * share)) / (weights @ v) - 1 for v in (assessed, price)]
+        return ginis[0] - ginis[1]
+
+    steps = np.eye(120) * 1e-5
+    moves = np.array([index(1 + step) - index(1 - step) for step in steps]) / 2e-5
+    low, high = analytic_intervals(Ratios.of(assessed, price), 0.95)["ki"]
+    assert (high - low) / 2 == pytest.approx(1.959964 * np.sqrt((moves**2).sum()), rel=1e-5)

@@ -8,15 +8,33 @@ from typing import Any, Final
 
 import orjson
 
-from terrafusion.web.charts import dollars
-
 NOTHING: Final = "\N{EN DASH}"
-MONEY: Final = ("price", "price_usd", "usd", "dollar_volume", "price_per_sqft", "value", "p25", "p75")
-CHANGES: Final = ("mom", "yoy", "change", "growth")
-SHARES: Final = ("share", "confidence_level")
+MONEY: Final = (
+    "price",
+    "price_usd",
+    "usd",
+    "dollar_volume",
+    "price_per_sqft",
+    "value",
+    "p10",
+    "p25",
+    "p50",
+    "p75",
+    "p90",
+)
+CHANGES: Final = ("mom", "yoy", "change", "growth", "gain")
+SHARES: Final = ("share", "turnover", "confidence_level")
 PERCENTAGES: Final = ("pct",)
+UNITLESS: Final = ("z_", "mean_log_", "sd_log_")
+"""How the names of standard scores and of logs begin: of a price they are no dollars."""
 POINTS: Final = ("pct_points",)
-INDEX: Final = ("index", "index_ci_low", "index_ci_high")
+ENDS: Final[Mapping[str, tuple[str, str]]] = {
+    "index": ("ci_low", "ci_high"),
+    "factor": ("ci_low", "ci_high"),
+    "change_pct": ("ci_low_pct", "ci_high_pct"),
+    "estimated_value": ("value_low", "value_high"),
+}
+"""Estimates whose interval is not named after them."""
 ABBREVIATIONS: Final = {
     "mom": "On the period before",
     "yoy": "On the year before",
@@ -33,6 +51,12 @@ WAITS: Final = {
     "slots": "Waiting for a free slot.",
 }
 MOST_FACTS: Final = 80
+
+
+def group_of(row: Mapping[str, Any]) -> str:
+    """Name the group of a row, and its price tier where it is one of several."""
+    name = str(row.get("group", "all"))
+    return f"{name}, tier {row['tier']}" if row.get("tier") else name
 
 
 def instant(value: datetime | None) -> str:
@@ -53,6 +77,11 @@ def duration(value: timedelta) -> str:
     if days:
         return f"{days} d {hours} h"
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def dollars(value: float) -> str:
+    """Write an amount in whole dollars."""
+    return f"-${-value:,.0f}" if value < 0 else f"${value:,.0f}"
 
 
 def label(name: str) -> str:
@@ -82,16 +111,19 @@ def _several(values: Mapping[str, Any] | Sequence[Any]) -> str:
 
 
 def _number(value: float, name: str) -> str:
+    if name.startswith(UNITLESS):
+        return f"{value:.2f}"
     if _ends(name, MONEY) or name.startswith("median_ci"):
         return dollars(value)
     for endings, form in ((CHANGES, "+.1%"), (SHARES, ".1%")):
         if _ends(name, endings):
             return format(value, form)
+    tenths = round(value, 1) + 0.0  # what rounds to nothing has no minus
     if _ends(name, PERCENTAGES):
-        return f"{value:+.1f}%" if "change" in name or "_ci_" in name else f"{value:.1f}%"
+        return f"{tenths:+.1f}%" if "change" in name or "_ci_" in name else f"{tenths:.1f}%"
     if _ends(name, POINTS):
-        return f"{value:+.1f} points"
-    return f"{value:.1f}" if name in INDEX else _plain(value, name)
+        return f"{tenths:+.1f} points"
+    return f"{value:.1f}" if name.startswith("index") else _plain(value, name)
 
 
 def _plain(value: float, name: str) -> str:
@@ -102,6 +134,9 @@ def _plain(value: float, name: str) -> str:
 
 def bounds(name: str, names: Container[str]) -> tuple[str, str] | None:
     """Name the fields that hold the ends of an estimate's interval; None where it has none."""
+    named = ENDS.get(name)
+    if named and all(end in names for end in named):
+        return named
     stem, unit = (name.removesuffix("_pct"), "_pct") if name.endswith("_pct") else (name, "")
     for root in (stem, stem.removesuffix("_change"), stem.removesuffix("_price")):
         low, high = f"{root}_ci_low{unit}", f"{root}_ci_high{unit}"
@@ -129,6 +164,11 @@ def _interval(values: Mapping[str, Any], name: str, pair: tuple[str, str] | None
 
 def _ends(name: str, endings: Sequence[str]) -> bool:
     return any(name == ending or name.endswith(f"_{ending}") for ending in endings)
+
+
+def is_table(value: Any) -> bool:
+    """Say whether a value is a list of rows."""
+    return isinstance(value, list) and bool(value) and all(isinstance(row, Mapping) for row in value)
 
 
 def indented(value: Any) -> str:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from terrafusion.web.wording import NOTHING, bounds, duration, estimates, facts, figure, instant, label
+from terrafusion.wording import NOTHING, bounds, duration, estimates, facts, figure, group_of, instant, label
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,8 @@ from terrafusion.web.wording import NOTHING, bounds, duration, estimates, facts,
         (-1200.0, "difference_usd", "-$1,200"),
         (253.8, "median_price_per_sqft", "$254"),
         (390_000.0, "median_ci_low", "$390,000"),
+        (-2.345, "z_unit_price", "-2.35"),
+        (12.5, "mean_log_price", "12.50"),
         (0.0312, "mom", "+3.1%"),
         (-0.0312, "yoy", "-3.1%"),
         (0.7346, "thin_cell_share", "73.5%"),
@@ -99,3 +101,8 @@ def test_the_interval_of_a_median_ratio_is_no_amount():
 def test_nested_values_are_flattened_and_bounded():
     assert facts({"excluded": {"too_cheap": 2}, "none": {}}) == [("Excluded: Too cheap", "2"), ("None", "none")]
     assert len(facts({str(n): n for n in range(1000)})) == 80
+
+
+def test_a_tier_is_named_with_its_group():
+    assert group_of({"group": "98103", "tier": 2}) == "98103, tier 2"
+    assert group_of({"group": "98103", "tier": 0}) == group_of({"group": "98103"}) == "98103"

@@ -1,0 +1,296 @@
+"""The comparison of areas: from a county's records to the areas most like one, or to market areas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from terrafusion.analysis import indexes
+from terrafusion.analysis.api import Answer, Caution, Progress, Records
+from terrafusion.analysis.areas import findings
+from terrafusion.analysis.areas.growth import growth_of
+from terrafusion.analysis.areas.joining import joined, nearest
+from terrafusion.analysis.areas.level import Laid, laid_of, levels_of
+from terrafusion.analysis.areas.likeness import distances, embedded, similarity
+from terrafusion.analysis.areas.parameters import COLUMNS, AreaParameters, Feature
+from terrafusion.analysis.areas.profile import (
+    Evidence,
+    blocks_of,
+    cautions,
+    counted,
+    estimated,
+    kilometres,
+    unit_prices,
+)
+from terrafusion.analysis.areas.tables import area_rows, market_area_rows, path_rows
+from terrafusion.analysis.areas.within import compared
+from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
+from terrafusion.analysis.groups import coded
+from terrafusion.analysis.hedonic import Codes, Floats
+from terrafusion.analysis.market import Market, market_of
+from terrafusion.analysis.price_index.cautions import of_years
+from terrafusion.analysis.quality import data_quality
+from terrafusion.analysis.reading import collected, refuse_fine_periods
+from terrafusion.analysis.selection import Selection, select
+from terrafusion.errors import InvalidParameters
+from terrafusion.errors import nearest as most_like
+
+_READ: Final = frozenset({*indexes.CHARACTERISTICS, "zip_code", "property_type", "latitude", "longitude"})
+_LEAST: Final = 5
+"""Sales below which no area is compared, whatever ``min_sales``: its own spread could not be told."""
+
+
+def comparable_market_area(records: Records, parameters: AreaParameters, progress: Progress) -> Answer:
+    """Answer which areas behave alike; raises InvalidParameters where the records cannot."""
+    progress(0.0, "Reading sales")
+    sales = _read(records, parameters)
+    selection = select(sales, parameters, records.profile, groups=[COLUMNS[parameters.unit]])
+    market = market_of(selection.used, parameters, recorded=sales["sale_date"])
+    areas = counted(market, _parcels(records, parameters))
+    chosen = _design(market, COLUMNS[parameters.unit])
+    laid, known = laid_of(chosen, max(parameters.min_sales, _LEAST))
+    ask = _Asked(records, parameters, selection, market, areas)
+    if len(known) < 2 or not _enough(laid):  # noqa: PLR2004 - two to compare
+        return ask.nothing(len(known))
+    ask.refuse(known)
+    progress(0.3, "Holding quality constant")
+    levels = levels_of(laid)
+    evidence = Evidence(market, laid, known, levels, growth_of(laid, levels, market.period))
+    progress(0.7, "Comparing the areas")
+    return ask.answer(evidence, chosen.warnings)
+
+
+def _read(records: Records, parameters: AreaParameters) -> pl.DataFrame:
+    column = COLUMNS[parameters.unit]
+    sales = collected(records, parameters, _READ | {column})
+    if sales.height and not sales[column].count():
+        had = [unit for unit, name in COLUMNS.items() if records.sales.select(pl.col(name).count()).collect().item()]
+        allowed = ", ".join(had) or "neither"
+        msg = f"unit is {parameters.unit!r}, but {records.county_id} records no {column}; allowed is {allowed}"
+        raise InvalidParameters(msg, field="unit", value=parameters.unit, allowed=allowed)
+    refuse_fine_periods(sales, parameters)
+    return sales.with_columns(pl.col(column).alias("group"))
+
+
+def _parcels(records: Records, parameters: AreaParameters) -> pl.DataFrame | None:
+    """Count the parcels of the roll by area; None where there is no roll."""
+    if records.properties is None:
+        return None
+    area = pl.col(COLUMNS[parameters.unit]).alias("area")
+    return records.properties.group_by(area).agg(pl.len().cast(pl.Int64).alias("parcels")).collect()
+
+
+def _design(market: Market, column: str) -> indexes.Design:
+    """Lay out the sales with the area as ``location`` and the ZIP as ``group_code``; without characteristics if need be."""
+    zips = coded(market.sales["zip_code"])[0].fill_null(-1).alias("group_code")
+    chosen = indexes.design(market.sales.with_columns(zips), indexes.Wanted(location=column))
+    if chosen.characteristics:
+        return chosen
+    bare = market.sales.select(
+        zips, "ordinal", pl.col("group_code").alias("location"), pl.col("sale_price").log().alias("log_price")
+    )
+    return indexes.Design(bare.sort("location", "ordinal", "log_price", "group_code"), (), by_zip=True)
+
+
+def _enough(laid: Laid) -> bool:
+    parameters = len(np.unique(laid.area)) + len(np.unique(laid.ordinal)) + len(laid.names)
+    return len(laid.log_price) >= parameters + indexes.FREEDOM
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One request on its way to an answer."""
+
+    records: Records
+    parameters: AreaParameters
+    selection: Selection
+    market: Market
+    areas: pl.DataFrame
+
+    @property
+    def _least(self) -> int:
+        return max(self.parameters.min_sales, _LEAST)
+
+    def refuse(self, known: Codes) -> None:
+        """Raise InvalidParameters where the subject is none of the areas with enough sales, or these are too few."""
+        asked, names = self.parameters, self.market.labels.gather(known).to_list()
+        if asked.n_areas is not None and asked.n_areas > len(names):
+            allowed = f"2 to {len(names)}"
+            msg = (
+                f"n_areas is {asked.n_areas}, but {len(names)} of {self.areas.height} areas have {self._least} or more "
+                f"sales to compare; allowed is {allowed}"
+            )
+            raise InvalidParameters(msg, field="n_areas", value=asked.n_areas, allowed=allowed)
+        if asked.subject_area is not None and asked.subject_area not in names:
+            own = self.areas.filter(area=asked.subject_area)
+            has = f"has {own['n'][0]} sales" if own.height else "has no sale that is selected"
+            allowed = f"an area with {self._least} or more sales that tell their characteristics"
+            hint = most_like(asked.subject_area, names)
+            msg = f"subject_area is {asked.subject_area!r}, which {has}; allowed is {allowed}{hint}"
+            raise InvalidParameters(msg, field="subject_area", value=asked.subject_area, allowed=allowed)
+
+    def nothing(self, known: int) -> Answer:
+        """Answer that there are too few areas, or too few sales, to compare."""
+        counts = (self.areas.height, known)
+        finding = findings.too_few(self.records.county_id, self._sales, counts, self.parameters, self._least)
+        rows = area_rows(self.areas.with_columns(pl.lit(value=True).alias("thin")))
+        return Answer(
+            summary=self._summary(finding, None, ()),
+            data_quality=self._quality(rows),
+            warnings=[*of_years(self.selection.used), *self.selection.warnings],
+            rows=rows,
+            table=rows,
+        )
+
+    def answer(self, evidence: Evidence, warnings: tuple[Caution, ...]) -> Answer:
+        """Compare the areas with enough sales."""
+        level = self.parameters.confidence_level
+        told = self.areas.join(unit_prices(self.market, level), on="group_code", how="left", maintain_order="left")
+        told = told.join(estimated(evidence, level), on="group_code", how="left", maintain_order="left")
+        told = told.with_columns(pl.col("observations").is_null().alias("thin"), pl.col("observations").fill_null(0))
+        known = told.filter(~pl.col("thin"))
+        blocks = blocks_of(known, evidence)
+        scaled = embedded(blocks, self.parameters)
+        if not scaled:
+            allowed = f"a weight above 0 of one of {', '.join(blocks)}"
+            msg = f"feature_weights leave nothing to compare by; allowed is {allowed}"
+            raise InvalidParameters(msg, field="feature_weights", value=None, allowed=allowed)
+        places = kilometres(told) if "location" in blocks else None
+        asked = _Like(self, told, known, evidence, scaled)
+        rows, rest, found, finding = asked.subject() if self.parameters.subject_area else asked.market_areas(places)
+        paths = path_rows(known["area"].to_list(), evidence, level)
+        return Answer(
+            summary=self._summary(finding, evidence, tuple(scaled)) | found,
+            data_quality=self._quality(told),
+            warnings=[
+                *of_years(self.selection.used),
+                *self.selection.warnings,
+                *warnings,
+                *cautions(blocks, known, self.parameters),
+                *self._thin(told),
+            ],
+            rows=rows,
+            table=pl.concat([rows, rest, paths]),
+        )
+
+    @property
+    def _sales(self) -> int:
+        return self.selection.used.height
+
+    def _thin(self, told: pl.DataFrame) -> list[Caution]:
+        thin = told.filter("thin")
+        if thin.is_empty():
+            return []
+        message = (
+            f"{thin.height} of {told.height} areas have fewer than {self._least} sales to compare, "
+            f"{thin['n'].sum()} together; they are flagged thin"
+        )
+        return [Caution("areas_thin", message)]
+
+    def _summary(self, finding: str, evidence: Evidence | None, features: tuple[Feature, ...]) -> dict[str, Any]:
+        held = list(evidence.laid.names) if evidence else []
+        growth = evidence.growth.county if evidence and evidence.growth else None
+        return {
+            "key_finding": finding,
+            "data_points_analyzed": self._sales,
+            "method": "hedonic area effects (HC1), growth paths shrunk by random effects, similarity exp(-D^2/2) of "
+            "standardised features; market areas by Ward's method between neighbours",
+            "cross_check": "variance within market areas against that within ZIPs",
+            "unit": self.parameters.unit,
+            "period": self.market.period,
+            "confidence_level": self.parameters.confidence_level,
+            "areas": self.areas.height,
+            "areas_compared": len(evidence.known) if evidence else 0,
+            "sales_compared": len(evidence.laid.log_price) if evidence else 0,
+            "features": {name: self.parameters.weight(name) for name in features},
+            "characteristics": held,
+            "county_growth_pct_a_year": None if growth is None else 100 * float(np.expm1(growth)),
+            "county_id": self.records.county_id,
+            "data_version": self.records.data_version,
+            "rules_version": RULES_VERSION,
+            "parameter_hash": parameter_hash(self.parameters),
+        }
+
+    def _quality(self, areas: pl.DataFrame) -> Mapping[str, Any]:
+        below = self._least
+        thin = areas.filter(pl.col("n") < below).height
+        return {
+            **data_quality(self.selection, cells=areas.height, thin=thin, thin_below=below),
+            "suppressed_cells": int(areas["thin"].sum()),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Like:
+    """Areas on one scale, and the two ways to tell which are alike."""
+
+    asked: _Asked
+    told: pl.DataFrame
+    known: pl.DataFrame
+    evidence: Evidence
+    scaled: Mapping[Feature, Floats]
+
+    def subject(self) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any], str]:
+        """Rank the areas by their likeness to the subject, which has rank 0; rows, those beyond ``top_n``, and what is said."""
+        name = self.asked.parameters.subject_area
+        by_feature = distances(self.scaled, self.known["area"].to_list().index(name))
+        squared = np.sum(list(by_feature.values()), axis=0)
+        likened = self.known.with_columns(
+            pl.Series("similarity", similarity(squared)),
+            pl.Series("squared", squared),
+            *(pl.Series(f"{feature}_distance", np.sqrt(apart)) for feature, apart in by_feature.items()),
+        ).sort(pl.col("area") != name, "squared", "area")
+        ranked = area_rows(likened.with_columns(pl.int_range(pl.len()).alias("rank")))
+        shown = self.asked.parameters.top_n + 1
+        likes = ranked[1:].select("area", "similarity")
+        county, sales = self.asked.records.county_id, self.asked.selection.used.height
+        finding = findings.of_subject(county, sales, likes, tuple(self.scaled), self.asked.parameters)
+        found = {"subject_area": name, "most_alike": likes[: shown - 1].to_dicts()}
+        rest = pl.concat([ranked[shown:], area_rows(self.told.filter("thin"))])
+        return ranked[:shown], rest, found, finding
+
+    def market_areas(self, places: Floats | None) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any], str]:
+        """Join the areas, give thin ones to the nearest, and tell what that does to the variance inside."""
+        parameters = self.asked.parameters
+        thin = self.told["thin"].to_numpy()
+        near = None if places is None else places[~thin]
+        features = np.hstack(list(self.scaled.values()))
+        code = joined(features, near, count=parameters.n_areas or 1, neighbors=parameters.neighbors)
+        numbers = np.full(len(thin), np.nan)
+        numbers[~thin] = code + 1
+        if places is not None and near is not None:
+            placed = thin & np.isfinite(places).all(axis=1)
+            numbers[placed] = code[nearest(places[placed], near)] + 1
+        told = self.told.with_columns(pl.Series("market_area", numbers).fill_nan(None).cast(pl.Int64))
+        rows = pl.concat(
+            [area_rows(told), market_area_rows(told, code + 1, self.evidence, parameters.confidence_level)]
+        )
+        within = self._within(code)
+        counts = (self.known.height, int(code.max()) + 1)
+        county, sales = self.asked.records.county_id, self.asked.selection.used.height
+        return (
+            rows,
+            rows.clear(),
+            {"within": within},
+            findings.of_market_areas(county, sales, counts, within, parameters),
+        )
+
+    def _within(self, code: Codes) -> list[dict[str, Any]]:
+        """Compare variances within market areas and ZIPs, of log prices and of what they are at constant quality."""
+        laid = self.evidence.laid
+        tells = laid.zip_code >= 0
+        if not tells.any():
+            return []
+        values = {"log_price": laid.log_price, "quality": self.evidence.levels.quality}
+        level = self.asked.parameters.confidence_level
+        return [
+            {
+                "measure": name,
+                **compared(one[tells], code[laid.area][tells], laid.zip_code[tells], confidence_level=level),
+            }
+            for name, one in values.items()
+        ]

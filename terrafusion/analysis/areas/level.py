@@ -1,0 +1,92 @@
+"""What homes of one quality sell for in each area, and what is left of every sale when that is taken away.
+
+ln S = area + period + characteristics + error, by least squares. Areas take the part that periods have in the
+time-dummy index (`terrafusion.analysis.hedonic`), so their effects and the covariance of these (HC1) come from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from terrafusion.analysis import indexes
+from terrafusion.analysis.hedonic import Codes, Floats, Sample, fit
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """The sales of the areas that are compared, sorted by content alone."""
+
+    area: Codes
+    """From 0, none unused."""
+    ordinal: Codes
+    """Numbers of the periods."""
+    log_price: Floats
+    characteristics: Floats
+    """One row a characteristic, one column a sale."""
+    names: tuple[str, ...]
+    zip_code: Codes
+    """Codes of the ZIPs that the areas are judged against; -1 where a sale tells none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The areas' levels against the mean of all sales, in logs, with their covariance."""
+
+    levels: Floats
+    covariance: Floats
+    moved: Floats
+    """Of each sale, what area and characteristics leave: period and error."""
+    residual: Floats
+    """Of each sale, what the period leaves of that as well."""
+    quality: Floats
+    """Of each sale, what period and characteristics leave of ln S: area and error."""
+    freedom: int
+    """Sales less parameters."""
+
+
+def laid_of(chosen: indexes.Design, least: int) -> tuple[Laid, Codes]:
+    """Lay out the sales of the areas that have ``least`` of them; also return those areas' codes.
+
+    The design's ``location`` is the area, its ``group_code`` the ZIP.
+    """
+    sales = chosen.sales
+    codes = sales["location"].to_numpy()
+    counts = np.bincount(codes) if len(codes) else np.zeros(0, np.int64)
+    known = np.flatnonzero(counts >= least)
+    kept = sales.filter(pl.col("location").is_in(known))
+    rows = [kept[name].to_numpy() for name in chosen.characteristics]
+    return Laid(
+        area=np.searchsorted(known, kept["location"].to_numpy()),
+        ordinal=kept["ordinal"].to_numpy().astype(np.int64),
+        log_price=kept["log_price"].to_numpy(),
+        characteristics=np.array(rows, dtype=np.float64).reshape(len(rows), kept.height),
+        names=chosen.characteristics,
+        zip_code=kept["group_code"].to_numpy().astype(np.int64),
+    ), known
+
+
+def levels_of(laid: Laid) -> Levels:
+    """Estimate the levels. There must be two areas, and more sales than parameters."""
+    _, period = np.unique(laid.ordinal, return_inverse=True)
+    fitted = fit(Sample(laid.log_price, laid.area, period, laid.characteristics), base=0)
+    priced = (
+        np.einsum("k,kn->n", np.nan_to_num(fitted.slopes), laid.characteristics)
+        if len(laid.names)
+        else np.zeros_like(laid.log_price)
+    )
+    moved = laid.log_price - priced - fitted.effects[laid.area]
+    in_period = np.bincount(period, moved) / np.bincount(period)
+    share = np.bincount(laid.area) / len(laid.area)
+    against = np.eye(len(share)) - share
+    residual = moved - in_period[period]
+    return Levels(
+        levels=fitted.effects - float((share * fitted.effects).sum()),
+        covariance=against @ fitted.covariance @ against.T,
+        moved=moved,
+        residual=residual,
+        quality=fitted.effects[laid.area] + residual,
+        freedom=fitted.observations - fitted.estimated,
+    )

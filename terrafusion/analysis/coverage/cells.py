@@ -1,0 +1,58 @@
+"""Which cells, each a group in a period, have enough sales to say anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import polars as pl
+
+from terrafusion.analysis.coverage.parameters import CoverageParameters
+from terrafusion.analysis.groups import ALL
+from terrafusion.analysis.market import Market
+
+SUPPRESSED, THIN, ENOUGH = "suppressed", "thin", "enough"
+_CELL: Final = ["group_code", "ordinal"]
+
+
+def cells_of(market: Market, parameters: CoverageParameters) -> pl.DataFrame:
+    """Return every cell that has a sale, by group and period: ``name``, ``group``, ``period``, ``n``, ``verdict`` and days."""
+    counted = market.sales.group_by(_CELL).agg(pl.len().cast(pl.Int64).alias("n"))
+    labels = market.labels.to_frame("group").with_row_index("group_code").cast({"group_code": pl.Int32})
+    n = pl.col("n")
+    verdict = (
+        pl.when(n < parameters.min_sales)
+        .then(pl.lit(SUPPRESSED))
+        .when(n < parameters.fallback_min_sales)
+        .then(pl.lit(THIN))
+        .otherwise(pl.lit(ENOUGH))
+    )
+    named = counted.join(labels, on="group_code").join(market.calendar, on="ordinal").sort(_CELL)
+    return named.select(
+        pl.lit(market.level).alias("name"),
+        "group",
+        "period",
+        "n",
+        verdict.alias("verdict"),
+        pl.col("period_start").alias("first_date"),
+        pl.col("period_end").alias("last_date"),
+        pl.when("partial").then(pl.lit("partial")).alias("note"),
+    )
+
+
+def thin_cells(market: Market, cells: pl.DataFrame, parameters: CoverageParameters) -> Iterator[dict[str, Any]]:
+    """Yield, for all cells and for those of each group, how many are thin, suppressed, or have no sale at all."""
+    periods = market.calendar.height
+    least, enough = parameters.min_sales, parameters.fallback_min_sales
+    whole = [(ALL, cells)] if len(market.labels) != 1 or market.labels[0] != ALL else []
+    parts = [(str(name[0]), part) for name, part in cells.group_by("group", maintain_order=True)]
+    for group, part in [*whole, *parts]:
+        groups = part["group"].n_unique()
+        n = part["n"]
+        for measure, count, of in (
+            (f"fewer_than_{enough}", int((n < enough).sum()), part.height),
+            (f"fewer_than_{least}", int((n < least).sum()), part.height),
+            ("no_sale", groups * periods - part.height, groups * periods),
+        ):
+            value = count / of if of else None
+            yield {"name": market.level, "measure": measure, "group": group, "n": count, "of": of, "value": value}

@@ -1,0 +1,123 @@
+"""Records that cannot be as they stand, or stand twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any, Final
+
+import polars as pl
+
+_NAMED: Final = 5
+_OLDEST: Final = 1600
+_SALE: Final = ("parcel_number", "sale_date", "sale_price")
+_HIGHEST_PRICE: Final = 1e12
+
+_COORDINATES: Final = ("latitude", "longitude")
+
+
+def sale_checks(sales: pl.DataFrame, as_of: date | None) -> Iterator[dict[str, Any]]:
+    """Yield a row for each check: how many of the sales that it can judge fail it, and some of them.
+
+    ``as_of`` is the day after which a sale lies in the future; None leaves that unchecked.
+    """
+    for name, (judged, fails) in _sale_rules(as_of).items():
+        yield _row(name, "sales", sales, (judged, fails), "sale_id")
+    if as_of is None:
+        yield {"name": "future_date", "measure": "sales", "note": "not checked: needs valuation_date or end_date"}
+
+
+def _sale_rules(as_of: date | None) -> Mapping[str, tuple[pl.Expr, pl.Expr]]:
+    price, built = pl.col("sale_price"), pl.col("year_built")
+    everything = pl.lit(value=True)
+    same = pl.struct(_SALE)
+    told = pl.all_horizontal(pl.col(name).is_not_null() for name in _SALE)
+    day = pl.struct(_SALE[:2])
+    rules = {
+        "duplicate_sale_id": (pl.col("sale_id").is_not_null(), ~pl.col("sale_id").is_first_distinct()),
+        "duplicate_sale": (told, ~same.is_first_distinct()),
+        "other_price_on_same_day": (told, (price.n_unique().over(_SALE[:2]) > 1) & ~day.is_first_distinct()),
+        "missing_parcel_number": (everything, pl.col("parcel_number").is_null()),
+        "missing_date": (everything, pl.col("sale_date").is_null()),
+        "missing_price": (everything, price.is_null() | price.is_nan()),
+        "price_not_positive": (price.is_not_null(), price <= 0),
+        "price_above_a_trillion": (price.is_not_null(), price > _HIGHEST_PRICE),
+        "only_year_known": (pl.col("year_only").is_not_null(), pl.col("year_only")),
+        "built_after_sale": (
+            built.is_not_null() & pl.col("sale_date").is_not_null(),
+            built > pl.col("sale_date").dt.year(),
+        ),
+        **_home_rules(),
+    }
+    if as_of is not None:
+        rules["future_date"] = (pl.col("sale_date").is_not_null(), pl.col("sale_date") > as_of)
+    return rules
+
+
+def _home_rules() -> dict[str, tuple[pl.Expr, pl.Expr]]:
+    """Return the checks that sales and parcels share."""
+    rules = {}
+    for name, column in (("zero_building_area", "building_size_sqft"), ("zero_lot_area", "lot_size_sqft")):
+        rules[name] = (pl.col(column).is_not_null(), pl.col(column) <= 0)
+    rules["built_before_1600"] = (pl.col("year_built").is_not_null(), pl.col("year_built") < _OLDEST)
+    rules["value_not_positive"] = (pl.col("assessed_value").is_not_null(), pl.col("assessed_value") <= 0)
+    rooms = pl.min_horizontal("bedrooms", "bathrooms", "stories")
+    rules["negative_count"] = (rooms.is_not_null(), rooms < 0)
+    zip_code = pl.col("zip_code")
+    rules["malformed_zip_code"] = (zip_code.is_not_null(), ~zip_code.str.contains(r"^\d{5}$"))
+    place = [pl.col(name) for name in _COORDINATES]
+    beyond = (place[0].abs() > 90) | (place[1].abs() > 180) | ((place[0] == 0) & (place[1] == 0))  # noqa: PLR2004
+    rules["impossible_coordinates"] = (place[0].is_not_null() & place[1].is_not_null(), beyond)
+    return rules
+
+
+def roll_checks(properties: pl.DataFrame, sales: pl.DataFrame, as_of: date | None) -> Iterator[dict[str, Any]]:
+    """Yield a row for each check of the roll."""
+    rules = _home_rules()
+    parts = pl.col("land_value") + pl.col("improvement_value")
+    apart = (parts - pl.col("assessed_value")).abs() > 1
+    rules["parts_do_not_add_up"] = (parts.is_not_null() & pl.col("assessed_value").is_not_null(), apart)
+    if as_of is not None:
+        rules["built_in_the_future"] = (pl.col("year_built").is_not_null(), pl.col("year_built") > as_of.year)
+    for name, rule in rules.items():
+        yield _row(name, "properties", properties, rule, "parcel_number")
+    yield _row("last_sale_not_recorded", "properties", *_last_sales(properties, sales), "parcel_number")
+
+
+def _last_sales(properties: pl.DataFrame, sales: pl.DataFrame) -> tuple[pl.DataFrame, tuple[pl.Expr, pl.Expr]]:
+    """Look up the last sale of each parcel, as the roll tells it, among the sales: where they reach that far."""
+    days = sales["sale_date"]
+    recorded = sales.select("parcel_number", pl.col("sale_date").alias("last_sale_date")).drop_nulls().unique()
+    known = recorded.with_columns(pl.lit(value=True).alias("recorded"))
+    joined = properties.join(known, on=["parcel_number", "last_sale_date"], how="left", maintain_order="left")
+    told = pl.col("last_sale_date").is_between(days.min(), days.max()).fill_null(value=False)
+    return joined, (told, pl.col("recorded").is_null())
+
+
+def _row(name: str, measure: str, records: pl.DataFrame, rule: tuple[pl.Expr, pl.Expr], key: str) -> dict[str, Any]:
+    judged, fails = rule
+    found = records.select(
+        judged.fill_null(value=False).alias("judged"), fails.fill_null(value=False).alias("fails"), pl.col(key)
+    )
+    bad = found.filter(pl.col("judged") & pl.col("fails"))
+    of, examples = int(found["judged"].sum()), bad[key].drop_nulls().unique().sort().head(_NAMED)
+    note = f"such as {', '.join(examples)}" if len(examples) else None
+    return {
+        "name": name,
+        "measure": measure,
+        "n": bad.height,
+        "of": of,
+        "value": bad.height / of if of else None,
+        "note": note,
+    }
+
+
+def gaps(days: pl.Series, least: int) -> Iterator[dict[str, Any]]:
+    """Yield a row for each pause between days with a sale that is at least ``least`` days long, the longest first."""
+    known = days.drop_nulls().unique().sort()
+    pauses = pl.DataFrame({"first_date": known[:-1], "last_date": known[1:]})
+    lasting = pauses.with_columns(n=(pl.col("last_date") - pl.col("first_date")).dt.total_days())
+    for row in (
+        lasting.filter(pl.col("n") >= least).sort(["n", "first_date"], descending=[True, False]).iter_rows(named=True)
+    ):
+        yield {"name": "sale_date", "measure": "days_without_sale", **row}

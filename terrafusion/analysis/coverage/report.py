@@ -1,0 +1,148 @@
+"""The coverage report: what the records of a county can and cannot say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+import polars as pl
+
+from terrafusion.analysis import periods
+from terrafusion.analysis.api import Answer, Progress, Records
+from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
+from terrafusion.analysis.coverage import checks, fields, findings
+from terrafusion.analysis.coverage.cells import cells_of, thin_cells
+from terrafusion.analysis.coverage.chasing import chasing
+from terrafusion.analysis.coverage.parameters import CoverageParameters
+from terrafusion.analysis.coverage.roll import Roll, counts, representativeness, roll_of, sold_shares
+from terrafusion.analysis.coverage.rows import SECTIONS, conform, to_rows
+from terrafusion.analysis.frames import PROPERTIES_SCHEMA, SALES_SCHEMA
+from terrafusion.analysis.groups import columns_of
+from terrafusion.analysis.market import Market, market_of
+from terrafusion.analysis.quality import data_quality
+from terrafusion.analysis.reading import read_columns
+from terrafusion.analysis.selection import Selection, select
+
+_METHOD: Final = (
+    "counts; shares with Wilson intervals; sold against unsold parcels by medians (MOVER), Welch's t, Bonett's "
+    "standardized difference, Mann-Whitney, Kolmogorov-Smirnov and chi-square"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What there is to report on."""
+
+    records: Records
+    parameters: CoverageParameters
+    sales: pl.DataFrame
+    """All sales read, in an order that depends on their content alone."""
+    selection: Selection
+    market: Market
+    roll: Roll | None
+
+    @property
+    def as_of(self) -> date | None:
+        """The day after which a date lies in the future."""
+        return self.parameters.valuation_date or self.parameters.end_date
+
+
+def coverage_report(records: Records, parameters: CoverageParameters, progress: Progress) -> Answer:
+    """Answer what the records cover; raises InvalidParameters where they cannot serve the request."""
+    progress(0.0, "Reading sales")
+    sales = read_columns(records, parameters, SALES_SCHEMA).sort(*SALES_SCHEMA)
+    selection = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
+    market = market_of(selection.used, parameters, recorded=sales["sale_date"])
+    progress(0.2, "Reading the roll")
+    roll = roll_of(records, selection.used, parameters)
+    read = _Read(records, parameters, sales, selection, market, roll)
+    progress(0.4, "Comparing sold with unsold parcels")
+    tables = _on_roll(read)
+    progress(0.7, "Counting cells and values")
+    tables |= _on_records(read)
+    rows = pl.concat(conform(tables[section], section) for section in SECTIONS if section in tables)
+    return Answer(
+        summary=_summary(read, rows),
+        data_quality=_quality(read, tables["cells"]),
+        warnings=[*selection.warnings, *findings.cautions(rows, roll)],
+        rows=rows,
+        table=rows,
+    )
+
+
+def _on_roll(read: _Read) -> dict[str, pl.DataFrame]:
+    if read.roll is None:
+        return {}
+    level = read.parameters.confidence_level
+    return {
+        "roll": to_rows(counts(read.roll, level)),
+        "representativeness": to_rows(representativeness(read.roll, read.parameters)),
+        "sold_share": to_rows(sold_shares(read.roll, read.parameters)),
+        "sales_chasing": to_rows(chasing(read.roll, read.sales, read.parameters)),
+    }
+
+
+def _on_records(read: _Read) -> dict[str, pl.DataFrame]:
+    dated = read.sales.drop_nulls("sale_date")
+    numbers = periods.numbers(dated["sale_date"], read.market.period)
+    by_period = fields.by_period(dated.with_columns(numbers.alias("ordinal")), _calendar(numbers, read.market.period))
+    cells = cells_of(read.market, read.parameters)
+    return {
+        "thin_cells": to_rows(thin_cells(read.market, cells, read.parameters)),
+        "fields": to_rows(_fields(read, by_period)),
+        "checks": to_rows(_checks(read)),
+        "gaps": to_rows(checks.gaps(read.sales["sale_date"], read.parameters.gap_days)),
+        "fields_by_period": fields.partly(by_period).with_columns(pl.lit("sales").alias("measure")),
+        "cells": cells,
+    }
+
+
+def _calendar(numbers: pl.Series, period: str) -> pl.DataFrame:
+    found = numbers.unique().sort().to_list()
+    named = [periods.label(number, period) for number in found]
+    return pl.DataFrame({"ordinal": pl.Series(found, dtype=pl.Int32), "period": pl.Series(named, dtype=pl.String)})
+
+
+def _fields(read: _Read, by_period: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    yield from fields.sales_fields(read.sales, by_period)
+    if read.records.properties is not None:
+        yield from fields.roll_fields(read.records.properties)
+
+
+def _checks(read: _Read) -> Iterator[dict[str, Any]]:
+    yield from checks.sale_checks(read.sales, read.as_of)
+    if read.records.properties is not None:
+        roll = read.records.properties.select(list(PROPERTIES_SCHEMA)).collect().sort("parcel_number")
+        yield from checks.roll_checks(roll, read.sales, read.as_of)
+
+
+def _summary(read: _Read, rows: pl.DataFrame) -> dict[str, Any]:
+    used = read.selection.used
+    return {
+        "key_finding": findings.key_finding(read.records.county_id, read.market, rows, read.parameters),
+        "data_points_analyzed": used.height,
+        "method": _METHOD,
+        "cross_check": findings.cross_check(rows),
+        "confidence_level": read.parameters.confidence_level,
+        "period": read.market.period,
+        "group_by": read.market.level,
+        "as_of": None if read.as_of is None else str(read.as_of),
+        **findings.numbers(rows, read.roll),
+        "sections": {name: rows.filter(pl.col("section") == name).height for name in SECTIONS},
+        "county_id": read.records.county_id,
+        "data_version": read.records.data_version,
+        "rules_version": RULES_VERSION,
+        "parameter_hash": parameter_hash(read.parameters),
+    }
+
+
+def _quality(read: _Read, cells: pl.DataFrame) -> dict[str, Any]:
+    least, enough = read.parameters.min_sales, read.parameters.fallback_min_sales
+    thin = int((cells["n"] < enough).sum())
+    return {
+        **data_quality(read.selection, cells=cells.height, thin=thin, thin_below=enough),
+        "suppressed_cells": int((cells["n"] < least).sum()),
+        "partial_periods": read.market.calendar.filter("partial")["period"].to_list(),
+    }

@@ -1,0 +1,1 @@
+"""Equity studies: whether dear and cheap homes, like homes and neighbours are assessed alike."""

@@ -1,0 +1,141 @@
+"""The study of equity: from a county's records to how fairly values are spread over homes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any, Final
+
+import polars as pl
+
+from terrafusion.analysis.api import Answer, Caution, Progress, Records
+from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
+from terrafusion.analysis.equity import findings
+from terrafusion.analysis.equity.clusters import COLUMNS, ladder
+from terrafusion.analysis.equity.parameters import EquityParameters
+from terrafusion.analysis.equity.rows import GROUP, Study, study_of, to_rows
+from terrafusion.analysis.groups import ALL, columns_of, level_name
+from terrafusion.analysis.parameters import COUNTY
+from terrafusion.analysis.quality import data_quality
+from terrafusion.analysis.ratios.groups import Laid, laid_out
+from terrafusion.analysis.ratios.reading import assessment_level, read, valued
+from terrafusion.analysis.ratios.rows import Rules, kept_of
+from terrafusion.analysis.ratios.standard import SOURCE, bands
+from terrafusion.analysis.ratios.study import TRIM, measured, rules_of, skipped
+from terrafusion.analysis.ratios.time import Adjusted, adjust
+from terrafusion.analysis.selection import Selection, select
+
+_COLUMNS: Final = COLUMNS | {"latitude", "longitude"}
+
+
+def equity_study(records: Records, parameters: EquityParameters, progress: Progress) -> Answer:
+    """Answer how fairly homes are assessed; raises InvalidParameters where the records cannot."""
+    progress(0.0, "Reading sales")
+    sales = read(records, parameters, also=_COLUMNS)
+    chosen = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
+    selection = valued(chosen, roll_year=parameters.roll_year or records.profile.roll_year)
+    adjusted = adjust(selection.used, parameters, lambda done, doing: progress(0.2 * done, doing))
+    used, excluded = _trimmed(adjusted.sales, parameters)
+    selection = replace(selection, used=used, excluded={**selection.excluded, **excluded})
+    laid = laid_out(used, parameters)
+    level = assessment_level(records, parameters)
+    rules = replace(rules_of(parameters, level=level, sales=used.height), trim=None)
+    studies, overall = _studied(laid, used, rules, parameters, progress)
+    rows = to_rows(studies)
+    told = findings.Told(records.county_id, parameters, level, overall, rows)
+    return Answer(
+        summary={
+            "key_finding": findings.key_finding(told),
+            "data_points_analyzed": used.height,
+            **_method(parameters, rules, adjusted),
+            **{name: overall.row.get(name) for name in GROUP if name not in {"group", "suppressed"}},
+            "value_groups": [_by_value(row) for row in overall.value_groups],
+            **findings.tally(rows),
+            "county_id": records.county_id,
+            "data_version": records.data_version,
+            "rules_version": RULES_VERSION,
+            "parameter_hash": parameter_hash(parameters),
+        },
+        data_quality=_quality(selection, rows, parameters),
+        warnings=[*selection.warnings, *adjusted.warnings, *skipped(parameters, rules), *_warnings(told, used)],
+        rows=rows,
+        table=rows,
+    )
+
+
+def _trimmed(sales: pl.DataFrame, parameters: EquityParameters) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Leave out the ratios beyond the bounds of their group, and count them."""
+    multiple = TRIM[parameters.trim]
+    if multiple is None or sales.is_empty():
+        return sales, {}
+    laid = laid_out(sales, parameters)
+    bounds = []
+    for begin, end in pairwise(laid.edges.tolist()):
+        ratio = laid.group(begin, end).ratios.ratio
+        (first, last), _ = kept_of(ratio, multiple)
+        bounds.append((float(ratio[first]), float(ratio[last - 1])))
+    limits = pl.DataFrame({"group": laid.labels}).with_columns(
+        low=pl.Series([low for low, _ in bounds]), high=pl.Series([high for _, high in bounds])
+    )
+    joined = sales.join(limits, on="group", how="left", maintain_order="left")
+    kept = joined.filter((pl.col("value") / pl.col("price")).is_between("low", "high")).drop("low", "high")
+    gone = sales.height - kept.height
+    return kept, {"ratio_outlier": gone} if gone else {}
+
+
+def _studied(
+    laid: Laid, used: pl.DataFrame, rules: Rules, parameters: EquityParameters, progress: Progress
+) -> tuple[list[Study], Study]:
+    """Return the studies of the groups, in the order of their names, and that of all sales together."""
+    rows, whole = measured(laid, rules, lambda done, doing: progress(0.2 + 0.4 * done, doing))
+    levels = ladder(used)
+    parts = {name: part for (name,), part in used.partition_by("group", as_dict=True).items()}
+    studies = []
+    for row, (begin, end) in zip(rows.iter_rows(named=True), pairwise(laid.edges.tolist()), strict=True):
+        ratios = laid.group(begin, end).ratios
+        studies.append(study_of(row, ratios, parts[row["group"]], levels, parameters))
+        progress(0.6 + 0.3 * len(studies) / rows.height, "Comparing like homes and neighbours")
+    if len(studies) == 1:
+        return studies, studies[0]
+    ratios = laid.group(0, used.height).ratios
+    return studies, study_of({**whole, "group": ALL}, ratios, used, levels, parameters)
+
+
+def _method(parameters: EquityParameters, rules: Rules, adjusted: Adjusted) -> dict[str, Any]:
+    drawn = f"percentiles of {rules.iterations} seeded draws" if rules.iterations else "normal by influence"
+    judged = bands(parameters.property_class, parameters.jurisdiction_size, level=rules.level)
+    wanted = ("median", "prd", "prb", "mki", "vei")
+    return {
+        "method": f"vertical: IAAO ratio statistics, PRD, MKI and KI with {drawn}; horizontal: COD of unit prices "
+        f"inside clusters of like homes, Moran's I of ln r over the {parameters.neighbors} nearest places",
+        "cross_check": "PRB, VEI and MKI beside each other; Moran's I by random orders",
+        "value_field": parameters.value_field,
+        "group_by": level_name([name for name in parameters.group_by if name != COUNTY]),
+        "confidence_level": rules.confidence_level,
+        "assessment_level": rules.level,
+        "trim": parameters.trim,
+        "time_adjust": parameters.time_adjust,
+        "time_adjust_period": adjusted.period,
+        "bands": {name: list(judged[name]) for name in wanted},
+        "bands_source": SOURCE,
+    }
+
+
+def _by_value(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in {"group", "suppressed"}}
+
+
+def _quality(selection: Selection, rows: pl.DataFrame, parameters: EquityParameters) -> Mapping[str, Any]:
+    below, groups = parameters.fallback_min_sales, rows.filter(pl.col("record") == "group")
+    thin = groups.filter(pl.col("n") < below).height
+    return {
+        **data_quality(selection, cells=groups.height, thin=thin, thin_below=below),
+        "suppressed_cells": int(groups["suppressed"].sum()),
+        "year_only_sales": int(selection.used["year_only"].sum()),
+    }
+
+
+def _warnings(told: findings.Told, used: pl.DataFrame) -> Iterator[Caution]:
+    if used.height:
+        yield from findings.cautions(told, used)

@@ -1,0 +1,150 @@
+"""How prices moved: an estimate by any method, for each group and for all sales together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from terrafusion.analysis.api import Caution
+from terrafusion.analysis.hedonic import Floats
+from terrafusion.analysis.market import Market
+from terrafusion.analysis.periods import PER_YEAR
+from terrafusion.analysis.price_index.cautions import of_weights
+from terrafusion.analysis.price_index.engine import LOCATIONS, Engine
+from terrafusion.analysis.price_index.estimate import Estimate, nothing
+from terrafusion.analysis.price_index.parameters import HEDONIC, REPEAT, PriceIndexParameters
+from terrafusion.analysis.price_index.requirements import allowed, location_cautions
+from terrafusion.analysis.ratios.measures import slope
+from terrafusion.analysis.student import critical_t
+from terrafusion.analysis.time_adjustment.parameters import (
+    AdjustmentMethod,
+    TimeAdjustmentParameters,
+    index_method,
+)
+
+_DAYS_A_YEAR: Final = 365.25
+_FOR_PAIRS: Final = 24
+"""Months without which repeat sales are no check of another method."""
+_LEAST: Final = 3
+"""Points that a line with an error needs."""
+
+_ORDER: Final[tuple[AdjustmentMethod, ...]] = ("regression", "robust", "stratified_median", "ratio_trend")
+"""By which other methods a factor is checked: the first that the records allow and that is of another family."""
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The market's sales, with a ``value`` where they have one, and what was asked."""
+
+    market: Market
+    parameters: TimeAdjustmentParameters
+
+    @property
+    def asked(self) -> PriceIndexParameters:
+        """The same request for an index."""
+        return self.parameters.as_index()
+
+    @cached_property
+    def _engine(self) -> Engine:
+        ordinals = self.market.calendar["ordinal"]
+        return Engine(self.market.sales, len(self.market.labels), int(ordinals[0]), len(ordinals), self.asked)
+
+    @cached_property
+    def _together(self) -> Engine:
+        return self._engine if self._engine.groups == 1 else self._engine.as_one_group()
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the sales span less than two years: then homes that sold twice are mostly flips."""
+        return self.market.calendar.height * 12 < _FOR_PAIRS * PER_YEAR[self.market.period]
+
+    def groups(self) -> list[Estimate]:
+        """Estimate each group's index, in the order of the labels."""
+        name = index_method(self.parameters.method)
+        if name is not None:
+            return self._engine.estimates(name)
+        codes = self.market.sales["group_code"]
+        return [self._trend(self.market.sales.filter(codes == code)) for code in range(len(self.market.labels))]
+
+    def county(self, method: AdjustmentMethod | None = None) -> Estimate:
+        """Estimate the index of all sales together."""
+        name = index_method(method or self.parameters.method)
+        return self._trend(self.market.sales) if name is None else self._together.estimates(name)[0]
+
+    def others(self) -> Iterator[AdjustmentMethod]:
+        """Name the methods, by what else they look at, that the records allow beside the one asked for."""
+        possible = allowed(self.market.sales)
+        passed = {_family(self.parameters.method), *(["repeat"] if self.is_short else [])}
+        for method in _ORDER:
+            name = index_method(method)
+            if _family(method) not in passed and (
+                name in possible or (name is None and self.market.sales["value"].count())
+            ):
+                yield method
+
+    def warnings(self, county: Estimate) -> Iterator[Caution]:
+        """Tell what the method left out."""
+        name = index_method(self.parameters.method)
+        if name is None:
+            lacking = self.market.sales["value"].null_count()
+            if lacking:
+                yield Caution("value_missing", f"{lacking} sales have no value and are not in the trend of the ratios")
+            return
+        if name in REPEAT and self.is_short:
+            message = (
+                f"The sales span less than {_FOR_PAIRS} months, in which homes that sell twice are mostly flips: what they gain "
+                "is work as well as the market's"
+            )
+            yield Caution("repeat_sales_short_span", message)
+        if name in HEDONIC:
+            yield from self._engine.design.warnings
+        yield from location_cautions(self.market.sales, [name], LOCATIONS[self.parameters.location_effects])
+        yield from of_weights(county, self.asked)
+
+    def _trend(self, sales: pl.DataFrame) -> Estimate:
+        """Estimate that prices grow evenly, at the rate at which ratios of value to price fall."""
+        known = by_content(sales.filter(pl.col("value") > 0))
+        middle = (
+            self.market.calendar["period_start"].to_physical() + self.market.calendar["period_end"].to_physical()
+        ) / 2
+        years = middle.to_numpy() / _DAYS_A_YEAR
+        begin = int(self.market.calendar["ordinal"][0])
+        observations = np.bincount(known["ordinal"].to_numpy() - begin, minlength=len(years)).astype(np.int64)
+        rate, error = fall(known, known["sale_price"].to_numpy(), self.parameters.confidence_level)
+        if not np.isfinite(error):
+            return nothing(observations, known.height)
+        since = years - years[0]
+        cover = np.outer(since, since) * error**2
+        return Estimate(
+            log_index=-rate * since,
+            covariance=cover,
+            pooled=cover,
+            observations=observations,
+            used=known.height,
+            freedom=known.height - 2,
+            told={"ratio_slope": rate},
+        )
+
+
+def _family(method: AdjustmentMethod) -> str:
+    name = index_method(method)
+    return "repeat" if name in REPEAT else "hedonic" if name in HEDONIC else str(name)
+
+
+def by_content(sales: pl.DataFrame) -> pl.DataFrame:
+    """Sort so that no sum depends on the order of the records."""
+    return sales.sort("sale_date", "parcel_number", "sale_id", "sale_price", "value")
+
+
+def fall(sales: pl.DataFrame, price: Floats, confidence_level: float) -> tuple[float, float]:
+    """Return the slope of ln(value / price) on time, a year, and its standard error; nan of too few."""
+    if sales.height < _LEAST:
+        return float("nan"), float("nan")
+    years = sales["sale_date"].to_physical().to_numpy() / _DAYS_A_YEAR
+    found = slope(years, np.log(sales["value"].to_numpy() / price), confidence_level)
+    return found.value, (found.high - found.value) / critical_t(confidence_level, sales.height - 2)

@@ -1,0 +1,84 @@
+"""The records of a time adjustment: what its method needs, the value of each sale, and which areas there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import polars as pl
+
+from terrafusion.analysis.api import Records
+from terrafusion.analysis.frames import PROPERTIES_SCHEMA
+from terrafusion.analysis.groups import MARKET_AREA, area_of, columns_of, label_of
+from terrafusion.analysis.parameters import COUNTY, SharedParameters
+from terrafusion.analysis.price_index.requirements import allowed, refuse_characteristics
+from terrafusion.analysis.price_index.requirements import read as read_index
+from terrafusion.analysis.ratios.reading import refuse_unvalued, with_value
+from terrafusion.analysis.time_adjustment.parameters import TimeAdjustmentParameters, index_method
+from terrafusion.errors import InvalidParameters
+
+_ASKED: Final = (
+    ("zip_codes", "zip_code"),
+    ("neighborhoods", "neighborhood"),
+    ("property_types", "property_type"),
+)
+
+
+def read(records: Records, parameters: TimeAdjustmentParameters) -> pl.DataFrame:
+    """Read the sales with their ``group`` and ``value`` (null where it has none).
+
+    Raises InvalidParameters where the records cannot serve the request.
+    """
+    asked = parameters.as_index()
+    everything = asked.model_copy(update={"method": "stratified_median", "compare": True})
+    sales = read_index(records, everything, also={"assessed_value", "sale_id", "parcel_number"})
+    valued = with_value(records, sales, parameters.value_field)
+    if valued.height:
+        _refuse_method(records, valued, parameters)
+        refuse_characteristics(records, valued, asked)
+    return valued
+
+
+def _refuse_method(records: Records, sales: pl.DataFrame, parameters: TimeAdjustmentParameters) -> None:
+    method = parameters.method
+    if method == "ratio_trend":
+        refuse_unvalued(records, sales["value"], parameters.value_field)
+        return
+    possible = allowed(sales)
+    if index_method(method) in possible:
+        return
+    needed = "any characteristic" if method in {"regression", "hedonic_imputation"} else "parcel_number"
+    names = ["regression" if name == "hedonic_time_dummy" else name for name in possible]
+    given = ", ".join([*names, *(["ratio_trend"] if sales["value"].count() else [])])
+    msg = (
+        f"method is {method!r}, which needs {needed}, of which {records.county_id} records nothing; allowed are {given}"
+    )
+    raise InvalidParameters(msg, field="method", value=method, allowed=given)
+
+
+def areas(records: Records, sales: pl.DataFrame, parameters: SharedParameters) -> list[str]:
+    """Name the groups asked for that the sales read, used or not, or the roll know of."""
+    if tuple(parameters.group_by) == (COUNTY,):
+        return []
+    frames = [sales, *_roll(records, parameters)]
+    return sorted({name for frame in frames for name in _labels(frame, parameters)})
+
+
+def _roll(records: Records, parameters: SharedParameters) -> Iterator[pl.DataFrame]:
+    """Yield the parcels of the roll with their ``group``, where the roll tells what groups are made of."""
+    columns = set(columns_of(parameters.group_by)) - {MARKET_AREA}
+    if records.properties is None or not columns <= set(PROPERTIES_SCHEMA):
+        return
+    wanted = columns | {column for _, column in _ASKED}
+    roll = records.properties.select(sorted(wanted)).with_columns(area_of(records.profile))
+    yield roll.with_columns(label_of(parameters.group_by).alias("group")).collect()
+
+
+def _labels(frame: pl.DataFrame, parameters: SharedParameters) -> list[str]:
+    wanted = [
+        pl.col(column).is_in(list(getattr(parameters, field)))
+        for field, column in _ASKED
+        if getattr(parameters, field) is not None
+    ]
+    kept = frame.filter(*wanted) if wanted else frame
+    return kept["group"].drop_nulls().unique().to_list()

@@ -1,0 +1,20 @@
+"""How fast homes change hands."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from terrafusion.analysis.api import Analysis
+from terrafusion.analysis.velocity.answer import sales_velocity
+from terrafusion.analysis.velocity.parameters import SalesVelocityParameters
+
+ANALYSES: Final[tuple[Analysis[Any], ...]] = (
+    Analysis(
+        name="sales_velocity",
+        question="How fast do homes change hands, for how much more than before, and how long would the supply last?",
+        parameters=SalesVelocityParameters,
+        compute=sales_velocity,
+        needs=("sale_date", "sale_price"),
+        uses=("properties", "listings"),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Prices per square foot by size band."""

@@ -1,0 +1,1 @@
+"""Sale validation: which sales are arm's length, and why not."""

@@ -1,0 +1,134 @@
+"""Sale validation: from a county's records to a verdict on every sale, and what to make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from terrafusion.analysis.api import Answer, Progress, Records
+from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
+from terrafusion.analysis.groups import level_name
+from terrafusion.analysis.parameters import COUNTY
+from terrafusion.analysis.profile import CountyProfile
+from terrafusion.analysis.quality import data_quality
+from terrafusion.analysis.validation import findings, overrides
+from terrafusion.analysis.validation.parameters import ValidationParameters
+from terrafusion.analysis.validation.reading import Judged, read
+from terrafusion.analysis.validation.reasons import CHECKS, OVERRIDDEN, VALIDATION_RULES
+from terrafusion.analysis.validation.recorded import recorded, repeated
+from terrafusion.analysis.validation.rows import inline, rows_of
+from terrafusion.analysis.validation.statistics import by_statistics, context, window_of
+from terrafusion.analysis.validation.verdicts import decided, verdicts
+
+Flags = NDArray[np.bool_]
+
+
+def sale_validation(records: Records, parameters: ValidationParameters, progress: Progress) -> Answer:
+    """Answer which sales are arm's length; raises InvalidParameters where the records cannot."""
+    progress(0.0, "Reading sales")
+    given = read(records, parameters)
+    judged = _judge(given, parameters, records.profile, progress)
+    told = findings.Told(
+        county_id=records.county_id,
+        parameters=parameters,
+        rows=judged.rows,
+        reasons=judged.reasons,
+        first=judged.first,
+        not_run=given.not_run,
+        year_only=int(given.selection.used["year_only"].sum()),
+    )
+    decided_on = overrides.cautions(judged.rows, parameters, records.profile)
+    return Answer(
+        summary={
+            "key_finding": findings.key_finding(told),
+            "data_points_analyzed": judged.rows.height,
+            **_method(parameters, given, judged.counted),
+            **findings.counts(told),
+            "cross_check": findings.cross_check(told),
+            "county_id": records.county_id,
+            "data_version": records.data_version,
+            "rules_version": RULES_VERSION,
+            "parameter_hash": parameter_hash(parameters),
+        },
+        data_quality=_quality(given, judged.rows, parameters),
+        warnings=[*given.selection.warnings, *given.warnings, *decided_on, *findings.cautions(told)],
+        rows=inline(judged.rows),
+        table=judged.rows,
+    )
+
+
+class _Judged(NamedTuple):
+    """What became of the sales asked for."""
+
+    rows: pl.DataFrame
+    reasons: Mapping[str, int]
+    first: pl.Series
+    counted: int
+    """How many sales windows rest on."""
+
+
+def _judge(given: Judged, parameters: ValidationParameters, profile: CountyProfile, progress: Progress) -> _Judged:
+    window = window_of(given.sales, parameters)
+    sales = overrides.with_decisions(given.sales, overrides.decisions(parameters, profile))
+    said, past = sales["override_valid"], given.past
+    progress(0.3, "Reading deeds and parties")
+    found = {
+        OVERRIDDEN: said.eq(other=False).fill_null(value=False).to_numpy(),
+        **recorded(sales, parameters, profile, given.checks),
+        **repeated(past, parameters, given.checks),
+    }
+    progress(0.5, "Judging prices in their groups")
+    counted = _counted(found, parameters.supporting, said)
+    judged = context(sales, counted, window, parameters)
+    found |= by_statistics(judged, past, parameters, given.checks)
+    progress(0.8, "Putting reasons together")
+    told, asked = verdicts(found, parameters.supporting, said), given.asked
+    rows, first = rows_of(sales, judged, told, window, parameters), told.first
+    if not asked.all():
+        rows, first = rows.filter(asked), first.filter(asked)
+    return _Judged(rows, findings.tally(found, asked.to_numpy()), first, int(np.sum(counted)))
+
+
+def _counted(found: Mapping[str, Flags], supporting: tuple[str, ...], said: pl.Series) -> Flags:
+    """Say which sales windows rest on: those that no other rule refuses, or that a person calls valid."""
+    refused = decided(found, (*supporting, "outlier"), len(said))
+    return np.asarray(~refused | said.fill_null(value=False).to_numpy())
+
+
+def _method(parameters: ValidationParameters, given: Judged, counted: int) -> dict[str, Any]:
+    divisor = "n - 1" if parameters.standard_deviation == "sample" else "n"
+    years = bool(given.sales["year_only"].any())
+    return {
+        "method": f"ln price and ln price per square foot against mean and sd ({divisor}) of the group in the trailing "
+        f"{parameters.rolling_months} months, the sale's own {'year' if years else 'month'} and the sale itself included; "
+        "codes, deeds, parties and repeats as recorded",
+        "interval_method": "Wilson; it tells how sure the share is of more such records, the counts themselves are exact",
+        "validation_rules_version": VALIDATION_RULES,
+        "group_by": level_name([name for name in parameters.group_by if name != COUNTY]),
+        "rolling_months": parameters.rolling_months,
+        "window_unit": "year" if years else "month",
+        "sd_low": parameters.sd_low,
+        "sd_high": parameters.sd_high,
+        "min_group": parameters.min_group,
+        "standard_deviation": parameters.standard_deviation,
+        "supporting": list(parameters.supporting),
+        "checks_run": [check for check in CHECKS if check in given.checks],
+        "checks_not_run": dict(given.not_run),
+        "sales_behind_windows": counted,
+        "confidence_level": parameters.confidence_level,
+    }
+
+
+def _quality(given: Judged, rows: pl.DataFrame, parameters: ValidationParameters) -> Mapping[str, Any]:
+    cells = rows.select("own_group", "window_end", "group_n").drop_nulls().unique()
+    thin = cells.filter(pl.col("group_n") < parameters.min_group).height
+    return {
+        **data_quality(given.selection, cells=cells.height, thin=thin, thin_below=parameters.min_group),
+        "kept_by_override": rows.filter("valid", ~pl.col("valid_by_rules")).height,
+        "context_sales": given.sales.height - rows.height,
+        "year_only_sales": int(given.selection.used["year_only"].sum()),
+    }

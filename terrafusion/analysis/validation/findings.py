@@ -1,0 +1,171 @@
+"""What a reader is told first: one true sentence, the counts behind it, and what to beware of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from terrafusion.analysis.api import Caution
+from terrafusion.analysis.cells import critical_value
+from terrafusion.analysis.validation.overrides import PROFILE, REQUEST
+from terrafusion.analysis.validation.parameters import ValidationParameters
+from terrafusion.analysis.validation.reasons import CHECKS, CODES, OVERRIDDEN, REASONS
+from terrafusion.analysis.validation.windows import ROUNDING
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """All that the sentence, the counts and the warnings are made from."""
+
+    county_id: str
+    parameters: ValidationParameters
+    rows: pl.DataFrame
+    reasons: Mapping[str, int]
+    """How many of the sales have each reason, be it told beside them or not."""
+    first: pl.Series
+    """The first reason of each sale."""
+    not_run: Mapping[str, str]
+    year_only: int
+
+    @property
+    def invalid(self) -> int:
+        """How many sales are not arm's length."""
+        return self.rows.height - int(self.rows["valid"].sum())
+
+    @property
+    def unjudged(self) -> int:
+        """How many sales lie in groups too small for statistics."""
+        return self.rows["group_judged"].null_count()
+
+
+def key_finding(told: Told) -> str:
+    """Say how many sales are not arm's length, and for which reasons most of them are not."""
+    n = told.rows.height
+    if not n:
+        return f"In {told.county_id} no sales with a date and a price were found that this request selects."
+    sales = f"{n:,} {'sale' if n == 1 else 'sales'}"
+    if not told.invalid:
+        return f"In {told.county_id} these rules find nothing that decides against any of {sales}{_small(told)}."
+    flagged = f"{told.invalid:,} of {sales} ({told.invalid / n:.1%}) {'are' if told.invalid > 1 else 'is'}"
+    return f"In {told.county_id} {flagged} not arm's length by these rules{_most(told)}{_small(told)}."
+
+
+def _small(told: Told) -> str:
+    if not told.unjudged:
+        return ""
+    lies = "1 lies in a group" if told.unjudged == 1 else f"{told.unjudged:,} lie in groups"
+    unjudged = "was" if told.unjudged == 1 else "were"
+    return f"; {lies} below {told.parameters.min_group} and {unjudged} not judged by statistics"
+
+
+def _most(told: Told) -> str:
+    first = first_reasons(told)
+    named = sorted(first, key=lambda code: (-first[code], CODES.index(code)))[:3]
+    return f", first for {', '.join(f'{code} ({first[code]:,})' for code in named)}" if named else ""
+
+
+def first_reasons(told: Told) -> dict[str, int]:
+    """Count the sales that are not arm's length by their first reason; the counts add up to them."""
+    counted = dict(told.first.filter(~told.rows["valid"]).value_counts().iter_rows())
+    return {code: counted[code] for code in CODES if code in counted}
+
+
+def _by_reason(told: Told) -> Iterator[dict[str, Any]]:
+    """Tell the same in rows: the reasons that some sale has."""
+    first = first_reasons(told)
+    for reason in REASONS:
+        if sales := told.reasons.get(reason.code):
+            yield {
+                "reason": reason.code,
+                "check": reason.check,
+                "sales": sales,
+                "told_first": first.get(reason.code, 0),
+            }
+
+
+def counts(told: Told) -> dict[str, Any]:
+    """Return the headline numbers."""
+    rows, n = told.rows, told.rows.height
+    source = rows["override_source"]
+    changed = rows.filter(pl.col("valid") != pl.col("valid_by_rules")).height
+    low, high = wilson(told.invalid, n, told.parameters.confidence_level)
+    return {
+        "valid_sales": n - told.invalid,
+        "invalid_sales": told.invalid,
+        "invalid_share": told.invalid / n if n else None,
+        "invalid_share_ci_low": low,
+        "invalid_share_ci_high": high,
+        "reasons": dict(told.reasons),
+        "first_reasons": first_reasons(told),
+        "by_reason": list(_by_reason(told)),
+        "judged_by_statistics": n - told.unjudged,
+        "below_min_group": told.unjudged,
+        "groups": rows["own_group"].drop_nulls().n_unique(),
+        "overrides": {
+            REQUEST: int((source == REQUEST).sum()),
+            PROFILE: int((source == PROFILE).sum()),
+            "changed": changed,
+        },
+    }
+
+
+def wilson(hits: int, n: int, confidence_level: float) -> tuple[float | None, float | None]:
+    """Return Wilson's interval (1927) of a share; none without cases."""
+    if not n:
+        return None, None
+    z = critical_value(confidence_level)
+    middle, wide = hits + z * z / 2, z * (hits * (n - hits) / n + z * z / 4) ** 0.5
+    return max((middle - wide) / (n + z * z), 0.0), min((middle + wide) / (n + z * z), 1.0)
+
+
+def cross_check(told: Told) -> dict[str, Any]:
+    """Compare the share of prices beyond the bounds with that of a normal distribution."""
+    parameters = told.parameters
+    normal = NormalDist()
+    expected = normal.cdf(-parameters.sd_low) + normal.cdf(-parameters.sd_high)
+    found: dict[str, Any] = {"what": "share of log prices beyond the bounds, beside that of a normal distribution"}
+    for name, column in (("price", "z_price"), ("unit_price", "z_unit_price")):
+        z = told.rows[column].drop_nulls().to_numpy()
+        beyond = int(np.sum((z > parameters.sd_high + ROUNDING) | (z < -parameters.sd_low - ROUNDING)))
+        low, high = wilson(beyond, len(z), parameters.confidence_level)
+        found |= {
+            f"{name}_n": len(z),
+            f"{name}_beyond_share": beyond / len(z) if len(z) else None,
+            f"{name}_beyond_ci_low": low,
+            f"{name}_beyond_ci_high": high,
+        }
+    return found | {"normal_share": expected}
+
+
+def cautions(told: Told) -> Iterator[Caution]:
+    """Tell what was not checked, and what the records make doubtful."""
+    lacking = {check: why for check, why in told.not_run.items() if check in (told.parameters.checks or CHECKS)}
+    if lacking:
+        named = "; ".join(f"{check} ({why})" for check, why in lacking.items())
+        yield Caution("checks_not_run", f"Of the checks these were not run: {named}")
+    if told.unjudged:
+        message = f"{told.unjudged:,} sales lie in groups of fewer than {told.parameters.min_group} in their window"
+        yield Caution("groups_too_small", f"{message}; their prices were not judged by statistics")
+    missing = told.rows["own_group"].null_count()
+    if missing:
+        yield Caution("without_group", f"{missing:,} sales lack a value of group_by and belong to no group")
+    twice = told.rows.height - told.rows["sale_id"].n_unique()
+    if twice:
+        yield Caution("sale_id_repeated", f"{twice:,} sales have the sale_id of another; an override meets them all")
+    if told.year_only:
+        message = f"Of {told.year_only:,} sales only the year is known; windows are whole years, holds are not told"
+        yield Caution("year_only", message)
+
+
+def tally(found: Mapping[str, Flags], asked: Flags) -> dict[str, int]:
+    """Count the sales asked for that have each reason, in the order of the rules; reasons of no sale are left out."""
+    counted = {code: int(np.sum(found[code] & asked)) for code in CODES if code in found}
+    return {code: count for code, count in counted.items() if count or code != OVERRIDDEN}

@@ -1,0 +1,125 @@
+"""What the names of deeds, buyers and sellers tell: whole words and phrases of `words`, case and punctuation aside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+from terrafusion.analysis.validation import words
+
+PARTIES: Final = ("buyer", "seller")
+
+_INSTITUTIONS: Final = {
+    "court_party": words.COURT,
+    "government_party": words.GOVERNMENT,
+    "financial_party": words.FINANCIAL,
+    "charitable_party": words.CHARITABLE,
+    "estate_party": words.ESTATE,
+}
+
+
+def pattern(phrases: Sequence[str]) -> str:
+    """Return a pattern that finds any of the phrases as whole words."""
+    return rf"(?:^|\s)(?:{'|'.join(map(re.escape, phrases))})(?:\s|$)"
+
+
+def plain(names: pl.DataFrame) -> pl.DataFrame:
+    """Return names in capitals, words and commas apart by one space; null where they say nothing."""
+    joined = pl.all().str.to_uppercase().str.replace_many(["'", "\u2019", "&", ","], ["", "", " AND ", " , "])
+    spaced = names.select(joined.str.replace_all(r"[^\pL\pN,]+", " ").str.strip_chars(" ,"))
+    return spaced.select(
+        pl.when(~pl.col(name).is_in(list(words.NOBODY))).then(pl.col(name)).alias(name) for name in spaced.columns
+    )
+
+
+def same_party(sales: pl.DataFrame) -> pl.Series:
+    """Say of each sale whether buyer and seller have the same name."""
+    buyer, seller = (_apart(pl.col(name)) for name in PARTIES)
+    return _said(sales, (buyer == seller) & (buyer != ""))
+
+
+def institutions(sales: pl.DataFrame) -> dict[str, pl.Series]:
+    """Say of each sale, for each kind of institution, whether a party is one."""
+    row = _rows(sales, _either([phrase for phrases in _INSTITUTIONS.values() for phrase in phrases]))
+    some = sales[row]
+    return {code: _spread(sales, row, _said(some, _either(phrases))) for code, phrases in _INSTITUTIONS.items()}
+
+
+def non_person(sales: pl.DataFrame) -> pl.Series:
+    """Say of each sale whether a party is a company or a trust."""
+    return _said(sales, _either((*words.COMPANY, *words.TRUSTS)))
+
+
+def family(sales: pl.DataFrame) -> pl.Series:
+    """Say of each sale whether two persons, or a person and a person's trust, share a last name.
+
+    `SMITH, JOHN` tells its last name. Else it may come first or last: two names match where their first, or their
+    last, words are equal, longer than a letter and no common given name. Only the first of several owners counts.
+    """
+    words_of = (_apart(pl.col(name)).str.split(" ") for name in PARTIES)
+    shared = next(words_of).list.set_intersection(next(words_of)).list.len() > 0
+    row = _rows(sales, shared)
+    return _spread(sales, row, _said(sales[row].select(*(_person(name) for name in PARTIES)), _match()))
+
+
+def market_deeds(names: pl.Series) -> dict[str, bool]:
+    """Say of each name of a deed type whether it is one that sells on the market, so far as the name tells."""
+    distinct = names.drop_nulls().unique().sort()
+    told = plain(distinct.to_frame("name")).select(_apart(pl.col("name")).str.contains(pattern(words.DEEDS)))
+    return {name: not refused for name, refused in zip(distinct, told.to_series(), strict=True)}
+
+
+def _rows(sales: pl.DataFrame, holds: pl.Expr) -> pl.Series:
+    """Return the numbers of the rows for which something holds: few, so that the rest is worth asking only of them."""
+    return sales.select(holds.fill_null(value=False).arg_true()).to_series()
+
+
+def _spread(sales: pl.DataFrame, row: pl.Series, said: pl.Series) -> pl.Series:
+    """Return what was said of some rows for all, false elsewhere."""
+    return pl.zeros(sales.height, pl.Boolean, eager=True).scatter(row, said)
+
+
+def _said(sales: pl.DataFrame, says: pl.Expr) -> pl.Series:
+    return sales.select(says.fill_null(value=False)).to_series()
+
+
+def _apart(name: pl.Expr) -> pl.Expr:
+    return name.str.replace_all(" ,", "", literal=True)
+
+
+def _either(phrases: Sequence[str]) -> pl.Expr:
+    found = pattern(phrases)
+    return pl.any_horizontal(*(pl.col(name).str.contains(found).fill_null(value=False) for name in PARTIES))
+
+
+_NO_PERSON: Final = pattern([phrase for phrases in (*_INSTITUTIONS.values(), words.COMPANY) for phrase in phrases])
+_OTHERS: Final = r"^(\S+\s\S+.*?)\s(?:AND|AKA|FKA|NKA)\s.*$"
+"""Who else stands after a first full name: in `JOHN AND MARY SMITH` nobody."""
+_BESIDE: Final = rf"(?:^|\s)(?:{'|'.join((*words.TRUST, *words.SUFFIXES))}|\d+)\b"
+"""What is left out around a last name."""
+
+
+def _person(name: str) -> pl.Expr:
+    """Return the first person whom a name names, without what is no name; null where it is no person's."""
+    return pl.when(~pl.col(name).str.contains(_NO_PERSON)).then(pl.col(name))
+
+
+def _match() -> pl.Expr:
+    ends = {name: _ends(pl.col(name)) for name in PARTIES}
+    pairs = [ends["buyer"][place].eq(ends["seller"][place]) for place in (0, 1)]
+    return pl.any_horizontal(*(pair.fill_null(value=False) for pair in pairs))
+
+
+def _ends(name: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """Return what may be the last name at either end of a name, the same where a comma tells it."""
+    bare = name.str.replace(_OTHERS, "$1").str.replace_all(_BESIDE, " ").str.strip_chars(" ,")
+    told = bare.str.extract(r"^([^,]+),", 1).str.strip_chars()
+    first, last = bare.str.extract(r"^(\S+)", 1), bare.str.extract(r"(\S+)$", 1)
+    return pl.coalesce(told, _last_name(first)), pl.coalesce(told, _last_name(last))
+
+
+def _last_name(word: pl.Expr) -> pl.Expr:
+    return pl.when((word.str.len_chars() > 1) & ~word.is_in(list(words.GIVEN))).then(word)

@@ -1,0 +1,134 @@
+"""A sale validation's records: the sales to judge, those that are only context, and the checks that they allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import polars as pl
+
+from terrafusion.analysis.api import Caution, Records
+from terrafusion.analysis.cells import unit_price
+from terrafusion.analysis.frames import SALES_ORDER
+from terrafusion.analysis.groups import label_of
+from terrafusion.analysis.parameters import SaleFilter
+from terrafusion.analysis.profile import CountyProfile
+from terrafusion.analysis.reading import collected, refuse_fine_groups
+from terrafusion.analysis.selection import Selection, select, unmapped_codes
+from terrafusion.analysis.validation.history import History, history
+from terrafusion.analysis.validation.parameters import ValidationParameters
+from terrafusion.analysis.validation.reasons import CHECKS, Check, alternatives
+from terrafusion.errors import InvalidParameters
+
+_COLUMNS: Final = frozenset({"sale_id", "parcel_number", "building_size_sqft", "zip_code", "year_only"})
+_ALL: Final = SaleFilter(arms_length_only=False, min_price=0)
+"""The filter that leaves every sale with a date and a price in: they are to be judged."""
+
+NOT_ASKED: Final = "not asked for"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The sales that windows rest on, in order, and which of them the request asks to judge."""
+
+    sales: pl.DataFrame
+    selection: Selection
+    """Its ``used`` are the sales asked for."""
+    first: date | None
+    """Sales before it are context alone."""
+    not_run: Mapping[str, str]
+    """Checks that the data do not allow, or the request does not want, and why."""
+
+    warnings: Sequence[Caution] = ()
+
+    @property
+    def checks(self) -> frozenset[str]:
+        """The checks that are run."""
+        return frozenset(CHECKS) - frozenset(self.not_run)
+
+    @property
+    def past(self) -> History:
+        """What the parcels' earlier sales tell, whether or not these are among the sales."""
+        return History(*(self.sales[name].to_numpy() for name in History._fields))
+
+    @property
+    def asked(self) -> pl.Series:
+        """Whether each sale is one to judge."""
+        day = self.sales["sale_date"]
+        return day >= self.first if self.first is not None else pl.repeat(value=True, n=len(day), eager=True)
+
+
+def read(records: Records, parameters: ValidationParameters) -> Judged:
+    """Read the sales; raises InvalidParameters where the records cannot serve the request."""
+    every = parameters.model_copy(update={"sale_filter": _ALL})
+    wanted = {name for check in CHECKS for columns in alternatives(check) for name in columns}
+    sales = collected(records, every, _COLUMNS | wanted)
+    refuse_fine_groups(sales, parameters)
+    not_run = dict(_not_run(sales, parameters, records.profile))
+    _refuse(records.county_id, parameters, not_run)
+    sales = sales.drop(_idle(parameters, not_run)).sort([*SALES_ORDER, "sale_price"])
+    past = zip(History._fields, history(sales), strict=True)
+    sales = sales.with_columns(label_of(parameters.group_by).alias("group"), *(pl.Series(*told) for told in past))
+    sales = sales.with_columns(unit_price().alias("unit_price"))
+    profile = records.profile.model_copy(update={"sale_overrides": {}})
+    selection = select(sales, every, profile, groups=())
+    warnings = [] if "codes" in not_run else list(_unmapped(selection.used, profile))
+    if parameters.start_date is None:
+        return Judged(selection.used, selection, None, not_run, warnings)
+    earlier = every.model_copy(update={"start_date": _context(parameters.start_date, parameters.rolling_months)})
+    return Judged(select(sales, earlier, profile, groups=()).used, selection, parameters.start_date, not_run, warnings)
+
+
+def _unmapped(sales: pl.DataFrame, profile: CountyProfile) -> Iterator[Caution]:
+    for column, codes in (("validity_code", profile.validity_codes), ("deed_type", profile.deed_types)):
+        if codes:
+            yield from unmapped_codes(sales[column], codes)
+
+
+def _context(first: date, months: int) -> date:
+    """Return 1 January of the year in which the window of the first day begins."""
+    return date(max(first.year - (months + 10) // 12, 1), 1, 1)
+
+
+def _not_run(
+    sales: pl.DataFrame, parameters: ValidationParameters, profile: CountyProfile
+) -> Iterator[tuple[str, str]]:
+    known = {name for name in sales.columns if sales[name].null_count() < sales.height}
+    mapped = {"validity_code": profile.validity_codes, "deed_type": profile.deed_types}
+    for check in CHECKS:
+        why = _lacking(check, known) if sales.height else None
+        if check in {"codes", "same_party"} and not parameters.sale_filter.arms_length_only:
+            yield check, "arms_length_only is false"
+        elif why is not None:
+            yield check, why
+        elif check == "codes" and not any(codes and name in known for name, codes in mapped.items()):
+            yield check, "the county profile maps no code"
+        elif parameters.checks is not None and check not in parameters.checks:
+            yield check, NOT_ASKED
+
+
+def _idle(parameters: ValidationParameters, not_run: Mapping[str, str]) -> set[str]:
+    """Name the columns that no check needs after all: those of a million sales are worth not carrying."""
+    idle = {name for check in CHECKS if check in not_run for columns in alternatives(check) for name in columns}
+    needed = {name for check in CHECKS if check not in not_run for columns in alternatives(check) for name in columns}
+    if parameters.sale_filter.exclude_codes:
+        needed |= {"validity_code", "deed_type"}
+    return idle - needed - _COLUMNS - set(parameters.group_by)
+
+
+def _lacking(check: Check, known: set[str]) -> str | None:
+    choices = alternatives(check)
+    if any(known.issuperset(columns) for columns in choices):
+        return None
+    return f"nothing is recorded of {' or '.join(' and '.join(columns) for columns in choices)}"
+
+
+def _refuse(county_id: str, parameters: ValidationParameters, not_run: Mapping[str, str]) -> None:
+    """Raise InvalidParameters where a check that was asked for by name cannot be run."""
+    lost = [check for check in parameters.checks or () if check in not_run]
+    if lost:
+        allowed = ", ".join(check for check in CHECKS if not_run.get(check, NOT_ASKED) == NOT_ASKED)
+        msg = f"checks holds {lost[0]!r}, which {county_id} does not allow: {not_run[lost[0]]}; allowed are {allowed}"
+        raise InvalidParameters(msg, field="checks", value=lost[0], allowed=allowed)

@@ -1,0 +1,95 @@
+"""The rows of the answer: one a sale, with its verdict and the group that it was judged in."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from terrafusion.analysis import periods
+from terrafusion.analysis.document import ROWS_INLINE
+from terrafusion.analysis.validation.parameters import ValidationParameters
+from terrafusion.analysis.validation.reasons import VALIDATION_RULES
+from terrafusion.analysis.validation.statistics import Context, Window
+from terrafusion.analysis.validation.verdicts import Verdicts
+
+FIXED: Final = (
+    "sale_id",
+    "parcel_number",
+    "valid",
+    "reason_codes",
+    "z_price",
+    "z_unit_price",
+    "group_judged",
+    "group_n",
+    "rules_version",
+)
+CONTEXT: Final = (
+    "sale_date",
+    "sale_price",
+    "unit_price",
+    "own_group",
+    "level_judged",
+    "window_start",
+    "window_end",
+    "mean_log_price",
+    "sd_log_price",
+    "lowest_price",
+    "highest_price",
+    "unit_price_n",
+    "mean_log_unit_price",
+    "sd_log_unit_price",
+    "valid_by_rules",
+    "override_valid",
+    "override_reason",
+    "override_source",
+    "override_decided_by",
+    "override_decided_on",
+)
+
+
+def rows_of(
+    sales: pl.DataFrame, context: Context, told: Verdicts, window: Window, parameters: ValidationParameters
+) -> pl.DataFrame:
+    """Put everything beside each sale; what a sale was not judged by is null."""
+    judged = context.judged.is_not_null().to_numpy()
+    enough = judged & (context.unit.n >= parameters.min_group)
+    price, unit = context.price.where(judged), context.unit.where(enough)
+    columns: dict[str, Any] = {
+        "valid": told.valid,
+        "reason_codes": told.reasons,
+        "z_price": context.z_price,
+        "z_unit_price": context.z_unit,
+        "group_judged": context.judged,
+        "group_n": context.price.n,
+        "level_judged": context.level,
+        "mean_log_price": price.mean,
+        "sd_log_price": price.sd,
+        "lowest_price": np.exp(price.mean - parameters.sd_low * price.sd),
+        "highest_price": np.exp(price.mean + parameters.sd_high * price.sd),
+        "unit_price_n": context.unit.n,
+        "mean_log_unit_price": unit.mean,
+        "sd_log_unit_price": unit.sd,
+        "valid_by_rules": told.by_rules,
+        **_bounds(window),
+    }
+    series = [pl.Series(name, values, nan_to_null=True) for name, values in columns.items()]
+    return sales.with_columns(*series, pl.lit(VALIDATION_RULES).alias("rules_version"), own_group="group").select(
+        *FIXED, *CONTEXT
+    )
+
+
+def inline(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows that the document has room for: those of sales that are not valid before those that are."""
+    places = [fits.arg_true().head(ROWS_INLINE) for fits in (~rows["valid"], rows["valid"])]
+    return rows[pl.concat(places).head(ROWS_INLINE)]
+
+
+def _bounds(window: Window) -> dict[str, pl.Series]:
+    """Return the first and the last day of each sale's window."""
+    distinct, place = np.unique(window.ordinal, return_inverse=True)
+    starts = [periods.start(int(last) - window.length + 1, window.period) for last in distinct]
+    ends = [periods.start(int(last) + 1, window.period) for last in distinct]
+    first, after = (pl.Series(days, dtype=pl.Date).gather(place) for days in (starts, ends))
+    return {"window_start": first, "window_end": after.dt.offset_by("-1d")}

@@ -1,0 +1,167 @@
+"""Each sale's price beside those of its group in a rolling window, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from terrafusion.analysis import periods
+from terrafusion.analysis.cascade import levels
+from terrafusion.analysis.groups import coded, label_of, level_name
+from terrafusion.analysis.parameters import COUNTY
+from terrafusion.analysis.validation.history import History
+from terrafusion.analysis.validation.parameters import ValidationParameters
+from terrafusion.analysis.validation.windows import ROUNDING, Cells, Spread, cells_of, spread, z_scores
+from terrafusion.errors import InvalidParameters
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+_YEAR = 12
+
+
+class Window(NamedTuple):
+    """How time is cut: ``length`` periods, the sale's own the last."""
+
+    period: str
+    length: int
+    ordinal: Integers
+    """Of each sale."""
+
+
+@dataclass(slots=True)
+class Context:
+    """What each sale was judged by; nan and null where by nothing."""
+
+    judged: pl.Series
+    """The label of the group."""
+    level: pl.Series
+    """How that group is told apart from others."""
+    price: Spread
+    unit: Spread
+    z_price: Floats
+    z_unit: Floats
+
+
+def window_of(sales: pl.DataFrame, parameters: ValidationParameters) -> Window:
+    """Cut time into months, or into years where of a sale only the year is known.
+
+    Raises InvalidParameters where ``rolling_months`` are then not whole years.
+    """
+    months = parameters.rolling_months
+    period, length = "month", months
+    if sales["year_only"].any():
+        if months % _YEAR:
+            msg = f"rolling_months is {months}, but of some sales only the year is known; allowed are multiples of 12"
+            raise InvalidParameters(msg, field="rolling_months", value=months, allowed="multiples of 12")
+        period, length = "year", months // _YEAR
+    return Window(period, length, periods.numbers(sales["sale_date"], period).to_numpy().astype(np.int64))
+
+
+def context(sales: pl.DataFrame, counted: Flags, window: Window, parameters: ValidationParameters) -> Context:
+    """Judge each sale in its group; with ``fallback`` those of small groups in the first wider area that is not small.
+
+    ``counted`` are the sales that windows rest on.
+    """
+    logs = np.log(sales["sale_price"].to_numpy()), _log_unit_price(sales)
+    found: Context | None = None
+    for level in _levels(parameters):
+        told = _at(sales, level, logs, _Rules(counted, window, parameters))
+        found = told if found is None else _filled(found, told)
+    assert found is not None  # noqa: S101 - there is always a first level
+    return found
+
+
+class _Rules(NamedTuple):
+    counted: Flags
+    window: Window
+    parameters: ValidationParameters
+
+
+def _log_unit_price(sales: pl.DataFrame) -> Floats:
+    return sales["unit_price"].log().fill_null(np.nan).to_numpy()
+
+
+def _levels(parameters: ValidationParameters) -> Iterator[tuple[str, ...]]:
+    group_by = tuple(name for name in parameters.group_by if name != COUNTY)
+    yield group_by
+    if parameters.fallback == "cascade":
+        yield from levels(group_by)
+
+
+def _at(sales: pl.DataFrame, level: tuple[str, ...], logs: tuple[Floats, Floats], rules: _Rules) -> Context:
+    """Judge every sale in its group of one level."""
+    group = sales.with_columns(label_of(level).alias("group"))["group"]
+    code = coded(group)[0].fill_null(-1).to_numpy().astype(np.int64)
+    cells = cells_of(code, rules.window.ordinal, months=rules.window.length)
+    known = code >= 0
+    told = [_in_window(cells, value, known, rules) for value in logs]
+    (price, z_price), (unit, z_unit) = told
+    large = price.n >= rules.parameters.min_group
+    return Context(
+        judged=_where(large, group),
+        level=_where(large, pl.repeat(level_name(level), sales.height, eager=True)),
+        price=price,
+        unit=unit,
+        z_price=z_price,
+        z_unit=np.where(large, z_unit, np.nan),
+    )
+
+
+def _where(large: Flags, names: pl.Series) -> pl.Series:
+    return names.zip_with(pl.Series(large), pl.repeat(None, len(names), dtype=pl.String, eager=True))
+
+
+def _in_window(cells: Cells, value: Floats, known: Flags, rules: _Rules) -> tuple[Spread, Floats]:
+    """Return each sale's window and its z in it; of a sale without a group nothing."""
+    sample = rules.parameters.standard_deviation == "sample"
+    by_cell = spread(cells, value, rules.counted, sample=sample)
+    of_sale = Spread(by_cell.n[cells.of_sale], by_cell.mean[cells.of_sale], by_cell.sd[cells.of_sale])
+    alone = of_sale.where(known)
+    return alone, z_scores(value, alone, least=rules.parameters.min_group)
+
+
+def _filled(found: Context, wider: Context) -> Context:
+    """Put the wider group's judgement where there is none yet."""
+    take = found.judged.is_null().to_numpy() & wider.judged.is_not_null().to_numpy()
+    empty = pl.Series(take)
+    return Context(
+        judged=wider.judged.zip_with(empty, found.judged),
+        level=wider.level.zip_with(empty, found.level),
+        price=_spread(take, wider.price, found.price),
+        unit=_spread(take, wider.unit, found.unit),
+        z_price=np.where(take, wider.z_price, found.z_price),
+        z_unit=np.where(take, wider.z_unit, found.z_unit),
+    )
+
+
+def _spread(take: Flags, these: Spread, those: Spread) -> Spread:
+    n = np.where(take, these.n, those.n)
+    return Spread(n, np.where(take, these.mean, those.mean), np.where(take, these.sd, those.sd))
+
+
+def by_statistics(
+    judged: Context, past: History, parameters: ValidationParameters, checks: frozenset[str]
+) -> Mapping[str, Flags]:
+    """Return the reasons that follow from z: beyond the bounds, which are inclusive."""
+    found: dict[str, Flags] = {}
+    for check, z in (("price", judged.z_price), ("unit_price", judged.z_unit)):
+        if check in checks:
+            found[f"high_{check}"] = z > parameters.sd_high + ROUNDING
+            found[f"low_{check}"] = z < -parameters.sd_low - ROUNDING
+    if "short_hold" in checks and found:
+        beyond = np.logical_or.reduce(list(found.values()))
+        found["home_flip"] = beyond & (past.days_held < parameters.hold_days) & _moved_away(judged, past)
+    return found
+
+
+def _moved_away(judged: Context, past: History) -> Flags:
+    """Say whether the price lies farther from its group's mean than the parcel's price before it did."""
+    before = np.abs(np.log(past.previous_price) - judged.price.mean)
+    return np.abs(judged.z_price) * judged.price.sd > before

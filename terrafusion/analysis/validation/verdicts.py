@@ -1,0 +1,74 @@
+"""From reasons to a verdict: which of them are told, and whether the sale counts as arm's length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from terrafusion.analysis.validation.reasons import OVERRIDDEN, TOLD, in_order
+
+Flags = NDArray[np.bool_]
+Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """One value a sale."""
+
+    valid: Flags
+    by_rules: Flags
+    """What the rules alone say."""
+    reasons: pl.Series
+    """At most three codes, those that decide first."""
+    first: pl.Series
+    """The first of them; null without any."""
+
+
+def decided(found: Mapping[str, Flags], supporting: tuple[str, ...], count: int) -> Flags:
+    """Say of each of ``count`` sales whether a reason decides that it is not arm's length."""
+    refused = np.zeros(count, dtype=bool)
+    for code in found.keys() - set(supporting):
+        refused |= found[code]
+    return refused
+
+
+def verdicts(found: Mapping[str, Flags], supporting: tuple[str, ...], override: pl.Series) -> Verdicts:
+    """Judge each sale by its reasons, and by what a person said of it: null where nobody did."""
+    refused = decided(found, supporting, len(override))
+    said = pl.DataFrame({"said": override, "rules": ~refused})
+    codes = [code for code in in_order(supporting) if code in found]
+    places = _placed([found[code] for code in codes], len(override))
+    return Verdicts(
+        valid=said.select(pl.coalesce("said", "rules")).to_series().to_numpy(),
+        by_rules=~decided(found, (OVERRIDDEN, *supporting), len(override)),
+        reasons=_listed(places, codes),
+        first=pl.Series([*codes, None], dtype=pl.String).gather(places[0]),
+    )
+
+
+def _placed(flags: list[Flags], count: int) -> list[Places]:
+    """Return for each sale the numbers of its first three reasons, and where there is none the number of reasons."""
+    places = [np.full(count, len(flags), dtype=np.int64) for _ in range(TOLD)]
+    taken = np.zeros(count, dtype=np.int8)
+    for number, has in enumerate(flags):
+        rows = np.flatnonzero(has)
+        for place in range(TOLD):
+            places[place][rows[taken[rows] == place]] = number
+        taken[rows] += 1
+    return places
+
+
+def _listed(places: list[Places], codes: list[str]) -> pl.Series:
+    """Return the codes beside each sale as a list; there are few different ones, so each is made once."""
+    size = len(codes) + 1
+    joined = (places[0] * size + places[1]) * size + places[2]
+    different = pl.Series(joined).unique().sort().to_numpy()
+    triples = [(key // size**2, key // size % size, key % size) for key in different.tolist()]
+    lists = pl.Series(
+        [[codes[number] for number in triple if number < len(codes)] for triple in triples], dtype=pl.List(pl.String)
+    )
+    return lists.gather(np.searchsorted(different, joined))

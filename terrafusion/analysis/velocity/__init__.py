@@ -1,0 +1,1 @@
+"""How fast homes change hands, and for how much more."""

@@ -1,0 +1,166 @@
+"""Every type of the catalogue over the topic, over HTTP and by `analyze`: the same document, the same bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import polars as pl
+import pytest
+from pydantic import SecretStr
+from support.rig import Rig
+from support.tape import Tape, request
+from support.web import PREFIX
+
+from terrafusion.adapters.broker import Broker
+from terrafusion.adapters.kafka_admin import create_topics
+from terrafusion.adapters.postgres.migrate import migrate
+from terrafusion.analysis.registry import load_catalogue
+from terrafusion.embedded.kafka import EmbeddedKafka
+from terrafusion.embedded.postgres import EmbeddedPostgres
+from terrafusion.samples import sample_file
+from terrafusion.settings import Settings
+
+COUNTY = "lakeside"
+TYPES = [analysis.name for analysis in load_catalogue() if analysis.name != "FAILING_ANALYSIS_SIM"]
+SUBJECTS = ["LUC000001", "LUC000002"]
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "comparable_sales": {"subject_parcel_ids": SUBJECTS},
+    "comparable_market_area": {"n_areas": 3},
+    "market_valuation": {"subject_parcel_ids": SUBJECTS},
+    "ratio_study": {"group_by": "market_area"},
+    "trend_analysis": {"group_by": "market_area", "period": "quarter"},
+}
+"""What a type is asked, where its defaults are not enough."""
+PROFILE = """
+county_id = "lakeside"
+[market_areas."Toledo West"]
+zip_codes = ["43606", "43613", "43615"]
+[deed_types]
+QC = false
+WD = true
+"""
+
+
+@dataclass(frozen=True)
+class Files:
+    """A county as an office would send it."""
+
+    sales: Path
+    properties: Path
+    listings: Path
+    profile: Path
+
+    @property
+    def options(self) -> Iterator[str]:
+        for name in ("sales", "properties", "listings", "profile"):
+            yield from (f"--{name}", str(getattr(self, name)))
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """Every third sale of Lucas County, its parcels and as many unsold ones, and what was listed before it sold."""
+    folder = tmp_path_factory.mktemp("county")
+    sales = pl.read_parquet(sample_file("lucas_oh")).gather_every(3).drop("wall", "garage", "garage_sqft", "rooms")
+    deeds = pl.Series("deed_type", ["WD", "WD", "WD", "QC", "WD"] * (sales.height // 5 + 1)).head(sales.height)
+    made = Files(*(folder / name for name in ("sales.parquet", "roll.parquet", "listings.csv", "profile.toml")))
+    sales.with_columns(deeds).write_parquet(made.sales)
+    unsold = sales.with_columns(pl.format("{}X", "parcel_number").alias("parcel_number"))
+    pl.concat([sales, unsold]).drop("sale_date", "sale_price").write_parquet(made.properties)
+    days = pl.col("sale_date")
+    sales.select(
+        "parcel_number",
+        "zip_code",
+        (days - timedelta(days=60)).alias("list_date"),
+        (pl.col("sale_price") * 1.04).round(0).alias("list_price"),
+        pl.when(days < date(1998, 10, 1)).then(days).alias("off_market_date"),
+    ).write_csv(made.listings)
+    made.profile.write_text(PROFILE)
+    return made
+
+
+@pytest.fixture(scope="module")
+async def patient(tmp_path_factory: pytest.TempPathFactory, files: Files) -> AsyncIterator[Rig]:
+    """One worker whose time limit is that of a release, on servers of its own, with the county loaded."""
+    folder = tmp_path_factory.mktemp("patient")
+    async with AsyncExitStack() as stack:
+        postgres = stack.enter_context(EmbeddedPostgres(folder / "postgres"))
+        kafka = stack.enter_context(EmbeddedKafka(folder / "kafka"))
+        settings = Settings(
+            database_url=SecretStr(postgres.url),
+            kafka_bootstrap=kafka.bootstrap,
+            results_url=(folder / "results").as_uri(),
+            log_format="json",
+        )
+        await migrate(settings.database)
+        await create_topics(Broker(kafka.bootstrap))
+        rig = Rig(folder, settings, workers=1)
+        stack.callback(rig.end)
+        for command in (
+            ["county", "set", str(files.profile)],
+            *(
+                ["load", kind, str(getattr(files, kind)), "--county", COUNTY]
+                for kind in ("sales", "properties", "listings")
+            ),
+        ):
+            await asyncio.to_thread(terrafusion, *command, settings=rig.settings)
+        rig.begin()
+        await asyncio.to_thread(rig.ready)
+        yield rig
+
+
+def terrafusion(*command: str, settings: Settings) -> None:
+    """Run a command against the system."""
+    known = {
+        **os.environ,
+        "TERRAFUSION_DATABASE_URL": settings.database_url.get_secret_value(),
+        "TERRAFUSION_RESULTS_URL": settings.results,
+        "TERRAFUSION_DATA_DIR": str(settings.data_dir),
+    }
+    subprocess.run([sys.executable, "-m", "terrafusion", *command], env=known, check=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def answers(patient: Rig) -> Iterator[Tape]:
+    with Tape(patient.bootstrap) as made:
+        yield made
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_topic_http_and_file_give_the_same_answer(
+    patient: Rig, answers: Tape, files: Files, tmp_path: Path, kind: str
+) -> None:
+    parameters = PARAMETERS.get(kind, {})
+    [by_topic] = patient.upstream.send(request(kind, COUNTY, parameters=parameters))
+    asked = {"analysis_type": kind, "county_id": COUNTY, "parameters": parameters}
+    by_http = patient.web.post(f"{PREFIX}/run", asked).body["job_id"]
+    command = ["analyze", kind, *files.options, "--params", json.dumps(parameters), "--out", str(tmp_path), "--json"]
+    printed = subprocess.run(
+        [sys.executable, "-m", "terrafusion", *command], capture_output=True, check=True, timeout=120
+    )
+    at_hand = json.loads(printed.stdout)
+    assert at_hand["result"]["result_summary"]["key_finding"]
+    for job_id in (by_topic, by_http):
+        completed = answers.completed(job_id, within=120).body
+        assert completed["status"] == "COMPLETED", completed["message"]
+        result = patient.web.get(f"{PREFIX}/results/{job_id}").body["result"]
+        assert completed["result_summary"] == result["result_summary"] == at_hand["result"]["result_summary"]
+        assert without_location(result) == without_location(at_hand["result"])
+        assert completed["result_sha256"] == at_hand["result_sha256"]
+        assert completed["data_version"] == at_hand["data_version"]
+        places = [urlsplit(told["result_data_location"]).path for told in (completed, at_hand["result"])]
+        assert Path(places[0]).read_bytes() == Path(places[1]).read_bytes()
+
+
+def without_location(result: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in result.items() if name != "result_data_location"}
