@@ -22,7 +22,7 @@ _ROUNDS: Final = (50, 300)
 _PER_ROUND: Final = 20
 """Few sales bear few trees: one for so many sales, within these bounds."""
 
-_ABSURD: Final = 4.0
+_ABSURD: Final = 6.0
 _MAD_OF_NORMAL: Final = 0.6745
 """The median absolute deviation of a standard normal."""
 
@@ -75,8 +75,8 @@ def spread_of(value: Floats, log_price: Floats, share: float) -> Spread:
 
     The best forecast spreads less than what it forecasts, since it leaves out what it cannot know: cheap homes are
     valued too high and dear ones too low, which the price-related bias shows. Values that spread as prices do have none,
-    at the cost of larger errors; ``share`` of the difference, in logs, is given back. Errors beyond four standard deviations
-    (MAD / .6745) count as four: an absurd price stretches nothing.
+    at the cost of larger errors; ``share`` of the difference, in logs, is given back. Errors beyond six standard deviations
+    (MAD / .6745) count as six: an absurd price stretches nothing.
     """
     centre, error = float(np.median(value)), log_price - value
     reach = _ABSURD * float(np.median(np.abs(error - np.median(error)))) / _MAD_OF_NORMAL
