@@ -194,17 +194,17 @@ def test_ranges_hold_their_share_among_cheap_and_dear_homes_alike():
 
 
 def test_king_county_by_holdout(king_2014_15):
-    """Every sixth sale alone; `benchmarks.accuracy` measures the whole county in ten folds.
+    """Every fifth sale alone; `benchmarks.accuracy` measures the whole county in ten folds.
 
-    With a sixth of the sales comparables lie more than twice as far away, hence wider bounds than those of the whole;
-    still closer than a hedonic regression of the whole (10.3, 14.1).
+    With a fifth of the sales comparables lie more than twice as far away, hence wider bounds than those of the whole
+    (seen 8.6, 12.3, -0.025); still closer than a hedonic regression of the whole (10.3, 14.1).
     """
-    some = king_2014_15.gather_every(6)
+    some = king_2014_15.gather_every(5)
     found = examine(some, rules(), unseen)
     price = np.exp(found.log_price)
     told = figures(price, np.exp(found.valued.value))
     assert told["mdape"] < 9.0
-    assert told["cod"] < 13.5
+    assert told["cod"] < 13.0
     assert abs(told["prb"]) < 0.03
     inside = (found.valued.low <= found.log_price) & (found.log_price <= found.valued.high)
     assert 0.78 < inside.mean() < 0.84
