@@ -24,6 +24,8 @@ _COLLINEAR: Final = 1e-9
 """Share of a column's variation that the columns before it must leave unexplained, else it is dropped."""
 _CONSTANT: Final = 1e-12
 """The same of its square sum, below which a column is constant within periods."""
+_AT_ONCE: Final = 1 << 15
+"""Sales whose weighted characteristics are formed at a time, so that they stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def fit(sample: Sample, *, base: int) -> Fit:
     design = _Design(sample)
     mean_price = design.by_period(sample.log_price) / design.counts
     price = sample.log_price - mean_price[sample.period]
-    _, _, gram = design.products(np.ones_like(price))
+    gram = design.gram()
     kept = independent(gram, design.square_sums)
     bread = inverse(gram, kept)
     slopes = bread @ design.moment(price)
@@ -121,16 +123,18 @@ class _Design:
     def __init__(self, sample: Sample) -> None:
         self._period, self._location = sample.period, sample.location
         self._periods, self.locations = int(sample.period.max()) + 1, int(sample.location.max()) + 1
-        self._cell = sample.period * self.locations + sample.location
-        self.counts: Floats = np.bincount(sample.period).astype(np.float64)
-        in_cells = self._by_cell(np.ones_like(sample.log_price))
-        shares = in_cells[:, 1:] / self.counts[:, None]
-        means = self._rows_by(self._period, self._periods, sample.characteristics) / self.counts[:, None]
-        self._shares: Floats = shares
-        self.means: Floats = np.hstack([shares, means])
-        self._centred: Floats = sample.characteristics - means.T[:, self._period]
+        self._cell = sample.period * self.locations + sample.location if self.locations > 1 else sample.period
+        size = self._periods * self.locations
+        self._in_cells: Floats = np.bincount(self._cell, minlength=size).reshape(-1, self.locations).astype(np.float64)
+        self.counts: Floats = self._in_cells.sum(axis=1)
+        means = np.array([self.by_period(row) / self.counts for row in sample.characteristics])
+        means = means.reshape(-1, self._periods)
+        self._shares: Floats = self._in_cells[:, 1:] / self.counts[:, None]
+        self.means: Floats = np.hstack([self._shares, means.T])
+        self._centred: Floats = np.take(means, sample.period, axis=1)
+        np.subtract(sample.characteristics, self._centred, out=self._centred)
         squares = np.einsum("kn,kn->k", sample.characteristics, sample.characteristics)
-        self.square_sums: Floats = np.concatenate([in_cells.sum(axis=0)[1:], squares])
+        self.square_sums: Floats = np.concatenate([self._in_cells.sum(axis=0)[1:], squares])
 
     def by_period(self, values: Floats) -> Floats:
         """Sum values by period."""
@@ -140,23 +144,41 @@ class _Design:
         summed = _sums(self._cell, values, self._periods * self.locations)
         return summed.reshape(self._periods, self.locations)
 
-    @staticmethod
-    def _rows_by(codes: Codes, size: int, rows: Floats) -> Floats:
-        summed = [_sums(codes, row, size) if size > 1 else row.sum(keepdims=True) for row in rows]
-        table: Floats = np.array(summed, dtype=np.float64).reshape(len(rows), size).T
-        return table
+    def gram(self) -> Floats:
+        """Return Z'Z for the centred regressors Z."""
+        nothing = np.zeros((self._periods, len(self._centred)))
+        places = [_sums(self._location, row, self.locations) for row in self._centred if self.locations > 1]
+        by_location = np.array(places).reshape(-1, self.locations)[:, 1:].T if places else nothing[:0]
+        return self._within(self._in_cells, nothing, by_location, self._centred @ self._centred.T)
 
     def products(self, weight: Floats) -> tuple[Floats, Floats, Floats]:
         """Return D'WD (its diagonal), D'WZ and Z'WZ for period dummies D and centred regressors Z."""
-        total, cells, shares = self.by_period(weight), self._by_cell(weight), self._shares
-        weighted = self._centred * weight
-        by_period = self._rows_by(self._period, self._periods, weighted)
-        by_location = self._rows_by(self._location, self.locations, weighted)[1:]
+        cells, (by_cell, inner) = self._by_cell(weight), self._weighted(weight)
+        total, by_period, by_location = cells.sum(axis=1), by_cell.sum(axis=2).T, by_cell.sum(axis=1)[:, 1:].T
+        across = np.hstack([cells[:, 1:] - total[:, None] * self._shares, by_period])
+        return total, across, self._within(cells, by_period, by_location, inner)
+
+    def _weighted(self, weight: Floats) -> tuple[Floats, Floats]:
+        """Return the characteristics' weighted sums by cell, and their weighted products; a block of sales at a time."""
+        inner = np.zeros((len(self._centred), len(self._centred)))
+        by_cell = np.zeros((len(self._centred), self._in_cells.size))
+        for begin in range(0, len(weight), _AT_ONCE):
+            part = slice(begin, begin + _AT_ONCE)
+            rows = self._centred[:, part]
+            weighted = rows * weight[part]
+            inner += weighted @ rows.T
+            for row, summed in zip(weighted, by_cell, strict=True):
+                summed += np.bincount(self._cell[part], row, self._in_cells.size)
+        return by_cell.reshape(-1, *self._in_cells.shape), inner
+
+    def _within(self, cells: Floats, by_period: Floats, by_location: Floats, inner: Floats) -> Floats:
+        """Put Z'WZ together from weighted sums by cell, period and location, and the characteristics' products."""
+        shares = self._shares
         mixed = cells[:, 1:].T @ shares
-        places = np.diag(cells.sum(axis=0)[1:]) - mixed - mixed.T + (shares.T * total) @ shares
+        places = np.diag(cells.sum(axis=0)[1:]) - mixed - mixed.T + (shares.T * cells.sum(axis=1)) @ shares
         between = by_location - shares.T @ by_period
-        across = np.hstack([cells[:, 1:] - total[:, None] * shares, by_period])
-        return total, across, np.block([[places, between], [between.T, weighted @ self._centred.T]])
+        whole: Floats = np.block([[places, between], [between.T, inner]])
+        return whole
 
     def moment(self, price: Floats) -> Floats:
         """Return Z'y for a price that is centred within periods."""
@@ -165,7 +187,7 @@ class _Design:
 
     def by_periods(self, price: Floats) -> Iterator[tuple[Floats, Floats, Floats]]:
         """Yield each period's part of Z'Z, of Z'y for a centred price, and of the regressors' square sums."""
-        cells, prices = self._by_cell(np.ones_like(price)), self._by_cell(price)
+        cells, prices = self._in_cells, self._by_cell(price)
         between = np.array([self._by_cell(row) for row in self._centred])
         order = np.argsort(self._period, kind="stable")
         ends = np.cumsum(self.counts).astype(np.int64)
@@ -184,9 +206,9 @@ class _Design:
     def explained(self, slopes: Floats) -> Floats:
         """Return Z times the slopes, sale by sale."""
         places = np.concatenate([[0.0], slopes[: self.locations - 1]])
-        within = slopes[self.locations - 1 :] @ self._centred
         shift = self._shares @ places[1:]
-        explained: Floats = places[self._location] - shift[self._period] + within
+        explained: Floats = (places - shift[:, None]).ravel()[self._cell]
+        explained += slopes[self.locations - 1 :] @ self._centred
         return explained
 
 

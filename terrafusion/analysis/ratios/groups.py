@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from terrafusion.analysis.api import Progress
-from terrafusion.analysis.groups import ALL, with_codes
+from terrafusion.analysis.groups import ALL, in_order, with_codes
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.reading import with_class
 from terrafusion.analysis.ratios.rows import Group, Rules, row_of, to_rows
@@ -18,8 +18,6 @@ from terrafusion.analysis.ratios.sample import Codes, Floats, Ratios, by_ratio
 from terrafusion.analysis.ratios.standard import CLASSES
 
 _DAYS_A_YEAR: Final = 365.25
-_RADIX: Final = 1 << 16
-"""Groups below which their codes are sorted by radix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ def laid_out(sales: pl.DataFrame, parameters: RatioParameters) -> Laid:
     """Lay out sales that have a ``group``, ``value``, ``price``, ``sale_price`` and ``sale_date``."""
     coded, labels = with_codes(with_class(sales, parameters))
     codes = coded["group_code"].to_numpy()
-    places = np.argsort(codes.astype(np.uint16) if len(labels) < _RADIX else codes, kind="stable")
+    places = in_order(codes)
     days = coded["sale_date"].to_physical().cast(pl.Float64)
     return Laid(
         value=coded["value"].to_numpy()[places],
