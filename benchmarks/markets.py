@@ -45,6 +45,8 @@ RELATED: Final = -0.5
 VALIDITY_CODES: Final[Mapping[str, bool]] = {"Q": True, "U": False}
 """The profile's map of `county`: code to, is it arm's length."""
 
+SURNAMES: Final = ("Li", "Cruz", "Smith", "Garcia", "Johnson", "Williams", "Fernandez", "Montgomery", "Papadopoulos")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
@@ -276,11 +278,10 @@ def _lies(area: Codes, place: pl.Series) -> list[pl.Series | pl.Expr]:
 def _parties() -> list[pl.Expr]:
     """Name buyers and sellers: who sells has bought before; every third relative sells to himself."""
     again = pl.col("home") == pl.col("home").shift()
-    seller = pl.when(again).then(pl.format("Buyer {}", pl.col("sale").cast(pl.Int64) - 1))
-    seller = seller.otherwise(pl.format("Builder {}", pl.col("home")))
+    own = pl.format("{} {}", pl.lit(pl.Series("", SURNAMES)).gather(pl.col("sale") % len(SURNAMES)), pl.col("sale"))
+    seller = pl.when(again).then(own.shift()).otherwise(pl.format("Builder {}", pl.col("home")))
     same = pl.col("related") & (pl.col("sale") % 3 == 0)
-    buyer = pl.when(same).then(seller).otherwise(pl.format("Buyer {}", pl.col("sale")))
-    return [buyer.alias("buyer"), seller.alias("seller")]
+    return [pl.when(same).then(seller).otherwise(own).alias("buyer"), seller.alias("seller")]
 
 
 def _named(names: tuple[str, ...], codes: NDArray[np.generic]) -> pl.Series:

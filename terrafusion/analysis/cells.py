@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from statistics import NormalDist
 from typing import Final
 
@@ -25,11 +26,13 @@ _N: Final = pl.col("sales_volume")
 _LARGEST_SQFT: Final = 1e9
 
 
+@cache
 def critical_value(confidence_level: float) -> float:
     """Return z, the standard normal's two-sided critical value: 1.96 at 0.95."""
     return NormalDist().inv_cdf(0.5 + confidence_level / 2)
 
 
+@cache
 def smallest_for_interval(confidence_level: float) -> int:
     """Return the least n for which any interval of order statistics covers the median that surely: 6 at 0.95.
 

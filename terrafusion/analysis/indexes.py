@@ -132,10 +132,11 @@ def _by_content(sales: pl.DataFrame) -> pl.DataFrame:
 
 
 def _regressor(name: str, *, logs: bool) -> pl.Expr:
-    value = pl.col(name).cast(pl.Float64).fill_nan(None)
+    value = pl.col(name).cast(pl.Float64)
+    told = value.is_finite()
     if name in SIZES and logs:
-        value = pl.when(value > 0).then(value.log())
-    return pl.when(value.is_finite()).then(value)
+        return pl.when(told & (value > 0)).then(value.log())
+    return pl.when(told).then(value)
 
 
 def _share(column: pl.Series) -> float:

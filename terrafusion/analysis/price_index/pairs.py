@@ -37,12 +37,12 @@ def pairs_of(sales: pl.DataFrame, *, every: bool, min_hold_months: int) -> pl.Da
     once = _one_a_period(sales)
     owner = once["owner"].to_numpy()
     first, second = _places(owner, every=every)
-    rows = once["row"].to_numpy()
+    rows, told = once["row"].to_numpy(), sales.select(*_SIDE, "parcel_number")
     sides = [
-        sales[rows[place]].select(pl.col(name).alias(f"{name}_{number}") for name in (*_SIDE, "parcel_number"))
+        told[rows[place]].rename(lambda name, number=number: f"{name}_{number}")
         for number, place in ((1, first), (2, second))
     ]
-    named = sales[rows[first]].select("group_code", "parcel_number")
+    named = sales.select("group_code", "parcel_number")[rows[first]]
     paired = pl.concat([named, *sides, pl.Series("owner", owner[first]).to_frame()], how="horizontal")
     held = _month("sale_date_2") - _month("sale_date_1")
     same = pl.col("parcel_number_1") == pl.col("parcel_number_2")  # hashes of other parcels may be equal

@@ -7,6 +7,7 @@ Standard on Ratio Studies (IAAO 2013), Gloudemans and Almy, Fundamentals of Mass
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -101,7 +102,8 @@ def slope(x: Floats, y: Floats, confidence_level: float) -> Estimate:
     squares = float((across**2).sum())
     steep = float((across * up).sum()) / squares
     freedom = n - 2
-    rest = float(((up - steep * across) ** 2).sum())
+    up -= steep * across
+    rest = float((up**2).sum())
     error = math.sqrt(rest / freedom / squares) if freedom else math.nan
     return _around(steep, critical_t(confidence_level, freedom) * error)
 
@@ -156,7 +158,9 @@ def _value_groups(ratios: Ratios) -> list[Floats]:
     ranks = [(n - 1) * part // parts for part in range(1, parts)]
     group = np.searchsorted(np.partition(value, ranks)[ranks], value, side="left")
     places = np.argsort(group.astype(np.uint8), kind="stable")
-    return np.split(ratios.ratio[places], np.cumsum(np.bincount(group, minlength=parts))[:-1])
+    ends = np.cumsum(np.bincount(group, minlength=parts)).tolist()
+    ordered = ratios.ratio[places]
+    return [ordered[begin:end] for begin, end in pairwise([0, *ends])]
 
 
 def analytic_intervals(ratios: Ratios, confidence_level: float) -> dict[str, tuple[float, float]]:
@@ -212,10 +216,16 @@ def _gini_influences(ratios: Ratios) -> dict[str, tuple[float, Floats]]:
 def _gini_influence(ordered: Floats, share: Floats) -> Floats:
     """Influence of each sale on 2 E[v F(S)] / E[v] - 1, where ``share`` is F(S) at the sale."""
     n, centre = len(ordered), ordered.mean()
-    above = ordered.sum() - np.cumsum(ordered) + ordered
-    ranked = ordered * share
-    theta = ranked.mean()
-    influence: Floats = 2 / centre * (ranked + above / n - 2 * theta - theta / centre * (ordered - centre))
+    influence: Floats = ordered * share
+    theta = influence.mean()
+    above = np.cumsum(ordered)
+    np.subtract(above[-1], above, out=above)
+    above += ordered
+    above /= n
+    influence += above
+    influence -= theta / centre * ordered
+    influence -= theta
+    influence *= 2 / centre
     return influence
 
 
