@@ -64,7 +64,7 @@ def coded(names: pl.Series) -> tuple[pl.Series, pl.Series]:
     return names.cast(pl.Enum(labels)).to_physical().cast(pl.Int32), labels
 
 
-def in_order(codes: NDArray[np.int32]) -> NDArray[np.int64]:
+def in_order(codes: NDArray[np.int32] | NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the places of sales by ascending code (none below 0), those of one code in the order in which they stand."""
     few = not len(codes) or codes.max() < _RADIX
     return np.argsort(codes.astype(np.uint16) if few else codes, kind="stable")

@@ -17,6 +17,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from terrafusion.analysis.groups import in_order
+
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
@@ -57,18 +59,16 @@ class Fit:
     """The same as if all errors had one variance, as plain least squares has it."""
 
 
-def fit(sample: Sample, *, base: int) -> Fit:
+def fit(sample: Sample | Design, *, base: int) -> Fit:
     """Estimate the index of one group against the period ``base``.
 
     A group needs more sales than ``estimated`` parameters; with no more, it has no standard errors (nan).
     """
-    design = _Design(sample)
-    mean_price = design.by_period(sample.log_price) / design.counts
-    price = sample.log_price - mean_price[sample.period]
-    gram = design.gram()
+    design = sample if isinstance(sample, Design) else Design(sample)
+    mean_price, price, gram = design.mean_price, design.price, design.gram()
     kept = independent(gram, design.square_sums)
     bread = inverse(gram, kept)
-    slopes = bread @ design.moment(price)
+    slopes = bread @ design.moment()
     residuals = price - design.explained(slopes)
     errors = design.products(residuals**2)
     estimated = len(design.counts) + len(kept)
@@ -95,20 +95,18 @@ def fit(sample: Sample, *, base: int) -> Fit:
     )
 
 
-def growing(sample: Sample, *, begin: int) -> Iterator[Floats]:
+def growing(sample: Sample | Design, *, begin: int) -> Iterator[Floats]:
     """Yield the effects against period 0 as of period ``begin``, then of each later one, knowing no later sale.
 
     Sums by period are formed once and added up, so each step costs what its small system costs.
     """
-    design = _Design(sample)
-    mean_price = design.by_period(sample.log_price) / design.counts
-    price = sample.log_price - mean_price[sample.period]
+    design = sample if isinstance(sample, Design) else Design(sample)
     gram, moment, squares = np.zeros(1), np.zeros(1), np.zeros(1)
-    for period, (inner, outer, own) in enumerate(design.by_periods(price)):
+    for period, (inner, outer, own) in enumerate(design.by_periods()):
         gram, moment, squares = gram + inner, moment + outer, squares + own
         if period >= begin:
             slopes = inverse(gram, independent(gram, squares)) @ moment
-            effects = (mean_price - design.means @ slopes)[: period + 1]
+            effects = (design.mean_price - design.means @ slopes)[: period + 1]
             yield effects - effects[0]
 
 
@@ -117,8 +115,11 @@ def _sums(codes: Codes, values: Floats, size: int) -> Floats:
     return summed
 
 
-class _Design:
-    """The regressors beside the period dummies, centred within periods: locations but the first, characteristics."""
+class Design:
+    """What the fits of one group share: prices and the regressors beside the period dummies, centred within periods.
+
+    The regressors are the locations but the first, then the characteristics.
+    """
 
     def __init__(self, sample: Sample) -> None:
         self._period, self._location = sample.period, sample.location
@@ -131,10 +132,12 @@ class _Design:
         means = means.reshape(-1, self._periods)
         self._shares: Floats = self._in_cells[:, 1:] / self.counts[:, None]
         self.means: Floats = np.hstack([self._shares, means.T])
-        self._centred: Floats = np.take(means, sample.period, axis=1)
+        self._centred: Floats = np.take(means, sample.period, axis=1, mode="clip")
         np.subtract(sample.characteristics, self._centred, out=self._centred)
         squares = np.einsum("kn,kn->k", sample.characteristics, sample.characteristics)
         self.square_sums: Floats = np.concatenate([self._in_cells.sum(axis=0)[1:], squares])
+        self.mean_price: Floats = self.by_period(sample.log_price) / self.counts
+        self.price: Floats = sample.log_price - self.mean_price[sample.period]
 
     def by_period(self, values: Floats) -> Floats:
         """Sum values by period."""
@@ -180,16 +183,16 @@ class _Design:
         whole: Floats = np.block([[places, between], [between.T, inner]])
         return whole
 
-    def moment(self, price: Floats) -> Floats:
-        """Return Z'y for a price that is centred within periods."""
-        by_location = _sums(self._location, price, self.locations)
-        return np.concatenate([by_location[1:], self._centred @ price])
+    def moment(self) -> Floats:
+        """Return Z'y for the centred price."""
+        by_location = _sums(self._location, self.price, self.locations)
+        return np.concatenate([by_location[1:], self._centred @ self.price])
 
-    def by_periods(self, price: Floats) -> Iterator[tuple[Floats, Floats, Floats]]:
-        """Yield each period's part of Z'Z, of Z'y for a centred price, and of the regressors' square sums."""
-        cells, prices = self._in_cells, self._by_cell(price)
+    def by_periods(self) -> Iterator[tuple[Floats, Floats, Floats]]:
+        """Yield each period's part of Z'Z, of Z'y for the centred price, and of the regressors' square sums."""
+        cells, prices = self._in_cells, self._by_cell(self.price)
         between = np.array([self._by_cell(row) for row in self._centred])
-        order = np.argsort(self._period, kind="stable")
+        order = in_order(self._period)
         ends = np.cumsum(self.counts).astype(np.int64)
         for period, (begin, end) in enumerate(pairwise([0, *ends])):
             part = self._centred[:, order[begin:end]]
@@ -200,7 +203,7 @@ class _Design:
             places = np.diag(here) - np.outer(here, here) / self.counts[period]
             gram = np.block([[places, mixed], [mixed.T, part @ part.T]])
             squares = (part**2).sum(axis=1) + self.counts[period] * self.means[period, self.locations - 1 :] ** 2
-            moment = np.concatenate([prices[period, 1:], part @ price[order[begin:end]]])
+            moment = np.concatenate([prices[period, 1:], part @ self.price[order[begin:end]]])
             yield gram, moment, np.concatenate([here, squares])
 
     def explained(self, slopes: Floats) -> Floats:
@@ -214,15 +217,26 @@ class _Design:
 
 def independent(gram: Floats, square_sums: Floats) -> list[int]:
     """Name the columns that vary within periods and are no combination of those before them."""
-    own = np.diag(gram).copy()
+    least = np.maximum(_COLLINEAR * np.diag(gram), _CONSTANT * square_sums)
+    if (_pivots(gram) > least).all():
+        return list(range(len(gram)))
     left = gram.copy()
     kept = []
     for column in range(len(gram)):
         pivot = left[column, column]
-        if pivot > _COLLINEAR * own[column] and pivot > _CONSTANT * square_sums[column]:
+        if pivot > least[column]:
             kept.append(column)
             left -= np.outer(left[:, column], left[column] / pivot)
     return kept
+
+
+def _pivots(gram: Floats) -> Floats:
+    """Return what the columns before each leave unexplained of it; nan where they leave nothing of one."""
+    try:
+        root: Floats = np.linalg.cholesky(gram)
+    except np.linalg.LinAlgError:
+        return np.full(len(gram), np.nan)
+    return np.diag(root) ** 2
 
 
 def inverse(gram: Floats, kept: list[int]) -> Floats:
@@ -235,7 +249,7 @@ def inverse(gram: Floats, kept: list[int]) -> Floats:
 
 
 def _sandwich(
-    design: _Design, bread: Floats, errors: tuple[Floats, Floats, Floats], base: int
+    design: Design, bread: Floats, errors: tuple[Floats, Floats, Floats], base: int
 ) -> tuple[Floats, Floats]:
     """Return the covariance of the effects against the base and the slopes' variances, before any factor."""
     own, across, within = errors

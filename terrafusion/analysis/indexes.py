@@ -122,13 +122,15 @@ def design(sales: pl.DataFrame, wanted: Wanted = Wanted()) -> Design:
 
 
 def _by_content(sales: pl.DataFrame) -> pl.DataFrame:
-    """Sort by group and, within it, by a hash of the row: sums then do not depend on the order of the records.
+    """Sort by group and period and, within them, by a hash of the row: sums then do not depend on the order of the records.
 
     A hash costs less than half of sorting by all columns; rows that share one are equal.
     """
-    order = sales.hash_rows().arg_sort()
-    groups = sales["group_code"].gather(order)
-    return sales[order.to_numpy()[in_order(groups.to_numpy())]]
+    order = sales.hash_rows().arg_sort().to_numpy()
+    for name in ("ordinal", "group_code"):
+        codes = sales[name].to_numpy()[order]
+        order = order[in_order(codes - codes.min() if len(codes) else codes)]
+    return sales[order]
 
 
 def _regressor(name: str, *, logs: bool) -> pl.Expr:
