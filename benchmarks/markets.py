@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from terrafusion.analysis.frames import SALES_ORDER, SALES_SCHEMA
+from terrafusion.analysis.frames import PROPERTIES_SCHEMA, SALES_ORDER, SALES_SCHEMA
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -46,6 +46,9 @@ VALIDITY_CODES: Final[Mapping[str, bool]] = {"Q": True, "U": False}
 """The profile's map of `county`: code to, is it arm's length."""
 
 SURNAMES: Final = ("Li", "Cruz", "Smith", "Garcia", "Johnson", "Williams", "Fernandez", "Montgomery", "Papadopoulos")
+
+QUITCLAIM, MULTI_PARCEL, WATERFRONT = 0.8, 0.01, 0.02
+"""Shares: of the sales between relatives, of all sales, of the homes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +156,9 @@ def _drawn(draw: np.random.Generator, recipe: Recipe, copies: int, further: Floa
     worth = own[home] + _growths(recipe)[area][home] * _shape(recipe)[month] + improved
     worth += draw.normal(0, 1, len(home)) * spread[home] + _wandered(draw, recipe, home, month)
     odd = np.where(draw.random(len(home)) < recipe.outliers, draw.choice([-1, 1], len(home)) * np.log(3), 0.0)
-    ratio = np.log(recipe.level) + recipe.bias / np.log(2) * (worth - TYPICAL) + draw.normal(0, recipe.scatter, len(home))
+    ratio = (
+        np.log(recipe.level) + recipe.bias / np.log(2) * (worth - TYPICAL) + draw.normal(0, recipe.scatter, len(home))
+    )
     return _Drawn(home, month, area, size, worth, odd, np.exp(worth + ratio))
 
 
@@ -200,8 +205,7 @@ def _zip(area: Codes) -> pl.Series:
 def county(recipe: Recipe, seed: int) -> pl.DataFrame:
     """Return the sales of one market with every column of `SALES_SCHEMA`, in `SALES_ORDER`."""
     draw = np.random.default_rng(seed)
-    homes = _homes(draw, recipe)
-    drawn = _drawn(draw, recipe, 1, _worth(homes))
+    drawn, known = _known(draw, recipe)
     related = draw.random(len(drawn.home)) < recipe.related
     sold = pl.DataFrame(
         {
@@ -210,20 +214,36 @@ def county(recipe: Recipe, seed: int) -> pl.DataFrame:
             "sale_date": _days(draw, drawn.month),
             "sale_price": np.exp(drawn.worth + drawn.odd + RELATED * related).round(-2),
             "assessed_value": drawn.value.round(-2),
-            "deed_type": _named(("WD", "QC"), related & (draw.random(len(related)) < 0.8)),
+            "deed_type": _named(("WD", "QC"), related & (draw.random(len(related)) < QUITCLAIM)),
             "validity_code": _named(tuple(VALIDITY_CODES), related),
-            "parcels_in_deed": 1 + (draw.random(len(related)) < 0.01),
+            "parcels_in_deed": 1 + (draw.random(len(related)) < MULTI_PARCEL),
         }
     ).with_row_index("sale")
+    told = pl.concat([sold, known[drawn.home]], how="horizontal").with_columns(
+        _parties(), sale_id=_numbered("s", np.arange(len(related)), 8), year_only=False
+    )
+    return told.select(pl.col(name).cast(kind) for name, kind in SALES_SCHEMA.items()).sort(SALES_ORDER)
+
+
+def roll(recipe: Recipe, seed: int) -> pl.DataFrame:
+    """Return the homes that `county` sells as parcels of the roll (`PROPERTIES_SCHEMA`), valued as at their last sale."""
+    drawn, known = _known(np.random.default_rng(seed), recipe)
+    last = np.cumsum(np.bincount(drawn.home)) - 1
+    told = known.with_columns(pl.Series("assessed_value", drawn.value[last].round(-2)), assessment_year=2024)
+    lacking = [pl.lit(None).alias(name) for name in PROPERTIES_SCHEMA if name not in told.columns]
+    return told.with_columns(lacking).select(pl.col(name).cast(kind) for name, kind in PROPERTIES_SCHEMA.items())
+
+
+def _known(draw: np.random.Generator, recipe: Recipe) -> tuple[_Drawn, pl.DataFrame]:
+    """Draw the sales, and what is known of each home."""
+    homes = _homes(draw, recipe)
+    drawn = _drawn(draw, recipe, 1, _worth(homes))
     known = homes.with_columns(
         _lies(drawn.area, homes["place"]),
         parcel_number=_numbered("p", np.arange(recipe.homes), 8),
         building_size_sqft=np.exp(drawn.size).round(),
     )
-    told = pl.concat([sold, known[drawn.home]], how="horizontal").with_columns(
-        _parties(), sale_id=_numbered("s", np.arange(len(related)), 8), year_only=False
-    )
-    return told.select(pl.col(name).cast(kind) for name, kind in SALES_SCHEMA.items()).sort(SALES_ORDER)
+    return drawn, known
 
 
 def _homes(draw: np.random.Generator, recipe: Recipe) -> pl.DataFrame:
@@ -238,7 +258,7 @@ def _homes(draw: np.random.Generator, recipe: Recipe) -> pl.DataFrame:
         "stories": draw.integers(2, 5, n) / 2,
         "condition": draw.integers(1, 6, n),
         "grade": draw.integers(4, 12, n),
-        "waterfront": draw.random(n) < 0.02,
+        "waterfront": draw.random(n) < WATERFRONT,
         "place": draw.integers(0, NEIGHBORHOODS, n),
         "property_type": _named(tuple(TYPE_PRICES), kind),
         "property_class": _named(("residential_improved",), np.zeros(n, np.int64)),

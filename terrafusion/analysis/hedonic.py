@@ -248,9 +248,7 @@ def inverse(gram: Floats, kept: list[int]) -> Floats:
     return inverse
 
 
-def _sandwich(
-    design: Design, bread: Floats, errors: tuple[Floats, Floats, Floats], base: int
-) -> tuple[Floats, Floats]:
+def _sandwich(design: Design, bread: Floats, errors: tuple[Floats, Floats, Floats], base: int) -> tuple[Floats, Floats]:
     """Return the covariance of the effects against the base and the slopes' variances, before any factor."""
     own, across, within = errors
     cover = bread @ within @ bread

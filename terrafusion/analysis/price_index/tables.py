@@ -111,7 +111,9 @@ def _points(
     kinds = [pl.Int32(), pl.Int32(), pl.Float64(), pl.Float64(), pl.Float64()]
     two = pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")
     cell = ["group_code", "ordinal"]
-    sold = market.sales.select(*cell, "sale_price", "unit_price").filter(pl.col("ordinal").is_in(two["ordinal"].implode()))
+    sold = market.sales.select(*cell, "sale_price", "unit_price").filter(
+        pl.col("ordinal").is_in(two["ordinal"].implode())
+    )
     cells = figures(sold.join(two.select(cell), on=cell, how="semi"), cell, confidence_level=sight.confidence_level)
     labels = market.labels.to_frame("group").with_row_index("group_code").cast({"group_code": pl.Int32})
     return (
