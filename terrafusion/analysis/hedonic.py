@@ -170,8 +170,8 @@ class Design:
             rows = self._centred[:, part]
             weighted = rows * weight[part]
             inner += weighted @ rows.T
-            for row, summed in zip(weighted, by_cell, strict=True):
-                summed += np.bincount(self._cell[part], row, self._in_cells.size)
+            for place, row in enumerate(weighted):
+                by_cell[place] += np.bincount(self._cell[part], row, self._in_cells.size)
         return by_cell.reshape(-1, *self._in_cells.shape), inner
 
     def _within(self, cells: Floats, by_period: Floats, by_location: Floats, inner: Floats) -> Floats:
@@ -233,10 +233,11 @@ def independent(gram: Floats, square_sums: Floats) -> list[int]:
 def _pivots(gram: Floats) -> Floats:
     """Return what the columns before each leave unexplained of it; nan where they leave nothing of one."""
     try:
-        root: Floats = np.linalg.cholesky(gram)
+        root = np.linalg.cholesky(gram)
     except np.linalg.LinAlgError:
         return np.full(len(gram), np.nan)
-    return np.diag(root) ** 2
+    pivots: Floats = np.diag(root) ** 2
+    return pivots
 
 
 def inverse(gram: Floats, kept: list[int]) -> Floats:

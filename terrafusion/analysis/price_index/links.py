@@ -52,14 +52,15 @@ class Ties:
 
     def by_end(self) -> tuple[Ties, Codes]:
         """Return the pairs by second period, and how many end by each."""
-        order = in_order(self.second)
-        columns = (column[order] for column in (self.first, self.second, self.change, self.owner))
-        return Ties(*columns, self.periods), np.cumsum(np.bincount(self.second, minlength=self.periods))
+        return self._of(in_order(self.second)), np.cumsum(np.bincount(self.second, minlength=self.periods))
 
     def head(self, count: int) -> Ties:
         """Return the first pairs, so many."""
-        columns = (column[:count] for column in (self.first, self.second, self.change, self.owner))
-        return Ties(*columns, self.periods)
+        return self._of(slice(count))
+
+    def _of(self, chosen: Codes | slice) -> Ties:
+        first, second = self.first[chosen], self.second[chosen]
+        return Ties(first, second, self.change[chosen], self.owner[chosen], self.periods)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,7 @@ def pairs_of(sales: pl.DataFrame, *, every: bool, min_hold_months: int) -> pl.Da
     first, second = _places(owner, every=every)
     rows, told = once["row"].to_numpy(), sales.select(*_SIDE, "parcel_number")
     sides = [
-        told[rows[place]].rename(lambda name, number=number: f"{name}_{number}")
-        for number, place in ((1, first), (2, second))
+        told[rows[place]].select(pl.all().name.suffix(f"_{number}")) for number, place in ((1, first), (2, second))
     ]
     named = sales.select("group_code", "parcel_number")[rows[first]]
     paired = pl.concat([named, *sides, pl.Series("owner", owner[first]).to_frame()], how="horizontal")
