@@ -112,7 +112,7 @@ def solve(weights: Floats, moments: Floats, tied: Flags, *, invert: bool = True)
     bread = np.zeros_like(weights)
     free = np.flatnonzero(tied)[1:]
     if free.size:
-        part = np.ix_(free, free)
+        part = free[:, None], free
         own = weights.sum(axis=0) + weights.sum(axis=1)
         matrix = (np.diag(own) - weights - weights.T)[part]
         effects[free] = np.linalg.solve(matrix, (moments.sum(axis=0) - moments.sum(axis=1))[free])

@@ -198,14 +198,15 @@ def robust(ties: Ties, options: Options) -> Estimate:
 
     Errors: those of Huber (1981) from one variance, his first form, or clustered by parcel.
     """
-    found, scale, steps = _huber(ties, _plain(tables_of(ties)))
+    start = _plain(tables_of(ties))
+    found, scale, steps = _huber(ties, start)
     errors = ties.residuals(found.effects)
     known = np.isfinite(errors)
     bent = np.clip(np.where(known, errors, 0.0), -_HUBER * scale, _HUBER * scale)
     inside = (np.abs(errors[known]) <= _HUBER * scale).astype(np.float64)
     used, share = int(known.sum()), float(inside.mean()) if inside.size else 1.0
     freedom = used - found.parameters
-    plain = _plain(tables_of(ties)).bread
+    plain = start.bread
     bend = 1 + found.parameters / max(used, 1) * float(inside.var() if inside.size else 0.0) / share**2
     pooled = plain * bend**2 * float((bent**2).sum()) / max(freedom, 1) / share**2
     cover = pooled

@@ -8,7 +8,7 @@ from benchmarks.markets import market
 from terrafusion.analysis.ratios.measures import measures
 from terrafusion.analysis.ratios.sample import Ratios
 
-MARKETS = 400
+MARKETS, DRAWS = 400, 200
 NORMAL = ("median", "mean", "weighted_mean", "prb")
 RESAMPLED = ("cod", "cov", "prd", "mki", "ki")
 INTERVALS = [
@@ -21,7 +21,7 @@ KINDS = {"fair": RATED, "biased": BIASED}
 @pytest.fixture(scope="module")
 def held():
     """How often each interval held the truth, by kind of market, measure and method."""
-    studies = {kind: ratio_studies(recipe, MARKETS) for kind, recipe in KINDS.items()}
+    studies = {kind: ratio_studies(recipe, MARKETS, draws=DRAWS) for kind, recipe in KINDS.items()}
     return {(kind, one.figure, one.method): one for kind, study in studies.items() for one in study}
 
 
