@@ -14,7 +14,7 @@ from terrafusion.analysis.groups import ALL, in_order, with_codes
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.reading import with_class
 from terrafusion.analysis.ratios.rows import Group, Rules, row_of, to_rows
-from terrafusion.analysis.ratios.sample import Codes, Floats, Ratios
+from terrafusion.analysis.ratios.sample import Codes, Floats, Ratios, by_ratio
 from terrafusion.analysis.ratios.standard import CLASSES
 
 _DAYS_A_YEAR: Final = 365.25
@@ -37,7 +37,7 @@ class Laid:
         """Return the sales of one group, or of several, sorted by all that is computed with."""
         columns = [column[begin:end] for column in (self.value, self.price, self.recorded, self.days)]
         value, price, recorded, days = columns
-        places = np.argsort(value / price)
+        places = by_ratio(value / price, price)
         classes = np.flatnonzero(np.bincount(self.classes[begin:end]))
         return Group(
             ratios=Ratios.ordered(value[places], price[places]),
