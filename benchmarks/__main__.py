@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ MEASUREMENTS: Final[Mapping[str, Callable[[Path, Size], Iterator[Table]]]] = {
 """By name, in the order they run. Each gets an empty folder."""
 WHOLE: Final = Size()
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 140)
 
 
 def main(
