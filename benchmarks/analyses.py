@@ -160,7 +160,7 @@ def _side_by_side(stand: Stand, group: Group) -> Table:
 
 def _growth(stand: Stand, cases: Sequence[Case], sizes: Sequence[int]) -> Table:
     heads = [head for size in sizes for head in (f"{size:,}", "µs a sale", "MB")]
-    table = Table("", *heads, title="The same asked of ever more sales: median, time by sale, memory beyond the start")
+    table = Table("", *heads, title="The same asked of ever more sales: median, processor time by sale, memory beyond the start")
     table.add_row("the frame in memory", *[cell for size in sizes for cell in ("", "", _frame(stand.county(size)))])
     for case in cases:
         cells: list[str] = []
@@ -173,7 +173,7 @@ def _growth(stand: Stand, cases: Sequence[Case], sizes: Sequence[int]) -> Table:
 
 
 def _grown(took: Took, size: int) -> tuple[str, str, str]:
-    return f"{took.typical:.2f} s", f"{took.typical / size * 1e6:.2f}", f"{took.peak - took.before:,.0f}"
+    return f"{took.typical:.2f} s", f"{took.processor / size * 1e6:.2f}", f"{took.peak - took.before:,.0f}"
 
 
 def _frame(file: Path) -> str:
