@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ MEASUREMENTS: Final[Mapping[str, Callable[[Path, Size], Iterator[Table]]]] = {
 """By name, in the order they run. Each gets an empty folder."""
 WHOLE: Final = Size()
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 140)
 
 
 def main(
@@ -43,20 +44,20 @@ def main(
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}; allowed are {', '.join(MEASUREMENTS)}")
     size = Size(jobs=jobs, seconds=seconds, sales=sales, finished=finished)
     for name in names or MEASUREMENTS:
-        console.print(f"\n[bold]{name}[/bold] {_circumstances()}", highlight=False, soft_wrap=True)
+        console.print(f"\n[bold]{name}[/bold] {circumstances()}", highlight=False, soft_wrap=True)
         with tempfile.TemporaryDirectory(prefix=f"terrafusion-bench-{name}-", ignore_cleanup_errors=True) as folder:
             for table in MEASUREMENTS[name](Path(folder), size):
-                _show(table)
+                show(table)
 
 
-def _circumstances() -> str:
+def circumstances() -> str:
     """Tell what a figure depends on: above all whether the machine was quiet."""
     now = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     load = f"load average before {os.getloadavg()[0]:.1f}"
     return f"· {now} · {os.cpu_count()} cores · Python {platform.python_version()} · {load}"
 
 
-def _show(table: Table) -> None:
+def show(table: Table) -> None:
     """Print a table with title and caption as lines of their own, which a narrow table would break."""
     for column in table.columns[1:]:
         column.justify = "right"

@@ -8,7 +8,7 @@ from typing import Final
 
 from rich.table import Table
 
-from benchmarks import synthetic
+from benchmarks import markets
 from benchmarks.load import drive, requests
 from benchmarks.size import Size
 from benchmarks.stage import stage
@@ -19,7 +19,7 @@ A_SECOND: Final = 50
 def measure(folder: Path, size: Size) -> Iterator[Table]:
     """Send 50 no-op jobs a second; two seconds of it before do not count."""
     with stage(folder) as services:
-        services.load(synthetic.sales(1000))
+        services.load(markets.county(markets.large(1000), seed=0))
         with services.worker():
             drive(services.kafka.bootstrap, requests("noop", 2 * A_SECOND), a_second=A_SECOND)
             wanted = requests("noop", A_SECOND * size.seconds)

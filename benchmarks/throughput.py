@@ -10,7 +10,7 @@ from typing import Final
 
 from rich.table import Table
 
-from benchmarks import beside, synthetic
+from benchmarks import beside, markets
 from benchmarks.consumption import processor_seconds
 from benchmarks.following import caught_up
 from benchmarks.load import Driven, drive, requests
@@ -45,7 +45,7 @@ def measure(folder: Path, size: Size) -> Iterator[Table]:
 
 
 def _ours(services: Stage, count: int) -> Ours:
-    services.load(synthetic.sales(1000))
+    services.load(markets.county(markets.large(1000), seed=0))
     with services.worker() as worker:
         drive(services.kafka.bootstrap, requests("noop", WARM_UP)).all_completed()
         caught_up(services.kafka.bootstrap)

@@ -14,7 +14,7 @@ from uuid import UUID
 import polars as pl
 from rich.table import Table
 
-from benchmarks import synthetic
+from benchmarks import markets
 from benchmarks.load import drive, requests
 from benchmarks.size import Size
 from benchmarks.stage import Stage, ask, stage
@@ -44,7 +44,7 @@ def measure(folder: Path, size: Size) -> Iterator[Table]:
     """Take turns, so that whatever else the machine does falls on all alike."""
     with stage(folder) as services:
         began = time.perf_counter()
-        loaded = services.load(synthetic.sales(size.sales))
+        loaded = services.load(markets.county(markets.large(size.sales), seed=0))
         loading = time.perf_counter() - began
         snapshot = Path(loaded.snapshot_uri.removeprefix("file://"))
         with services.worker(pool_size=ONE_CHILD):

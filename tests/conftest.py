@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in workers; more threads only wait for each other
+
 from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from terrafusion.analysis.frames import SALES_SCHEMA
 from terrafusion.analysis.parameters import COUNTY
@@ -14,6 +16,9 @@ from terrafusion.analysis.profile import CountyProfile
 MARKET_AREA: Final = "market_area"
 ALL: Final = "all"
 """The label of the one group of all sales."""
+
+_RADIX: Final = 1 << 16
+"""Groups below which their codes are sorted by radix."""
 
 
 def columns_of(group_by: Sequence[str]) -> list[str]:
@@ -72,3 +77,9 @@ def coded(names: pl.Series) -> tuple[pl.Series, pl.Series]:
     """Return each name's place (Int32) in the sorted distinct names, and these."""
     labels = names.drop_nulls().unique().sort()
     return names.cast(pl.Enum(labels)).to_physical().cast(pl.Int32), labels
+
+
+def in_order(codes: NDArray[np.int32] | NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the places of sales by ascending code (none below 0), those of one code in the order in which they stand."""
+    few = not len(codes) or codes.max() < _RADIX
+    return np.argsort(codes.astype(np.uint16) if few else codes, kind="stable")

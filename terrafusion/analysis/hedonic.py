@@ -17,6 +17,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from terrafusion.analysis.groups import in_order
+
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
@@ -24,6 +26,8 @@ _COLLINEAR: Final = 1e-9
 """Share of a column's variation that the columns before it must leave unexplained, else it is dropped."""
 _CONSTANT: Final = 1e-12
 """The same of its square sum, below which a column is constant within periods."""
+_AT_ONCE: Final = 1 << 15
+"""Sales whose weighted characteristics are formed at a time, so that they stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +59,16 @@ class Fit:
     """The same as if all errors had one variance, as plain least squares has it."""
 
 
-def fit(sample: Sample, *, base: int) -> Fit:
+def fit(sample: Sample | Design, *, base: int) -> Fit:
     """Estimate the index of one group against the period ``base``.
 
     A group needs more sales than ``estimated`` parameters; with no more, it has no standard errors (nan).
     """
-    design = _Design(sample)
-    mean_price = design.by_period(sample.log_price) / design.counts
-    price = sample.log_price - mean_price[sample.period]
-    _, _, gram = design.products(np.ones_like(price))
+    design = sample if isinstance(sample, Design) else Design(sample)
+    mean_price, price, gram = design.mean_price, design.price, design.gram()
     kept = independent(gram, design.square_sums)
     bread = inverse(gram, kept)
-    slopes = bread @ design.moment(price)
+    slopes = bread @ design.moment()
     residuals = price - design.explained(slopes)
     errors = design.products(residuals**2)
     estimated = len(design.counts) + len(kept)
@@ -93,20 +95,18 @@ def fit(sample: Sample, *, base: int) -> Fit:
     )
 
 
-def growing(sample: Sample, *, begin: int) -> Iterator[Floats]:
+def growing(sample: Sample | Design, *, begin: int) -> Iterator[Floats]:
     """Yield the effects against period 0 as of period ``begin``, then of each later one, knowing no later sale.
 
     Sums by period are formed once and added up, so each step costs what its small system costs.
     """
-    design = _Design(sample)
-    mean_price = design.by_period(sample.log_price) / design.counts
-    price = sample.log_price - mean_price[sample.period]
+    design = sample if isinstance(sample, Design) else Design(sample)
     gram, moment, squares = np.zeros(1), np.zeros(1), np.zeros(1)
-    for period, (inner, outer, own) in enumerate(design.by_periods(price)):
+    for period, (inner, outer, own) in enumerate(design.by_periods()):
         gram, moment, squares = gram + inner, moment + outer, squares + own
         if period >= begin:
             slopes = inverse(gram, independent(gram, squares)) @ moment
-            effects = (mean_price - design.means @ slopes)[: period + 1]
+            effects = (design.mean_price - design.means @ slopes)[: period + 1]
             yield effects - effects[0]
 
 
@@ -115,22 +115,29 @@ def _sums(codes: Codes, values: Floats, size: int) -> Floats:
     return summed
 
 
-class _Design:
-    """The regressors beside the period dummies, centred within periods: locations but the first, characteristics."""
+class Design:
+    """What the fits of one group share: prices and the regressors beside the period dummies, centred within periods.
+
+    The regressors are the locations but the first, then the characteristics.
+    """
 
     def __init__(self, sample: Sample) -> None:
         self._period, self._location = sample.period, sample.location
         self._periods, self.locations = int(sample.period.max()) + 1, int(sample.location.max()) + 1
-        self._cell = sample.period * self.locations + sample.location
-        self.counts: Floats = np.bincount(sample.period).astype(np.float64)
-        in_cells = self._by_cell(np.ones_like(sample.log_price))
-        shares = in_cells[:, 1:] / self.counts[:, None]
-        means = self._rows_by(self._period, self._periods, sample.characteristics) / self.counts[:, None]
-        self._shares: Floats = shares
-        self.means: Floats = np.hstack([shares, means])
-        self._centred: Floats = sample.characteristics - means.T[:, self._period]
+        self._cell = sample.period * self.locations + sample.location if self.locations > 1 else sample.period
+        size = self._periods * self.locations
+        self._in_cells: Floats = np.bincount(self._cell, minlength=size).reshape(-1, self.locations).astype(np.float64)
+        self.counts: Floats = self._in_cells.sum(axis=1)
+        means = np.array([self.by_period(row) / self.counts for row in sample.characteristics])
+        means = means.reshape(-1, self._periods)
+        self._shares: Floats = self._in_cells[:, 1:] / self.counts[:, None]
+        self.means: Floats = np.hstack([self._shares, means.T])
+        self._centred: Floats = np.take(means, sample.period, axis=1, mode="clip")
+        np.subtract(sample.characteristics, self._centred, out=self._centred)
         squares = np.einsum("kn,kn->k", sample.characteristics, sample.characteristics)
-        self.square_sums: Floats = np.concatenate([in_cells.sum(axis=0)[1:], squares])
+        self.square_sums: Floats = np.concatenate([self._in_cells.sum(axis=0)[1:], squares])
+        self.mean_price: Floats = self.by_period(sample.log_price) / self.counts
+        self.price: Floats = sample.log_price - self.mean_price[sample.period]
 
     def by_period(self, values: Floats) -> Floats:
         """Sum values by period."""
@@ -140,34 +147,52 @@ class _Design:
         summed = _sums(self._cell, values, self._periods * self.locations)
         return summed.reshape(self._periods, self.locations)
 
-    @staticmethod
-    def _rows_by(codes: Codes, size: int, rows: Floats) -> Floats:
-        summed = [_sums(codes, row, size) if size > 1 else row.sum(keepdims=True) for row in rows]
-        table: Floats = np.array(summed, dtype=np.float64).reshape(len(rows), size).T
-        return table
+    def gram(self) -> Floats:
+        """Return Z'Z for the centred regressors Z."""
+        nothing = np.zeros((self._periods, len(self._centred)))
+        places = [_sums(self._location, row, self.locations) for row in self._centred if self.locations > 1]
+        by_location = np.array(places).reshape(-1, self.locations)[:, 1:].T if places else nothing[:0]
+        return self._within(self._in_cells, nothing, by_location, self._centred @ self._centred.T)
 
     def products(self, weight: Floats) -> tuple[Floats, Floats, Floats]:
         """Return D'WD (its diagonal), D'WZ and Z'WZ for period dummies D and centred regressors Z."""
-        total, cells, shares = self.by_period(weight), self._by_cell(weight), self._shares
-        weighted = self._centred * weight
-        by_period = self._rows_by(self._period, self._periods, weighted)
-        by_location = self._rows_by(self._location, self.locations, weighted)[1:]
+        cells, (by_cell, inner) = self._by_cell(weight), self._weighted(weight)
+        total, by_period, by_location = cells.sum(axis=1), by_cell.sum(axis=2).T, by_cell.sum(axis=1)[:, 1:].T
+        across = np.hstack([cells[:, 1:] - total[:, None] * self._shares, by_period])
+        return total, across, self._within(cells, by_period, by_location, inner)
+
+    def _weighted(self, weight: Floats) -> tuple[Floats, Floats]:
+        """Return the characteristics' weighted sums by cell, and their weighted products; a block of sales at a time."""
+        inner = np.zeros((len(self._centred), len(self._centred)))
+        by_cell = np.zeros((len(self._centred), self._in_cells.size))
+        for begin in range(0, len(weight), _AT_ONCE):
+            part = slice(begin, begin + _AT_ONCE)
+            rows = self._centred[:, part]
+            weighted = rows * weight[part]
+            inner += weighted @ rows.T
+            for place, row in enumerate(weighted):
+                by_cell[place] += np.bincount(self._cell[part], row, self._in_cells.size)
+        return by_cell.reshape(-1, *self._in_cells.shape), inner
+
+    def _within(self, cells: Floats, by_period: Floats, by_location: Floats, inner: Floats) -> Floats:
+        """Put Z'WZ together from weighted sums by cell, period and location, and the characteristics' products."""
+        shares = self._shares
         mixed = cells[:, 1:].T @ shares
-        places = np.diag(cells.sum(axis=0)[1:]) - mixed - mixed.T + (shares.T * total) @ shares
+        places = np.diag(cells.sum(axis=0)[1:]) - mixed - mixed.T + (shares.T * cells.sum(axis=1)) @ shares
         between = by_location - shares.T @ by_period
-        across = np.hstack([cells[:, 1:] - total[:, None] * shares, by_period])
-        return total, across, np.block([[places, between], [between.T, weighted @ self._centred.T]])
+        whole: Floats = np.block([[places, between], [between.T, inner]])
+        return whole
 
-    def moment(self, price: Floats) -> Floats:
-        """Return Z'y for a price that is centred within periods."""
-        by_location = _sums(self._location, price, self.locations)
-        return np.concatenate([by_location[1:], self._centred @ price])
+    def moment(self) -> Floats:
+        """Return Z'y for the centred price."""
+        by_location = _sums(self._location, self.price, self.locations)
+        return np.concatenate([by_location[1:], self._centred @ self.price])
 
-    def by_periods(self, price: Floats) -> Iterator[tuple[Floats, Floats, Floats]]:
-        """Yield each period's part of Z'Z, of Z'y for a centred price, and of the regressors' square sums."""
-        cells, prices = self._by_cell(np.ones_like(price)), self._by_cell(price)
+    def by_periods(self) -> Iterator[tuple[Floats, Floats, Floats]]:
+        """Yield each period's part of Z'Z, of Z'y for the centred price, and of the regressors' square sums."""
+        cells, prices = self._in_cells, self._by_cell(self.price)
         between = np.array([self._by_cell(row) for row in self._centred])
-        order = np.argsort(self._period, kind="stable")
+        order = in_order(self._period)
         ends = np.cumsum(self.counts).astype(np.int64)
         for period, (begin, end) in enumerate(pairwise([0, *ends])):
             part = self._centred[:, order[begin:end]]
@@ -178,29 +203,41 @@ class _Design:
             places = np.diag(here) - np.outer(here, here) / self.counts[period]
             gram = np.block([[places, mixed], [mixed.T, part @ part.T]])
             squares = (part**2).sum(axis=1) + self.counts[period] * self.means[period, self.locations - 1 :] ** 2
-            moment = np.concatenate([prices[period, 1:], part @ price[order[begin:end]]])
+            moment = np.concatenate([prices[period, 1:], part @ self.price[order[begin:end]]])
             yield gram, moment, np.concatenate([here, squares])
 
     def explained(self, slopes: Floats) -> Floats:
         """Return Z times the slopes, sale by sale."""
         places = np.concatenate([[0.0], slopes[: self.locations - 1]])
-        within = slopes[self.locations - 1 :] @ self._centred
         shift = self._shares @ places[1:]
-        explained: Floats = places[self._location] - shift[self._period] + within
+        explained: Floats = (places - shift[:, None]).ravel()[self._cell]
+        explained += slopes[self.locations - 1 :] @ self._centred
         return explained
 
 
 def independent(gram: Floats, square_sums: Floats) -> list[int]:
     """Name the columns that vary within periods and are no combination of those before them."""
-    own = np.diag(gram).copy()
+    least = np.maximum(_COLLINEAR * np.diag(gram), _CONSTANT * square_sums)
+    if (_pivots(gram) > least).all():
+        return list(range(len(gram)))
     left = gram.copy()
     kept = []
     for column in range(len(gram)):
         pivot = left[column, column]
-        if pivot > _COLLINEAR * own[column] and pivot > _CONSTANT * square_sums[column]:
+        if pivot > least[column]:
             kept.append(column)
             left -= np.outer(left[:, column], left[column] / pivot)
     return kept
+
+
+def _pivots(gram: Floats) -> Floats:
+    """Return what the columns before each leave unexplained of it; nan where they leave nothing of one."""
+    try:
+        root = np.linalg.cholesky(gram)
+    except np.linalg.LinAlgError:
+        return np.full(len(gram), np.nan)
+    pivots: Floats = np.diag(root) ** 2
+    return pivots
 
 
 def inverse(gram: Floats, kept: list[int]) -> Floats:
@@ -212,9 +249,7 @@ def inverse(gram: Floats, kept: list[int]) -> Floats:
     return inverse
 
 
-def _sandwich(
-    design: _Design, bread: Floats, errors: tuple[Floats, Floats, Floats], base: int
-) -> tuple[Floats, Floats]:
+def _sandwich(design: Design, bread: Floats, errors: tuple[Floats, Floats, Floats], base: int) -> tuple[Floats, Floats]:
     """Return the covariance of the effects against the base and the slopes' variances, before any factor."""
     own, across, within = errors
     cover = bread @ within @ bread

@@ -43,10 +43,8 @@ class Indexed:
 def trend(records: Records, parameters: TrendParameters, progress: Progress) -> Answer:
     """Answer how prices and volume moved in each group; raises InvalidParameters where the records cannot."""
     progress(0.0, "Reading sales")
-    sales = read(records, parameters)
-    selection = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
-    progress(0.2, "Telling groups and periods apart")
-    market = market_of(selection.used, parameters, recorded=sales["sale_date"])
+    selection, market = _selected(records, parameters)
+    progress(0.2, "Putting the cells together")
     cells = cells_of(market, parameters)
     indexed = _indexed(market, parameters, lambda done, doing: progress(0.5 + 0.4 * done, doing))
     progress(0.9, "Comparing the first and the last full period")
@@ -72,6 +70,13 @@ def trend(records: Records, parameters: TrendParameters, progress: Progress) -> 
         rows=rows,
         table=points.join(rows, on=extended.keys, how="left", maintain_order="left"),
     )
+
+
+def _selected(records: Records, parameters: TrendParameters) -> tuple[Selection, Market]:
+    """Read the sales and keep of them, which are as large as the file, those that are used."""
+    sales = read(records, parameters)
+    selection = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
+    return selection, market_of(selection.used, parameters, recorded=sales["sale_date"])
 
 
 def _indexed(market: Market, parameters: TrendParameters, progress: Progress) -> Indexed:

@@ -45,14 +45,20 @@ class _Found:
 def price_index(records: Records, parameters: PriceIndexParameters, progress: Progress) -> Answer:
     """Answer with one index for each group; raises InvalidParameters where the records cannot serve the request."""
     progress(0.0, "Reading sales")
+    selection, market, methods = _selected(records, parameters)
+    engine = _engine(market, parameters)
+    progress(0.2, "Estimating the index")
+    found, refused = _estimates(engine, methods, parameters)
+    progress(0.8, "Putting the figures together")
+    return _Teller(records, parameters, selection, market, engine, found, refused).answer()
+
+
+def _selected(records: Records, parameters: PriceIndexParameters) -> tuple[Selection, Market, list[Method]]:
+    """Read the sales and keep of them, which are as large as the file, those that are used."""
     sales = read(records, parameters)
     selection = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
     market = market_of(selection.used, parameters, recorded=sales["sale_date"])
-    engine = _engine(market, parameters)
-    progress(0.2, "Estimating the index")
-    found, refused = _estimates(engine, _methods(sales, parameters), parameters)
-    progress(0.8, "Putting the figures together")
-    return _Teller(records, parameters, selection, market, engine, found, refused).answer()
+    return selection, market, _methods(sales, parameters)
 
 
 def _engine(market: Market, parameters: PriceIndexParameters) -> Engine:

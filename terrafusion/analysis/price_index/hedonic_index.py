@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from terrafusion.analysis.hedonic import Codes, Floats, Sample, fit, growing
+from terrafusion.analysis.hedonic import Codes, Design, Floats, Sample, fit, growing
 from terrafusion.analysis.price_index.estimate import FREEDOM, Estimate, nothing
 from terrafusion.analysis.price_index.repeat_sales import Options
 
@@ -48,7 +48,8 @@ def time_dummy(placed: Placed, options: Options) -> Estimate:
     sample, observations = placed.sample, placed.observations()
     if len(sample.log_price) < len(placed.places) + len(sample.characteristics) + FREEDOM:
         return nothing(observations, len(sample.log_price))
-    found = fit(sample, base=0)
+    design = Design(sample)
+    found = fit(design, base=0)
     freedom = found.observations - found.estimated
     if freedom < FREEDOM:
         return nothing(observations, found.observations)
@@ -60,15 +61,15 @@ def time_dummy(placed: Placed, options: Options) -> Estimate:
         used=found.observations,
         freedom=freedom,
         told={"parameters": found.estimated},
-        series=list(_series(placed, options)),
+        series=list(_series(design, placed, options)),
     )
 
 
-def _series(placed: Placed, options: Options) -> Iterator[Floats]:
+def _series(design: Design, placed: Placed, options: Options) -> Iterator[Floats]:
     """Yield the index as of each period from the last training period on; a period without sales repeats it."""
     known = np.searchsorted(placed.places, np.array(options.lasts(placed.periods), dtype=np.int64), side="right")
     if not known.size or known[0] == 0 or placed.sample.location.max() >= _MOST_AREAS:
         return
-    steps = list(growing(placed.sample, begin=int(known[0]) - 1))
+    steps = list(growing(design, begin=int(known[0]) - 1))
     for count in known:
         yield placed.spread(steps[count - known[0]])

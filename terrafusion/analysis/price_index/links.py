@@ -9,14 +9,16 @@ have no index.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from terrafusion.analysis.groups import in_order
 from terrafusion.analysis.hedonic import Codes, Floats
 from terrafusion.analysis.price_index.estimate import Flags
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ties:
     """The pairs of one group. Periods run from 0 to ``periods`` - 1; first < second."""
 
@@ -28,10 +30,14 @@ class Ties:
     """Whose pairs they are; equal owners stand together."""
     periods: int
 
+    @cached_property
+    def cell(self) -> Codes:
+        """The place of a pair's first and second period in a table of T x T."""
+        return self.first * self.periods + self.second
+
     def table(self, values: Floats) -> Floats:
         """Sum one value a pair by first and second period: T x T."""
-        cell = self.first * self.periods + self.second
-        summed = np.bincount(cell, values, self.periods**2).astype(np.float64, copy=False)
+        summed = np.bincount(self.cell, values, self.periods**2).astype(np.float64, copy=False)
         return summed.reshape(self.periods, self.periods)
 
     def observations(self) -> Codes:
@@ -41,7 +47,20 @@ class Ties:
 
     def residuals(self, effects: Floats) -> Floats:
         """Return what the effects do not explain of each pair; nan where it is not tied to the base."""
-        return self.change - (effects[self.second] - effects[self.first])
+        residuals: Floats = self.change - (effects[None, :] - effects[:, None]).ravel()[self.cell]
+        return residuals
+
+    def by_end(self) -> tuple[Ties, Codes]:
+        """Return the pairs by second period, and how many end by each."""
+        return self._of(in_order(self.second)), np.cumsum(np.bincount(self.second, minlength=self.periods))
+
+    def head(self, count: int) -> Ties:
+        """Return the first pairs, so many."""
+        return self._of(slice(count))
+
+    def _of(self, chosen: Codes | slice) -> Ties:
+        first, second = self.first[chosen], self.second[chosen]
+        return Ties(first, second, self.change[chosen], self.owner[chosen], self.periods)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +112,7 @@ def solve(weights: Floats, moments: Floats, tied: Flags, *, invert: bool = True)
     bread = np.zeros_like(weights)
     free = np.flatnonzero(tied)[1:]
     if free.size:
-        part = np.ix_(free, free)
+        part = free[:, None], free
         own = weights.sum(axis=0) + weights.sum(axis=1)
         matrix = (np.diag(own) - weights - weights.T)[part]
         effects[free] = np.linalg.solve(matrix, (moments.sum(axis=0) - moments.sum(axis=1))[free])

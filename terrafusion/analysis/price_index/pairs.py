@@ -37,12 +37,11 @@ def pairs_of(sales: pl.DataFrame, *, every: bool, min_hold_months: int) -> pl.Da
     once = _one_a_period(sales)
     owner = once["owner"].to_numpy()
     first, second = _places(owner, every=every)
-    rows = once["row"].to_numpy()
+    rows, told = once["row"].to_numpy(), sales.select(*_SIDE, "parcel_number")
     sides = [
-        sales[rows[place]].select(pl.col(name).alias(f"{name}_{number}") for name in (*_SIDE, "parcel_number"))
-        for number, place in ((1, first), (2, second))
+        told[rows[place]].select(pl.all().name.suffix(f"_{number}")) for number, place in ((1, first), (2, second))
     ]
-    named = sales[rows[first]].select("group_code", "parcel_number")
+    named = sales.select("group_code", "parcel_number")[rows[first]]
     paired = pl.concat([named, *sides, pl.Series("owner", owner[first]).to_frame()], how="horizontal")
     held = _month("sale_date_2") - _month("sale_date_1")
     same = pl.col("parcel_number_1") == pl.col("parcel_number_2")  # hashes of other parcels may be equal
@@ -61,8 +60,8 @@ def _one_a_period(sales: pl.DataFrame) -> pl.DataFrame:
     ).filter(sales["parcel_number"].is_not_null())
     by_parcel = numbered.sort("hash")
     repeated = by_parcel.filter(_beside("hash")).sort("hash", "ordinal")
-    crowded = _beside("hash") & _beside("ordinal")
-    once = pl.concat([repeated.filter(~crowded), _dearest(repeated.filter(crowded), sales)]).sort("hash", "ordinal")
+    crowded = repeated.select(_beside("hash") & _beside("ordinal")).to_series()
+    once = repeated.filter(~crowded | _dearest(repeated, crowded, sales))
     return once.select("row", pl.col("hash").rle_id().cast(pl.Int64).alias("owner"))
 
 
@@ -72,12 +71,17 @@ def _beside(name: str) -> pl.Expr:
     return again | again.shift(-1, fill_value=False)
 
 
-def _dearest(crowded: pl.DataFrame, sales: pl.DataFrame) -> pl.DataFrame:
-    """Keep one sale of each parcel and period: the highest price, then the lowest id."""
-    told = sales[crowded["row"]].select("sale_price", "sale_id", "sale_date")
+def _dearest(repeated: pl.DataFrame, crowded: pl.Series, sales: pl.DataFrame) -> pl.Series:
+    """Say which of the ``crowded`` sales count: of each parcel and period the highest price, then the lowest id."""
+    place = crowded.arg_true().alias("place")
+    some = repeated[place]
+    told = sales.select("sale_price", "sale_id", "sale_date")[some["row"]].with_columns(place)
     order = ["hash", "ordinal", "sale_price", "sale_id", "sale_date"]
-    ranked = pl.concat([crowded, told], how="horizontal").sort(order, descending=[False, False, True, False, False])
-    return ranked.unique(["hash", "ordinal"], keep="first", maintain_order=True).select(crowded.columns)
+    ranked = pl.concat([some, told], how="horizontal").sort(order, descending=[False, False, True, False, False])
+    first = ranked.unique(["hash", "ordinal"], keep="first", maintain_order=True)["place"]
+    kept = np.zeros(len(crowded), dtype=bool)
+    kept[first.to_numpy()] = True
+    return pl.Series(kept)
 
 
 def _places(owner: Codes, *, every: bool) -> tuple[Codes, Codes]:

@@ -198,14 +198,15 @@ def robust(ties: Ties, options: Options) -> Estimate:
 
     Errors: those of Huber (1981) from one variance, his first form, or clustered by parcel.
     """
-    found, scale, steps = _huber(ties, _plain(tables_of(ties)))
+    start = _plain(tables_of(ties))
+    found, scale, steps = _huber(ties, start)
     errors = ties.residuals(found.effects)
     known = np.isfinite(errors)
     bent = np.clip(np.where(known, errors, 0.0), -_HUBER * scale, _HUBER * scale)
     inside = (np.abs(errors[known]) <= _HUBER * scale).astype(np.float64)
     used, share = int(known.sum()), float(inside.mean()) if inside.size else 1.0
     freedom = used - found.parameters
-    plain = _plain(tables_of(ties)).bread
+    plain = start.bread
     bend = 1 + found.parameters / max(used, 1) * float(inside.var() if inside.size else 0.0) / share**2
     pooled = plain * bend**2 * float((bent**2).sum()) / max(freedom, 1) / share**2
     cover = pooled
@@ -229,10 +230,10 @@ def _huber(ties: Ties, start: Solution, *, settled: float = _SETTLED) -> tuple[S
     for step in range(_MOST_STEPS):
         errors = np.abs(ties.residuals(found.effects))
         known = np.isfinite(errors)
-        scale = float(np.median(errors[known])) / _NORMAL_MAD if known.any() else 0.0
+        scale = _median(errors if known.all() else errors[known]) / _NORMAL_MAD if known.any() else 0.0
         if scale == 0:
             return found, scale, step
-        weight = np.where(known, np.minimum(1.0, _HUBER * scale / np.maximum(errors, 1e-300)), 1.0)
+        weight = np.minimum(1.0, np.divide(_HUBER * scale, errors, out=np.ones_like(errors), where=errors > 0))
         better = solve(ties.table(weight), ties.table(weight * ties.change), start.tied, invert=False)
         moved = np.nanmax(np.abs(better.effects - found.effects), initial=0.0)
         found = better
@@ -241,14 +242,18 @@ def _huber(ties: Ties, start: Solution, *, settled: float = _SETTLED) -> tuple[S
     return found, scale, _MOST_STEPS
 
 
+def _median(values: Floats) -> float:
+    """Return the median of values without order; numpy's own costs twice as much."""
+    middle = len(values) // 2
+    parted = np.partition(values, middle)
+    return float(parted[middle] if len(values) % 2 else (parted[:middle].max() + parted[middle]) / 2)
+
+
 def _revised(ties: Ties, whole: Solution, options: Options) -> Iterator[Floats]:
     """Estimate without the last period, without the last two, and so on, each beginning with the one before."""
-    found = whole
+    found, (ordered, ends) = whole, ties.by_end()
     for last in reversed(options.lasts(ties.periods)):
-        early = ties.second <= last
-        part = replace(
-            ties, first=ties.first[early], second=ties.second[early], change=ties.change[early], owner=ties.owner[early]
-        )
+        part = ordered.head(int(ends[last]))
         plain = _plain(tables_of(part), invert=False)
         near = replace(plain, effects=np.where(np.isfinite(found.effects), found.effects, plain.effects))
         found = _huber(part, near if np.array_equal(near.tied, found.tied) else plain, settled=_ROUGHLY_SETTLED)[0]

@@ -110,8 +110,11 @@ def _points(
     names = ["group_code", "ordinal", "index", "index_ci_low", "index_ci_high"]
     kinds = [pl.Int32(), pl.Int32(), pl.Float64(), pl.Float64(), pl.Float64()]
     two = pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")
-    sold = market.sales.join(two.select("group_code", "ordinal"), on=["group_code", "ordinal"], how="semi")
-    cells = figures(sold, ["group_code", "ordinal"], confidence_level=sight.confidence_level)
+    cell = ["group_code", "ordinal"]
+    sold = market.sales.select(*cell, "sale_price", "unit_price").filter(
+        pl.col("ordinal").is_in(two["ordinal"].implode())
+    )
+    cells = figures(sold.join(two.select(cell), on=cell, how="semi"), cell, confidence_level=sight.confidence_level)
     labels = market.labels.to_frame("group").with_row_index("group_code").cast({"group_code": pl.Int32})
     return (
         two.join(cells, on=["group_code", "ordinal"], how="left")

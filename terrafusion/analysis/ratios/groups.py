@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from terrafusion.analysis.api import Progress
-from terrafusion.analysis.groups import ALL, with_codes
+from terrafusion.analysis.groups import ALL, in_order, with_codes
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.reading import with_class
 from terrafusion.analysis.ratios.rows import Group, Rules, row_of, to_rows
@@ -18,13 +18,11 @@ from terrafusion.analysis.ratios.sample import Codes, Floats, Ratios, by_ratio
 from terrafusion.analysis.ratios.standard import CLASSES
 
 _DAYS_A_YEAR: Final = 365.25
-_RADIX: Final = 1 << 16
-"""Groups below which their codes are sorted by radix."""
 
 
 @dataclass(frozen=True, slots=True)
 class Laid:
-    """The sales as columns, by group, and where each group begins."""
+    """The sales as columns, by group, in an order of their content alone; and where each group begins."""
 
     value: Floats
     price: Floats
@@ -39,7 +37,7 @@ class Laid:
         """Return the sales of one group, or of several, sorted by all that is computed with."""
         columns = [column[begin:end] for column in (self.value, self.price, self.recorded, self.days)]
         value, price, recorded, days = columns
-        places = by_ratio(value / price, price, value, days, recorded)
+        places = by_ratio(value / price, price)
         classes = np.flatnonzero(np.bincount(self.classes[begin:end]))
         return Group(
             ratios=Ratios.ordered(value[places], price[places]),
@@ -52,8 +50,10 @@ class Laid:
 def laid_out(sales: pl.DataFrame, parameters: RatioParameters) -> Laid:
     """Lay out sales that have a ``group``, ``value``, ``price``, ``sale_price`` and ``sale_date``."""
     coded, labels = with_codes(with_class(sales, parameters))
+    coded = coded.select("group_code", "value", "price", "sale_price", "sale_date", "iaao_class")
     codes = coded["group_code"].to_numpy()
-    places = np.argsort(codes.astype(np.uint16) if len(labels) < _RADIX else codes, kind="stable")
+    content = coded.hash_rows().arg_sort().to_numpy()
+    places = content[in_order(codes[content])]
     days = coded["sale_date"].to_physical().cast(pl.Float64)
     return Laid(
         value=coded["value"].to_numpy()[places],

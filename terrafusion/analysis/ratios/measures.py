@@ -7,6 +7,7 @@ Standard on Ratio Studies (IAAO 2013), Gloudemans and Almy, Fundamentals of Mass
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -101,7 +102,8 @@ def slope(x: Floats, y: Floats, confidence_level: float) -> Estimate:
     squares = float((across**2).sum())
     steep = float((across * up).sum()) / squares
     freedom = n - 2
-    rest = float(((up - steep * across) ** 2).sum())
+    up -= steep * across
+    rest = float((up**2).sum())
     error = math.sqrt(rest / freedom / squares) if freedom else math.nan
     return _around(steep, critical_t(confidence_level, freedom) * error)
 
@@ -150,7 +152,9 @@ def _value_groups(ratios: Ratios) -> list[Floats]:
         return []
     group = value_groups(proxy(ratios), parts)
     places = np.argsort(group.astype(np.uint8), kind="stable")
-    return np.split(ratios.ratio[places], np.cumsum(np.bincount(group, minlength=parts))[:-1])
+    ends = np.cumsum(np.bincount(group, minlength=parts)).tolist()
+    ordered = ratios.ratio[places]
+    return [ordered[begin:end] for begin, end in pairwise([0, *ends])]
 
 
 def value_groups(value: Floats, parts: int) -> Codes:

@@ -30,9 +30,7 @@ TRIM: Final = {"none": None, "iqr1.5": 1.5, "iqr3": 3.0}
 def ratio_study(records: Records, parameters: RatioParameters, progress: Progress) -> Answer:
     """Answer how assessments compare with prices; raises InvalidParameters where the records cannot."""
     progress(0.0, "Reading sales")
-    sales = read(records, parameters)
-    chosen = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
-    selection = valued(chosen, roll_year=parameters.roll_year or records.profile.roll_year)
+    selection = _selected(records, parameters)
     adjusted = adjust(selection.used, parameters, lambda done, doing: progress(0.2 * done, doing))
     laid = laid_out(adjusted.sales, parameters)
     level = assessment_level(records, parameters)
@@ -58,6 +56,12 @@ def ratio_study(records: Records, parameters: RatioParameters, progress: Progres
         rows=rows,
         table=rows,
     )
+
+
+def _selected(records: Records, parameters: RatioParameters) -> Selection:
+    sales = read(records, parameters)
+    chosen = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
+    return valued(chosen, roll_year=parameters.roll_year or records.profile.roll_year)
 
 
 def rules_of(parameters: RatioParameters, *, level: float, sales: int) -> Rules:

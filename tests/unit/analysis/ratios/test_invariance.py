@@ -1,10 +1,7 @@
 """What must not change an answer: order, scale, sales that are not used."""
 
 import json
-import subprocess
-import sys
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -16,7 +13,6 @@ from polars.testing import assert_frame_equal
 from terrafusion.analysis.document import render
 
 STUDY = "ratio_study"
-ROOT = Path(__file__).parents[4]
 WHOLE = {"bootstrap_iterations": 100, "sale_filter": {"min_price": 0}, "min_sales": 3, "trim": "iqr1.5"}
 LEVELS = [
     f"{prefix}{name}{end}"
@@ -117,24 +113,3 @@ def test_every_group_has_its_sales(ask, lucas_oh):
     assert answer.rows["n"].sum() == told["used"] == answer.summary["data_points_analyzed"]
     assert told["used"] + sum(told["excluded"].values()) == told["read"] == lucas_oh.height
     assert np.isfinite(answer.rows["median"].drop_nulls().to_numpy()).all()
-
-
-ALONE = """
-import sys, polars as pl
-from terrafusion.analysis.api import Records
-from terrafusion.analysis.document import render
-from terrafusion.analysis.registry import load_catalogue
-assert pl.thread_pool_size() == 1
-catalogue, sales = load_catalogue(), pl.scan_parquet(sys.argv[1])
-wanted = catalogue.check("ratio_study", {"group_by": "zip_code", "bootstrap_iterations": 100})
-print(render(catalogue.get("ratio_study").compute(Records("here", "v1", sales), wanted, print)).sha256)
-"""
-
-
-def test_the_number_of_threads_does_not_show(ask, market, tmp_path):
-    sales = market(3_000, zip_code=[f"436{place % 17:02}" for place in range(3_000)])
-    sales.write_parquet(tmp_path / "sales.parquet")
-    command = [sys.executable, "-c", ALONE, str(tmp_path / "sales.parquet")]
-    alone = {"POLARS_MAX_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PATH": "", "PYTHONPATH": str(ROOT)}
-    said = subprocess.run(command, env=alone, cwd=ROOT, capture_output=True, check=True, text=True, timeout=60)
-    assert said.stdout.split()[-1] == file(ask(STUDY, sales, group_by="zip_code", bootstrap_iterations=100))
