@@ -41,7 +41,7 @@ def answer(chart: Mapping[str, Any], kind: str) -> Answer:
     catalogue = load_catalogue()
     sales = read_records(sample_file(chart["COUNTY"]), SALES).records
     at_hand = records(chart["COUNTY"], {SALES.name: encode(sales, SALES)}, CountyProfile())
-    return catalogue.get(kind).compute(at_hand, catalogue.check(kind, chart["PARAMETERS"]), lambda _done, _doing: None)
+    return catalogue.get(kind).answer(at_hand, catalogue.check(kind, chart["PARAMETERS"]), lambda _done, _doing: None)
 
 
 def drawn(kind: str) -> str:

@@ -80,7 +80,7 @@ def _run(task: Task) -> Outcome:
 def _answer(task: Task) -> dict[str, Any]:
     analysis = _child.catalogue.get(task.analysis_type)
     parameters = _child.catalogue.check(task.analysis_type, task.parameters)
-    answer = analysis.compute(_records(task.data, analysis.beside_sales), parameters, _teller(task.job_id))
+    answer = analysis.answer(_records(task.data, analysis.beside_sales), parameters, _teller(task.job_id))
     return _store(task, render(answer))
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import polars as pl
 from pydantic import BaseModel
+from threadpoolctl import threadpool_limits
 
 from terrafusion.analysis.profile import CountyProfile
 
@@ -74,11 +75,13 @@ class Analysis(Generic[P]):
         """The kinds of records, other than sales, that it reads."""
         return frozenset(name.partition(".")[0] for name in (*self.needs, *self.uses)) & BESIDE_SALES
 
-    def given(self, records: Records) -> Records:
-        """Return what a job of it is given of records: nothing that it does not say it reads."""
+    def answer(self, records: Records, parameters: P, progress: Progress) -> Answer:
+        """Compute on one thread of linear algebra, of which more change the last digits, from what it says it reads."""
         read = self.beside_sales
-        return replace(
+        given = replace(
             records,
             properties=records.properties if "properties" in read else None,
             listings=records.listings if "listings" in read else None,
         )
+        with threadpool_limits(1):
+            return self.compute(given, parameters, progress)

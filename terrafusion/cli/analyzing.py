@@ -49,7 +49,7 @@ def answer(question: Question, out: Path | None, settings: Settings) -> dict[str
         read = {name: _read(path, KINDS[name]) for name, path in question.files.items()}
         snapshots = {name: encode(file.records, KINDS[name]) for name, file in read.items()}
         at_hand = records(county, snapshots, profile)
-        found = analysis.compute(analysis.given(at_hand), parameters, lambda done, doing: tell(f"{done:4.0%} {doing}"))
+        found = analysis.answer(at_hand, parameters, lambda done, doing: tell(f"{done:4.0%} {doing}"))
     rendered = render(found)
     location = None if out is None else _write(out, analysis.name, rendered)
     return {

@@ -45,7 +45,7 @@ def ask() -> Callable[..., Answer]:
 
     def run(kind: str, given: pl.DataFrame, profile: CountyProfile | None = None, **parameters: Any) -> Answer:
         records = Records("here", "v1", given.lazy(), profile or CountyProfile())
-        return catalogue.get(kind).compute(records, catalogue.check(kind, parameters), lambda done, doing: None)
+        return catalogue.get(kind).answer(records, catalogue.check(kind, parameters), lambda done, doing: None)
 
     return run
 
