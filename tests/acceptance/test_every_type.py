@@ -33,7 +33,7 @@ from terrafusion.settings import Settings
 
 COUNTY = "lakeside"
 TYPES = [analysis.name for analysis in load_catalogue() if analysis.name != "FAILING_ANALYSIS_SIM"]
-SUBJECTS = ["LUC000001", "LUC000002"]
+SUBJECTS = ["LUC000003", "LUC000006"]
 PARAMETERS: dict[str, dict[str, Any]] = {
     "comparable_sales": {"subject_parcel_ids": SUBJECTS},
     "comparable_market_area": {"n_areas": 3},
