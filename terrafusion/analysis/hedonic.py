@@ -150,9 +150,11 @@ class Design:
     def gram(self) -> Floats:
         """Return Z'Z for the centred regressors Z."""
         nothing = np.zeros((self._periods, len(self._centred)))
-        places = [_sums(self._location, row, self.locations) for row in self._centred if self.locations > 1]
-        by_location = np.array(places).reshape(-1, self.locations)[:, 1:].T if places else nothing[:0]
-        return self._within(self._in_cells, nothing, by_location, self._centred @ self._centred.T)
+        places = np.zeros((len(self._centred), self.locations))
+        if self.locations > 1:
+            for place, row in enumerate(self._centred):
+                places[place] = _sums(self._location, row, self.locations)
+        return self._within(self._in_cells, nothing, places[:, 1:].T, self._centred @ self._centred.T)
 
     def products(self, weight: Floats) -> tuple[Floats, Floats, Floats]:
         """Return D'WD (its diagonal), D'WZ and Z'WZ for period dummies D and centred regressors Z."""

@@ -30,7 +30,7 @@ def town(sales):
     made = market(RECIPE, seed=5)
     month = made["sale_date"].dt.month().to_numpy() - 1
     level = made["sale_price"].to_numpy() / np.exp(path(RECIPE)[month])
-    return sales(**{name: made[name] for name in made.columns}, assessed_value=level)
+    return sales(**made.to_dict() | {"assessed_value": level})
 
 
 def codes(answer):
