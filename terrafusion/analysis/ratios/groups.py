@@ -22,7 +22,7 @@ _DAYS_A_YEAR: Final = 365.25
 
 @dataclass(frozen=True, slots=True)
 class Laid:
-    """The sales as columns, by group, in an order of their content alone; and where each group begins."""
+    """The sales as columns, by group, and where each group begins."""
 
     value: Floats
     price: Floats
@@ -37,7 +37,7 @@ class Laid:
         """Return the sales of one group, or of several, sorted by all that is computed with."""
         columns = [column[begin:end] for column in (self.value, self.price, self.recorded, self.days)]
         value, price, recorded, days = columns
-        places = by_ratio(value / price, price)
+        places = by_ratio(value / price, price, value, days, recorded)
         classes = np.flatnonzero(np.bincount(self.classes[begin:end]))
         return Group(
             ratios=Ratios.ordered(value[places], price[places]),
@@ -52,8 +52,7 @@ def laid_out(sales: pl.DataFrame, parameters: RatioParameters) -> Laid:
     coded, labels = with_codes(with_class(sales, parameters))
     coded = coded.select("group_code", "value", "price", "sale_price", "sale_date", "iaao_class")
     codes = coded["group_code"].to_numpy()
-    content = coded.hash_rows().arg_sort().to_numpy()
-    places = content[in_order(codes[content])]
+    places = in_order(codes)
     days = coded["sale_date"].to_physical().cast(pl.Float64)
     return Laid(
         value=coded["value"].to_numpy()[places],

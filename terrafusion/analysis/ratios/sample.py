@@ -73,11 +73,19 @@ class Ratios:
 def by_ratio(ratio: Floats, *keys: Floats) -> Codes:
     """Return the places of sales by ascending ratio; where ratios are equal, the first key that differs decides."""
     places: Codes = np.argsort(ratio)
-    same = np.diff(ratio[places]) == 0
-    tied = np.flatnonzero(np.append(same, False) | np.append(False, same)) if same.any() else np.empty(0, np.int64)
-    among = places[tied]
-    places[tied] = among[np.lexsort([key[among] for key in (*reversed(keys), ratio)])]
+    tied, block = _ties(np.diff(ratio[places]) == 0, np.arange(len(places)))
+    for key in keys:
+        among = places[tied]
+        among = among[np.lexsort((key[among], block))]
+        places[tied] = among
+        tied, block = _ties((np.diff(key[among]) == 0) & (np.diff(block) == 0), tied)
     return places
+
+
+def _ties(same: NDArray[np.bool_], places: Codes) -> tuple[Codes, Codes]:
+    """Return those of the places that are the same as a neighbour, and which of them are the same as each other."""
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same)) if same.any() else np.empty(0, np.int64)
+    return places[tied], np.append(0, np.cumsum(~same))[tied]
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ def plain_ols(sample):
 
 @pytest.mark.parametrize("zip_code", [None, "98103"])
 def test_it_equals_plain_least_squares_on_real_sales(king_wa, zip_code):
-    sample = sample_of(king_wa if zip_code is None else king_wa.filter(pl.col("zip_code") == zip_code))
+    sample = sample_of(king_wa.gather_every(4) if zip_code is None else king_wa.filter(pl.col("zip_code") == zip_code))
     found, wanted = fit(sample, base=0), plain_ols(sample)
     periods, slopes = slice(1, sample.period.max() + 1), slice(-np.isfinite(found.slopes).sum(), None)
     assert found.estimated == len(wanted.params)
@@ -42,6 +42,15 @@ def test_it_equals_plain_least_squares_on_real_sales(king_wa, zip_code):
     known = np.isfinite(found.slopes)
     np.testing.assert_allclose(found.slopes[known], wanted.params[slopes], rtol=0, atol=1e-9)
     np.testing.assert_allclose(found.slope_errors[known], wanted.bse[slopes], rtol=0, atol=1e-9)
+
+
+def test_places_alone_may_be_held_constant(king_wa):
+    whole = sample_of(king_wa.gather_every(4))
+    bare = Sample(whole.log_price, whole.period, whole.location, whole.characteristics[:0])
+    found, wanted = fit(bare, base=0), plain_ols(bare)
+    periods = slice(1, bare.period.max() + 1)
+    np.testing.assert_allclose(found.effects[1:], wanted.params[periods], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(found.standard_errors[1:], wanted.bse[periods], rtol=0, atol=1e-9)
 
 
 def test_another_base_moves_the_index_and_keeps_its_shape(king_wa):
