@@ -1,4 +1,4 @@
-"""What a reader is told first: who is assessed higher, if anybody, and what to beware of."""
+"""What a reader is told first: whether ratios fall or rise with value, and what to beware of."""
 
 from __future__ import annotations
 
@@ -15,15 +15,21 @@ from terrafusion.analysis.equity.rows import Study
 from terrafusion.analysis.price_index.cautions import of_years
 from terrafusion.analysis.ratios.standard import MET, NOT_MET, STATISTICALLY_MET, bands
 
-REGRESSIVE, PROGRESSIVE, UNCLEAR, DISAGREE, UNKNOWN = "regressive", "progressive", "unclear", "disagree", "unknown"
+FALLING, RISING, WITHIN, UNCLEAR, DISAGREE, UNKNOWN = "falling", "rising", "within", "unclear", "disagree", "unknown"
 
+_BY: Final = "PRB, VEI and MKI"
 _SAID: Final = {
-    REGRESSIVE: "cheaper homes are assessed at a higher level than dear ones",
-    PROGRESSIVE: "dear homes are assessed at a higher level than cheaper ones",
-    UNCLEAR: "cheap and dear homes are not clearly assessed at different levels",
-    DISAGREE: "the measures do not agree whether cheap or dear homes are assessed at a higher level",
-    UNKNOWN: "whether cheap or dear homes are assessed at a higher level cannot be told",
+    FALLING: f"ratios fall with value by {_BY}, as they do for noise in prices where assessments are fair",
+    RISING: f"ratios rise with value by {_BY}",
+    WITHIN: f"{_BY} lie within the IAAO's bands",
+    UNCLEAR: f"{_BY} do not clearly leave the IAAO's bands",
+    DISAGREE: f"{_BY} do not agree whether ratios fall or rise with value beyond the IAAO's bands",
+    UNKNOWN: f"whether ratios fall or rise with value cannot be told by {_BY}",
 }
+_NOISE: Final = (
+    "Noise in prices alone makes ratios fall with value by PRB, VEI and MKI, and noise in values makes them rise by PRB "
+    "and VEI, also where assessments are fair: none of the three tells noise from bias"
+)
 
 _JUDGED: Final = ("median", "prd", "prb", "mki", "vei")
 
@@ -34,34 +40,39 @@ class Told:
 
     county_id: str
     parameters: EquityParameters
-    level: float
     overall: Study
     """That of all sales together."""
     rows: pl.DataFrame
 
 
 def vertical(row: Mapping[str, Any]) -> str:
-    """Say who is assessed higher: only where PRB, VEI and MKI say the same, and their intervals as printed are clear.
+    """Say whether ratios fall or rise with value: only where the intervals of PRB, VEI and MKI all leave their bands alike.
 
-    Noise in values alone moves PRB and VEI, noise in prices all three; so one or two of them prove little.
+    Intervals are taken as printed. What the ratios do says nothing of its cause: noise in values alone moves PRB and
+    VEI up, noise in prices moves all three down, and enough of it beyond the bands.
     """
-    signs = {_sign(row, name, *rest) for name, rest in _NEUTRAL.items()}
-    if None in signs:
+    places = {_place(row, name, digits) for name, digits in _DIGITS.items()}
+    if UNKNOWN in places:
         return UNKNOWN
-    if len(signs) > 1:
-        return DISAGREE
-    return {-1: REGRESSIVE, 0: UNCLEAR, 1: PROGRESSIVE}[signs.pop() or 0]
+    if len(places) == 1:
+        return places.pop()
+    return DISAGREE if places & {FALLING, RISING} else UNCLEAR
 
 
-_NEUTRAL: Final = {"prb": (0, 3), "vei": (0, 1), "mki": (1, 3)}
-"""The value of each measure that is neither regressive nor progressive, and to how many digits it is printed."""
+_DIGITS: Final = {"prb": 3, "vei": 1, "mki": 3}
+"""How many digits of each measure are printed."""
+
+_BANDS: Final = bands(None, "mid", level=1.0)
 
 
-def _sign(row: Mapping[str, Any], name: str, neutral: float, digits: int) -> int | None:
+def _place(row: Mapping[str, Any], name: str, digits: int) -> str:
     low, high = row.get(f"{name}_ci_low"), row.get(f"{name}_ci_high")
     if low is None or high is None:
-        return None
-    return int(round(low, digits) > neutral) - int(round(high, digits) < neutral)
+        return UNKNOWN
+    band, low, high = _BANDS[name], round(low, digits), round(high, digits)
+    if high < band.low or low > band.high:
+        return FALLING if high < band.low else RISING
+    return WITHIN if low >= band.low and high <= band.high else UNCLEAR
 
 
 def key_finding(told: Told) -> str:
@@ -74,7 +85,7 @@ def key_finding(told: Told) -> str:
     if row["suppressed"]:
         least = told.parameters.min_sales
         return f"In {told.county_id} the request selects {found} with a value, too few to tell ({least} or more)."
-    measures = "; ".join(_measure(told, name, digits) for name, (_, digits) in _NEUTRAL.items())
+    measures = "; ".join(_measure(told, name, digits) for name, digits in _DIGITS.items())
     said = [f"{_SAID[vertical(row)]} ({measures})", _like_homes(row)]
     return f"In {told.county_id} ({found}) {'; '.join(part for part in [*said, _neighbours(told)] if part)}."
 
@@ -86,7 +97,7 @@ def _measure(told: Told, name: str, digits: int) -> str:
         return f"{name.upper()} cannot be told"
     level = f"{told.parameters.confidence_level * 100:g}%"
     between = f"{level} interval {low:.{digits}f} to {high:.{digits}f}" if low is not None else "no interval"
-    band = bands(None, told.parameters.jurisdiction_size, level=told.level)[name]
+    band = _BANDS[name]
     verdict = f", {judged} ({band.low:g} to {band.high:g})" if judged else ""
     return f"{name.upper()} {value:.{digits}f}, {between}{verdict}"
 
@@ -114,7 +125,7 @@ def _neighbours(told: Told) -> str:
 
 
 def tally(rows: pl.DataFrame) -> dict[str, Any]:
-    """Count the groups by verdict, and by who is assessed higher."""
+    """Count the groups by verdict, and by what ratios do with value."""
     groups = rows.filter(pl.col("record") == "group")
     counts = {
         name: {said: int((groups[f"{name}_verdict"] == said).sum()) for said in (MET, STATISTICALLY_MET, NOT_MET)}
@@ -133,6 +144,7 @@ def cautions(told: Told, used: pl.DataFrame) -> Iterator[Caution]:
     row = told.overall.row
     if row["suppressed"]:
         return
+    yield Caution("noise_looks_like_bias", _NOISE)
     yield from _of_clusters(row, told, used)
     yield from _of_places(row, told, used)
     spared = told.rows.filter(pl.col("record") == "group")["suppressed"].sum()

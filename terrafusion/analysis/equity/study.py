@@ -43,7 +43,7 @@ def equity_study(records: Records, parameters: EquityParameters, progress: Progr
     rules = replace(rules_of(parameters, level=level, sales=used.height), trim=None)
     studies, overall = _studied(laid, used, rules, parameters, progress)
     rows = to_rows(studies)
-    told = findings.Told(records.county_id, parameters, level, overall, rows)
+    told = findings.Told(records.county_id, parameters, overall, rows)
     return Answer(
         summary={
             "key_finding": findings.key_finding(told),

@@ -21,6 +21,7 @@ MEASURES: Final = ("median", "mean", "weighted_mean", "cod", "cov", "prd", "prb"
 
 _VEI_CONFIDENCE: Final = 0.90
 _IN_LOGS: Final = ("cod", "cov")
+_NO_GINI: Final = 1e-12  # of equal prices rounding leaves so much at most
 _FARTHEST: Final = 300.0  # of absurd ratios even the exponential overflows
 _VEI_GROUPS: Final = ((20, 2), (51, 4), (501, 10))
 """From how many sales on how many groups."""
@@ -40,7 +41,7 @@ def measures(ratios: Ratios, confidence_level: float) -> dict[str, Estimate]:
         "cov": Estimate(cov(ratios)),
         "prd": Estimate(prd(ratios)),
         "prb": prb(ratios, confidence_level),
-        "mki": Estimate(gini_assessed / gini_price if gini_price > 0 else math.nan),
+        "mki": Estimate(gini_assessed / gini_price if gini_price > _NO_GINI else math.nan),
         "ki": Estimate(gini_assessed - gini_price),
         "vei": vei,
         "vei_significance": Estimate(significance),
@@ -212,7 +213,7 @@ def _gini_influences(ratios: Ratios) -> dict[str, tuple[float, Floats]]:
     share = (doubled_ranks - 1) / (2 * len(ratios))
     on_assessed, on_price = (gini_influence(values, share) for values in ordered)
     found = {"ki": (assessed - price, on_assessed - on_price)}
-    if price > 0:
+    if price > _NO_GINI:
         mki = assessed / price
         found["mki"] = (mki, (on_assessed - mki * on_price) / price)
     return found

@@ -84,6 +84,12 @@ def test_seasons_are_rarely_found_where_there_are_none():
     assert found <= stats.binom.ppf(0.999, 200, 0.02)
 
 
+def test_a_random_walk_seems_to_have_seasons_more_often():
+    """Errors that wander bend the F test: the page says 3 to 4 of 100, and 5 leads to more in one run of 1,000."""
+    walks = (np.cumsum(np.random.default_rng(seed).normal(0, 0.02, 60)) for seed in range(200))
+    assert sum(pattern(walk, 12).found for walk in walks) <= stats.binom.ppf(0.999, 200, 0.05)
+
+
 def test_one_absurd_month_does_not_bend_the_pattern():
     _, observed = series(84, 5, noise=0.01)
     bent = observed.copy()
