@@ -85,7 +85,7 @@ def test_seasons_are_rarely_found_where_there_are_none():
 
 
 def test_a_random_walk_seems_to_have_seasons_more_often():
-    """Errors that wander bend the F test: the page says 3 to 4 of 100, and 5 leads to more in one run of 1,000."""
+    """Errors that wander bend the F test: the page says 3 to 4%; from 5% one run of 1,000 finds more."""
     walks = (np.cumsum(np.random.default_rng(seed).normal(0, 0.02, 60)) for seed in range(200))
     assert sum(pattern(walk, 12).found for walk in walks) <= stats.binom.ppf(0.999, 200, 0.05)
 
