@@ -78,8 +78,18 @@ def _show(document: Mapping[str, Any]) -> None:
     stdout.print(Group(*facts(result)), highlight=False)
     for what, file in files.items():
         if file:
-            stdout.print(f"{what}: rows read {file['read']:,}, rejected {file['rejected']:,}", highlight=False)
+            stdout.print(
+                f"{what}: rows read {file['read']:,}, rejected {file['rejected']:,}{_why(file)}", highlight=False
+            )
     for caution in (caution for file in files.values() if file for caution in file["warnings"]):
         stdout.print(f"Note: {caution['message'].rstrip('.')}.", style="yellow", highlight=False)
     if result["result_data_location"]:
         stdout.print(f"Written: {result['result_data_location']}", highlight=False)
+
+
+def _why(file: Mapping[str, Any]) -> str:
+    """Say why rows were rejected; each of them stands in the file beside the records."""
+    if not file["rejected"]:
+        return ""
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in file["rejected_by_reason"].items())
+    return f" ({reasons}); each stands with its reason in the file that ends in .rejected.csv beside it"

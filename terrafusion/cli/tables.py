@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from terrafusion.wording import NOTHING, estimates
+from terrafusion.wording import NOTHING, estimates, is_table
 
 SHOWN: Final = 12
 BESIDE: Final = frozenset({"period_start", "period_end"})
@@ -26,6 +26,8 @@ Row = Mapping[str, Any]
 def of_rows(rows: Sequence[Row], width: int) -> Iterator[RenderableType]:
     """Show the first rows, and say how many rows and columns are not shown. What all rows share stands in no column."""
     columns = list(_columns(rows))
+    if not columns:
+        return
     shown = columns[: _fitting([column.width for column in columns], width)]
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     for column in shown:
@@ -50,14 +52,24 @@ class _Column:
 
 
 def _columns(rows: Sequence[Row]) -> Iterator[_Column]:
+    """Yield what differs between rows, what is nested last."""
     one_group = len({row.get("group") for row in rows}) == 1
     some = rows[-SHOWN:] if one_group and "period" in rows[0] else rows[:SHOWN]
     told = [list(estimates(row, rows[0])) for row in some]
-    for index, (name, _, _) in enumerate(told[0]):
-        cells = [_cell(*line[index][1:]) for line in told]
-        if index == 0 or (len(set(cells)) > 1 and name not in BESIDE) or (len(rows) == 1 and cells != [NOTHING]):
+    names = [name for name, _, _ in told[0]]
+    for index in sorted(range(len(names)), key=lambda place: _is_nested(some, names[place])):
+        name, cells = names[index], [_cell(*line[index][1:]) for line in told]
+        if _differs(rows, name) if len(rows) > 1 else cells != [NOTHING]:
             is_text = all(row[name] is None or isinstance(row[name], str) for row in some)
             yield _Column(name.replace("_", "\n"), cells, is_text)
+
+
+def _differs(rows: Sequence[Row], name: str) -> bool:
+    return name not in BESIDE and any(row[name] != rows[0][name] for row in rows)
+
+
+def _is_nested(rows: Sequence[Row], name: str) -> bool:
+    return any(isinstance(row[name], Mapping) or is_table(row[name]) for row in rows)
 
 
 def _cell(value: str, interval: str) -> str:

@@ -162,7 +162,7 @@ class _Asked:
         places = kilometres(told) if "location" in blocks else None
         asked = _Like(self, told, known, evidence, scaled)
         rows, rest, found, finding = asked.subject() if self.parameters.subject_area else asked.market_areas(places)
-        paths = path_rows(known["area"].to_list(), evidence, level)
+        paths = path_rows(known["area"].to_list(), evidence)
         return Answer(
             summary=self._summary(finding, evidence, tuple(scaled)) | found,
             data_quality=self._quality(told),
@@ -267,7 +267,7 @@ class _Like:
             numbers[placed] = code[nearest(places[placed], near)] + 1
         told = self.told.with_columns(pl.Series("market_area", numbers).fill_nan(None).cast(pl.Int64))
         rows = pl.concat(
-            [area_rows(told), market_area_rows(told, code + 1, self.evidence, parameters.confidence_level)]
+            [market_area_rows(told, code + 1, self.evidence, parameters.confidence_level), area_rows(told)]
         )
         within = self._within(code)
         counts = (self.known.height, int(code.max()) + 1)

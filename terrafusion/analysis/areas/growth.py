@@ -25,7 +25,6 @@ class Growth:
     """Sales, areas x periods."""
     path: Floats
     """How far each area lies above its usual distance from the county in each period: areas x periods, shrunk."""
-    path_error: Floats
     slope: Floats
     """Growth a year of each area, shrunk towards the county's."""
     slope_error: Floats
@@ -46,7 +45,6 @@ def growth_of(laid: Laid, found: Levels, period: str) -> Growth | None:
         periods=periods,
         counts=cells,
         path=path.value.reshape(cells.shape),
-        path_error=np.sqrt(path.variance).reshape(cells.shape),
         slope=slopes.value,
         slope_error=np.sqrt(slopes.variance),
         county=county,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -42,8 +42,6 @@ SCHEMA: Final[Mapping[str, pl.DataType]] = {
     "members": pl.String(),
     "period": pl.String(),
     "deviation_pct": pl.Float64(),
-    "deviation_pct_ci_low": pl.Float64(),
-    "deviation_pct_ci_high": pl.Float64(),
 }
 """All columns; null where they are none of the record's."""
 
@@ -88,24 +86,21 @@ def market_area_rows(areas: pl.DataFrame, assigned: Codes, evidence: Evidence, c
     return shaped(pl.DataFrame(rows, schema_overrides=SCHEMA))
 
 
-def path_rows(labels: Sequence[str], evidence: Evidence, confidence_level: float) -> pl.DataFrame:
+def path_rows(labels: Sequence[str], evidence: Evidence) -> pl.DataFrame:
     """Return a row for each known area and period: how far it stood above its usual distance from the county."""
     growth = evidence.growth
     if growth is None:
         return shaped(pl.DataFrame({"record": []}, schema={"record": pl.String()}))
     names = dict(zip(*evidence.market.calendar.select("ordinal", "period").get_columns(), strict=True))
-    z, (areas, periods) = critical_value(confidence_level), growth.counts.shape
-    logs, reach = growth.path.ravel(), z * growth.path_error.ravel()
-    bounds: dict[str, Any] = {
-        f"deviation_pct{end}": 100 * np.expm1(logs + sign * reach) for end, sign in zip(_ENDS, (0, -1, 1), strict=True)
-    }
+    areas, periods = growth.counts.shape
     columns = {
-        "record": ["path"] * len(logs),
+        "record": ["path"] * growth.path.size,
         "area": np.repeat(labels, periods).tolist(),
         "period": [names[ordinal] for ordinal in growth.periods] * areas,
         "observations": growth.counts.ravel(),
+        "deviation_pct": 100 * np.expm1(growth.path.ravel()),
     }
-    return shaped(pl.DataFrame(columns | bounds))
+    return shaped(pl.DataFrame(columns))
 
 
 def shaped(table: pl.DataFrame) -> pl.DataFrame:

@@ -20,11 +20,12 @@ from terrafusion.analysis.comps.parameters import ComparableParameters
 from terrafusion.analysis.comps.reconcile import reconcile
 from terrafusion.analysis.comps.rows import ROWS, Found, comparable_rows, subject_rows, without_model
 from terrafusion.analysis.comps.search import Finder, Limits, Subjects
-from terrafusion.analysis.document import ROWS_INLINE
 from terrafusion.analysis.hedonic import Codes
 from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.selection import Selection, select
 
+SUBJECTS_INLINE: Final = 200
+"""The summary travels in the completed event."""
 METHOD: Final = (
     "weighted mean of comparables' prices, adjusted for time, characteristics and location by a hedonic regression "
     "with curves and a surface of residuals (backfitting)"
@@ -68,7 +69,7 @@ def comparable_sales(records: Records, parameters: ComparableParameters, progres
             "confidence_level": parameters.interval_level,
             **findings.tally(told),
             **_accuracy(result),
-            "subjects": result.subjects.head(ROWS_INLINE).to_dicts(),
+            "subjects": result.subjects.head(SUBJECTS_INLINE).to_dicts(),
             "county_id": records.county_id,
             "data_version": records.data_version,
             "rules_version": RULES_VERSION,
