@@ -81,7 +81,8 @@ def _why(told: Told) -> str:
     reasons = told.subjects["reason"].drop_nulls().value_counts().sort(["count", "reason"], descending=[True, False])
     reason = reasons["reason"][0]
     if reason == FEW_SALES:
-        return f"{told.sales} sales were found that this request selects, and {_WHY[reason]}"
+        found = "1 sale was" if told.sales == 1 else f"{told.sales} sales were"
+        return f"{found} found that this request selects, and {_WHY[reason]}"
     if reason == FEW_COMPS:
         most = int(told.subjects["comparables"].to_numpy().max())
         least = min(told.parameters.min_comps, told.parameters.k)

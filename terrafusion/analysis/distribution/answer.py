@@ -11,7 +11,7 @@ import polars as pl
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
 from terrafusion.analysis.cells import critical_value, needed_for_interval
 from terrafusion.analysis.comparison import between_ends
-from terrafusion.analysis.distribution.concentration import GINI
+from terrafusion.analysis.distribution.concentration import GINI, LEAST_FOR_AN_INTERVAL
 from terrafusion.analysis.distribution.findings import Told, key_finding
 from terrafusion.analysis.distribution.parameters import PriceDistributionParameters
 from terrafusion.analysis.distribution.points import names_of, points_of, schema_of
@@ -74,7 +74,9 @@ def _gini_differences(points: pl.DataFrame, confidence_level: float) -> pl.DataF
     full = points.filter(~pl.col("partial") & ~pl.col("suppressed"))
     gini, error = pl.col("gini"), pl.col("gini_standard_error")
     change = gini.last() - gini.first()
-    reach = critical_value(confidence_level) * (error.first() ** 2 + error.last() ** 2).sqrt()
+    enough = pl.min_horizontal(pl.col("sales_volume").first(), pl.col("sales_volume").last()) >= LEAST_FOR_AN_INTERVAL
+    spread = (error.first() ** 2 + error.last() ** 2).sqrt()
+    reach = pl.when(enough).then(critical_value(confidence_level) * spread)
     told = zip(_GINI_DIFFERENCE, (change, change - reach, change + reach), strict=True)
     several = pl.len() > 1
     return full.group_by("group", maintain_order=True).agg(

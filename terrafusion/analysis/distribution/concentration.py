@@ -16,6 +16,9 @@ from terrafusion.analysis.student import critical_t
 
 GINI: Final = ("gini", "gini_standard_error", "gini_ci_low", "gini_ci_high", "gini_lognormal")
 
+LEAST_FOR_AN_INTERVAL: Final = 100
+"""Sales: of fewer, intervals of the Gini coefficient and of dollar shares hold the truth far less often than asked."""
+
 
 def concentration(ordered: Floats, confidence_level: float, *, corrected: bool) -> dict[str, float]:
     """Return `GINI` of prices in ascending order; nan where it cannot be told.
@@ -32,13 +35,13 @@ def concentration(ordered: Floats, confidence_level: float, *, corrected: bool) 
     value = scale * max(gini(ordered, ranks), 0.0)
     influence = gini_influence(ordered, (ranks - 1) / (2 * n))
     error = scale * math.sqrt(float((influence**2).sum())) / n
-    reach = critical_t(confidence_level, n - 1) * error
+    reach = critical_t(confidence_level, n - 1) * error if n >= LEAST_FOR_AN_INTERVAL else math.nan
     logs = float(np.log(ordered).std(ddof=1))
     told = (
         value,
         error,
-        max(value - reach, 0.0),
-        min(value + reach, 1.0),
+        float(np.maximum(value - reach, 0.0)),
+        float(np.minimum(value + reach, 1.0)),
         2 * NormalDist().cdf(logs / math.sqrt(2)) - 1,
     )
     return dict(zip(GINI, told, strict=True))

@@ -65,14 +65,17 @@ def _moves(told: Told) -> Iterator[str]:
 def _levels(latest: Mapping[str, Any], told: Told) -> Iterator[str]:
     if latest["gini"] is None:
         return
-    sure = interval_of(told.confidence_level, f"{latest['gini_ci_low']:.3f}", f"{latest['gini_ci_high']:.3f}")
-    yield f"the Gini coefficient was {latest['gini']:.3f} in {latest['period']} ({sure}){_since(told)}"
+    sure = ""
+    if latest["gini_ci_low"] is not None:
+        ends = (f"{latest[f'gini_ci_{end}']:.3f}" for end in ("low", "high"))
+        sure = f" ({interval_of(told.confidence_level, *ends)})"
+    yield f"the Gini coefficient was {latest['gini']:.3f} in {latest['period']}{sure}{_since(told)}"
 
 
 def _since(told: Told) -> str:
     """Say how the Gini coefficient moved: up or down only where the interval, as it is printed, leaves zero out."""
     change, low, high = (told.moved[f"gini_difference{end}"] for end in ("", "_ci_low", "_ci_high"))
-    if change is None:
+    if change is None or low is None:
         return ""
     sure = interval_of(told.confidence_level, f"{low:+.3f}", f"{high:+.3f}")
     if round(low, 3) <= 0 <= round(high, 3):

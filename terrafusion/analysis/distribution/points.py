@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from terrafusion.analysis.cells import interval, quantile
 from terrafusion.analysis.distribution.concentration import GINI, concentrations
@@ -31,10 +33,10 @@ def points_of(sales: pl.DataFrame, keys: Sequence[str], parameters: PriceDistrib
     )
     cells = cells.sort(keys)
     enough = cells.filter(parameters.min_sales <= _N)
-    own = parameters.tier_edges is None and (parameters.tier_basis == "period" or list(keys) == ["group_code"])
     level = parameters.confidence_level
     told = enough.select(*keys, pl.col("prices").list.sum().alias("dollar_volume"), *_quantiles(parameters))
-    tiers = tiers_of(enough, keys, _cuts(sales, enough, keys, parameters), own=own, confidence_level=level)
+    cuts = _cuts(sales, enough, keys, parameters)
+    tiers = tiers_of(enough, keys, cuts, own=_own(sales, enough, keys, parameters), confidence_level=level)
     ginis = concentrations(
         enough, keys, confidence_level=level, least=parameters.min_sales, corrected=parameters.gini_correction
     )
@@ -51,6 +53,17 @@ def _quantiles(parameters: PriceDistributionParameters) -> list[pl.Expr]:
         figures = (quantile(prices, _N, share), low, high)
         told += [figure.alias(name + end) for figure, end in zip(figures, _ENDS, strict=True)]
     return told
+
+
+def _own(
+    sales: pl.DataFrame, cells: pl.DataFrame, keys: Sequence[str], parameters: PriceDistributionParameters
+) -> NDArray[np.bool_]:
+    """Tell of each cell whether its tiers are cut at quantiles of its very sales: it may be its group's only one."""
+    if parameters.tier_edges is not None or parameters.tier_basis == "period":
+        return np.full(cells.height, parameters.tier_edges is None)
+    whole = sales.group_by("group_code").agg(pl.len().alias("all"))
+    joined = cells.select(*keys, "sales_volume").join(whole, on="group_code", how="left", maintain_order="left")
+    return (joined["sales_volume"] == joined["all"]).to_numpy()
 
 
 def _cuts(

@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from terrafusion.analysis.cells import critical_value
+from terrafusion.analysis.distribution.concentration import LEAST_FOR_AN_INTERVAL
 from terrafusion.analysis.distribution.parameters import PriceDistributionParameters
 
 Floats = NDArray[np.float64]
@@ -62,11 +63,11 @@ class _Sums:
 
 
 def tiers_of(
-    cells: pl.DataFrame, keys: Sequence[str], cuts: pl.DataFrame, *, own: bool, confidence_level: float
+    cells: pl.DataFrame, keys: Sequence[str], cuts: pl.DataFrame, *, own: NDArray[np.bool_], confidence_level: float
 ) -> pl.DataFrame:
     """Return ``keys`` and `columns_of` every cell; ``cuts`` has ``tier_1_high``, ... for some of the keys.
 
-    ``own`` says that the cuts are quantiles of the very sales that they cut.
+    ``own`` says of each cell that the cuts are quantiles of the very sales that they cut.
     """
     names = [name for name in cuts.columns if name.startswith("tier_")]
     joined = cells.select(*keys, "prices").join(cuts, on=[name for name in keys if name in cuts.columns])
@@ -96,7 +97,7 @@ def _matrix(table: pl.DataFrame, names: list[str]) -> Floats:
     return np.column_stack(columns)
 
 
-def _told(sums: _Sums, z: float, *, own: bool) -> dict[str, Floats]:
+def _told(sums: _Sums, z: float, *, own: NDArray[np.bool_]) -> dict[str, Floats]:
     tiers = sums.count.shape[1]
     told: dict[str, Floats] = {f"tier_{place}_high": cut for place, cut in enumerate(sums.cuts.T, 1)}
     for tier in range(tiers):
@@ -111,17 +112,16 @@ def _told(sums: _Sums, z: float, *, own: bool) -> dict[str, Floats]:
     return {name: told[name] for name, _ in columns_of(tiers)}
 
 
-def _wilson(count: Floats, n: Floats, z: float, *, fixed: bool) -> tuple[Floats, Floats, Floats]:
+def _wilson(count: Floats, n: Floats, z: float, *, fixed: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
     """Return a share of the sales with the interval of Wilson (1927); none where the cuts themselves fix the share."""
     share = count / n
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     reach = z * np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2) / (1 + z**2 / n)
-    if fixed:
-        reach = np.full(len(n), np.nan)
+    reach[fixed] = np.nan
     return share, middle - reach, middle + reach
 
 
-def _dollar_share(sums: _Sums, tier: int, z: float, *, own: bool) -> tuple[Floats, Floats, Floats]:
+def _dollar_share(sums: _Sums, tier: int, z: float, *, own: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
     """Return a tier's share of the dollars, with a normal interval from each sale's influence on it.
 
     With cuts given beforehand that is the ratio estimator of Cochran 1977, 6.4; with quantiles of the same sales, an
@@ -133,13 +133,13 @@ def _dollar_share(sums: _Sums, tier: int, z: float, *, own: bool) -> tuple[Float
     beta = np.repeat(-share[:, None], sums.count.shape[1], axis=1)
     beta[:, tier] += 1
     alpha = np.zeros_like(beta)
-    if own:
-        edges = np.column_stack([np.zeros(len(n)), sums.cuts, np.zeros(len(n))])
-        alpha[:, tier] = -edges[:, tier + 1]
-        alpha[:, :tier] = (edges[:, tier] - edges[:, tier + 1])[:, None]
+    edges = np.where(own[:, None], np.column_stack([np.zeros(len(n)), sums.cuts, np.zeros(len(n))]), 0.0)
+    alpha[:, tier] = -edges[:, tier + 1]
+    alpha[:, :tier] = (edges[:, tier] - edges[:, tier + 1])[:, None]
     centre = (alpha * sums.count + beta * sums.dollars).sum(axis=1) / n
     alpha -= centre[:, None]
     squares = (alpha**2 * sums.count + 2 * alpha * beta * sums.dollars + beta**2 * sums.squares).sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         reach = z * np.sqrt(np.maximum(squares, 0) * n / (n - 1)) / total
+    reach[n < LEAST_FOR_AN_INTERVAL] = np.nan
     return share, np.maximum(share - reach, 0), np.minimum(share + reach, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -195,17 +196,15 @@ class _Found:
     def _slopes(self) -> Mapping[str, Any]:
         """Slope of ln(value / price) on time, a year: with prices as recorded, and as adjusted."""
         known = by_content(self.adjusted.filter(pl.col("value") > 0, pl.col("factor").is_not_null()))
-        enough = known.height >= self.parameters.min_sales
+        enough = known.height >= max(self.parameters.min_sales, findings.LEAST_FOR_A_SLOPE)
         found: dict[str, Any] = {"time_slope_sales": known.height}
         for name, price in (("time_slope", "sale_price"), ("adjusted_time_slope", "time_adjusted_price")):
             level = self.parameters.confidence_level
-            slope, error = fall(known, known[price].to_numpy(), level) if enough else (None, 0.0)
+            slope, error = fall(known, known[price].to_numpy(), level) if enough else (math.nan, math.nan)
             reach = critical_t(level, max(known.height - 2, 0)) * error
-            found |= {
-                name: slope,
-                f"{name}_ci_low": slope and slope - reach,
-                f"{name}_ci_high": slope and slope + reach,
-            }
+            told = (slope, slope - reach, slope + reach)
+            ends = zip(("", "_ci_low", "_ci_high"), told, strict=True)
+            found |= {f"{name}{end}": figure if math.isfinite(figure) else None for end, figure in ends}
         return found
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -14,6 +14,9 @@ from terrafusion.analysis.price_index.cautions import of_years
 from terrafusion.analysis.price_index.parameters import REPEAT
 from terrafusion.analysis.selection import Selection
 from terrafusion.analysis.time_adjustment.parameters import TimeAdjustmentParameters
+
+LEAST_FOR_A_SLOPE: Final = 3
+"""Sales: two leave nothing to tell an error from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +83,11 @@ def cautions(told: Told) -> Iterator[Caution]:
         )
         yield Caution("valuation_date_beyond_sales", message)
     if summary["valuation_period"] is not None and summary["time_slope"] is None:
+        known, least = summary["time_slope_sales"], max(told.parameters.min_sales, LEAST_FOR_A_SLOPE)
+        why = "all of one day:" if known >= least else "too few:"
         message = (
-            f"{summary['time_slope_sales']} of the sales have {told.parameters.value_field} above 0, "
-            f"too few to tell the slope of ratios on time ({told.parameters.min_sales} or more)"
+            f"{known} of the sales have {told.parameters.value_field} above 0, {why} the slope of ratios on time "
+            f"cannot be told ({least} or more, of different days, are needed)"
         )
         yield Caution("time_slope_unavailable", message)
     yield from _of_the_period(told)

@@ -37,7 +37,7 @@ def key_finding(told: Told) -> str:
         return f"In {told.county_id} the request selects {found}, too few to tell ({told.min_sales} or more)."
     yearly = told.total["sales_per_year"]
     pace = "" if yearly is None else f", {yearly:,.0f} a year"
-    start = f"In {told.county_id} {found} for {_money(dollars)} were made from {told.span[0]} to {told.span[1]}{pace}"
+    start = f"In {told.county_id} {found} for {_money(dollars)} {'was' if sales == 1 else 'were'} made from {told.span[0]} to {told.span[1]}{pace}"
     return "; ".join([start, *_clauses(told)]) + "."
 
 

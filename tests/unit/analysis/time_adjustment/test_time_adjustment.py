@@ -425,3 +425,23 @@ def test_a_sale_that_is_excluded_changes_nothing(ask, town, sales, price):
     plain, more = (ask(KIND, given) for given in (town, pl.concat([town, one])))
     assert plain.table.equals(more.table)
     assert more.data_quality["read"] == more.data_quality["used"] + 1
+
+
+@pytest.mark.parametrize(("valued", "least"), [(2, 1), (None, 10)])
+def test_a_slope_that_cannot_be_told_is_none_and_said(ask, town, valued, least):
+    """Of two sales, or of sales of one day alone, a line has no slope with an error."""
+    first = pl.col("sale_date") == town["sale_date"].mode().sort()[0]
+    chosen = first if valued is None else pl.int_range(pl.len()) < valued
+    made = town.with_columns(assessed_value=pl.when(chosen).then("assessed_value"))
+    count = made["assessed_value"].count()
+    answer = ask(KIND, made, min_sales=min(least, count), period="quarter")
+    assert answer.summary["time_slope_sales"] == count
+    assert answer.summary["time_slope"] is None
+    assert answer.summary["adjusted_time_slope_ci_low"] is None
+    assert "nan" not in answer.summary["key_finding"]
+    assert "time_slope_unavailable" in codes(answer)
+
+
+def test_a_slope_of_zero_keeps_its_interval(ask, town):
+    told = ask(KIND, town.with_columns(assessed_value="sale_price")).summary
+    assert (told["time_slope"], told["time_slope_ci_low"], told["time_slope_ci_high"]) == (0, 0, 0)
