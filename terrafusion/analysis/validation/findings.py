@@ -15,7 +15,7 @@ from terrafusion.analysis.api import Caution
 from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.validation.overrides import PROFILE, REQUEST
 from terrafusion.analysis.validation.parameters import ValidationParameters
-from terrafusion.analysis.validation.reasons import CHECKS, CODES, OVERRIDDEN, REASONS
+from terrafusion.analysis.validation.reasons import BY_STATISTICS, CHECKS, CODES, OVERRIDDEN, REASONS
 from terrafusion.analysis.validation.windows import ROUNDING
 
 Flags = NDArray[np.bool_]
@@ -47,7 +47,7 @@ class Told:
 
 
 def key_finding(told: Told) -> str:
-    """Say how many sales are not arm's length, and for which reasons most of them are not."""
+    """Say how many sales are flagged, on what grounds, and for which reasons most of them."""
     n = told.rows.height
     if not n:
         return f"In {told.county_id} no sales with a date and a price were found that this request selects."
@@ -55,7 +55,7 @@ def key_finding(told: Told) -> str:
     if not told.invalid:
         return f"In {told.county_id} these rules find nothing that decides against any of {sales}{_small(told)}."
     flagged = f"{told.invalid:,} of {sales} ({told.invalid / n:.1%}) {'are' if told.invalid > 1 else 'is'}"
-    return f"In {told.county_id} {flagged} not arm's length by these rules{_most(told)}{_small(told)}."
+    return f"In {told.county_id} {flagged} flagged by these rules{_grounds(told)}{_most(told)}{_small(told)}."
 
 
 def _small(told: Told) -> str:
@@ -64,6 +64,13 @@ def _small(told: Told) -> str:
     lies = "1 lies in a group" if told.unjudged == 1 else f"{told.unjudged:,} lie in groups"
     unjudged = "was" if told.unjudged == 1 else "were"
     return f"; {lies} below {told.parameters.min_group} and {unjudged} not judged by statistics"
+
+
+def _grounds(told: Told) -> str:
+    """Say how many are flagged for what is recorded of them; a price far from others is no proof."""
+    first = first_reasons(told)
+    by_price = sum(first.get(code, 0) for code in BY_STATISTICS)
+    return f", {told.invalid - by_price:,} for what is recorded of them and {by_price:,} for their price alone"
 
 
 def _most(told: Told) -> str:
