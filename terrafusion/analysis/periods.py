@@ -74,19 +74,32 @@ def calendar(first: int, last: int, period: str, *, covered: tuple[date, date]) 
     return pl.DataFrame(columns).with_columns(partial=~inside)
 
 
+PAUSE_DAYS: Final = 365
+_STRAY_SHARE: Final = 0.01
+
+
 def coverage(days: pl.Series) -> tuple[date, date] | None:
     """Say from when to when sales were recorded, given the days with sales; None without any.
 
     The last day is stretched by the longest pause between sale days within a year of it (weekends,
     holidays, quiet weeks of a small county), and likewise the first: only a longer silence says that
-    recording had not begun or has not gone on.
+    recording had not begun or has not gone on. Days long after all others do not count.
     """
-    known = days.drop_nulls().unique().sort()
+    stray = first_stray(days)
+    known = (days if stray is None else days.filter(days < stray)).drop_nulls().unique().sort()
     if known.is_empty():
         return None
     first, last = known[0], known[-1]
     year = timedelta(days=366)
     return first - _pause(known.filter(known <= first + year)), last + _pause(known.filter(known >= last - year))
+
+
+def first_stray(days: pl.Series) -> date | None:
+    """Return the first day after a pause of more than a year from which on lie less than a hundredth of the sales."""
+    known = days.unique().sort()
+    begins = known.filter((known.diff().dt.total_days() > PAUSE_DAYS).fill_null(value=False))
+    few = (day for day in begins if (days >= day).sum() < _STRAY_SHARE * len(days))
+    return next(few, None)
 
 
 def _pause(days: pl.Series) -> timedelta:

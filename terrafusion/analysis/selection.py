@@ -13,6 +13,7 @@ import polars as pl
 from terrafusion.analysis.api import Caution
 from terrafusion.analysis.outliers import flag_outliers
 from terrafusion.analysis.parameters import SaleFilter, SharedParameters
+from terrafusion.analysis.periods import PAUSE_DAYS, first_stray
 from terrafusion.analysis.profile import CountyProfile
 
 _PRICE: Final = pl.col("sale_price")
@@ -20,6 +21,8 @@ _OUTLIER: Final = "outlier"
 _OVERRIDE: Final = "override"
 _KEPT: Final = "kept by override"
 _HIGHEST_PRICE: Final = 1e12  # above it is no price but a slip of the pen
+
+_STRAY: Final = "after_a_long_pause"
 
 _Reasons = Sequence[tuple[str, pl.Expr]]
 
@@ -74,12 +77,32 @@ def select(
     sales = sales.with_columns(_first(reasons).alias("reason"))
     excluded = {reasons[code][0]: count for code, count in _counts(sales["reason"]).items()}
     used = sales.filter(pl.col("reason").is_null()).drop("reason")
+    if parameters.end_date is None:
+        used = _recorded(used, excluded, cautions)
     if rules.outlier_method != "none":
         flagged, warned = flag_outliers(used, rules)
         cautions += warned
         excluded |= {_OUTLIER: int(flagged.sum())} if flagged.any() else {}
         used = used.filter(~flagged)
     return Selection(used.drop(_OVERRIDE, _KEPT, strict=False), sales.height, excluded, cautions, kept=_kept(used))
+
+
+def _recorded(used: pl.DataFrame, excluded: dict[str, int], cautions: list[Caution]) -> pl.DataFrame:
+    """Leave out the few sales that come long after all others: their dates lie in the future, or are slips of the pen.
+
+    One of them would stretch every span: homes would seem to have been watched, and records to reach, up to it.
+    """
+    day = first_stray(used["sale_date"])
+    if day is None:
+        return used
+    kept = used.filter(pl.col("sale_date") < day)
+    excluded[_STRAY] = used.height - kept.height
+    message = (
+        f"{excluded[_STRAY]} of {used.height} sales are dated {day} or later, more than {PAUSE_DAYS} days after those "
+        "before them, and are left out; an end_date that takes them in keeps them"
+    )
+    cautions.append(Caution(_STRAY, message))
+    return kept
 
 
 def leave_out(selection: Selection, reasons: Mapping[str, pl.Expr]) -> Selection:

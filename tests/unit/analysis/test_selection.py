@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 import pytest
@@ -127,3 +127,25 @@ def test_used_and_excluded_are_what_was_read(made, method):
     rules = SaleFilter(outlier_method=method, outlier_multiplier=1.0, min_hold_days=30)
     found = select(frame, SharedParameters(start_date=date(2014, 1, 1), sale_filter=rules), PROFILE, groups=[])
     assert found.used.height + sum(found.excluded.values()) == found.read == len(made)
+
+
+@pytest.mark.parametrize(
+    "kind", ["trend_analysis", "sales_velocity", "price_distribution", "price_index", "time_adjustment"]
+)
+def test_a_sale_in_the_future_changes_no_answer_and_is_told(ask, sales, kind):
+    days = [date(2012, 1, 1) + timedelta(days=3 * number) for number in range(300)]
+    prices = [100_000.0 + 500 * number for number in range(300)]
+    parcels = [f"p{number % 120}" for number in range(300)]
+    sizes = [1_000.0 + 7 * (number % 40) for number in range(301)]
+    given = {"sale_price": [*prices, 1e6], "parcel_number": [*parcels, "x"], "building_size_sqft": sizes}
+    stray = sales(sale_date=[*days, date(2031, 1, 1)], **given)
+    sound = sales(sale_date=days, **{name: values[:300] for name, values in given.items()})
+    told, asked = ask(kind, stray), ask(kind, sound)
+    assert told.data_quality["excluded"] == {"after_a_long_pause": 1}
+    assert "1 of 301 sales are dated 2031-01-01 or later" in next(
+        c.message for c in told.warnings if c.code == "after_a_long_pause"
+    )
+    assert told.summary["key_finding"] == asked.summary["key_finding"]
+    assert told.table.equals(asked.table)
+    kept = ask(kind, stray, end_date="2031-12-31")
+    assert kept.data_quality["excluded"] == {}
