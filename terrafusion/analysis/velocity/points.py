@@ -112,7 +112,8 @@ def _supply(survey: Survey, evidence: Evidence) -> pl.DataFrame:
 
 
 def _active(listings: pl.DataFrame, code: int, ends: supply.Days) -> supply.Days:
-    here = listings.filter(pl.col("group_code") == code)
+    known = (pl.col("off_market_date") >= pl.col("list_date")).fill_null(pl.col("off_market_date").is_null())
+    here = listings.filter(pl.col("group_code") == code, pl.col("list_date").is_not_null(), known)
     listed, ended = (
         here[name].drop_nulls().cast(pl.Int32).to_numpy().astype(np.int64) for name in ("list_date", "off_market_date")
     )
