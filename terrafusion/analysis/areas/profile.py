@@ -18,6 +18,7 @@ from terrafusion.analysis.cells import critical_value, figures
 from terrafusion.analysis.hedonic import Codes, Floats
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.market import Market
+from terrafusion.analysis.student import critical_t
 
 _DAYS_A_YEAR: Final = 365.25
 _KM_A_DEGREE: Final = 111.195
@@ -75,8 +76,10 @@ def unit_prices(market: Market, confidence_level: float) -> pl.DataFrame:
 def estimated(evidence: Evidence, confidence_level: float) -> pl.DataFrame:
     """Return level and growth of the known areas in per cent, with their intervals."""
     z, found, growth = critical_value(confidence_level), evidence.levels, evidence.growth
-    error = np.sqrt(np.maximum(np.diag(found.covariance), 0.0))
-    columns = {"observations": np.bincount(evidence.laid.area), **_per_cent("level_pct", found.levels, z * error)}
+    counts = np.bincount(evidence.laid.area)
+    error = np.sqrt(np.maximum(np.diag(found.covariance), 0.0) * found.widening(counts))
+    t = np.array([critical_t(confidence_level, int(count) - 1) for count in counts])
+    columns = {"observations": counts, **_per_cent("level_pct", found.levels, t * error)}
     if growth is not None:
         columns |= _per_cent("growth_pct_a_year", growth.slope, z * growth.slope_error)
     codes = pl.Series("group_code", evidence.known, dtype=pl.Int32)
