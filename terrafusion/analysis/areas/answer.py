@@ -42,6 +42,8 @@ from terrafusion.errors import nearest as most_like
 _READ: Final = frozenset({*indexes.CHARACTERISTICS, "zip_code", "property_type", "latitude", "longitude"})
 _LEAST: Final = 5
 """Sales below which no area is compared, whatever ``min_sales``: its own spread could not be told."""
+_MOST: Final = 5_000
+"""Areas that are compared at most: their levels have a covariance of each with each."""
 
 
 def comparable_market_area(records: Records, parameters: AreaParameters, progress: Progress) -> Answer:
@@ -118,6 +120,10 @@ class _Asked:
     def refuse(self, known: Codes) -> None:
         """Raise InvalidParameters where the subject is none of the areas with enough sales, or these are too few."""
         asked, names = self.parameters, self.market.labels.gather(known).to_list()
+        if len(names) > _MOST:
+            allowed = f"a selection of {_MOST:,} areas or fewer, or a higher min_sales"
+            msg = f"unit is {asked.unit!r}, of which {len(names):,} have enough sales to compare; allowed is {allowed}"
+            raise InvalidParameters(msg, field="unit", value=asked.unit, allowed=allowed)
         if asked.n_areas is not None and asked.n_areas > len(names):
             allowed = f"2 to {len(names)}"
             msg = (
@@ -162,7 +168,7 @@ class _Asked:
         places = kilometres(told) if "location" in blocks else None
         asked = _Like(self, told, known, evidence, scaled)
         rows, rest, found, finding = asked.subject() if self.parameters.subject_area else asked.market_areas(places)
-        paths = path_rows(known["area"].to_list(), evidence)
+        paths = path_rows(known["area"].to_list(), evidence, level)
         return Answer(
             summary=self._summary(finding, evidence, tuple(scaled)) | found,
             data_quality=self._quality(told),

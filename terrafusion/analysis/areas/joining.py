@@ -49,6 +49,4 @@ def tied(places: Floats, neighbors: int) -> Any:
 
 def nearest(places: Floats, known: Floats) -> Codes:
     """Return which of the ``known`` places is nearest to each; of several, the first."""
-    squared = np.square(places[:, None] - known).sum(axis=2)
-    chosen: Codes = np.argmin(squared, axis=1)
-    return chosen
+    return np.array([np.argmin(np.square(known - one).sum(axis=1)) for one in places], dtype=np.int64)

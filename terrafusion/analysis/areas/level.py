@@ -46,6 +46,12 @@ class Levels:
     freedom: int
     """Sales less parameters."""
 
+    def widening(self, counts: Codes) -> Floats:
+        """Return by what the variances of areas of so many sales are too small: at least n / (n - 1), of which HC1 holds a part."""
+        total = int(counts.sum())
+        factor: Floats = np.maximum(counts / (counts - 1) * self.freedom / total, 1.0)
+        return factor
+
 
 def laid_of(chosen: indexes.Design, least: int) -> tuple[Laid, Codes]:
     """Lay out the sales of the areas that have ``least`` of them; also return those areas' codes.
@@ -80,13 +86,20 @@ def levels_of(laid: Laid) -> Levels:
     moved = laid.log_price - priced - fitted.effects[laid.area]
     in_period = np.bincount(period, moved) / np.bincount(period)
     share = np.bincount(laid.area) / len(laid.area)
-    against = np.eye(len(share)) - share
     residual = moved - in_period[period]
     return Levels(
         levels=fitted.effects - float((share * fitted.effects).sum()),
-        covariance=against @ fitted.covariance @ against.T,
+        covariance=_against(fitted.covariance, share),
         moved=moved,
         residual=residual,
         quality=fitted.effects[laid.area] + residual,
         freedom=fitted.observations - fitted.estimated,
     )
+
+
+def _against(covariance: Floats, share: Floats) -> Floats:
+    """Return the covariance of the effects less their mean, weighted by ``share``; in the memory of ``covariance``."""
+    mean = np.einsum("ij,j->i", covariance, share)
+    covariance -= mean[:, None]
+    covariance -= mean - float(np.einsum("i,i->", mean, share))
+    return covariance

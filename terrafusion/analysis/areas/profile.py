@@ -77,19 +77,13 @@ def estimated(evidence: Evidence, confidence_level: float) -> pl.DataFrame:
     """Return level and growth of the known areas in per cent, with their intervals."""
     z, found, growth = critical_value(confidence_level), evidence.levels, evidence.growth
     counts = np.bincount(evidence.laid.area)
-    columns = {"observations": counts, **_per_cent("level_pct", found.levels, _reach(found, counts, confidence_level))}
+    error = np.sqrt(np.maximum(np.diag(found.covariance), 0.0) * found.widening(counts))
+    t = np.array([critical_t(confidence_level, int(count) - 1) for count in counts])
+    columns = {"observations": counts, **_per_cent("level_pct", found.levels, t * error)}
     if growth is not None:
         columns |= _per_cent("growth_pct_a_year", growth.slope, z * growth.slope_error)
     codes = pl.Series("group_code", evidence.known, dtype=pl.Int32)
     return pl.DataFrame(columns).with_columns(codes, pl.col("observations").cast(pl.Int64))
-
-
-def _reach(found: Levels, counts: Codes, confidence_level: float) -> Floats:
-    """Return half the width of the levels' intervals: HC1 takes an area's spread for known, however few tell it."""
-    few = np.array([critical_t(confidence_level, max(int(count) - 1, 1)) for count in counts])
-    error = np.sqrt(np.maximum(np.diag(found.covariance), 0.0) * counts / np.maximum(counts - 1, 1))
-    reach: Floats = few * error
-    return reach
 
 
 def _per_cent(name: str, logs: Floats, reach: Floats) -> dict[str, Floats]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -12,6 +12,7 @@ from terrafusion.analysis.areas.parameters import FEATURES
 from terrafusion.analysis.areas.profile import MEANS, Evidence
 from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.hedonic import Codes
+from terrafusion.analysis.student import critical_t
 
 _ENDS: Final = ("", "_ci_low", "_ci_high")
 
@@ -42,6 +43,8 @@ SCHEMA: Final[Mapping[str, pl.DataType]] = {
     "members": pl.String(),
     "period": pl.String(),
     "deviation_pct": pl.Float64(),
+    "deviation_pct_ci_low": pl.Float64(),
+    "deviation_pct_ci_high": pl.Float64(),
 }
 """All columns; null where they are none of the record's."""
 
@@ -62,14 +65,17 @@ def market_area_rows(areas: pl.DataFrame, assigned: Codes, evidence: Evidence, c
 
     ``assigned`` is the market area of each known area, counted from 1.
     """
-    z, counts = critical_value(confidence_level), np.bincount(evidence.laid.area)
+    counts = np.bincount(evidence.laid.area)
+    widened = np.sqrt(evidence.levels.widening(counts))
     rows = []
     for number in range(1, int(assigned.max()) + 1):
         own = np.flatnonzero(assigned == number)
         share = counts[own] / counts[own].sum()
+        weight = share * widened[own]
         level = float((share * evidence.levels.levels[own]).sum())
-        variance = float((np.outer(share, share) * evidence.levels.covariance[np.ix_(own, own)]).sum())
-        reach = z * max(variance, 0.0) ** 0.5
+        variance = float((np.outer(weight, weight) * evidence.levels.covariance[np.ix_(own, own)]).sum())
+        freedom = int(counts[own].sum()) - len(own)
+        reach = critical_t(confidence_level, freedom) * max(variance, 0.0) ** 0.5
         inside = areas.filter(pl.col("market_area") == number)
         bounds = zip(_ENDS, (level, level - reach, level + reach), strict=True)
         rows.append(
@@ -86,21 +92,28 @@ def market_area_rows(areas: pl.DataFrame, assigned: Codes, evidence: Evidence, c
     return shaped(pl.DataFrame(rows, schema_overrides=SCHEMA))
 
 
-def path_rows(labels: Sequence[str], evidence: Evidence) -> pl.DataFrame:
-    """Return a row for each known area and period: how far it stood above its usual distance from the county."""
+def path_rows(labels: Sequence[str], evidence: Evidence, confidence_level: float) -> pl.DataFrame:
+    """Return a row for each known area and period: how far it stood above its usual distance from the county.
+
+    Of a cell without sales nothing is told.
+    """
     growth = evidence.growth
     if growth is None:
         return shaped(pl.DataFrame({"record": []}, schema={"record": pl.String()}))
     names = dict(zip(*evidence.market.calendar.select("ordinal", "period").get_columns(), strict=True))
-    areas, periods = growth.counts.shape
+    z, (areas, periods) = critical_value(confidence_level), growth.counts.shape
+    seen = growth.counts.ravel() > 0
+    logs, reach = np.where(seen, growth.path.ravel(), np.nan), z * growth.path_error.ravel()
+    bounds: dict[str, Any] = {
+        f"deviation_pct{end}": 100 * np.expm1(logs + sign * reach) for end, sign in zip(_ENDS, (0, -1, 1), strict=True)
+    }
     columns = {
-        "record": ["path"] * growth.path.size,
+        "record": ["path"] * len(logs),
         "area": np.repeat(labels, periods).tolist(),
         "period": [names[ordinal] for ordinal in growth.periods] * areas,
         "observations": growth.counts.ravel(),
-        "deviation_pct": 100 * np.expm1(growth.path.ravel()),
     }
-    return shaped(pl.DataFrame(columns))
+    return shaped(pl.DataFrame(columns | bounds))
 
 
 def shaped(table: pl.DataFrame) -> pl.DataFrame:

@@ -81,6 +81,25 @@ def test_the_market_areas_hold_their_areas(ask, county):
     assert "18 ZIP codes are joined into 4 market areas" in answer.summary["key_finding"]
 
 
+def test_market_areas_come_before_the_areas_and_so_into_the_document(ask, county):
+    found = ask(KIND, county(), n_areas=3).rows["record"].to_list()
+    assert found == ["market_area"] * 3 + ["area"] * 18
+
+
+def test_more_areas_than_memory_is_for_are_refused(ask, county, monkeypatch):
+    monkeypatch.setattr("terrafusion.analysis.areas.answer._MOST", 17)
+    with pytest.raises(InvalidParameters, match="18 have enough sales to compare; allowed is a selection of 17"):
+        ask(KIND, county(), n_areas=3)
+
+
+def test_of_a_cell_without_sales_no_path_is_told(ask, county):
+    sales = county().filter((pl.col("zip_code") != "43600") | (pl.col("sale_date").dt.year() != 2011))
+    told = ask(KIND, sales, n_areas=3).table.filter(record="path", area="43600")
+    names = ["deviation_pct", "deviation_pct_ci_low", "deviation_pct_ci_high"]
+    assert told.filter(period="2011").select("observations", *names).row(0) == (0, None, None, None)
+    assert told.filter(pl.col("period") != "2011").select(names).null_count().row(0) == (0, 0, 0)
+
+
 def test_the_areas_most_like_one_are_those_of_its_part(ask, county):
     answer = ask(KIND, county(), subject_area="43600", top_n=5)
     rows = answer.rows

@@ -15,6 +15,7 @@ from terrafusion.analysis.areas.likeness import distances, embedded, similarity,
 from terrafusion.analysis.areas.parameters import AreaParameters
 from terrafusion.analysis.areas.within import compared
 from terrafusion.analysis.cells import critical_value
+from terrafusion.analysis.student import critical_t
 from terrafusion.analysis.time_adjustment.pooling import between, pool
 
 Z = critical_value(0.95)
@@ -103,6 +104,39 @@ def test_intervals_of_level_and_growth_hold_the_truth_as_often_as_they_say():
         hits["growth"] += abs(growth.slope[one] - slope[one]) <= Z * growth.slope_error[one]
     low, high = binom.ppf([0.0005, 0.9995], 400, 0.95)
     assert all(low <= count <= high for count in hits.values()), hits
+
+
+@pytest.mark.parametrize("each", [10, 30])
+def test_intervals_of_the_paths_hold_the_truth_at_least_as_often_as_they_say(each):
+    """A cell with sales of each of 400 markets; a right interval falls below the band once in a thousand runs."""
+    hits, areas, years = 0, 12, 4
+    for seed in range(400):
+        random = np.random.default_rng(seed)
+        area, year = np.repeat(np.arange(areas), each), random.integers(0, years, areas * each)
+        own = random.normal(0, 0.15, (areas, years))
+        logs = own[area, year] + random.normal(0, 0.2, len(area))
+        laid = Laid(area, year, logs, np.zeros((0, len(area))), (), area)
+        growth = growth_of(laid, levels_of(laid), "year")
+        truth = levels_of(Laid(area, year, own[area, year], laid.characteristics, (), area)).residual
+        cell = area[seed % len(area)], year[seed % len(area)]
+        reach = Z * growth.path_error[cell]
+        hits += abs(growth.path[cell] - truth[seed % len(area)]) <= reach
+    assert hits >= binom.ppf(0.0005, 400, 0.95)
+
+
+def test_the_interval_of_a_small_area_s_level_holds_the_truth_as_often_as_it_says():
+    """Five sales among areas of many; a right interval fails once in a thousand runs."""
+    counts, hits = np.array([5] * 10 + [30] * 5 + [100] * 10), 0
+    area = np.repeat(np.arange(25), counts)
+    for seed in range(400):
+        random = np.random.default_rng(seed)
+        level, size = random.normal(0, 0.2, 25), random.normal(7.4, 0.3, len(area))
+        logs = level[area] + 0.7 * size + random.normal(0, 0.2, len(area))
+        found = levels_of(Laid(area, random.integers(0, 4, len(area)), logs, size[None], ("size",), area))
+        reach = critical_t(0.95, 4) * np.sqrt(found.covariance[0, 0] * found.widening(counts)[0])
+        hits += abs(found.levels[0] - level[0] + counts @ level / len(area)) <= reach
+    low, high = binom.ppf([0.0005, 0.9995], 400, 0.95)
+    assert low <= hits <= high
 
 
 def asked(**given):
