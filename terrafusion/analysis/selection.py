@@ -10,6 +10,7 @@ from typing import Final
 import polars as pl
 
 from terrafusion.analysis.api import Caution
+from terrafusion.analysis.names import same_party
 from terrafusion.analysis.outliers import flag_outliers
 from terrafusion.analysis.parameters import SaleFilter, SharedParameters
 from terrafusion.analysis.profile import CountyProfile
@@ -166,8 +167,9 @@ def _by_the_records(sales: pl.DataFrame, profile: CountyProfile, cautions: list[
             reasons.append((f"{column}_not_arms_length", pl.col(column).is_in(refused).fill_null(value=False)))
             cautions += unmapped_codes(sales[column], codes)
     if _known(sales, "buyer") and _known(sales, "seller"):
-        buyer, seller = (pl.col(name).str.strip_chars().str.to_lowercase() for name in ("buyer", "seller"))
-        reasons.append(("buyer_is_seller", ((buyer == seller) & (buyer != "")).fill_null(value=False)))
+        same, warned = same_party(sales)
+        reasons.append(("buyer_is_seller", pl.lit(same)))
+        cautions += warned
     return reasons
 
 
