@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
-import numpy as np
 import polars as pl
 
 from terrafusion.analysis.api import Caution
+from terrafusion.analysis.names import same_party
 from terrafusion.analysis.outliers import flag_outliers
 from terrafusion.analysis.parameters import SaleFilter, SharedParameters
 from terrafusion.analysis.periods import PAUSE_DAYS, first_stray
@@ -190,24 +190,10 @@ def _by_the_records(sales: pl.DataFrame, profile: CountyProfile, cautions: list[
             reasons.append((f"{column}_not_arms_length", pl.col(column).is_in(refused).fill_null(value=False)))
             cautions += unmapped_codes(sales[column], codes)
     if _known(sales, "buyer") and _known(sales, "seller"):
-        reasons.append(("buyer_is_seller", pl.lit(_same_party(sales))))
+        same, warned = same_party(sales)
+        reasons.append(("buyer_is_seller", pl.lit(same)))
+        cautions += warned
     return reasons
-
-
-def _same_party(sales: pl.DataFrame) -> pl.Series:
-    """Say of each sale whether buyer and seller are the same but for case and spaces around the name.
-
-    Only names of like length are compared, or those in which a change of case may change the length.
-    """
-    buyer, seller = pl.col("buyer"), pl.col("seller")
-    names = sales.select(pl.col("buyer", "seller").str.strip_chars())
-    beyond_ascii = [name.str.len_bytes() != name.str.len_chars() for name in (buyer, seller)]
-    like = (buyer.str.len_bytes() == seller.str.len_bytes()) | pl.any_horizontal(beyond_ascii)
-    places = names.select(like & (buyer != "")).to_series().arg_true()
-    same = names[places].select(buyer.str.to_lowercase() == seller.str.to_lowercase()).to_series()
-    found = np.zeros(len(sales), dtype=bool)
-    found[places.filter(same).to_numpy()] = True
-    return pl.Series(found)
 
 
 def _with_overrides(sales: pl.DataFrame, profile: CountyProfile, cautions: list[Caution]) -> pl.DataFrame:

@@ -19,7 +19,7 @@ from terrafusion.analysis.validation import findings, overrides
 from terrafusion.analysis.validation.parameters import ValidationParameters
 from terrafusion.analysis.validation.reading import Judged, read
 from terrafusion.analysis.validation.reasons import CHECKS, OVERRIDDEN, VALIDATION_RULES
-from terrafusion.analysis.validation.recorded import recorded, repeated
+from terrafusion.analysis.validation.recorded import outliers, recorded, repeated
 from terrafusion.analysis.validation.rows import inline, rows_of
 from terrafusion.analysis.validation.statistics import by_statistics, context, window_of
 from terrafusion.analysis.validation.verdicts import decided, verdicts
@@ -42,6 +42,7 @@ def sale_validation(records: Records, parameters: ValidationParameters, progress
         year_only=int(given.selection.used["year_only"].sum()),
     )
     decided_on = overrides.cautions(judged.rows, parameters, records.profile)
+    outlying = outliers(given.sales, parameters)[1] if parameters.sale_filter.outlier_method != "none" else []
     return Answer(
         summary={
             "key_finding": findings.key_finding(told),
@@ -55,7 +56,7 @@ def sale_validation(records: Records, parameters: ValidationParameters, progress
             "parameter_hash": parameter_hash(parameters),
         },
         data_quality=_quality(given, judged.rows, parameters),
-        warnings=[*given.selection.warnings, *given.warnings, *decided_on, *findings.cautions(told)],
+        warnings=[*given.selection.warnings, *given.warnings, *outlying, *decided_on, *findings.cautions(told)],
         rows=inline(judged.rows),
         table=judged.rows,
     )
@@ -124,8 +125,10 @@ def _method(parameters: ValidationParameters, given: Judged, counted: int) -> di
 
 
 def _quality(given: Judged, rows: pl.DataFrame, parameters: ValidationParameters) -> Mapping[str, Any]:
-    cells = rows.select("own_group", "window_end", "group_n").drop_nulls().unique()
-    thin = cells.filter(pl.col("group_n") < parameters.min_group).height
+    own = level_name([name for name in parameters.group_by if name != COUNTY])
+    small = (pl.col("group_n") < parameters.min_group) | pl.col("level_judged").ne_missing(own)
+    cells = rows.select("own_group", "window_end", small.alias("small")).drop_nulls().unique()
+    thin = int(cells["small"].sum())
     return {
         **data_quality(given.selection, cells=cells.height, thin=thin, thin_below=parameters.min_group),
         "kept_by_override": rows.filter("valid", ~pl.col("valid_by_rules")).height,

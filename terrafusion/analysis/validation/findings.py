@@ -47,7 +47,7 @@ class Told:
 
 
 def key_finding(told: Told) -> str:
-    """Say how many sales are flagged, on what grounds, and for which reasons most of them."""
+    """Say how many sales the rules flag, on what evidence, and for which reasons most of them."""
     n = told.rows.height
     if not n:
         return f"In {told.county_id} no sales with a date and a price were found that this request selects."
@@ -55,7 +55,13 @@ def key_finding(told: Told) -> str:
     if not told.invalid:
         return f"In {told.county_id} these rules find nothing that decides against any of {sales}{_small(told)}."
     flagged = f"{told.invalid:,} of {sales} ({told.invalid / n:.1%}) {'are' if told.invalid > 1 else 'is'}"
-    return f"In {told.county_id} {flagged} flagged by these rules{_grounds(told)}{_most(told)}{_small(told)}."
+    return f"In {told.county_id} {flagged} flagged by these rules: {_evidence(told)}{_most(told)}{_small(told)}."
+
+
+def _evidence(told: Told) -> str:
+    """Say of how many sales something recorded decides, and of how many their price alone."""
+    by_price = sum(count for code, count in first_reasons(told).items() if code in BY_STATISTICS)
+    return f"{told.invalid - by_price:,} by what is recorded, {by_price:,} by price alone"
 
 
 def _small(told: Told) -> str:
@@ -64,13 +70,6 @@ def _small(told: Told) -> str:
     lies = "1 lies in a group" if told.unjudged == 1 else f"{told.unjudged:,} lie in groups"
     unjudged = "was" if told.unjudged == 1 else "were"
     return f"; {lies} below {told.parameters.min_group} and {unjudged} not judged by statistics"
-
-
-def _grounds(told: Told) -> str:
-    """Say how many are flagged for what is recorded of them; a price far from others is no proof."""
-    first = first_reasons(told)
-    by_price = sum(first.get(code, 0) for code in BY_STATISTICS)
-    return f", {told.invalid - by_price:,} for what is recorded of them and {by_price:,} for their price alone"
 
 
 def _most(told: Told) -> str:
@@ -161,6 +160,7 @@ def cautions(told: Told) -> Iterator[Caution]:
     if told.unjudged:
         message = f"{told.unjudged:,} sales lie in groups of fewer than {told.parameters.min_group} in their window"
         yield Caution("groups_too_small", f"{message}; their prices were not judged by statistics")
+    yield from _blind(told.parameters)
     missing = told.rows["own_group"].null_count()
     if missing:
         yield Caution("without_group", f"{missing:,} sales lack a value of group_by and belong to no group")
@@ -168,8 +168,20 @@ def cautions(told: Told) -> Iterator[Caution]:
     if twice:
         yield Caution("sale_id_repeated", f"{twice:,} sales have the sale_id of another; an override meets them all")
     if told.year_only:
-        message = f"Of {told.year_only:,} sales only the year is known; windows are whole years, holds are not told"
+        message = f"Of {told.year_only:,} sales only the year is known and no hold is told, so the windows of all sales are whole years"
         yield Caution("year_only", message)
+
+
+def _blind(parameters: ValidationParameters) -> Iterator[Caution]:
+    """Tell of bounds that no sale of a small group can pass: of n values none has a z above (n - 1) / sqrt(n)."""
+    n, sample = parameters.min_group, parameters.standard_deviation == "sample"
+    largest = (n - 1) / (n if sample else n - 1) ** 0.5
+    if largest <= max(parameters.sd_low, parameters.sd_high):
+        message = f"In a group of {n} no price can lie more than {largest:.2f} sd from a mean that it is part of"
+        yield Caution(
+            "bounds_out_of_reach",
+            f"{message}, so that bounds of {parameters.sd_low:g} and {parameters.sd_high:g} sd cannot flag it; raise min_group",
+        )
 
 
 def tally(found: Mapping[str, Flags], asked: Flags) -> dict[str, int]:

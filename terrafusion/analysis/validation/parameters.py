@@ -50,7 +50,7 @@ class ValidationParameters(SharedParameters):
         None, description="the checks to run; null is all that the data allow"
     )
     supporting: Annotated[tuple[Supporting, ...], AfterValidator(_reasons_in_order)] = Field(
-        ("family_sale", "short_hold", "home_flip", "non_person"),
+        ("family_sale", "short_hold", "home_flip", "like_names", "non_person"),
         description="reasons that are told but make no sale invalid by themselves",
     )
     max_price: Number | None = Field(None, gt=0, le=1e12, description="a sale above this price, in dollars, is invalid")

@@ -8,9 +8,8 @@ from typing import Final
 
 import polars as pl
 
+from terrafusion.analysis.names import NOBODY, PARTIES, apart, plain
 from terrafusion.analysis.validation import words
-
-PARTIES: Final = ("buyer", "seller")
 
 _INSTITUTIONS: Final = {
     "court_party": words.COURT,
@@ -26,21 +25,6 @@ def pattern(phrases: Sequence[str]) -> str:
     return rf"(?:^|\s)(?:{'|'.join(map(re.escape, phrases))})(?:\s|$)"
 
 
-def plain(names: pl.DataFrame) -> pl.DataFrame:
-    """Return names in capitals, words and commas apart by one space; null where they say nothing."""
-    joined = pl.all().str.to_uppercase().str.replace_many(["'", "\u2019", "&", ","], ["", "", " AND ", " , "])
-    spaced = names.select(joined.str.replace_all(r"[^\pL\pN,]+", " ").str.strip_chars(" ,"))
-    return spaced.select(
-        pl.when(~pl.col(name).is_in(list(words.NOBODY))).then(pl.col(name)).alias(name) for name in spaced.columns
-    )
-
-
-def same_party(sales: pl.DataFrame) -> pl.Series:
-    """Say of each sale whether buyer and seller have the same name."""
-    buyer, seller = (_apart(pl.col(name)) for name in PARTIES)
-    return _said(sales, (buyer == seller) & (buyer != ""))
-
-
 def institutions(sales: pl.DataFrame) -> dict[str, pl.Series]:
     """Say of each sale, for each kind of institution, whether a party is one."""
     row = _rows(sales, _either([phrase for phrases in _INSTITUTIONS.values() for phrase in phrases]))
@@ -53,22 +37,28 @@ def non_person(sales: pl.DataFrame) -> pl.Series:
     return _said(sales, _either((*words.COMPANY, *words.TRUSTS)))
 
 
-def family(sales: pl.DataFrame) -> pl.Series:
-    """Say of each sale whether two persons, or a person and a person's trust, share a last name.
+def family(sales: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+    """Say of each sale whether two persons, or a person and a person's trust, share a last name, and whether they may.
 
-    `SMITH, JOHN` tells its last name. Else it may come first or last: two names match where their first, or their
-    last, words are equal, longer than a letter and no common given name. Only the first of several owners counts.
+    They do where a comma tells it of both, as in `SMITH, JOHN`. Else it may come first or last: two names may share it
+    where their first, or their last, words are equal, longer than a letter and no common given name. Only the first of
+    several owners counts; neither two trusts nor names that are wholly equal match.
     """
-    words_of = (_apart(pl.col(name)).str.split(" ") for name in PARTIES)
-    shared = next(words_of).list.set_intersection(next(words_of)).list.len() > 0
-    row = _rows(sales, shared)
-    return _spread(sales, row, _said(sales[row].select(*(_person(name) for name in PARTIES)), _match()))
+    whole = sales.with_columns(pl.col(PARTIES).str.replace_all(_PARTICLE, "$1"))
+    words_of = [apart(pl.col(name)).str.split(" ") for name in PARTIES]
+    row = _rows(whole, words_of[0].list.set_intersection(words_of[1]).list.len() > 0)
+    some = whole[row]
+    told, may = _match()
+    asked = some.select(_may_be_family().fill_null(value=False)).to_series()
+    people = some.select(*(_person(name) for name in PARTIES))
+    shared, alike = (_said(people, says) & asked for says in (told, may))
+    return _spread(sales, row, shared), _spread(sales, row, alike & ~shared)
 
 
 def market_deeds(names: pl.Series) -> dict[str, bool]:
     """Say of each name of a deed type whether it is one that sells on the market, so far as the name tells."""
     distinct = names.drop_nulls().unique().sort()
-    told = plain(distinct.to_frame("name")).select(_apart(pl.col("name")).str.contains(pattern(words.DEEDS)))
+    told = plain(distinct.to_frame("name")).select(apart(pl.col("name")).str.contains(pattern(words.DEEDS)))
     return {name: not refused for name, refused in zip(distinct, told.to_series(), strict=True)}
 
 
@@ -86,10 +76,6 @@ def _said(sales: pl.DataFrame, says: pl.Expr) -> pl.Series:
     return sales.select(says.fill_null(value=False)).to_series()
 
 
-def _apart(name: pl.Expr) -> pl.Expr:
-    return name.str.replace_all(" ,", "", literal=True)
-
-
 def _either(phrases: Sequence[str]) -> pl.Expr:
     found = pattern(phrases)
     return pl.any_horizontal(*(pl.col(name).str.contains(found).fill_null(value=False) for name in PARTIES))
@@ -98,6 +84,8 @@ def _either(phrases: Sequence[str]) -> pl.Expr:
 _NO_PERSON: Final = pattern([phrase for phrases in (*_INSTITUTIONS.values(), words.COMPANY) for phrase in phrases])
 _OTHERS: Final = r"^(\S+\s\S+.*?)\s(?:AND|AKA|FKA|NKA)\s.*$"
 """Who else stands after a first full name: in `JOHN AND MARY SMITH` nobody."""
+_PARTICLE: Final = rf"\b({'|'.join(words.PARTICLES)}) "
+"""What belongs to the word after it."""
 _BESIDE: Final = rf"(?:^|\s)(?:{'|'.join((*words.TRUST, *words.SUFFIXES))}|\d+)\b"
 """What is left out around a last name."""
 
@@ -107,18 +95,25 @@ def _person(name: str) -> pl.Expr:
     return pl.when(~pl.col(name).str.contains(_NO_PERSON)).then(pl.col(name))
 
 
-def _match() -> pl.Expr:
+def _may_be_family() -> pl.Expr:
+    trusts = pl.all_horizontal(pl.col(PARTIES).str.contains(pattern(words.TRUSTS)))
+    nobody = pl.any_horizontal(pl.col(PARTIES).is_in(list(NOBODY)))
+    return ~trusts & ~nobody & (apart(pl.col("buyer")) != apart(pl.col("seller")))
+
+
+def _match() -> tuple[pl.Expr, pl.Expr]:
+    """Say whether commas tell the same last name of both, and whether the words at either end are the same."""
     ends = {name: _ends(pl.col(name)) for name in PARTIES}
-    pairs = [ends["buyer"][place].eq(ends["seller"][place]) for place in (0, 1)]
-    return pl.any_horizontal(*(pair.fill_null(value=False) for pair in pairs))
+    told, *pairs = (ends["buyer"][place].eq(ends["seller"][place]).fill_null(value=False) for place in range(3))
+    return told, pl.any_horizontal(*pairs)
 
 
-def _ends(name: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
-    """Return what may be the last name at either end of a name, the same where a comma tells it."""
+def _ends(name: pl.Expr) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+    """Return the last name that a comma tells, and what may be it at either end of the name, the same where one does."""
     bare = name.str.replace(_OTHERS, "$1").str.replace_all(_BESIDE, " ").str.strip_chars(" ,")
     told = bare.str.extract(r"^([^,]+),", 1).str.strip_chars()
     first, last = bare.str.extract(r"^(\S+)", 1), bare.str.extract(r"(\S+)$", 1)
-    return pl.coalesce(told, _last_name(first)), pl.coalesce(told, _last_name(last))
+    return told, pl.coalesce(told, _last_name(first)), pl.coalesce(told, _last_name(last))
 
 
 def _last_name(word: pl.Expr) -> pl.Expr:

@@ -13,6 +13,7 @@ from terrafusion.analysis.api import Caution, Records
 from terrafusion.analysis.cells import unit_price
 from terrafusion.analysis.frames import SALES_ORDER
 from terrafusion.analysis.groups import label_of
+from terrafusion.analysis.names import same_party
 from terrafusion.analysis.parameters import SaleFilter
 from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.reading import collected, refuse_fine_groups
@@ -68,17 +69,28 @@ def read(records: Records, parameters: ValidationParameters) -> Judged:
     refuse_fine_groups(sales, parameters)
     not_run = dict(_not_run(sales, parameters, records.profile))
     _refuse(records.county_id, parameters, not_run)
-    sales = sales.drop(_idle(parameters, not_run)).sort([*SALES_ORDER, "sale_price"])
+    sales = sales.drop(_idle(parameters, not_run))
+    sales = sales.sort([*SALES_ORDER, *sorted(set(sales.columns) - set(SALES_ORDER))])
     past = zip(History._fields, history(sales), strict=True)
     sales = sales.with_columns(label_of(parameters.group_by).alias("group"), *(pl.Series(*told) for told in past))
     sales = sales.with_columns(unit_price().alias("unit_price"))
+    sales, warned = _with_same_party(sales, not_run)
     profile = records.profile.model_copy(update={"sale_overrides": {}})
     selection = select(sales, every, profile, groups=())
     warnings = [] if "codes" in not_run else list(_unmapped(selection.used, profile))
+    warnings += warned
     if parameters.start_date is None:
         return Judged(selection.used, selection, None, not_run, warnings)
     earlier = every.model_copy(update={"start_date": _context(parameters.start_date, parameters.rolling_months)})
     return Judged(select(sales, earlier, profile, groups=()).used, selection, parameters.start_date, not_run, warnings)
+
+
+def _with_same_party(sales: pl.DataFrame, not_run: Mapping[str, str]) -> tuple[pl.DataFrame, list[Caution]]:
+    """Add whether buyer and seller are one, judged as every selection does: among all sales of the county."""
+    if "same_party" in not_run:
+        return sales, []
+    same, warned = same_party(sales)
+    return sales.with_columns(same.alias("same_party")), warned
 
 
 def _unmapped(sales: pl.DataFrame, profile: CountyProfile) -> Iterator[Caution]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, get_args
 
-VALIDATION_RULES: Final = "2026.2"
+VALIDATION_RULES: Final = "2026.3"
 """The version of the rule set: rises with any change of a reason, a word list or a bound."""
 
 Check = Literal[
@@ -46,7 +46,7 @@ REASONS: Final = (
     Reason("financial_party", "institutions", "a party is a bank or lender"),
     Reason("charitable_party", "institutions", "a party is a church, charity or school"),
     Reason("estate_party", "institutions", "a party is an estate, executor, guardian or the like"),
-    Reason("family_sale", "family", "buyer and seller share their last name"),
+    Reason("family_sale", "family", "buyer and seller share the last name, as a comma tells of both"),
     Reason("multi_parcel", "multi_parcel", "the deed holds more than one parcel"),
     Reason("below_min_price", "price_bounds", "the price is below `min_price` of the sale filter"),
     Reason("above_max_price", "price_bounds", "the price is above `max_price`"),
@@ -60,6 +60,7 @@ REASONS: Final = (
     Reason("low_unit_price", "unit_price", "ln price per square foot is more than `sd_low` sd below the mean"),
     Reason("short_hold", "short_hold", "it follows the parcel's earlier sale within `hold_days`"),
     Reason("home_flip", "short_hold", "a short hold whose price went from the group's mean out of its bounds"),
+    Reason("like_names", "family", "buyer and seller may share a last name, as no comma tells"),
     Reason("non_person", "non_person", "a party is a company or a trust"),
 )
 """In the order in which they are told: what is recorded, then statistics, then what supports."""
@@ -85,6 +86,7 @@ Supporting = Literal[
     "same_day_sale",
     "short_hold",
     "home_flip",
+    "like_names",
     "non_person",
 ]
 """Reasons of which a request may say that they decide nothing by themselves."""

@@ -9,6 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from terrafusion.analysis.api import Caution
+from terrafusion.analysis.names import PARTIES, plain
 from terrafusion.analysis.outliers import flag_outliers
 from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.validation import parties
@@ -26,11 +28,9 @@ def recorded(
     found: dict[str, Flags] = {}
     named = checks & _BY_NAME.keys()
     if named:
-        parts = parties.plain(sales.select(parties.PARTIES))
+        parts = plain(sales.select(PARTIES))
         for check in sorted(named):
             found |= {code: flags.to_numpy() for code, flags in _BY_NAME[check](parts)}
-    if "buyer_is_seller" in found and "family_sale" in found:
-        found["family_sale"] = found["family_sale"] & ~found["buyer_is_seller"]
     for check in sorted(checks & _BY_VALUE.keys()):
         found |= {code: flags.to_numpy() for code, flags in _BY_VALUE[check](sales, parameters, profile)}
     return found | {code: flags.to_numpy() for code, flags in _filtered(sales, parameters)}
@@ -49,16 +49,12 @@ def repeated(past: History, parameters: ValidationParameters, checks: frozenset[
     return found
 
 
-def _same_party(parts: pl.DataFrame) -> _Found:
-    yield "buyer_is_seller", parties.same_party(parts)
-
-
 def _institutions(parts: pl.DataFrame) -> _Found:
     yield from parties.institutions(parts).items()
 
 
 def _family(parts: pl.DataFrame) -> _Found:
-    yield "family_sale", parties.family(parts)
+    yield from zip(("family_sale", "like_names"), parties.family(parts), strict=True)
 
 
 def _non_person(parts: pl.DataFrame) -> _Found:
@@ -66,7 +62,6 @@ def _non_person(parts: pl.DataFrame) -> _Found:
 
 
 _BY_NAME: Final[Mapping[str, Callable[[pl.DataFrame], _Found]]] = {
-    "same_party": _same_party,
     "institutions": _institutions,
     "family": _family,
     "non_person": _non_person,
@@ -87,6 +82,10 @@ def _deed_names(sales: pl.DataFrame, parameters: ValidationParameters, profile: 
     yield "deed_not_market", sales["deed_type"].is_in(refused).fill_null(value=False)
 
 
+def _same_party(sales: pl.DataFrame, parameters: ValidationParameters, profile: CountyProfile) -> _Found:  # noqa: ARG001
+    yield "buyer_is_seller", sales["same_party"]
+
+
 def _price_bounds(sales: pl.DataFrame, parameters: ValidationParameters, profile: CountyProfile) -> _Found:  # noqa: ARG001
     yield "below_min_price", sales["sale_price"] < parameters.sale_filter.min_price
     if parameters.max_price is not None:
@@ -100,6 +99,7 @@ def _multi_parcel(sales: pl.DataFrame, parameters: ValidationParameters, profile
 _BY_VALUE: Final[Mapping[str, Callable[[pl.DataFrame, ValidationParameters, CountyProfile], _Found]]] = {
     "codes": _codes,
     "deed_names": _deed_names,
+    "same_party": _same_party,
     "price_bounds": _price_bounds,
     "multi_parcel": _multi_parcel,
 }
@@ -112,4 +112,11 @@ def _filtered(sales: pl.DataFrame, parameters: ValidationParameters) -> _Found:
         codes = pl.col("validity_code", "deed_type").is_in(list(rules.exclude_codes)).fill_null(value=False)
         yield "excluded_code", sales.select(pl.any_horizontal(codes)).to_series()
     if rules.outlier_method != "none":
-        yield "outlier", flag_outliers(sales, rules)[0]
+        yield "outlier", outliers(sales, parameters)[0]
+
+
+def outliers(sales: pl.DataFrame, parameters: ValidationParameters) -> tuple[pl.Series, list[Caution]]:
+    """Say of each sale whether the shared filter calls it an outlier of its group; a sale without one is in none."""
+    grouped = sales["group"].is_not_null().arg_true()
+    flagged, warned = flag_outliers(sales[grouped], parameters.sale_filter)
+    return pl.zeros(sales.height, pl.Boolean, eager=True).scatter(grouped, flagged), warned

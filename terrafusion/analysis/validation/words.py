@@ -43,6 +43,10 @@ DEEDS: Final = (
     "DEED OF GIFT",
     "LIFE ESTATE",
     "PARTITION",
+    *("TRUSTEES DEED UPON SALE", "TRUSTEE DEED UPON SALE", "TRUSTEES SALE", "TRUSTEE SALE"),
+    *("REFEREE", "REFEREES", "TREASURER", "TREASURERS", "TAX COLLECTOR", "TAX COLLECTORS"),
+    *("JUDICIAL", "COURT ORDER", "ORDER OF COURT", "COMMISSIONER", "COMMISSIONERS"),
+    *("EXECUTRIX", "ADMINISTRATRIX", "INTERSPOUSAL", "CORRECTED"),
 )
 """Names of deed types that transfer without a market, or with a doubtful title (IAAO 5.4.5 to 5.4.8)."""
 
@@ -236,8 +240,12 @@ TRUST: Final = (
 TRUSTS: Final = ("TRUST", "TRUSTS", "TRUSTEE", "TRUSTEES")
 """A trust, or a trustee's name."""
 
-NOBODY: Final = ("", "NONE", "NAN", "NULL", "N A", "UNKNOWN", "MISSING", "MISSING BUYER NAME", "MISSING SELLER NAME")
-"""What stands where a name is not known."""
+PARTICLES: Final = (
+    *("AL", "BIN", "DA", "DAL", "DAS", "DE", "DEL", "DELA", "DELLA", "DEN", "DER", "DI", "DO", "DOS", "DU"),
+    *("EL", "FITZ", "IBN", "LA", "LAS", "LE", "LO", "LOS", "MAC", "MC", "O", "SAINT", "SAN", "SANTA", "ST", "STE"),
+    *("TEN", "TER", "VAN", "VANDE", "VANDEN", "VANDER", "VON", "ZU", "ZUM"),
+)
+"""What is part of the word after it: VAN DYKE and VAN BUREN share no name."""
 
 SUFFIXES: Final = ("JR", "SR", "II", "III", "IV", "ESQ", "MD", "ET AL", "ETAL", "ET UX", "ETUX", "ET VIR", "ETVIR")
 """What may follow a last name, and is none."""

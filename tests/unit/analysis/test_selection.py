@@ -67,6 +67,32 @@ def test_a_sale_to_oneself_is_not_arms_length(chosen):
     assert codes(found) == []
 
 
+@pytest.mark.parametrize(
+    ("buyer", "seller"),
+    [("O'BRIEN, KATE", "obrien kate"), ("JOSE GARCÍA", "Jose Garcia"), ("A & B Co.", "A AND B CO"), ("ÉVA Ő", "eva o")],
+)
+def test_a_sale_to_oneself_is_found_whatever_the_punctuation(chosen, buyer, seller):
+    found = chosen({"buyer": [buyer, "Bob"], "seller": [seller, "Eva"]})
+    assert (found.used["buyer"].to_list(), found.excluded) == (["Bob"], {"buyer_is_seller": 1})
+
+
+@pytest.mark.parametrize("name", ["Unknown", "REDACTED", "T B D", "Not available", "OWNER OF RECORD", "Confidential"])
+def test_where_no_name_is_known_nobody_sold_to_oneself(chosen, name):
+    assert chosen({"buyer": [name, "Bob"], "seller": [name, "Eva"]}).excluded == {}
+
+
+def test_a_name_of_too_many_sales_to_oneself_is_none(chosen):
+    def found(times, of):
+        other = [f"Buyer {sale}" for sale in range(of - times)]
+        names = ["As on file"] * times
+        return chosen({"buyer": [*names, *other], "seller": [*names, *("Eva" for _ in other)]})
+
+    assert (found(10, 20).excluded, codes(found(10, 20))) == ({}, ["names_of_nobody"])
+    assert found(9, 20).excluded == {"buyer_is_seller": 9}
+    assert (found(10, 1_000).excluded, codes(found(10, 1_000))) == ({"buyer_is_seller": 10}, [])
+    assert "In 10 sales buyer and seller are both called AS ON FILE" in found(10, 20).warnings[0].message
+
+
 def test_where_nothing_tells_arms_length_it_says_so(chosen):
     found = chosen({"validity_code": ["X", "V"]})
     assert (found.excluded, codes(found)) == ({}, ["arms_length_unknown"])

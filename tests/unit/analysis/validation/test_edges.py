@@ -53,6 +53,40 @@ def test_one_price_beside_equal_ones_is_far_out(market, judge):
     assert told["49"]["reason_codes"] == ["high_price"]
 
 
+def test_bounds_that_a_small_group_cannot_reach_are_told(market, ask):
+    def codes(**parameters):
+        return {caution.code for caution in ask("sale_validation", market(5, step=0), **parameters).warnings}
+
+    assert "bounds_out_of_reach" in codes(min_group=5)
+    assert "bounds_out_of_reach" not in codes(min_group=6)
+    assert "bounds_out_of_reach" in codes(min_group=6, sd_high=2.5)
+    assert "bounds_out_of_reach" in codes(min_group=5, standard_deviation="population")
+    assert "bounds_out_of_reach" not in codes(min_group=6, standard_deviation="population")
+
+
+def test_the_shared_filters_outliers_need_a_group_and_their_cautions_are_told(market, ask):
+    filtered = {"group_by": "zip_code", "sale_filter": {"outlier_method": "iqr"}, "checks": ["price_bounds"]}
+    prices = [9e6] + [3e5 + sale for sale in range(39)]
+    nowhere = ask(
+        "sale_validation", market(40, step=0, sale_price=prices, zip_code=[None] * 39 + ["98101"]), **filtered
+    )
+    assert nowhere.table["valid"].all()
+    assert "outliers_not_trimmed" in {caution.code for caution in nowhere.warnings}
+
+
+def test_a_group_judged_in_a_wider_one_is_thin(market, ask):
+    given = market(60, step=0, zip_code=["98101"] * 50 + ["98102"] * 10)
+    for fallback in ("none", "cascade"):
+        quality = ask("sale_validation", given, group_by="zip_code", fallback=fallback).data_quality
+        assert (quality["cells"], quality["thin_cells"]) == (2, 1)
+
+
+def test_the_sentence_tells_prices_from_what_is_recorded(market, ask):
+    given = market(40, step=0, sale_price=[9e6] + [3e5 + sale for sale in range(39)], parcels_in_deed=[1] * 39 + [2])
+    said = ask("sale_validation", given).summary["key_finding"]
+    assert "2 of 40 sales (5.0%) are flagged by these rules: 1 by what is recorded, 1 by price alone" in said
+
+
 def test_an_absurd_price_is_told_and_breaks_nothing(market, ask):
     prices = [3e5 + 1_000 * sale for sale in range(48)]
     answer = ask(

@@ -1,0 +1,138 @@
+"""What the names of buyers and sellers tell: one definition of «the same party» for all analyses."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from terrafusion.analysis.api import Caution
+
+PARTIES: Final = ("buyer", "seller")
+
+NOBODY: Final = (
+    "",
+    "NA",
+    "N A",
+    "NAN",
+    "NULL",
+    "NONE",
+    "NIL",
+    "NO NAME",
+    "BLANK",
+    "VOID",
+    "TBA",
+    "TBD",
+    "T B A",
+    "T B D",
+    "TO BE DETERMINED",
+    "UNK",
+    "UNKNOWN",
+    "UNKNOWN BUYER",
+    "UNKNOWN GRANTEE",
+    "UNKNOWN GRANTOR",
+    "UNKNOWN NAME",
+    "UNKNOWN OWNER",
+    "UNKNOWN SELLER",
+    "NAME UNKNOWN",
+    "OWNER UNKNOWN",
+    "MISSING",
+    "MISSING NAME",
+    "MISSING BUYER NAME",
+    "MISSING SELLER NAME",
+    "UNAVAILABLE",
+    "NAME UNAVAILABLE",
+    "OWNER NAME UNAVAILABLE",
+    "NOT AVAILABLE",
+    "NAME NOT AVAILABLE",
+    "NOT APPLICABLE",
+    "NOT DISCLOSED",
+    "NOT GIVEN",
+    "NOT KNOWN",
+    "NOT LISTED",
+    "NOT ON FILE",
+    "NOT PROVIDED",
+    "NOT RECORDED",
+    "NOT SPECIFIED",
+    "NOT STATED",
+    "UNDISCLOSED",
+    "UNLISTED",
+    "UNNAMED",
+    "UNSPECIFIED",
+    "REDACTED",
+    "NAME REDACTED",
+    "WITHHELD",
+    "NAME WITHHELD",
+    "CONFIDENTIAL",
+    "CONFIDENTIAL OWNER",
+    "CONFIDENTIAL RECORD",
+    "PROTECTED",
+    "PRIVATE",
+    "PRIVATE INDIVIDUAL",
+    "PRIVATE OWNER",
+    "PRIVATE PARTY",
+    "INDIVIDUAL",
+    "OWNER",
+    "OWNER OF RECORD",
+    "CURRENT OWNER",
+    "PUBLIC RECORD",
+    "BUYER",
+    "SELLER",
+    "GRANTEE",
+    "GRANTOR",
+    "SAME",
+    "SEE DEED",
+    "SEE DOCUMENT",
+    "VARIOUS",
+    "VARIOUS OWNERS",
+    "MULTIPLE",
+    "MULTIPLE OWNERS",
+    "XX",
+    "XXX",
+    "XXXX",
+)
+"""What stands where a name is not known."""
+
+_SHARE: Final = 0.01
+_LEAST: Final = 10
+"""A name that is buyer and seller at once in more than this share of the sales, and in so many, names nobody."""
+
+
+def plain(names: pl.DataFrame) -> pl.DataFrame:
+    """Return names in capitals without accents, words and commas apart by one space."""
+    bare = pl.all().str.normalize("NFD").str.replace_all(r"[\u0300-\u036F]", "").str.to_uppercase()
+    joined = bare.str.replace_many(["'", "\u2019", "&", ","], ["", "", " AND ", " , "])
+    return names.select(joined.str.replace_all(r"[^\pL\pM\pN,]+", " ").str.strip_chars(" ,"))
+
+
+def apart(name: pl.Expr) -> pl.Expr:
+    """Return a plain name without its commas."""
+    return name.str.replace_all(" ,", "", literal=True)
+
+
+def same_party(sales: pl.DataFrame) -> tuple[pl.Series, list[Caution]]:
+    """Say of each sale whether buyer and seller have one name but for case, accents, spaces and punctuation.
+
+    What stands where a name is not known is none, nor is what names both in too many sales: of that a caution tells.
+    """
+    row = sales.select(_may_be_equal().fill_null(value=False).arg_true()).to_series()
+    names = plain(sales.select(PARTIES)[row]).select(apart(pl.col(name)) for name in PARTIES)
+    same = names.select(name="buyer", row=row).filter(names["buyer"] == names["seller"])
+    counted = same["name"].value_counts().filter((pl.col("count") >= _LEAST) & (pl.col("count") > _SHARE * len(sales)))
+    named = same.filter(~pl.col("name").is_in([*NOBODY, *counted["name"]]))
+    return pl.zeros(len(sales), pl.Boolean, eager=True).scatter(named["row"], values=True), _cautions(counted)
+
+
+def _may_be_equal() -> pl.Expr:
+    """Say that names may be one: they are not where both begin with a letter from A to Z, and not with the same."""
+    letter = [pl.col(name).str.head(1).str.to_uppercase().str.head(1) for name in PARTIES]
+    latin = [first.is_between(pl.lit("A"), pl.lit("Z")) for first in letter]
+    return (letter[0] == letter[1]) | ~pl.all_horizontal(latin)
+
+
+def _cautions(counted: pl.DataFrame) -> list[Caution]:
+    if counted.is_empty():
+        return []
+    named = ", ".join(counted["name"].sort().head(3))
+    message = f"In {counted['count'].sum():,} sales buyer and seller are both called {named}: too many for a name"
+    return [Caution("names_of_nobody", f"{message}, so none was taken for a sale to oneself for it")]
