@@ -45,7 +45,7 @@ def answer(question: Question, out: Path | None, settings: Settings) -> dict[str
     catalogue = load_catalogue(settings.modules)
     analysis = catalogue.get(question.analysis_type)
     parameters = catalogue.check(analysis.name, read_parameters(question.parameters))
-    with working("Reading the records") as tell:
+    with working(f"Reading {', '.join(path.name for path in question.files.values())}") as tell:
         read = {name: _read(path, KINDS[name]) for name, path in question.files.items()}
         snapshots = {name: encode(file.records, KINDS[name]) for name, file in read.items()}
         at_hand = records(county, snapshots, profile)
