@@ -21,7 +21,7 @@ test: .venv/.installed-dev  ## lint, types, import layers, every test
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/pytest tests/unit tests/contract tests/integration tests/acceptance
+	.venv/bin/pytest -n 2 --dist loadfile tests/unit tests/contract tests/integration tests/acceptance
 
 bench: .venv/.installed-dev  ## the figures of the goals, measured side by side
 	.venv/bin/python -m benchmarks
