@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from models.records import IncomingRecord
 
+LAST_S: Final = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 Put = Callable[[IncomingRecord, Callable[[], None]], Awaitable[None]]
 
 
@@ -28,11 +29,16 @@ def _record(event: Any) -> IncomingRecord:
         topic=message.topic,
         partition=message.partition,
         offset=message.offset,
-        timestamp=datetime.fromtimestamp(message.timestamp, UTC),
+        timestamp=_moment(message.timestamp or 0.0),
         key=message.key,
         value=message.value,
         headers=tuple(message.headers or ()),
     )
+
+
+def _moment(seconds: float) -> datetime:
+    """Read a producer's clock, which may say anything: what lies beyond the calendar is its first or last day."""
+    return datetime.fromtimestamp(min(max(seconds, 0.0), LAST_S), UTC)
 
 
 def _acknowledgement(app: Any, event: Any) -> Callable[[], None]:

@@ -14,6 +14,7 @@ from mode.utils.queues import FlowControlEvent, ThrowableQueue
 from yarl import URL
 
 from terrafusion.adapters.broker import Broker
+from terrafusion.adapters.kafka_records import read_any_header_name
 from terrafusion.settings import Settings
 from topics.catalogue import APP_ID, COMMANDS, REQUESTS, STATUS
 
@@ -154,6 +155,7 @@ class SteadyChannel(faust.Channel[Any]):
 
 def make_app(settings: Settings, *, web_options: dict[str, Any]) -> MarketAnalysisApp:
     """Make the app; what is set here and not said by a setting is needed for the promises."""
+    read_any_header_name()
     heartbeat = min(3.0, settings.session_timeout_seconds / 3)
     broker = Broker.of(settings)
     return MarketAnalysisApp(

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from models.jobs import TERMINAL
 from models.messages import AnalysisRequest, JobStatusChanged
 from terrafusion.adapters.broker import Broker
+from terrafusion.adapters.kafka_records import read_any_header_name
 from terrafusion.cli.output import note
 from terrafusion.cli.progress import Board
 from terrafusion.errors import Unavailable
@@ -113,6 +114,7 @@ def _event(value: bytes | None) -> JobStatusChanged | None:
 @asynccontextmanager
 async def _status_events(broker: Broker) -> AsyncIterator[AIOKafkaConsumer]:
     """Read the status topic from its present end."""
+    read_any_header_name()
     consumer = AIOKafkaConsumer(STATUS.name, **broker.options, auto_offset_reset="latest")
     try:
         async with _reaching(broker):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections.abc import Mapping, Sequence
@@ -12,8 +13,11 @@ from uuid import uuid4
 import msgpack
 import psutil
 import pytest
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
+from support import poison
+from support.rawnames import RawName, send
 from support.rig import GROUP, Rig
-from support.tape import COMPLETED, DEAD_LETTER, REQUESTS, STATUS, Record, Tape, committed_lag, request
+from support.tape import COMPLETED, DEAD_LETTER, REQUESTS, STATUS, Record, Tape, Upstream, committed_lag, request
 from support.waiting import until
 
 DATES = {"time_period_start": "2015-01-01", "time_period_end": "2014-12-31"}
@@ -31,6 +35,9 @@ class Bad:
     reason: str | None = None
     """Of the FAILED row, where id, county and type can be read; None where there is no row."""
     job_id: str = field(default_factory=lambda: str(uuid4()))
+    headers: Sequence[tuple[str, bytes | None]] = HEADERS
+    timestamp: int = 0
+    """Milliseconds of the producer's clock; 0 for now."""
 
 
 def asked(**changed: Any) -> tuple[str, dict[str, Any]]:
@@ -47,7 +54,39 @@ def bytes_of(made: Mapping[str, Any]) -> bytes:
     return json.dumps(made).encode()
 
 
+def unusable(value: bytes, **record: Any) -> Bad:
+    return Bad(value, "decode", "MalformedMessage", "JSON", **record)
+
+
+def wrong_field(fields: Mapping[str, Any], name: str, sentence: str) -> Bad:
+    job_id = str(uuid4())
+    reason = None if name in ("job_id", "analysis_type", "county_id") else "invalid_parameters"
+    return Bad(poison.request(**{"job_id": job_id} | fields), "validate", "InvalidRequest", sentence, reason, job_id)
+
+
+def wrong_event(headers: Sequence[tuple[str, bytes]], name: str) -> Bad:
+    return Bad(poison.request(job_id=str(uuid4())), "decode", "MalformedMessage", name, headers=headers)
+
+
+FOREIGN = RawName(b"\xff\xfe")
+RECORDS: Mapping[str, Bad] = {
+    "clock before 1970": unusable(b"{1", timestamp=-5),
+    "clock in year 9999": unusable(b"{2", timestamp=253402300799999),
+    "clock beyond year 9999": unusable(b"{3", timestamp=253402300800000),
+    "clock at the end of 64 bits": unusable(b"{4", timestamp=2**63 - 1),
+    "header of 1 MB": unusable(b"{5", headers=(("h", b"y" * 1_000_000),)),
+    "header name of 50 kB": unusable(b"{6", headers=(("h" * 50_000, b"y"),)),
+    "header without a name or value": unusable(b"{7", headers=(("", None),)),
+    "10,000 headers": unusable(b"{8", headers=(("h", b"y"),) * 10_000),
+    "header name of any bytes": unusable(b"{9", headers=((FOREIGN, b"y"),)),
+}
+"""What is wrong lies around the value; the value only makes it a dead letter, so that it can be looked at."""
+
 KINDS: Mapping[str, Bad] = {
+    **{f"not usable: {name}": unusable(value) for name, value in poison.NOT_USABLE.items()},
+    **{f"field: {name}": wrong_field(*wrong) for name, wrong in poison.WRONG_FIELDS.items()},
+    **{f"event: {name}": wrong_event(*wrong) for name, wrong in poison.WRONG_EVENTS.items()},
+    **RECORDS,
     "malformed JSON": Bad(b'{"analysis_type": ', "decode", "MalformedMessage", "JSON"),
     "not UTF-8": Bad(b'{"analysis_type": "\xff"}', "decode", "MalformedMessage", "JSON"),
     "no object": Bad(b"[1, 2]", "decode", "MalformedMessage", "array"),
@@ -68,6 +107,7 @@ KINDS: Mapping[str, Bad] = {
     ),
 }
 GOOD = 10
+CODECS = ("gzip", "snappy", "lz4", "zstd")
 
 
 @dataclass
@@ -83,27 +123,46 @@ class Outcome:
 @pytest.fixture(scope="module")
 def batch(rig: Rig, tape: Tape) -> Outcome:
     """All kinds in one partition, so in one batch, between good ones; waits until all of it was taken."""
-    good = [request("noop") for _ in range(GOOD)]
+    good = [request("noop") for _ in range(GOOD + len(CODECS))]
+    let_clocks_say_anything(rig.bootstrap)
     stood = request("sleepy", parameters={"seconds": 0.0})
     rig.upstream.send(stood)
     tape.completed(stood["job_id"])
     before = processes(rig)
     conflict = bytes_of(stood | {"parameters": {"seconds": 0.5}})
-    mixed = [bad.value for bad in KINDS.values()] + [bytes_of(made) for made in good]
-    mixed += [bytes_of(stood), bytes_of(stood), conflict]
+    mixed = [(name.encode(), bad) for name, bad in KINDS.items()]
+    others = [*map(bytes_of, good[len(CODECS) :]), bytes_of(stood), bytes_of(stood)]
+    mixed += [(b"good", unusable(value)) for value in others] + [(b"conflict", unusable(conflict))]
     random.Random(3).shuffle(mixed)
-    for value in mixed:
-        rig.upstream.put(value, key=key_of(value, conflict), partition=5, headers=HEADERS)
+    for key, one in mixed:
+        put(rig, key, one)
     rig.upstream.flush()
+    for codec, made in zip(CODECS, good, strict=False):
+        compressed = Upstream(rig.bootstrap, **{"compression.type": codec})
+        compressed.put(bytes_of(made), key=b"good", partition=5)
+        compressed.flush()
     tape.ends([made["job_id"] for made in good])
     until(lambda: committed_lag(rig.bootstrap, GROUP) == 0, what="all offsets are committed")
     tape.letter(conflict, key=b"conflict")
     return Outcome([made["job_id"] for made in good], stood["job_id"], (stood["job_id"], conflict), before)
 
 
-def key_of(value: bytes | None, conflict: bytes) -> bytes:
-    kinds = {bad.value: name for name, bad in KINDS.items()}
-    return b"conflict" if value == conflict else kinds.get(value, "good").encode()
+def put(rig: Rig, key: bytes, one: Bad) -> None:
+    """Put it on the topic by the client that can write it."""
+    if any(isinstance(name, RawName) for name, _ in one.headers):
+        asyncio.run(send(rig.bootstrap, REQUESTS, one.value or b"", one.headers, key=key, partition=5))
+    else:
+        rig.upstream.put(one.value, key=key, partition=5, headers=one.headers, timestamp=one.timestamp)
+
+
+def let_clocks_say_anything(bootstrap: str) -> None:
+    """Brokers before Kafka 4 take any producer's clock; this one does where it is told to."""
+    entry = ConfigEntry("message.timestamp.after.max.ms", str(2**63 - 1), incremental_operation=AlterConfigOpType.SET)
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    [done] = admin.incremental_alter_configs(
+        [ConfigResource(ConfigResource.Type.TOPIC, REQUESTS, incremental_configs=[entry])]
+    ).values()
+    done.result(20)
 
 
 def processes(rig: Rig) -> list[tuple[int, float]]:
@@ -121,7 +180,7 @@ def test_a_bad_one_is_one_dead_letter(rig: Rig, tape: Tape, batch: Outcome, kind
     bad = KINDS[kind]
     [letter] = letters(tape, kind.encode())
     assert letter.value == bad.value
-    assert letter.headers[: len(HEADERS)] == HEADERS
+    assert letter.headers[: len(bad.headers)] == as_read(bad.headers)
     assert letter.header("dlq.error.stage") == bad.stage
     assert letter.header("dlq.error.class") == bad.error
     assert bad.says in (letter.header("dlq.error.message") or "")
@@ -130,12 +189,20 @@ def test_a_bad_one_is_one_dead_letter(rig: Rig, tape: Tape, batch: Outcome, kind
     check_row(rig, letter, bad)
 
 
+def as_read(headers: Sequence[tuple[str, bytes | None]]) -> tuple[tuple[str, bytes | None], ...]:
+    """Write a name that is no UTF-8 as it is shown."""
+    return tuple(
+        (name.raw.decode(errors="backslashreplace") if isinstance(name, RawName) else name, value)
+        for name, value in headers
+    )
+
+
 def check_row(rig: Rig, letter: Record, bad: Bad) -> None:
     offset = int(letter.header("dlq.original.offset") or -1)
     [row] = rig.database.rows("SELECT * FROM dead_letters WHERE partition = 5 AND key = $1", letter.key)
     assert (row["topic"], row["offset"], row["stage"]) == (REQUESTS, offset, bad.stage)
     assert (row["value"], row["error_class"]) == (bad.value, bad.error)
-    assert tuple((name, content) for name, content in msgpack.unpackb(row["headers"])) == HEADERS
+    assert tuple((name, content) for name, content in msgpack.unpackb(row["headers"])) == as_read(bad.headers)
     assert bad.says in row["error_message"]
 
 

@@ -50,10 +50,9 @@ def request(analysis_type: str, county_id: str = "king_wa", **fields: Any) -> di
 class Upstream:
     """Puts requests on their topic."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._producer = Producer(
-            QUIET | {"bootstrap.servers": bootstrap, "linger.ms": 2, "acks": "all", "message.max.bytes": 3_000_000}
-        )
+    def __init__(self, bootstrap: str, **settings: Any) -> None:
+        usual = {"bootstrap.servers": bootstrap, "linger.ms": 2, "acks": "all", "message.max.bytes": 3_000_000}
+        self._producer = Producer(QUIET | usual | settings)
 
     def send(self, *requests: Mapping[str, Any], headers: Sequence[tuple[str, bytes]] = ()) -> Sequence[str]:
         """Send bare requests and return their ids."""
@@ -69,11 +68,14 @@ class Upstream:
         key: bytes | None = None,
         topic: str = REQUESTS,
         partition: int | None = None,
-        headers: Sequence[tuple[str, bytes]] = (),
+        headers: Sequence[tuple[str, bytes | None]] = (),
+        timestamp: int = 0,
     ) -> None:
-        """Send bytes; `flush` waits for them."""
-        where = {} if partition is None else {"partition": partition}
-        self._producer.produce(topic, value, key=key, headers=list(headers), on_delivery=_delivered, **where)
+        """Send bytes; `flush` waits for them. ``timestamp`` is in milliseconds, 0 for now."""
+        where: dict[str, Any] = {} if partition is None else {"partition": partition}
+        self._producer.produce(
+            topic, value, key=key, headers=list(headers), timestamp=timestamp, on_delivery=_delivered, **where
+        )
         self._producer.poll(0)
 
     def flush(self) -> None:
