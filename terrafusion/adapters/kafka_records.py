@@ -29,11 +29,11 @@ class TolerantRecords:
 
     def has_next(self) -> bool:
         """Say whether a whole batch is left."""
-        return self._records.has_next()
+        return bool(self._records.has_next())
 
     def size_in_bytes(self) -> int:
         """Return how much was fetched."""
-        return self._records.size_in_bytes()
+        return int(self._records.size_in_bytes())
 
     def next_batch(self) -> TolerantBatch:
         """Return the next batch."""
@@ -64,6 +64,8 @@ class TolerantBatch:
 
 
 class _AnyNames(_DefaultRecordBatchPy):  # type: ignore[misc]  # final for others; there is no other way in
+    _buffer: bytes
+
     def _maybe_uncompress(self) -> None:
         super()._maybe_uncompress()
         self._buffer = _AnyBytes(self._buffer)
