@@ -15,11 +15,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import latency, start, throughput, zips
+from benchmarks import latency, poison, start, throughput, zips
 from benchmarks.size import Size
 
 MEASUREMENTS: Final[Mapping[str, Callable[[Path, Size], Iterator[Table]]]] = {
     "throughput": throughput.measure,
+    "poison": poison.measure,
     "latency": latency.measure,
     "zips": zips.measure,
     "start": start.measure,

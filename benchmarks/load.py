@@ -6,8 +6,9 @@ It is written with confluent-kafka: an upstream system of another make, and litt
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from threading import Thread
 from typing import Any, Final
 from uuid import uuid4
@@ -19,6 +20,7 @@ from benchmarks.stage import COUNTY
 from topics.catalogue import COMPLETED, PARTITIONS, REQUESTS
 
 PATIENCE_S: Final = 180.0
+POISON_EVERY: Final = 10
 
 Requests = Mapping[str, bytes]
 """A request's value by its job id."""
@@ -70,11 +72,15 @@ def drive(
     *,
     a_second: float | None = None,
     route: Route = OURS,
+    poison: Sequence[bytes] = (),
 ) -> Driven:
-    """Send requests, as fast as they go or ``a_second``, and wait for all answers; raises TimeoutError."""
+    """Send requests, as fast as they go or ``a_second``, and wait for all answers; raises TimeoutError.
+
+    Of ``poison`` one after the other follows each tenth request, from the first again when all were sent.
+    """
     consumer = _from_now_on(bootstrap, route[1])
     sent: dict[str, float] = {}
-    sender = Thread(target=_send, args=(bootstrap, wanted, route[0], a_second, sent), daemon=True)
+    sender = Thread(target=_send, args=(bootstrap, wanted, route[0], a_second, sent, cycle(poison)), daemon=True)
     began = time.perf_counter()
     sender.start()
     try:
@@ -96,7 +102,14 @@ def _from_now_on(bootstrap: str, topic: str) -> Consumer:
     return consumer
 
 
-def _send(bootstrap: str, wanted: Requests, topic: str, a_second: float | None, sent: dict[str, float]) -> None:
+def _send(
+    bootstrap: str,
+    wanted: Requests,
+    topic: str,
+    a_second: float | None,
+    sent: dict[str, float],
+    poison: Iterator[bytes],
+) -> None:
     producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0 if a_second else 5})
     began = time.perf_counter()
     for number, (job_id, value) in enumerate(wanted.items()):
@@ -104,6 +117,8 @@ def _send(bootstrap: str, wanted: Requests, topic: str, a_second: float | None, 
             time.sleep(max(0.0, began + number / a_second - time.perf_counter()))
         sent[job_id] = time.perf_counter()
         producer.produce(topic, value, job_id)
+        if number % POISON_EVERY == 0 and (bad := next(poison, None)) is not None:
+            producer.produce(topic, bad, job_id)
         producer.poll(0)
     producer.flush(PATIENCE_S)
 
