@@ -125,14 +125,18 @@ class Takeover(Service):
         self._metrics = metrics
         self._bell = bell
         self._monotonic = monotonic
+        self._reached_since = monotonic()
 
     @Service.task
     async def _run(self) -> None:
-        reached_since = self._monotonic()
         while not self.should_stop:
             await self.sleep(min(1.0, self._lease / 4))
-            if not await self._reaches(rested=self._monotonic() - reached_since >= self._lease):
-                reached_since = self._monotonic()
+            await self.turn()
+
+    async def turn(self) -> None:
+        """Look once; a database that did not answer begins its rest."""
+        if not await self._reaches(rested=self._monotonic() - self._reached_since >= self._lease):
+            self._reached_since = self._monotonic()
 
     async def _reaches(self, *, rested: bool) -> bool:
         """Look, and say whether the database answered in time: a silent one is away, also if it answers in the end."""

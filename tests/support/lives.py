@@ -1,0 +1,282 @@
+"""Workers without processes: real workbenches on a real store, with children, clocks and outages in a test's hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any, Final
+from uuid import UUID
+
+from prometheus_client import CollectorRegistry
+from sqlalchemy.exc import SQLAlchemyError
+
+from models.jobs import Claim, FailureReason
+from models.records import OutgoingRecord
+from terrafusion.adapters.memory.counties import MemoryCounties
+from terrafusion.adapters.postgres.outbox import PostgresOutbox, PostgresOutboxLeader
+from terrafusion.adapters.postgres.store import PostgresJobStore
+from terrafusion.errors import ChildDied, ChildTimedOut, Unavailable
+from terrafusion.metrics import Metrics
+from terrafusion.ports import DataVersion, Outcome, Task
+from terrafusion.services.holding import Takeover
+from terrafusion.usecases.counties import KnownCounties
+from terrafusion.usecases.work import Limits, Workbench
+
+LEASE: Final = timedelta(seconds=30)
+MAX_CRASHES: Final = 2
+SLOTS: Final = 2
+TURNS: Final = 20
+"""Of the event loop: enough for whatever waits for nothing outside of it."""
+ENDS: Final[Mapping[str, Outcome | Exception]] = {
+    "answers": Outcome(seconds=0.1, message="Done", result_summary={"n": 1}),
+    "fails": Outcome(seconds=0.1, message="Failed", failure_reason=FailureReason.PROCESSING_EXCEPTION),
+    "wants to be run again": Outcome(seconds=0.1, message="The object store is away", retry=True),
+    "dies": ChildDied("killed by signal 9"),
+    "takes too long": ChildTimedOut("took too long"),
+}
+
+
+class Services:
+    """What all workers share: the database, which may be away, and the time."""
+
+    def __init__(self, store: PostgresJobStore) -> None:
+        self.store = store
+        self.away = False
+        self.now = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self.store, name)
+
+        async def reached(*args: Any, **kwargs: Any) -> Any:
+            if self.away:
+                raise Unavailable("the database is away")
+            return await call(*args, **kwargs)
+
+        return reached
+
+
+class NoBell:
+    """Fulfils `terrafusion.ports.Bell`; the test looks by itself."""
+
+    def ring(self) -> None: ...
+
+
+class HandPool:
+    """Fulfils `terrafusion.ports.Pool`: a child ends when the test says so."""
+
+    def __init__(self) -> None:
+        self.open: list[tuple[Sequence[Task], asyncio.Future[Sequence[Outcome]]]] = []
+
+    async def run(self, tasks: Sequence[Task], *, seconds: float) -> Sequence[Outcome]:
+        end: asyncio.Future[Sequence[Outcome]] = asyncio.get_running_loop().create_future()
+        entry = (tasks, end)
+        self.open.append(entry)
+        try:
+            return await end
+        finally:
+            self.open.remove(entry)
+
+    def end(self, number: int, how: str) -> Sequence[Task]:
+        """End one child, and return what it ran."""
+        tasks, end = self.open[number % len(self.open)]
+        came = ENDS[how]
+        if isinstance(came, Exception):
+            end.set_exception(came)
+        else:
+            end.set_result([came] * len(tasks))
+        return tasks
+
+
+class AnyVersion(MemoryCounties):
+    """Every county is loaded."""
+
+    async def version(self, county_id: str, data_version: str) -> DataVersion | None:
+        return DataVersion(
+            county_id=county_id,
+            data_version=data_version,
+            snapshot_uri="file:///nowhere",
+            profile={},
+            sales=1,
+            first_sale=None,
+            last_sale=None,
+            created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        )
+
+
+class HandWorker:
+    """One worker's claims, children, heart and takeover."""
+
+    numbers = count(1)
+
+    def __init__(self, services: Services, run: Callable[[Any], Any]) -> None:
+        self.services, self._run = services, run
+        self.name = f"worker-{next(self.numbers)}"
+        self.frozen = False
+        self.pool = HandPool()
+        self.tasks: list[asyncio.Task[None]] = []
+        self.attempts: dict[UUID, int] = {}
+        """Every attempt that it was ever given, by job: the last of each."""
+        self._metrics = Metrics(CollectorRegistry(), ["trend_analysis"])
+        self.bench = self._bench(services)
+        self._takeover = Takeover(
+            jobs=services,
+            lease=LEASE,
+            max_crashes=MAX_CRASHES,
+            metrics=self._metrics,
+            bell=NoBell(),  # type: ignore[arg-type]
+            monotonic=lambda: services.now,
+        )
+
+    def _bench(self, services: Any) -> Workbench:
+        limits = Limits(owner=self.name, slots=SLOTS, lease=LEASE, job_timeout_s=1e6, max_crashes=MAX_CRASHES)
+        bell: Any = NoBell()
+        return Workbench(
+            limits=limits,
+            jobs=services,
+            leases=services,
+            pool=self.pool,
+            counties=KnownCounties(AnyVersion(), self._metrics),
+            metrics=self._metrics,
+            bell=bell,
+            relay_bell=bell,
+            monotonic=lambda: services.now,
+        )
+
+    @property
+    def holds(self) -> Sequence[UUID]:
+        """The jobs that it believes to hold and has not ended."""
+        return [job_id for job_id, held in self.bench._held.items() if not held.ended]
+
+    def claim(self) -> Sequence[Claim]:
+        """Take what there is room for, and hand it to children."""
+        chunks = self._reaching(self.bench.claim) or []
+        for chunk in chunks:
+            self.tasks.append(self._run(self._begin(chunk)))
+        self.turn()
+        claims = [claim for chunk in chunks for claim in chunk]
+        self.attempts |= {claim.job_id: claim.attempt for claim in claims}
+        return claims
+
+    async def _begin(self, chunk: Sequence[Claim]) -> asyncio.Task[None]:
+        return asyncio.get_running_loop().create_task(self.bench.run(chunk))
+
+    def child_ends(self, number: int, how: str) -> Sequence[Task]:
+        """End one of its children, and return what that ran."""
+        tasks = self.pool.end(number, how)
+        self.turn()
+        return tasks
+
+    def commit(self) -> None:
+        """Commit what has ended."""
+        self._reaching(self.bench.commit)
+
+    def live(self) -> None:
+        """Do what is done each second: guard the leases, beat, and look for what others let run out."""
+        self.bench.guard()
+        self._reaching(self.bench.beat)
+        self._run(self._takeover.turn())
+        self.turn()
+
+    def hear(self) -> None:
+        """Stop what was cancelled."""
+        self._reaching(self.bench.stop_cancelled)
+        self.turn()
+
+    def drain(self) -> None:
+        """Hand everything back in good order."""
+        self.commit()
+        self._reaching(self.bench.release_all)
+        self.die()
+
+    def die(self) -> None:
+        """Leave everything as it is."""
+        for task in self.tasks:
+            task.cancel()
+        self.turn()
+
+    def turn(self) -> None:
+        """Let the event loop turn until everything waits for the outside."""
+        for _ in range(TURNS):
+            self._run(asyncio.sleep(0))
+
+    def _reaching(self, call: Callable[[], Any]) -> Any:
+        try:
+            return self._run(call())
+        except Unavailable:
+            return None
+
+
+class Broker:
+    """What was published, and which relay may publish: the one that began last."""
+
+    def __init__(self) -> None:
+        self.records: list[OutgoingRecord] = []
+        self.epoch = 0
+
+
+class HandRelay:
+    """A relay that may stop for ever, or for a while, between any two of its steps."""
+
+    def __init__(self, outbox: PostgresOutbox, broker: Broker, run: Callable[[Any], Any]) -> None:
+        self._outbox, self._broker, self._run = outbox, broker, run
+        self._context: Any = None
+        self._leader: PostgresOutboxLeader | None = None
+        self._read: Sequence[tuple[int, Sequence[OutgoingRecord]]] = ()
+        self._published = False
+        self._epoch = 0
+
+    @property
+    def leads(self) -> bool:
+        """Say whether it believes that it is the one."""
+        return self._leader is not None
+
+    def try_to_lead(self) -> bool:
+        """Ask for the lock; who gets it fences every relay before it."""
+        self._context = self._outbox.lead()
+        self._leader = self._run(self._context.__aenter__())
+        if self._leader is None:
+            self._leave()
+            return False
+        self._broker.epoch += 1
+        self._epoch = self._broker.epoch
+        return True
+
+    def read(self) -> None:
+        """Take the oldest entries."""
+        self._read, self._published = self._asking(lambda leader: leader.read(3)) or (), False
+
+    def publish(self) -> None:
+        """Put what was read on the topic, unless a later relay began meanwhile: then stand down."""
+        if self._epoch != self._broker.epoch:
+            self._leave()
+        elif self._read and not self._published:
+            self._broker.records += [record for _, entry in self._read for record in entry]
+            self._published = True
+
+    def forget(self) -> None:
+        """Forget what was published."""
+        if self._published:
+            self._asking(lambda leader: leader.forget([entry_id for entry_id, _ in self._read]))
+            self._read, self._published = (), False
+
+    def die(self) -> None:
+        """Be gone, whatever it was at."""
+        if self.leads:
+            self._leave()
+
+    def _asking(self, call: Callable[[PostgresOutboxLeader], Any]) -> Any:
+        try:
+            return self._run(call(self._leader)) if self._leader else None
+        except (Unavailable, SQLAlchemyError):
+            self._leave()
+            return None
+
+    def _leave(self) -> None:
+        context, self._context, self._leader = self._context, None, None
+        self._read, self._published = (), False
+        try:
+            self._run(context.__aexit__(None, None, None))
+        except (Unavailable, SQLAlchemyError):
+            return
