@@ -59,9 +59,10 @@ class WorkerLives(RuleBasedStateMachine):
         self.broker = Broker()
         self.relays = [HandRelay(PostgresOutbox(self.engine), self.broker, self.run) for _ in range(RELAYS)]
 
-    @rule(priority=st.integers(0, 9))
-    def accept(self, priority):
-        self.accepted(self.bench.job(priority=priority))
+    @rule(priorities=st.lists(st.integers(0, 9), min_size=1, max_size=4))
+    def accept(self, priorities):
+        for priority in priorities:
+            self.accepted(self.bench.job(priority=priority))
 
     @precondition(lambda self: self.ended)
     @rule(n=pick)
@@ -98,6 +99,13 @@ class WorkerLives(RuleBasedStateMachine):
     def commit(self, n):
         if not self.workers[n].frozen:
             self.workers[n].commit()
+            self.only_who_held_it_ended_it(self.workers[n].name)
+
+    def only_who_held_it_ended_it(self, name):
+        before = set(self.ended)
+        self.what_must_always_be_true()
+        for job_id in set(self.ended) - before:
+            assert self.given[job_id, self.ended[job_id].attempt] == name, "an attempt that was over ended the job"
 
     @rule(n=workers)
     def hear_of_cancels(self, n):
@@ -119,6 +127,28 @@ class WorkerLives(RuleBasedStateMachine):
         self.blame.update(self.workers[n].attempts.keys())
         self.workers[n] = HandWorker(self.services, self.run)
 
+    @rule(n=workers, ends=st.booleans(), steps=st.integers(5, 15), other=workers)
+    def a_zombie(self, n, ends, steps, other):
+        """A worker is stopped with jobs in its hands, others may take them over, and it wakes and ends them."""
+        self.claim(n)
+        if ends:
+            self.child_ends(n, 0, "answers")
+        self.stop_the_process(n)
+        self.time_passes(steps)
+        self.claim(other)
+        self.let_it_go_on(n)
+        self.child_ends(n, 0, "answers")
+        self.commit(n)
+
+    @rule(n=workers, steps=st.integers(1, 15))
+    def an_outage(self, n, steps):
+        """The database is away while workers hold jobs, perhaps for longer than a lease."""
+        self.claim(n)
+        self.the_database_goes_away()
+        self.time_passes(steps)
+        self.the_database_comes_back()
+        self.time_passes(1)
+
     @precondition(lambda self: not self.services.away)
     @rule(n=workers)
     def drain(self, n):
@@ -134,7 +164,7 @@ class WorkerLives(RuleBasedStateMachine):
     def the_database_comes_back(self):
         self.services.away = False
 
-    @rule(steps=st.integers(1, 9))
+    @rule(steps=st.integers(1, 4))
     def time_passes(self, steps):
         for _ in range(steps):
             self.run(self.bench.driver.pass_time(STEP))
@@ -159,10 +189,12 @@ class WorkerLives(RuleBasedStateMachine):
         self.unseated = True
         self.run(_end_connections_with_the_lock(self.engine))
 
-    @rule(n=relays, step=st.sampled_from(["read", "publish", "forget", "die"]))
-    def relay(self, n, step):
-        if self.relays[n].leads:
-            getattr(self.relays[n], step)()
+    @rule(n=relays, steps=st.lists(st.sampled_from(["read", "publish", "forget", "die"]), min_size=1, max_size=5))
+    def relay(self, n, steps):
+        self.ask_for_the_lead(n)
+        for step in steps:
+            if self.relays[n].leads:
+                getattr(self.relays[n], step)()
 
     @invariant()
     def what_must_always_be_true(self):
@@ -251,7 +283,7 @@ def test_lives_of_workers(by_itself):
     engine, run = by_itself
     bounded = settings(
         max_examples=12,
-        stateful_step_count=40,
+        stateful_step_count=30,
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),

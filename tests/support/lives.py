@@ -146,8 +146,8 @@ class HandWorker:
 
     @property
     def holds(self) -> Sequence[UUID]:
-        """The jobs that it believes to hold and has not ended."""
-        return [job_id for job_id, held in self.bench._held.items() if not held.ended]
+        """The jobs that it believes to hold, those included whose end it has not committed."""
+        return list(self.bench._held)
 
     def claim(self) -> Sequence[Claim]:
         """Take what there is room for, and hand it to children."""
