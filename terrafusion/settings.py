@@ -69,6 +69,12 @@ class Settings(BaseSettings):
     ageing_seconds: float = Field(300.0, gt=0, description="the waiting that a step of priority is worth")
     drain_seconds: float = Field(5.0, ge=0, le=3600, description="how long running jobs may go on after SIGTERM")
     job_timeout_seconds: float = Field(600.0, gt=0, description="time limit of one analysis")
+    job_retention_days: float = Field(
+        365.0, ge=0, le=100_000, description="how long a job and its result are kept after its end; 0 is for ever"
+    )
+    dead_letter_retention_days: float = Field(
+        90.0, ge=0, le=100_000, description="how long a dead letter is kept, open or not; 0 is for ever"
+    )
     session_timeout_seconds: float = Field(10.0, ge=1, description="Kafka's patience with a silent worker")
     log_format: Literal["auto", "json", "console"] = Field("auto", description="`auto`: JSON unless on a terminal")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="the least that is logged")
