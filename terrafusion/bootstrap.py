@@ -68,6 +68,7 @@ from terrafusion.usecases.work import Limits, Workbench
 from terrafusion.web.deps import WebDeps, utc_now
 from terrafusion.web.middleware import application_options
 from terrafusion.web.routes import register
+from terrafusion.web.server import BoundedWeb
 
 CONNECTIONS: Final = 6
 """For accepts, claims, commits and what the view asks; heartbeats, the relay and purging have their own."""
@@ -140,7 +141,7 @@ class _Assembly:
         self.pauses = KnownPauses(PostgresPauses(self.work), self.metrics, time.monotonic)
         self.jobs_bell, self.relay_bell = AsyncBell(), AsyncBell()
         self.objects = Objects(settings.results)
-        self.app = make_app(settings, web_options=application_options())
+        self.app = make_app(settings, web=BoundedWeb, web_options=application_options(settings.names))
         self.health = WorkerHealth(self.app, self.work)
         self.live = Live(self.app, self.jobs, self.metrics)
         self.pool = PebblePool(settings, lambda *news: self.bench.progressed(*news))  # noqa: PLW0108 - the bench is made next

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsS
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from terrafusion.refusals import complaints
+from terrafusion.refusals import complaints, is_loopback
 
 PREFIX: Final = "TERRAFUSION_"
 BROKER: Final = re.compile(r"(\[[0-9A-Fa-f:]+\]|[^\s:\[\]]+):[0-9]{1,5}")
@@ -59,6 +59,11 @@ class Settings(BaseSettings):
     )
     http_host: str = Field("127.0.0.1", description="the address the view listens on")
     http_port: int = Field(6066, ge=0, le=65535, description="its port; `dev` takes a free one for 0")
+    http_names: str = Field(
+        "",
+        description="names by which the view may be asked, beside addresses and `localhost`, separated by commas; "
+        "none is any name where others can reach it",
+    )
     pool_size: int = Field(2, ge=1, le=256, description="child processes, so analyses at a time")
     lease_seconds: float = Field(
         15.0, ge=3, le=3600, description="how long a silent worker keeps its jobs; each second it renews that"
@@ -175,6 +180,11 @@ class Settings(BaseSettings):
     def modules(self) -> tuple[str, ...]:
         """The import names in ``ANALYSIS_MODULES``."""
         return _listed(self.analysis_modules)
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The names by which the view may be asked; None is any."""
+        return _listed(self.http_names) or (() if is_loopback(self.http_host) else None)
 
     @property
     def insecure(self) -> tuple[str, ...]:
