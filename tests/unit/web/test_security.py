@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID, uuid4
@@ -42,7 +43,7 @@ LEAKS = ("Traceback", "site-packages", "sqlalchemy", "aiohttp", "/root/", "hunte
 
 def address(path: str, **given: str) -> URL:
     for name, good in GOOD.items():
-        path = path.replace(f"{{{name}:[^/]+}}", quote(given.get(name, good), safe=""))
+        path = re.sub(rf"{{{name}:[^}}]*}}", quote(given.get(name, good), safe="").replace("\\", "%5c"), path)
     return URL(path, encoded=True)
 
 
