@@ -6,7 +6,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet install
 TIED := $(shell command -v setpriv >/dev/null && echo setpriv --pdeathsig TERM --)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench bench-analyses accuracy
+.PHONY: help setup demo test bench bench-analyses accuracy fuzz audit
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1	\2/'
@@ -31,6 +31,20 @@ bench-analyses: .venv/.installed-dev  ## speed and memory of the analyses, besid
 
 accuracy: .venv/.installed-dev  ## how near values come to prices of homes that were left out
 	.venv/bin/python -m benchmarks.accuracy
+
+fuzz: .venv/.installed-dev  ## every HTTP path against its own document, of another seed each time; SEED=N repeats, EXAMPLES=N
+	@seed=$(or $(SEED),$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')); echo "seed $$seed"; \
+	FUZZ_SEED=$$seed FUZZ_EXAMPLES=$(or $(EXAMPLES),200) .venv/bin/pytest -q tests/unit/web/test_fuzz.py
+
+audit: .venv/.installed-dev .venv-audit/.installed  ## known faults of what the lock files pin, as PyPI tells them
+	.venv/bin/python deploy/audit.py requirements.txt requirements-dev.txt requirements-image.txt
+	for lock in requirements.txt requirements-dev.txt requirements-image.txt; do \
+		.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement $$lock || exit 1; done
+
+.venv-audit/.installed:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip --disable-pip-version-check --quiet install pip-audit==2.10.1
+	@touch $@
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed" >&2; exit 1; }

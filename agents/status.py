@@ -10,13 +10,15 @@ import structlog
 log = structlog.get_logger(__name__)
 
 
-def register(app: Any, topic: Any, see: Callable[[bytes, int], None]) -> None:
-    """Show every event to the table; a tombstone says that a job was purged, and the table forgets by itself."""
+def register(app: Any, topic: Any, see: Callable[[bytes, int], None], forget: Callable[[bytes | None], None]) -> None:
+    """Show every event to the table; a tombstone says that a job was purged, and the table forgets it."""
 
     async def status(stream: Any) -> None:
         async for batch in app.batches(stream):
             for event in batch:
-                if event.message.value is not None:
+                if event.message.value is None:
+                    forget(event.message.key)
+                else:
                     _show(event.message, see)
                 event.ack()
 

@@ -132,11 +132,13 @@ outbox: Final = Table(
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("moves", Text),
     Column("letters", ARRAY(BigInteger)),
+    Column("purged", ARRAY(Uuid)),
     Column("created_at", Timestamp, nullable=False, server_default=func.now()),
 )
 """What one statement has to tell, in order; gone once the broker has acknowledged all of it.
 
-``moves`` is a JSON array of the rows it moved, ``letters`` the ids of the dead letters it kept.
+``moves`` is a JSON array of the rows it moved, ``letters`` the ids of the dead letters it kept, ``purged`` the jobs it
+forgot.
 """
 
 pauses: Final = Table(

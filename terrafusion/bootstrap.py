@@ -43,13 +43,16 @@ from terrafusion.adapters.postgres.letters import PostgresDeadLetters
 from terrafusion.adapters.postgres.listening import listen
 from terrafusion.adapters.postgres.outbox import PostgresOutbox
 from terrafusion.adapters.postgres.pausing import PostgresPauses
+from terrafusion.adapters.postgres.retention import PostgresRetention
 from terrafusion.adapters.postgres.store import PostgresJobStore
+from terrafusion.adapters.stored_files import StoredFiles
 from terrafusion.analysis.registry import Catalogue, load_catalogue
 from terrafusion.metrics import Metrics
 from terrafusion.services.commanding import Orders
 from terrafusion.services.holding import Claimer, Committer, Heart, Takeover
 from terrafusion.services.intake import Arrival, Intake
 from terrafusion.services.listener import Listener
+from terrafusion.services.purger import Purger
 from terrafusion.services.relay import Relay
 from terrafusion.services.watchdog import Watchdog
 from terrafusion.settings import Settings
@@ -58,15 +61,17 @@ from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.pauses import KnownPauses
+from terrafusion.usecases.purge import Purge, Terms
 from terrafusion.usecases.room import Room
 from terrafusion.usecases.waiting import Waiting
 from terrafusion.usecases.work import Limits, Workbench
 from terrafusion.web.deps import WebDeps, utc_now
 from terrafusion.web.middleware import application_options
 from terrafusion.web.routes import register
+from terrafusion.web.server import BoundedWeb
 
 CONNECTIONS: Final = 6
-"""For accepts, claims, commits and what the view asks; heartbeats and the relay have their own."""
+"""For accepts, claims, commits and what the view asks; heartbeats, the relay and purging have their own."""
 CHUNKS_A_SLOT: Final = 2
 RELEASE_S: Final = 2.0
 
@@ -122,9 +127,9 @@ class _Assembly:
         self.settings = settings
         self.catalogue = catalogue
         self.metrics = Metrics(CollectorRegistry(), catalogue.names)
-        self.work, self.own_heart, self.own_relay = (
-            make_engine(settings.database, connections=n) for n in (CONNECTIONS, 1, 1)
-        )
+        self.work, self.own_heart, self.own_relay, self.own_purge = self.engines = [
+            make_engine(settings.database, connections=n) for n in (CONNECTIONS, 1, 1, 1)
+        ]
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
         self.rules = QueueRules(
             ageing=timedelta(seconds=settings.ageing_seconds), max_running_per_county=settings.max_running_per_county
@@ -135,7 +140,8 @@ class _Assembly:
         self.counties = KnownCounties(self.stored_counties, self.metrics)
         self.pauses = KnownPauses(PostgresPauses(self.work), self.metrics, time.monotonic)
         self.jobs_bell, self.relay_bell = AsyncBell(), AsyncBell()
-        self.app = make_app(settings, web_options=application_options())
+        self.objects = Objects(settings.results)
+        self.app = make_app(settings, web=BoundedWeb, web_options=application_options(settings.names))
         self.health = WorkerHealth(self.app, self.work)
         self.live = Live(self.app, self.jobs, self.metrics)
         self.pool = PebblePool(settings, lambda *news: self.bench.progressed(*news))  # noqa: PLW0108 - the bench is made next
@@ -195,7 +201,7 @@ class _Assembly:
         worker = Worker(
             settings=self.settings,
             app=self.app,
-            engines=(self.work, self.own_heart, self.own_relay),
+            engines=self.engines,
             pool=self.pool,
             bench=self.bench,
             claimer=Claimer(bench=self.bench, bell=self.jobs_bell, put=put),
@@ -208,7 +214,7 @@ class _Assembly:
     def _register(self, channel: Any, intake: Intake, orders: Orders) -> None:
         requests.register(self.app, request_topic(self.app), partial(_hand, intake))
         commands.register(self.app, commands_topic(self.app), partial(_hand, orders))
-        status.register(self.app, status_topic(self.app), self.live.see)
+        status.register(self.app, status_topic(self.app), self.live.see, self.live.forget)
         jobs.register(self.app, channel, self.bench.run, concurrency=CHUNKS_A_SLOT * self.settings.pool_size)
         register(
             self.app,
@@ -216,7 +222,7 @@ class _Assembly:
                 store=self.jobs,
                 counties=self.stored_counties,
                 live=self.live,
-                documents=ResultDocuments(Objects(self.settings.results)),
+                documents=ResultDocuments(self.objects),
                 catalogue=self.catalogue,
                 submit=self.accept.submit,
                 commands=self.commands,
@@ -267,6 +273,14 @@ class _Assembly:
             metrics=self.metrics,
             monotonic=time.monotonic,
         )
+        purge = Purge(
+            retention=PostgresRetention(self.own_purge, sender=self.name),
+            files=StoredFiles(self.objects),
+            terms=Terms.of_days(
+                jobs=self.settings.job_retention_days, letters=self.settings.dead_letter_retention_days
+            ),
+            metrics=self.metrics,
+        )
         watchdog = Watchdog(health=self.health, crash=self.app.crash)
         return (
             relay,
@@ -275,6 +289,7 @@ class _Assembly:
             Heart(self.bench, cancelled=cancelled),
             Committer(self.bench),
             takeover,
+            Purger(purge, is_leader=lambda: relay.leads),
         )
 
 

@@ -69,6 +69,7 @@ class Metrics:
         self.leads = gauge("terrafusion_relay_leader", "1 where this worker is the relay")
         self.outbox_entries = gauge("terrafusion_outbox_entries", "Entries that wait for the relay; told by the leader")
         self.outbox_age = gauge("terrafusion_outbox_age_seconds", "Age of the oldest such entry; told by the leader")
+        self.purged = counter("terrafusion_purged_total", "What was kept long enough and purged here", ["what"])
         self.table_entries = gauge("terrafusion_jobs_table_entries", "Jobs in this worker's live table")
 
     def know_counties(self, counties: Iterable[str]) -> None:

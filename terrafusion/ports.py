@@ -209,6 +209,65 @@ class Counties(Protocol):
         """Return one data version."""
 
 
+@dataclass(frozen=True, slots=True)
+class EndedJob:
+    """A job that has ended, as far as its files are named after it."""
+
+    job_id: UUID
+    county_id: str
+    analysis_type: str
+
+
+class Retention(Protocol):
+    """What is kept no longer. Ages are counted by the store's clock; what is live is never named nor forgotten."""
+
+    def alone(self) -> AbstractAsyncContextManager[Purging | None]:
+        """Become the one that purges; yields None where another does."""
+
+
+class Purging(Protocol):
+    """The hold of the one that purges."""
+
+    async def ended(self, *, age: timedelta, limit: int) -> Sequence[EndedJob]:
+        """Return jobs that ended longer ago than ``age``, those accepted first before others."""
+
+    async def forget_jobs(self, ids: Collection[UUID], *, age: timedelta) -> int:
+        """Forget those of these jobs that ended so long ago, and have a tombstone of each told; says how many."""
+
+    async def forget_letters(self, *, age: timedelta, limit: int) -> int:
+        """Forget dead letters that were kept, or dealt with, longer ago than ``age``, once they are told."""
+
+    async def without_result(self, ids: Collection[UUID]) -> frozenset[UUID]:
+        """Say which of these jobs are known to have ended without a result file."""
+
+    async def count_jobs(self, *, age: timedelta) -> int:
+        """Return how many jobs ended so long ago."""
+
+    async def count_letters(self, *, age: timedelta) -> int:
+        """Return how many dead letters `forget_letters` would forget."""
+
+
+@dataclass(frozen=True, slots=True)
+class OldFile:
+    """A file that has not been written to for long: of a job, or one that was never finished (None)."""
+
+    path: str
+    job_id: UUID | None
+
+
+class KeptFiles(Protocol):
+    """The files that results are kept in. Raises Unavailable where the store cannot be reached."""
+
+    async def remove_results(self, jobs: Sequence[EndedJob]) -> None:
+        """Remove whatever was kept of these jobs; that there is nothing is no error."""
+
+    def old(self, *, age: timedelta) -> AsyncIterator[Sequence[OldFile]]:
+        """Return the files older than ``age`` that are a job's or unfinished, some at a time."""
+
+    async def remove(self, files: Sequence[OldFile]) -> None:
+        """Remove files."""
+
+
 class LiveJobs(Protocol):
     """The live read model: jobs as the status topic tells of them."""
 

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsS
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from terrafusion.refusals import complaints
+from terrafusion.refusals import complaints, is_loopback
 
 PREFIX: Final = "TERRAFUSION_"
 BROKER: Final = re.compile(r"(\[[0-9A-Fa-f:]+\]|[^\s:\[\]]+):[0-9]{1,5}")
@@ -59,6 +59,11 @@ class Settings(BaseSettings):
     )
     http_host: str = Field("127.0.0.1", description="the address the view listens on")
     http_port: int = Field(6066, ge=0, le=65535, description="its port; `dev` takes a free one for 0")
+    http_names: str = Field(
+        "",
+        description="names by which the view may be asked, beside addresses and `localhost`, separated by commas; "
+        "none is any name where others can reach it",
+    )
     pool_size: int = Field(2, ge=1, le=256, description="child processes, so analyses at a time")
     lease_seconds: float = Field(
         15.0, ge=3, le=3600, description="how long a silent worker keeps its jobs; each second it renews that"
@@ -69,6 +74,12 @@ class Settings(BaseSettings):
     ageing_seconds: float = Field(300.0, gt=0, description="the waiting that a step of priority is worth")
     drain_seconds: float = Field(5.0, ge=0, le=3600, description="how long running jobs may go on after SIGTERM")
     job_timeout_seconds: float = Field(600.0, gt=0, description="time limit of one analysis")
+    job_retention_days: float = Field(
+        365.0, ge=0, le=100_000, description="how long a job and its result are kept after its end; 0 is for ever"
+    )
+    dead_letter_retention_days: float = Field(
+        90.0, ge=0, le=100_000, description="how long a dead letter is kept, open or not; 0 is for ever"
+    )
     session_timeout_seconds: float = Field(10.0, ge=1, description="Kafka's patience with a silent worker")
     log_format: Literal["auto", "json", "console"] = Field("auto", description="`auto`: JSON unless on a terminal")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="the least that is logged")
@@ -169,6 +180,11 @@ class Settings(BaseSettings):
     def modules(self) -> tuple[str, ...]:
         """The import names in ``ANALYSIS_MODULES``."""
         return _listed(self.analysis_modules)
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The names by which the view may be asked; None is any."""
+        return _listed(self.http_names) or (() if is_loopback(self.http_host) else None)
 
     @property
     def insecure(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any, Final
+from uuid import UUID
 
 import orjson
 
@@ -76,6 +77,11 @@ def _record(kind: _Kind, job: Mapping[str, Any], *, time: str) -> OutgoingRecord
     headers += [(name, job[name].encode()) for name in CARRIED if job.get(name)]
     value = orjson.dumps({field: job[field] for field in kind.fields})
     return OutgoingRecord(kind.topic, key, value, tuple(headers))
+
+
+def tombstone(job_id: UUID) -> OutgoingRecord:
+    """Make the record that has a compacted topic, and whoever reads it, forget a job."""
+    return OutgoingRecord(STATUS.name, str(job_id).encode(), None, ())
 
 
 def dead_letter_record(letter: DeadLetter, *, letter_id: int, failed_at: datetime) -> OutgoingRecord:

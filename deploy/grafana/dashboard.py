@@ -109,6 +109,7 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
     ),
     "Workers": (
         Panel("Jobs held", {"{{instance}}": "terrafusion_jobs_in_flight"}),
+        Panel("Purged", {"{{what}}": _by("what", "terrafusion_purged_total")}, text="What was kept long enough."),
         Panel("Jobs in the live table", {"{{instance}}": "terrafusion_jobs_table_entries"}),
         Panel("Rebalances", {"{{instance}}": "increase(terrafusion_rebalances_total[$__rate_interval])"}),
         Panel(

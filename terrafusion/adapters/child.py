@@ -19,7 +19,7 @@ import polars as pl
 import structlog
 
 from models.jobs import FailureReason
-from terrafusion.adapters.objects import Objects, document_location
+from terrafusion.adapters.objects import Objects, document_location, result_path
 from terrafusion.analysis.api import Progress, Records
 from terrafusion.analysis.document import Rendered, render
 from terrafusion.analysis.profile import CountyProfile
@@ -88,7 +88,7 @@ def _store(task: Task, rendered: Rendered) -> dict[str, Any]:
     told = {"message": "Completed", "result_summary": rendered.document["result_summary"]}
     if rendered.parquet is None:
         return told
-    path = f"{task.county_id}/{task.analysis_type}/{task.job_id}.parquet"
+    path = result_path(task.county_id, task.analysis_type, task.job_id)
     _child.objects.put_new(document_location(path), orjson.dumps(rendered.document))
     location = _child.objects.put_new(path, rendered.parquet)
     return told | {"result_data_location": location, "result_sha256": rendered.sha256}

@@ -100,9 +100,14 @@ class MarketAnalysisApp(faust.App):
     """Called once agents run and partitions are dealt."""
     drain: Callable[[], Awaitable[None]]
     """Called before anything stops."""
+    make_web: Callable[[faust.App], Any] | None = None
+    """Makes the HTTP server; else it is Faust's own."""
 
     def _new_transport(self) -> DirectTransport:
         return DirectTransport(self.conf.broker_consumer, self)
+
+    def _new_web(self) -> Any:
+        return self.make_web(self) if self.make_web else super()._new_web()
 
     def FlowControlQueue(  # noqa: N802 - Faust's own
         self, maxsize: int | None = None, *, clear_on_resume: bool = False
@@ -153,12 +158,14 @@ class SteadyChannel(faust.Channel[Any]):
         return self._queue
 
 
-def make_app(settings: Settings, *, web_options: dict[str, Any]) -> MarketAnalysisApp:
+def make_app(
+    settings: Settings, *, web_options: dict[str, Any], web: Callable[[faust.App], Any] | None = None
+) -> MarketAnalysisApp:
     """Make the app; what is set here and not said by a setting is needed for the promises."""
     read_any_header_name()
     heartbeat = min(3.0, settings.session_timeout_seconds / 3)
     broker = Broker.of(settings)
-    return MarketAnalysisApp(
+    app = MarketAnalysisApp(
         APP_ID,
         broker=[URL(f"kafka://{address}") for address in broker.bootstrap.split(",")],
         broker_credentials=credentials(broker),
@@ -195,6 +202,8 @@ def make_app(settings: Settings, *, web_options: dict[str, Any]) -> MarketAnalys
         web_application_options=web_options,
         loghandlers=[],
     )
+    app.make_web = web
+    return app
 
 
 def credentials(broker: Broker) -> CredentialsT | None:

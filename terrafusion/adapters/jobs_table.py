@@ -151,6 +151,11 @@ class Live:
         if self._followers:
             self._tell(entry.event())
 
+    def forget(self, key: bytes | None) -> None:
+        """Let go of a job that was purged: should its id come again, its events count anew."""
+        self.table.pop((key or b"").decode(errors="replace"), None)
+        self._metrics.table_entries.set(len(self.table.data.data))
+
     async def _count_rebalance(self, *_: Any, **__: Any) -> None:
         self._metrics.rebalances.inc()
 

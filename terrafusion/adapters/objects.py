@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import obstore
 import orjson
@@ -23,6 +23,7 @@ from terrafusion.errors import Conflict, Misconfigured, NotFound, Unavailable
 CACHE_BYTES: Final = 20 * 2**30
 """What `local_copy` keeps on this machine; beyond it the longest unused files go."""
 PATIENCE: Final = timedelta(seconds=20)
+LISTED: Final = 1000
 
 
 class Objects:
@@ -69,6 +70,25 @@ class Objects:
         """Remove a file; that there is none is no error."""
         with _translated(location):
             obstore.delete(self._store, self._path(location))
+
+    def delete_all(self, paths: Sequence[str]) -> None:
+        """Remove files by their paths under ``url``; that one is not there is no error."""
+        with _translated(self.url):
+            try:
+                obstore.delete(self._store, paths)
+            except FileNotFoundError:
+                for path in paths:
+                    with suppress(FileNotFoundError):
+                        obstore.delete(self._store, path)
+
+    def stored(self) -> Iterator[Sequence[tuple[str, datetime]]]:
+        """Yield every file's path under ``url`` and when it was written, a thousand or so at a time."""
+        with _translated(self.url):
+            if self._folder is not None:
+                yield from _written(self._folder)
+                return
+            for some in obstore.list(self._store, chunk_size=LISTED):
+                yield [(meta["path"], meta["last_modified"]) for meta in some]
 
     def local_copy(self, location: str, cache: Path) -> Path:
         """Return a path on this machine that holds the file: the file itself, or a copy in ``cache``."""
@@ -127,6 +147,11 @@ class ResultDocuments:
         return document
 
 
+def result_path(county_id: str, analysis_type: str, job_id: UUID) -> str:
+    """Return where the rows of a job's result lie under the URL of results."""
+    return f"{county_id}/{analysis_type}/{job_id}.parquet"
+
+
 def document_location(location: str) -> str:
     """Return where the JSON document lies whose rows are at ``location``: the same name with ``.json``."""
     stem, dot, _ = location.rpartition(".")
@@ -135,7 +160,7 @@ def document_location(location: str) -> str:
 
 def shrink(cache: Path, limit: int, *, spare: Path) -> None:
     """Delete the longest unused files of ``cache`` until the rest is at most ``limit`` bytes; ``spare`` stays."""
-    files = sorted(_stats(cache), key=lambda file: file[1].st_mtime, reverse=True)
+    files = sorted(_stats(cache.iterdir()), key=lambda file: file[1].st_mtime, reverse=True)
     kept = 0
     for path, stat in files:
         kept += stat.st_size
@@ -143,8 +168,19 @@ def shrink(cache: Path, limit: int, *, spare: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _stats(cache: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    for path in cache.iterdir():
+def _written(folder: Path) -> Iterator[Sequence[tuple[str, datetime]]]:
+    """List a folder by hand: the store does not show files that it was writing itself when it was killed."""
+    for place, _, names in os.walk(folder):
+        for begin in range(0, len(names), LISTED):
+            paths = (Path(place) / name for name in names[begin : begin + LISTED])
+            yield [
+                (path.relative_to(folder).as_posix(), datetime.fromtimestamp(stat.st_mtime, UTC))
+                for path, stat in _stats(paths)
+            ]
+
+
+def _stats(paths: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
+    for path in paths:
         try:
             yield path, path.stat()
         except FileNotFoundError:

@@ -21,6 +21,7 @@ COMMANDS: Final = (
     "jobs",
     "steering",
     "dead_letters",
+    "purge",
     "compare",
     "schema",
 )

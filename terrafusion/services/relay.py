@@ -41,6 +41,8 @@ class Relay(Service):
         self._bell = bell
         self._metrics = metrics
         self._monotonic = monotonic
+        self.leads = False
+        """Whether this worker is the one that publishes."""
         self._tell_at = 0.0
         self._oldest: float | None = None
         metrics.outbox_age.set_function(self._age)
@@ -52,7 +54,7 @@ class Relay(Service):
                 await self._lead()
             except Unavailable as error:
                 log.warning("relay cannot go on now", reason=str(error))
-            self._metrics.leads.set(0)
+            self._lead_ends()
             await self._publisher.stop()
             await self.sleep(IDLE.total_seconds())
 
@@ -62,6 +64,7 @@ class Relay(Service):
                 self._show_backlog(0, 0)  # another tells of it
                 self._metrics.open_letters.clear()
                 return
+            self.leads = True
             self._metrics.leads.set(1)
             log.info("this worker is the relay")
             async for _ in self._bell.rings(at_least_every=IDLE):
@@ -69,6 +72,10 @@ class Relay(Service):
                 await self.empty(leader)
                 if self.should_stop:
                     return
+
+    def _lead_ends(self) -> None:
+        self.leads = False
+        self._metrics.leads.set(0)
 
     async def empty(self, leader: OutboxLeader) -> None:
         """Publish all that the outbox holds."""

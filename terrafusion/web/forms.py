@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl
 
 from aiohttp.web import Request
 from pydantic import BaseModel, ValidationError
@@ -14,6 +15,8 @@ from topics.requests import read_json
 FORM: Final = "application/x-www-form-urlencoded"
 WRITTEN: Final = "value"
 """The field of a form that holds JSON."""
+
+MOST_FIELDS: Final = 100
 
 B = TypeVar("B", bound=BaseModel)
 
@@ -27,12 +30,21 @@ async def read_body(request: Request, model: type[B]) -> B:
 
 
 async def _sent(request: Request) -> Mapping[str, Any]:
-    if request.content_type == FORM:
-        fields = {name: text for name, text in (await request.post()).items() if text}
-        return fields | {name: read_json(str(text).encode()) for name, text in fields.items() if name == WRITTEN}
     content = await request.read()
+    if request.content_type == FORM:
+        fields = _fields(content)
+        return fields | {name: read_json(text.encode()) for name, text in fields.items() if name == WRITTEN}
     body = read_json(content) if content else {}
     if not isinstance(body, dict):
         msg = "the body is no JSON object"
         raise MalformedMessage(msg, allowed="a JSON object")
     return body
+
+
+def _fields(content: bytes) -> dict[str, Any]:
+    """Read the fields of a form that were filled in."""
+    try:
+        return dict(parse_qsl(content.decode(), errors="strict", max_num_fields=MOST_FIELDS))
+    except ValueError as error:
+        msg = f"the form cannot be read: {error}"
+        raise MalformedMessage(msg, allowed=f"at most {MOST_FIELDS} fields in UTF-8") from error

@@ -111,13 +111,13 @@ class DiscardBody(_By):
 class ReplayManyBody(_By):
     """How many letters the caller expects to be replayed."""
 
-    confirm: int = Field(ge=0)
+    confirm: int = Field(ge=0, le=HIGHEST)
 
 
 class DiscardManyBody(DiscardBody):
     """How many letters the caller expects to be discarded, and why."""
 
-    confirm: int = Field(ge=0)
+    confirm: int = Field(ge=0, le=HIGHEST)
 
 
 def read_letter_id(request: Request) -> int:

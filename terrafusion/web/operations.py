@@ -48,7 +48,8 @@ JOB: Final[Mapping[str, Any]] = {
     "result_sha256": None,
     "waiting_for": None,
 }
-LETTER_PATH: Final = "{letter_id:[^/]+}"
+LETTER_PATH: Final = "{letter_id:(?!(?:replay|discard)$)[^/]+}"
+"""All but the two that stand for many letters: whoever gets those is told that they take POST."""
 SIGNED: Final = {"X-Requested-By": "who asks; kept with what comes of it"}
 RUN_HEADERS: Final = {
     "Idempotency-Key": "stands for a job_id: the same key is the same job",

@@ -16,7 +16,7 @@ from models.jobs import JobStatus
 from models.messages import Name, Note
 from terrafusion.errors import InvalidRequest, rejection
 from terrafusion.ports import JobFilter
-from topics.requests import TRACEPARENT
+from topics.requests import traceparent_of
 
 After = tuple[datetime, UUID]
 
@@ -147,5 +147,4 @@ def read_header(request: Request, name: str) -> str | None:
 
 def read_traceparent(headers: Mapping[str, str]) -> str | None:
     """Return the W3C trace context; one that is malformed counts as none, as the standard says."""
-    value = headers.get("traceparent", "")
-    return value if TRACEPARENT.match(value) else None
+    return traceparent_of(headers.get("traceparent"))

@@ -19,6 +19,7 @@ from terrafusion.web.dead_letters import DeadLetterViews
 from terrafusion.web.deps import WebDeps
 from terrafusion.web.middleware import STATIC, Handler, add_headers, answered
 from terrafusion.web.openapi import openapi
+from terrafusion.web.operations import LETTER_PATH
 from terrafusion.web.pages import Pages
 from terrafusion.web.probes import Probes
 from terrafusion.web.render import STATIC_FILES
@@ -62,9 +63,9 @@ def _routes(deps: WebDeps, streams: Streams) -> Mapping[str, tuple[str, Handler]
         f"{PREFIX}/dead-letters": ("get", letters.list),
         f"{PREFIX}/dead-letters/replay": ("post", letters.replay_many),
         f"{PREFIX}/dead-letters/discard": ("post", letters.discard_many),
-        f"{PREFIX}/dead-letters/{{letter_id:[^/]+}}": ("get", letters.show),
-        f"{PREFIX}/dead-letters/{{letter_id:[^/]+}}/replay": ("post", letters.replay),
-        f"{PREFIX}/dead-letters/{{letter_id:[^/]+}}/discard": ("post", letters.discard),
+        f"{PREFIX}/dead-letters/{LETTER_PATH}": ("get", letters.show),
+        f"{PREFIX}/dead-letters/{LETTER_PATH}/replay": ("post", letters.replay),
+        f"{PREFIX}/dead-letters/{LETTER_PATH}/discard": ("post", letters.discard),
         "/dead-letters": ("get", letters.list_page),
         "/dead-letters/{letter_id:[^/]+}": ("get", letters.show_page),
         "/openapi.json": ("get", contracts.openapi),

@@ -20,6 +20,7 @@ from terrafusion.web.query import NoQuery, read_job_id, read_query
 
 POLL_S: Final = 1.0
 KEEP_ALIVE_S: Final = 15.0
+WRITE_S: Final = 30.0
 MOST_STREAMS: Final = 200
 HEADERS: Final = {"Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
 
@@ -36,11 +37,13 @@ class Streams:
         *,
         poll_s: float = POLL_S,
         keep_alive_s: float = KEEP_ALIVE_S,
+        write_s: float = WRITE_S,
         most: int = MOST_STREAMS,
     ) -> None:
         self._deps = deps
         self._poll_s = poll_s
         self._keep_alive_s = keep_alive_s
+        self._write_s = write_s
         self._free = most
         self._stopping = asyncio.Event()
 
@@ -123,23 +126,31 @@ class Streams:
         response = StreamResponse(headers=HEADERS)
         await response.prepare(request)
         if request.method != "HEAD":
-            with suppress(ConnectionResetError):
+            try:
                 await self._write(request, response, paced)
+            except (ConnectionResetError, TimeoutError):
+                if request.transport is not None:
+                    request.transport.abort()
         return response
 
     async def _write(self, request: Request, response: StreamResponse, paced: Paced) -> None:
         now = asyncio.get_running_loop().time
-        await response.write(b"retry: 2000\n\n")
+        await self._put(response, b"retry: 2000\n\n")
         written = now()
         async for event in paced:
             if event is not None:
-                await response.write(_frame(event))
+                await self._put(response, _frame(event))
                 written = now()
             elif request.transport is None or request.transport.is_closing():
                 return
             elif now() - written >= self._keep_alive_s:
-                await response.write(b": still here\n\n")
+                await self._put(response, b": still here\n\n")
                 written = now()
+
+    async def _put(self, response: StreamResponse, content: bytes) -> None:
+        """Write; a reader that takes nothing for long gives its place to another."""
+        async with asyncio.timeout(self._write_s):
+            await response.write(content)
 
 
 def _frame(event: JobStatusChanged) -> bytes:

@@ -23,14 +23,16 @@ from models.tables import county_profiles, county_turns, data_versions, dead_let
 from terrafusion.adapters.memory.counties import MemoryCounties
 from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.adapters.memory.pauses import MemoryPauses
+from terrafusion.adapters.memory.retention import MemoryRetention
 from terrafusion.adapters.postgres.counties import PostgresCounties
 from terrafusion.adapters.postgres.engine import connected, make_engine, single_statements
 from terrafusion.adapters.postgres.migrate import migrate
 from terrafusion.adapters.postgres.outbox import PostgresOutboxLeader
 from terrafusion.adapters.postgres.pausing import PostgresPauses
+from terrafusion.adapters.postgres.retention import PostgresRetention
 from terrafusion.adapters.postgres.store import PostgresJobStore
 from terrafusion.embedded.postgres import EmbeddedPostgres
-from terrafusion.ports import Counties, DataVersion, JobFilter, JobStore, Offer, Pauses
+from terrafusion.ports import Counties, DataVersion, JobFilter, JobStore, Offer, Pauses, Retention
 from topics.catalogue import COMPLETED, DEAD_LETTER, REQUESTS, STATUS
 
 LEASE = timedelta(seconds=30)
@@ -65,6 +67,7 @@ class Driver(Protocol):
     store: JobStore
     counties: Counties
     pauses: Pauses
+    retention: Retention
 
     async def pass_time(self, delta: timedelta) -> None:
         """Let leases and deadlines come nearer by ``delta``, and what waits have waited so much longer."""
@@ -74,6 +77,15 @@ class Driver(Protocol):
 
     async def load(self, county_id: str, version: str) -> None:
         """Make ``version`` the county's current data version."""
+
+    async def age(self, job_id: UUID, delta: timedelta) -> None:
+        """Have everything of a job be so much longer ago."""
+
+    async def age_letters(self, delta: timedelta) -> None:
+        """Have every dead letter, and what was done about it, be so much longer ago."""
+
+    async def publish(self) -> None:
+        """Have all that was told so far published."""
 
     async def outbox(self) -> Sequence[OutgoingRecord]:
         """Return everything told so far, in order."""
@@ -97,6 +109,7 @@ class MemoryDriver:
         self.counties = MemoryCounties()
         self.pauses = MemoryPauses(clock=self._tick)
         self.store = MemoryJobStore(clock=self._tick, counties=self.counties, pauses=self.pauses)
+        self.retention = MemoryRetention(self.store)
 
     def _tick(self) -> datetime:
         """No two moments are the same, as in a database whose every call takes its time."""
@@ -123,6 +136,20 @@ class MemoryDriver:
             )
         )
 
+    async def age(self, job_id: UUID, delta: timedelta) -> None:
+        row = self.store._rows[job_id]
+        told = {name: getattr(row.job, name) for name in ("created_at", "updated_at", "completed_at")}
+        row.job = replace(row.job, **{name: at - delta for name, at in told.items() if at})
+
+    async def age_letters(self, delta: timedelta) -> None:
+        kept = self.store.dead_letters._kept
+        for letter_id, letter in kept.items():
+            handled = letter.handled_at and letter.handled_at - delta
+            kept[letter_id] = replace(letter, created_at=letter.created_at - delta, handled_at=handled)
+
+    async def publish(self) -> None:
+        self.store.outbox.clear()
+
     async def outbox(self) -> Sequence[OutgoingRecord]:
         return self.store.outbox
 
@@ -145,6 +172,7 @@ class PostgresDriver:
         self.store = PostgresJobStore(engine)
         self.counties = PostgresCounties(engine)
         self.pauses = PostgresPauses(engine)
+        self.retention = PostgresRetention(engine)
 
     async def pass_time(self, delta: timedelta) -> None:
         sooner = {name: jobs.c[name] - delta for name in ("lease_until", "run_after", "deadline", "queue_at")}
@@ -163,6 +191,24 @@ class PostgresDriver:
             await connection.execute(update(data_versions).where(of_county).values(current=False))
             values = {"county_id": county_id, "data_version": version, "snapshot_uri": "file:///nowhere"}
             await connection.execute(insert(data_versions).values(**values, profile={}, sales=1, current=True))
+
+    async def age(self, job_id: UUID, delta: timedelta) -> None:
+        older = {name: jobs.c[name] - delta for name in ("created_at", "updated_at", "completed_at")}
+        async with self._engine.begin() as connection:
+            await connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(older))
+
+    async def age_letters(self, delta: timedelta) -> None:
+        older = {name: dead_letters.c[name] - delta for name in ("created_at", "handled_at")}
+        async with self._engine.begin() as connection:
+            await connection.execute(update(dead_letters).values(older))
+
+    async def age_outbox(self, delta: timedelta) -> None:
+        async with self._engine.begin() as connection:
+            await connection.execute(update(outbox).values(created_at=outbox.c.created_at - delta))
+
+    async def publish(self) -> None:
+        async with self._engine.begin() as connection:
+            await connection.execute(delete(outbox))
 
     async def outbox(self) -> Sequence[OutgoingRecord]:
         async with connected(single_statements(self._engine)) as connection:
@@ -249,10 +295,15 @@ class Bench:
         return job
 
     async def told(self) -> Sequence[JobStatusChanged | JobCompleted]:
-        """Return the events in the outbox, read as their messages."""
+        """Return the events in the outbox, read as their messages; of a job that was purged those since then."""
         kinds = {STATUS.name: JobStatusChanged, COMPLETED.name: JobCompleted}
-        records = await self.driver.outbox()
-        return [kinds[r.topic].model_validate_json(r.value or b"") for r in records if r.topic in kinds]
+        told: list[JobStatusChanged | JobCompleted] = []
+        for record in await self.driver.outbox():
+            if record.topic in kinds and record.value is None:
+                told = [event for event in told if str(event.job_id).encode() != record.key]
+            elif record.topic in kinds:
+                told.append(kinds[record.topic].model_validate_json(record.value or b""))
+        return told
 
     async def dead(self) -> Sequence[OutgoingRecord]:
         """Return the dead letters in the outbox."""

@@ -97,7 +97,7 @@ async def following(
     app.begin = app.drain = nothing
     jobs = PostgresJobStore(engine)
     live = Live(app, jobs, Metrics(CollectorRegistry(), ()))
-    status.register(app, status_topic(app), live.see)
+    status.register(app, status_topic(app), live.see, live.forget)
     async with AIOKafkaProducer(bootstrap_servers=topics) as producer:
         await app.start()
         async with asyncio.timeout(LIMIT_S):

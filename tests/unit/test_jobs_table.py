@@ -109,3 +109,22 @@ async def test_a_follower_that_falls_behind_loses_the_oldest(live: Live) -> None
             live.see(event(job_id, sequence), 0)
         async with asyncio.timeout(5):
             assert (await anext(events)).sequence == 11
+
+
+def test_a_job_that_was_purged_is_forgotten_and_its_id_may_begin_anew(live: Live) -> None:
+    job_id = uuid4()
+    live.see(event(job_id, 7), 0)
+    live.forget(str(job_id).encode())
+    assert live.get(job_id) is None
+    live.see(event(job_id, 1), 0)
+    told = live.get(job_id)
+    assert told is not None
+    assert told.sequence == 1
+
+
+@pytest.mark.parametrize("key", [None, b"", b"\xff", str(uuid4()).encode()])
+def test_a_tombstone_of_nothing_that_is_here_changes_nothing(live: Live, key: bytes | None) -> None:
+    job_id = uuid4()
+    live.see(event(job_id, 1), 0)
+    live.forget(key)
+    assert live.get(job_id) is not None

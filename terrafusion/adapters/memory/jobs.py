@@ -71,7 +71,7 @@ class MemoryJobStore:
     ) -> None:
         self.outbox: list[OutgoingRecord] = []
         self.dead_letters = MemoryDeadLetters(clock=clock, outbox=self.outbox)
-        self._clock = clock
+        self.now = clock
         self._counties = counties or MemoryCounties()
         self._pauses = pauses or MemoryPauses(clock=clock)
         self._queue = queue
@@ -82,6 +82,14 @@ class MemoryJobStore:
     def letters(self) -> list[DeadLetter]:
         """What could not be used so far."""
         return self.dead_letters.all
+
+    def ended(self) -> Sequence[Job]:
+        """Return the jobs that are terminal."""
+        return [row.job for row in self._rows.values() if row.job.status in TERMINAL]
+
+    def forget(self, job_id: UUID) -> None:
+        """Have no row of a job any more."""
+        del self._rows[job_id]
 
     async def accept(self, offers: Sequence[Offer], letters: Sequence[DeadLetter] = ()) -> Accepted:
         """Write jobs and dead letters."""
@@ -101,7 +109,7 @@ class MemoryJobStore:
         self, owner: str, *, slots: float, weights: Mapping[str, float], lease: timedelta
     ) -> Sequence[Claim]:
         """Give waiting jobs to ``owner``."""
-        now = self._clock()
+        now = self.now()
         claims: list[Claim] = []
         taken = 0.0
         for row in self._waiting(now):
@@ -128,7 +136,7 @@ class MemoryJobStore:
         for beat in beats:
             row = self._running(beat.job_id, beat.attempt)
             if row and row.owner == owner:
-                self._renew(row, beat, self._clock() + lease)
+                self._renew(row, beat, self.now() + lease)
             else:
                 lost.add(beat.job_id)
         return frozenset(lost)
@@ -139,7 +147,7 @@ class MemoryJobStore:
         """Hand jobs back to the queue."""
         rows = list(self._held(attempts))
         for row in rows:
-            self._move(row, RELEASE, message=message, progress=0.0, run_after=self._clock() + delay)
+            self._move(row, RELEASE, message=message, progress=0.0, run_after=self.now() + delay)
         return frozenset(row.job.job_id for row in rows)
 
     async def crashed(self, attempts: Mapping[UUID, int], *, message: str, max_crashes: int) -> TakenOver:
@@ -148,7 +156,7 @@ class MemoryJobStore:
 
     async def take_over(self, *, max_crashes: int) -> TakenOver:
         """Move on the jobs whose lease has run out."""
-        now = self._clock()
+        now = self.now()
         expired = [row for row in self._rows.values() if row.lease_until is not None and row.lease_until < now]
         return self._count_crash(expired, "Its worker fell silent", max_crashes)
 
@@ -166,7 +174,7 @@ class MemoryJobStore:
 
     async def expire(self) -> Sequence[tuple[str, str]]:
         """Fail waiting jobs whose deadline has passed."""
-        now = self._clock()
+        now = self.now()
         waiting = (row for row in self._rows.values() if row.job.status is JobStatus.PENDING)
         late = [row for row in waiting if row.deadline is not None and row.deadline < now]
         for row in late:
@@ -199,7 +207,7 @@ class MemoryJobStore:
         return {status: standing.count(status) for status in JobStatus}
 
     def _born(self, new: NewJob) -> _Row:
-        now = self._clock()
+        now = self.now()
         waits = new.status is JobStatus.PENDING
         job = Job(
             **{name: getattr(new, name) for name in _COPIED},
@@ -263,7 +271,7 @@ class MemoryJobStore:
     def _renew(self, row: _Row, beat: Heartbeat, lease_until: datetime) -> None:
         row.lease_until = lease_until
         if beat.progress > row.job.progress:
-            told: dict[str, Any] = {"progress": beat.progress, "message": beat.message, "updated_at": self._clock()}
+            told: dict[str, Any] = {"progress": beat.progress, "message": beat.message, "updated_at": self.now()}
             row.job = replace(row.job, sequence=row.job.sequence + 1, **told)
             self._tell(row.job)
 
@@ -289,7 +297,7 @@ class MemoryJobStore:
         if row.job.status not in move.sources:
             msg = f"{move.name} from {row.job.status} is no transition"
             raise Conflict(msg)
-        now = self._clock()
+        now = self.now()
         if move.target is not JobStatus.RUNNING:
             row.owner = row.lease_until = None
         if move.target in TERMINAL:

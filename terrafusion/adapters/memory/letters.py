@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import count
 
 from models.dead_letters import DeadLetter, Handling, KeptLetter, LetterEntry, LetterState, Refusal, Stage
 from models.records import OutgoingRecord
@@ -19,6 +20,7 @@ class MemoryDeadLetters:
         self._clock = clock
         self._outbox = outbox
         self._kept: dict[int, KeptLetter] = {}
+        self._ids = count(1)
 
     @property
     def all(self) -> list[DeadLetter]:
@@ -37,6 +39,18 @@ class MemoryDeadLetters:
         """Keep letters of which nothing is told."""
         for letter in letters:
             self._keep(letter)
+
+    def old(self, age: timedelta) -> Sequence[int]:
+        """Return the ids of letters kept, or dealt with, longer ago than ``age``, oldest first."""
+        before = self._clock() - age
+        return [kept.id for kept in self._kept.values() if (kept.handled_at or kept.created_at) < before]
+
+    def forget(self, age: timedelta, *, limit: int) -> Sequence[int]:
+        """Forget such letters, the first ``limit`` of them; return which."""
+        gone = self.old(age)[:limit]
+        for letter_id in gone:
+            del self._kept[letter_id]
+        return gone
 
     async def page(self, wanted: LetterFilter, *, before: int | None, limit: int) -> Sequence[LetterEntry]:
         """Return letters newest first."""
@@ -74,7 +88,7 @@ class MemoryDeadLetters:
 
     def _keep(self, letter: DeadLetter) -> KeptLetter:
         content = {field.name: getattr(letter, field.name) for field in fields(DeadLetter)}
-        kept = KeptLetter(**content, id=len(self._kept) + 1, created_at=self._clock())
+        kept = KeptLetter(**content, id=next(self._ids), created_at=self._clock())
         self._kept[kept.id] = kept
         return kept
 

@@ -19,7 +19,7 @@ from terrafusion.adapters.postgres import letters
 from terrafusion.adapters.postgres.acceptance import INSERT_LETTERS, parking
 from terrafusion.adapters.postgres.engine import connected, single_statements
 from terrafusion.adapters.postgres.telling import AnyRow
-from topics.events import event_records
+from topics.events import event_records, tombstone
 
 RELAY_LOCK: Final = 7_251_003
 SILENT_S: Final = 15
@@ -36,7 +36,7 @@ _UNSEAT: Final = text(f"""
 
 Should it wake it finds the connection closed, and its producer fenced by its successor's.
 """
-_OLDEST: Final = select(outbox.c.id, outbox.c.moves, outbox.c.letters).order_by(outbox.c.id)
+_OLDEST: Final = select(outbox.c.id, outbox.c.moves, outbox.c.letters, outbox.c.purged).order_by(outbox.c.id)
 _FORGET: Final = delete(outbox).where(outbox.c.id == any_(bindparam("published", type_=ARRAY(BigInteger))))
 _FORGET_AND_PARK: Final = _FORGET.add_cte(INSERT_LETTERS.cte("parked"))
 _BACKLOG: Final = select(func.count(), func.extract("epoch", func.now() - func.min(outbox.c.created_at)))
@@ -93,11 +93,12 @@ class PostgresOutboxLeader:
 
 
 def _records(row: AnyRow, named: Mapping[int, OutgoingRecord]) -> Sequence[OutgoingRecord]:
-    """Make the records of an entry: events of its moves, and those of its dead letters that are still kept."""
+    """Make the records of an entry: events of its moves, its dead letters that are still kept, jobs it has forgotten."""
     moves = orjson.loads(row.moves) if row.moves else ()
     return [
         *(record for job in moves for record in event_records(job)),
         *(named[letter] for letter in row.letters or () if letter in named),
+        *(tombstone(job_id) for job_id in row.purged or ()),
     ]
 
 

@@ -131,6 +131,11 @@ class TestLooking:
         assert [header["name"] for header in told["headers"]] == ["tenant", "correlation_id", "tenant"]
         assert [header["text"] for header in told["headers"]] == [None, "Fall/ä", ""]
 
+    @pytest.mark.parametrize("word", ["replay", "discard"])
+    async def test_what_stands_for_many_letters_is_no_letter(self, client, word):
+        answer = await client.get(f"{API}/{word}")
+        assert (answer.status, "GET" in answer.headers["Allow"]) == (405, False)
+
     @pytest.mark.parametrize("letter_id", ["0", "-1", "x", "1.0", "٣", str(2**63), "9" * 400])
     async def test_what_is_no_number_of_a_letter_is_400(self, client, letter_id):
         status, told = await ask(client, f"/{letter_id}")

@@ -1,0 +1,61 @@
+"""`terrafusion purge`: retention now, rather than within the hour."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from terrafusion.cli.configuration import database, read_settings
+from terrafusion.cli.output import FAILED, Json, note, tell
+
+if TYPE_CHECKING:
+    from terrafusion.settings import Settings
+    from terrafusion.usecases.purge import Purged
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")]
+
+
+def add(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(purge)
+
+
+def purge(*, dry_run: DryRun = False, json: Json = False) -> None:
+    """Forget jobs, their results and dead letters that were kept long enough.
+
+    What JOB_RETENTION_DAYS and DEAD_LETTER_RETENTION_DAYS say; workers do the same each hour. Files that no job needs go
+    as well. Nothing that waits or runs is touched. Exit 1 where another is at it.
+    """
+    purged = asyncio.run(_purge(read_settings(), dry_run=dry_run))
+    if purged is None:
+        note("Another process is purging now.")
+        raise typer.Exit(FAILED)
+    counts = {"jobs": purged.jobs, "dead_letters": purged.dead_letters, "files": purged.files}
+    verb = "Would purge" if dry_run else "Purged"
+    text = f"{verb} {purged.jobs:,} jobs, {purged.dead_letters:,} dead letters and {purged.files:,} files of no job."
+    tell({"dry_run": dry_run, **counts}, text, json=json)
+
+
+async def _purge(settings: Settings, *, dry_run: bool) -> Purged | None:
+    from prometheus_client import CollectorRegistry  # noqa: PLC0415 - slow to import
+
+    from terrafusion.adapters.objects import Objects  # noqa: PLC0415
+    from terrafusion.adapters.postgres.engine import make_engine  # noqa: PLC0415
+    from terrafusion.adapters.postgres.retention import PostgresRetention  # noqa: PLC0415
+    from terrafusion.adapters.stored_files import StoredFiles  # noqa: PLC0415
+    from terrafusion.metrics import Metrics  # noqa: PLC0415
+    from terrafusion.usecases.purge import Purge, Terms  # noqa: PLC0415
+
+    engine = make_engine(database(settings), connections=1)
+    purging = Purge(
+        retention=PostgresRetention(engine),
+        files=StoredFiles(Objects(settings.results)),
+        terms=Terms.of_days(jobs=settings.job_retention_days, letters=settings.dead_letter_retention_days),
+        metrics=Metrics(CollectorRegistry(), ()),
+    )
+    try:
+        return await (purging.look() if dry_run else purging.run(sweep=True))
+    finally:
+        await engine.dispose()

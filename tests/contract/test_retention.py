@@ -1,0 +1,185 @@
+"""What ended long ago is forgotten and told so, and nothing else ever, by the fake as by the real store."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from contract.conftest import Bench
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from models.dead_letters import DeadLetter, Handling, LetterState, Stage
+from models.jobs import TERMINAL, Finish, JobStatus
+from terrafusion.adapters.memory.jobs import MemoryJobStore
+from terrafusion.adapters.postgres.letters import PostgresDeadLetters
+from terrafusion.ports import LetterFilter, Offer
+from topics.catalogue import STATUS
+
+DAY = timedelta(days=1)
+AGE = 30 * DAY
+LIVE = sorted(set(JobStatus) - TERMINAL)
+
+
+@pytest.fixture
+def old(driver) -> Bench:
+    """A store under test; its rows are made older than their events say, so nobody compares the two."""
+    return Bench(driver)
+
+
+async def purge(bench, *, limit=500, age=AGE):
+    async with bench.driver.retention.alone() as purging:
+        ids = [job.job_id for job in await purging.ended(age=age, limit=limit)]
+        return await purging.forget_jobs(ids, age=age)
+
+
+async def aged(bench, status, age):
+    job_id = (await bench.standing(status)).job_id
+    await bench.driver.age(job_id, age)
+    return job_id
+
+
+@pytest.mark.parametrize("status", sorted(TERMINAL))
+async def test_what_ended_long_ago_is_forgotten_and_told_last(old, status):
+    gone, kept = await aged(old, status, 31 * DAY), await aged(old, status, 29 * DAY)
+    assert await purge(old) == 1
+    assert await old.store.get(gone) is None
+    assert await old.store.get(kept) is not None
+    told = [r for r in await old.driver.outbox() if r.key == str(gone).encode() and r.topic == STATUS.name]
+    assert [record.value is None for record in told] == [False] * (len(told) - 1) + [True]
+    assert [r.key for r in await old.driver.outbox() if r.value is None] == [str(gone).encode()]
+
+
+@pytest.mark.parametrize("status", LIVE)
+async def test_what_is_live_stays_whatever_its_age(old, status):
+    job_id = await aged(old, status, 4000 * DAY)
+    told = len(await old.driver.outbox())
+    assert await purge(old) == 0
+    async with old.driver.retention.alone() as purging:
+        assert await purging.forget_jobs([job_id], age=AGE) == 0
+        assert await purging.count_jobs(age=AGE) == 0
+    assert await old.store.get(job_id) is not None
+    assert len(await old.driver.outbox()) == told
+
+
+async def test_no_more_are_named_than_asked_for_those_accepted_first_before_others(old):
+    ids = [await aged(old, JobStatus.CANCELLED, (31 + n) * DAY) for n in range(5)]
+    async with old.driver.retention.alone() as purging:
+        assert [job.job_id for job in await purging.ended(age=AGE, limit=2)] == [ids[4], ids[3]]
+        assert await purging.count_jobs(age=AGE) == 5
+    assert await purge(old, limit=2) == 2
+    assert await purge(old) == 3
+
+
+async def test_an_id_that_was_purged_may_come_again_as_a_new_job(old):
+    job_id = await aged(old, JobStatus.FAILED, 31 * DAY)
+    assert await purge(old) == 1
+    assert await purge(old) == 0
+    accepted = await old.store.accept([Offer(old.job(job_id=job_id, digest="another"))])
+    assert accepted.new == {job_id}
+    assert (await old.look(job_id)).sequence == 1
+
+
+async def test_only_one_purges_at_a_time(old):
+    async with old.driver.retention.alone() as first, old.driver.retention.alone() as second:
+        assert first is not None
+        assert second is None
+    async with old.driver.retention.alone() as next_one:
+        assert next_one is not None
+
+
+async def test_which_jobs_are_known_to_have_ended_without_a_file(old):
+    bare = [(await old.standing(status)).job_id for status in sorted(TERMINAL)]
+    live = [(await old.standing(status)).job_id for status in LIVE]
+    claim = await old.running()
+    await old.store.finish([Finish(job_id=claim.job_id, attempt=1, message="Done", result_data_location="file:///x")])
+    async with old.driver.retention.alone() as purging:
+        assert await purging.without_result([*bare, *live, claim.job_id, uuid4()]) == set(bare)
+
+
+@given(
+    lives=st.lists(st.tuples(st.sampled_from(sorted(JobStatus)), st.integers(0, 60)), max_size=5),
+    days=st.integers(0, 60),
+    limit=st.integers(1, 9),
+)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_there_is_exactly_what_ended_before_goes(by_hand, lives, days, limit):
+    bench, run = by_hand
+    run(bench.driver.clear())
+
+    async def play():
+        age = timedelta(days=days, hours=12)
+        made = [(await aged(bench, state, n * DAY), state, n * DAY) for state, n in lives]
+        due = {job_id for job_id, state, since in made if state in TERMINAL and since > age}
+        while await purge(bench, limit=limit, age=age):
+            pass
+        assert {job_id for job_id, *_ in made if await bench.store.get(job_id) is None} == due
+        tombs = [record.key for record in await bench.driver.outbox() if record.value is None]
+        assert sorted(tombs) == sorted(str(job_id).encode() for job_id in due)
+
+    run(play())
+
+
+class TestLetters:
+    @pytest.fixture
+    def letters(self, old):
+        store = old.store
+        return store.dead_letters if isinstance(store, MemoryJobStore) else PostgresDeadLetters(old.driver._engine)
+
+    async def keep(self, bench, *offsets):
+        made = [
+            DeadLetter(
+                topic="t",
+                partition=0,
+                offset=offset,
+                timestamp=datetime(2026, 1, 1, tzinfo=UTC),
+                key=None,
+                value=b"x",
+                headers=(),
+                stage=Stage.DECODE,
+                error_class="MalformedMessage",
+                error_message="bad",
+            )
+            for offset in offsets
+        ]
+        await bench.store.accept([], made)
+
+    async def forget(self, bench, limit=500):
+        async with bench.driver.retention.alone() as purging:
+            counted = await purging.count_letters(age=AGE)
+            gone = await purging.forget_letters(age=AGE, limit=limit)
+            assert gone == min(counted, limit)
+            return gone
+
+    async def test_old_ones_go_the_oldest_first(self, old, letters):
+        await self.keep(old, 1, 2, 3)
+        await old.driver.age_letters(31 * DAY)
+        await self.keep(old, 4)
+        await old.driver.publish()
+        last = (await letters.ids(LetterFilter(), after=0, limit=9))[-2:]
+        assert await self.forget(old, limit=2) == 2
+        assert await letters.ids(LetterFilter(), after=0, limit=9) == last
+        assert (await self.forget(old), await self.forget(old)) == (1, 0)
+
+    async def test_what_somebody_dealt_with_lately_stays(self, old, letters):
+        await self.keep(old, 1, 2)
+        await old.driver.age_letters(31 * DAY)
+        await old.driver.publish()
+        first, _ = await letters.ids(LetterFilter(), after=0, limit=9)
+        await letters.settle([first], Handling(state=LetterState.DISCARDED, by="ann", note="a test"))
+        assert await self.forget(old) == 1
+        await old.driver.age_letters(31 * DAY)
+        assert await self.forget(old) == 1
+
+
+async def test_a_letter_that_is_not_told_yet_stays(postgres_driver):
+    letters = TestLetters()
+    bench = Bench(postgres_driver)
+    await letters.keep(bench, 1)
+    await postgres_driver.age_letters(0.4 * DAY)
+    async with postgres_driver.retention.alone() as purging:
+        await postgres_driver.age_outbox(0.5 * DAY)
+        assert await purging.forget_letters(age=0.1 * DAY, limit=9) == 0
+        await postgres_driver.publish()
+        assert await purging.forget_letters(age=0.1 * DAY, limit=9) == 1

