@@ -20,7 +20,7 @@ from terrafusion.analysis.coverage.dates import Dating, dated, dating_of
 from terrafusion.analysis.coverage.parameters import CoverageParameters
 from terrafusion.analysis.coverage.roll import Roll, counts, representativeness, roll_of, sold_shares, unsold_groups
 from terrafusion.analysis.coverage.rows import SECTIONS, conform, to_rows
-from terrafusion.analysis.frames import PROPERTIES_SCHEMA, SALES_SCHEMA
+from terrafusion.analysis.frames import PROPERTIES_SCHEMA, SALES_ORDER, SALES_SCHEMA
 from terrafusion.analysis.groups import columns_of, label_of
 from terrafusion.analysis.market import Market, market_of
 from terrafusion.analysis.quality import data_quality
@@ -40,7 +40,7 @@ class _Read:
     records: Records
     parameters: CoverageParameters
     sales: pl.DataFrame
-    """All sales read, in an order that depends on their content alone."""
+    """All sales read. Those that are alike in what orders them have the same id, so what is named depends on content alone."""
     selection: Selection
     dating: Dating
     market: Market
@@ -61,7 +61,7 @@ def coverage_report(records: Records, parameters: CoverageParameters, progress: 
     """Answer what the records cover; raises InvalidParameters where they cannot serve the request."""
     progress(0.0, "Reading sales")
     columns = collected(records, parameters, SALES_SCHEMA)
-    sales = columns.with_columns(label_of(parameters.group_by).alias("group")).sort(*SALES_SCHEMA)
+    sales = columns.with_columns(label_of(parameters.group_by).alias("group")).sort(SALES_ORDER)
     selection = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
     dating = dating_of(selection.used, parameters)
     by_period = parameters.model_copy(update={"period": dating.period})
