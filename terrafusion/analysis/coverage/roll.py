@@ -69,8 +69,8 @@ def roll_of(records: Records, used: pl.DataFrame, parameters: CoverageParameters
         if values is not None:
             asked &= pl.col(column).is_in(list(values)).fill_null(value=False)
     sold = used["parcel_number"].drop_nulls().unique()
-    parcels = whole.filter(asked).with_columns(is_sold=pl.col("parcel_number").is_in(sold.implode()))
-    known = int(sold.is_in(whole["parcel_number"].implode()).sum())
+    told = whole.with_columns(is_sold=pl.col("parcel_number").is_in(sold.implode()))
+    parcels, known = told.filter(asked), int(told["is_sold"].sum())
     unnumbered = used["parcel_number"].null_count()
     there = int(parcels["is_sold"].sum())
     return Roll(parcels, used.height, len(sold), len(sold) - known, known - there, unnumbered)
