@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-RULES_VERSION: Final = "2"
+RULES_VERSION: Final = "3"
 """Rises whenever the same parameters on the same records may give another answer."""
 
 

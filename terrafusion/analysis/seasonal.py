@@ -6,7 +6,7 @@ to year. Whole series are decomposed at once: no figure is smoothed from figures
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,7 +29,6 @@ SUREST: Final = {"f": 0.001, "kruskal_wallis": 0.01}
 MEASURES: Final = {
     "seasonal": pl.Boolean(),
     "seasonal_strength": pl.Float64(),
-    "seasonal_p": pl.Float64(),
     "seasonal_n": pl.Int64(),
 }
 
@@ -41,29 +40,35 @@ class Pattern:
     season: Floats
     strength: float
     """1 - Var(rest) / Var(season + rest), at least 0 (Wang, Smith and Hyndman 2006)."""
-    p_value: float
-    """Of the F test that the detrended figures do not depend on the season."""
     found: bool
 
 
 def pattern(log_value: Floats, per_year: int) -> Pattern:
     """Decompose a series without gaps into trend, a season that repeats, and the rest; test for the season."""
-    from scipy.stats import f_oneway, kruskal  # noqa: PLC0415 - slow to import
     from statsmodels.tsa.seasonal import STL  # noqa: PLC0415 - slow to import
 
     n = len(log_value)
     place = np.arange(n) % per_year
     if np.ptp(log_value) < _FLAT:
-        return Pattern(np.zeros(n), 0.0, 1.0, found=False)
+        return Pattern(np.zeros(n), 0.0, found=False)
     fitted = STL(log_value, period=per_year, seasonal=10 * n + 1, seasonal_deg=0, seasonal_jump=n, robust=True).fit()
     means = np.bincount(place, fitted.seasonal) / np.bincount(place)
     season = (means - means.mean())[place]
     detrended = log_value - fitted.trend
-    by_place = [detrended[place == at] for at in range(per_year)]
-    p_value, ranked = float(f_oneway(*by_place).pvalue), float(kruskal(*by_place).pvalue)
     rest = detrended - season
     strength = max(0.0, 1 - float(rest.var() / detrended.var()))
-    return Pattern(season, strength, p_value, p_value <= SUREST["f"] and ranked <= SUREST["kruskal_wallis"])
+    return Pattern(season, strength, is_seasonal([detrended[place == at] for at in range(per_year)]))
+
+
+def is_seasonal(by_place: Sequence[Floats]) -> bool:
+    """Say whether detrended figures, told apart by their place in the year, differ by more than `SUREST` allows.
+
+    Their p is no more than a threshold: the trend was fitted to the same figures, and errors may be related.
+    """
+    from scipy.stats import f_oneway, kruskal  # noqa: PLC0415 - slow to import
+
+    p_values = {"f": f_oneway(*by_place).pvalue, "kruskal_wallis": kruskal(*by_place).pvalue}
+    return all(p_values[name] <= surest for name, surest in SUREST.items())
 
 
 _FLAT: Final = 1e-12
@@ -108,8 +113,7 @@ def _of_series(part: pl.DataFrame, figure: str, period: str) -> tuple[Floats, di
         return adjusted, {"seasonal_n": len(run)}
     seasons = pattern(np.log(value[run]), PER_YEAR[period])
     adjusted[run] = value[run] * np.exp(-seasons.season) if seasons.found else value[run]
-    found = {"seasonal": seasons.found, "seasonal_strength": seasons.strength, "seasonal_p": seasons.p_value}
-    return adjusted, found | {"seasonal_n": len(run)}
+    return adjusted, {"seasonal": seasons.found, "seasonal_strength": seasons.strength, "seasonal_n": len(run)}
 
 
 def _longest_run(ordinals: Codes, usable: np.ndarray[Any, np.dtype[np.bool_]]) -> Codes:

@@ -49,8 +49,21 @@ async def _compared(*jobs: UUID) -> dict[str, Any]:
 
     settings = read_settings()
     view, catalogue = view_of(settings), load_catalogue(settings.modules)
-    first, second = await asyncio.gather(*(view.get("results", str(job)) for job in jobs))
+    bodies = await asyncio.gather(*(view.get("results", str(job)) for job in jobs))
+    first, second = [await asyncio.to_thread(_whole, body, settings.results) for body in bodies]
     return comparing.compare(comparing.with_defaults(first, catalogue), comparing.with_defaults(second, catalogue))
+
+
+def _whole(job: Body, results_url: str) -> Body:
+    """Take all points of a trend from the result file where the document holds some; raises Unavailable, NotFound."""
+    from terrafusion.adapters.objects import Objects  # noqa: PLC0415 - slow to import, as the next
+    from terrafusion.analysis.document import TRENDS_TOTAL, all_trends  # noqa: PLC0415
+
+    result = job["result"]
+    if result is None or TRENDS_TOTAL not in result["result_summary"]:
+        return job
+    parquet = Objects(results_url).get(result["result_data_location"])
+    return {**job, "result": {**result, "trends": all_trends(parquet, result)}}
 
 
 def comparison(told: Body) -> RenderableType:

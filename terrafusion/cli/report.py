@@ -109,7 +109,7 @@ def _by_group(result: Row, rows: Sequence[Row]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column(f"{_measure(result)}\n{first} to {last}", no_wrap=True)
     for row in rows:
-        mine = {point["period"]: point for point in points[group_of(row)]}
+        mine = {point["period"]: point for point in points.get(group_of(row), [])}
         whole = (row["first_period"], row["last_period"]) in ((first, last), NONE)
         name = group_of(row) if whole else f"{group_of(row)} *"
         changes = (row["raw_change_pct"], row["constant_quality_change_pct"])

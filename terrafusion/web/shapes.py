@@ -102,7 +102,7 @@ RESULT: Final = shape(
         "result_summary": {**OBJECT, "description": "the headline numbers, with `key_finding` in a sentence"},
         "data_quality": {**OBJECT, "description": "what was read, used and left out, by reason"},
         "warnings": many(CAUTION),
-        "trends": {**many(), "description": "a point for each group and period"},
+        "trends": {**many(), "description": "a point for each group and period, at most 10,000; all are in the file"},
         "rows": {**many(), "description": "the type's own rows, at most 1,000; all are in the file"},
         "result_data_location": {"anyOf": [{"type": "string"}, NULL], "description": "the URI of the Parquet file"},
     }

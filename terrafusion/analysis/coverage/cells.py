@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any, Final
 
 import polars as pl
@@ -40,19 +41,39 @@ def cells_of(market: Market, parameters: CoverageParameters) -> pl.DataFrame:
     )
 
 
-def thin_cells(market: Market, cells: pl.DataFrame, parameters: CoverageParameters) -> Iterator[dict[str, Any]]:
-    """Yield, for all cells and for those of each group, how many are thin, suppressed, or have no sale at all."""
+def thin_cells(
+    market: Market, cells: pl.DataFrame, unsold: pl.DataFrame, parameters: CoverageParameters
+) -> Iterator[dict[str, Any]]:
+    """Yield, for all cells and for those of each group, how many are thin, suppressed, or have no sale at all.
+
+    ``unsold`` are the groups of which the roll has parcels and none sold: ``group``, ``parcels``. The rows of groups stand
+    in the order of their names.
+    """
     periods = market.calendar.height
-    least, enough = parameters.min_sales, parameters.fallback_min_sales
-    whole = [(ALL, cells)] if len(market.labels) != 1 or market.labels[0] != ALL else []
-    parts = [(str(name[0]), part) for name, part in cells.group_by("group", maintain_order=True)]
-    for group, part in [*whole, *parts]:
-        groups = part["group"].n_unique()
-        n = part["n"]
-        for measure, count, of in (
-            (f"fewer_than_{enough}", int((n < enough).sum()), part.height),
-            (f"fewer_than_{least}", int((n < least).sum()), part.height),
-            ("no_sale", groups * periods - part.height, groups * periods),
-        ):
-            value = count / of if of else None
-            yield {"name": market.level, "measure": measure, "group": group, "n": count, "of": of, "value": value}
+    if len(market.labels) != 1 or market.labels[0] != ALL:
+        yield from _counts(ALL, cells, cells["group"].n_unique() + unsold.height, market, parameters)
+    rows = [
+        row
+        for (name,), part in cells.group_by("group", maintain_order=True)
+        for row in _counts(str(name), part, 1, market, parameters)
+    ]
+    for group, parcels in unsold.iter_rows():
+        row = {"name": market.level, "measure": "no_sale", "group": group, "n": periods, "of": periods}
+        rows.append(row | {"value": 1.0, "note": f"none of {parcels:,} parcels on the roll sold"})
+    yield from sorted(rows, key=itemgetter("group"))
+
+
+def _counts(
+    group: str, cells: pl.DataFrame, groups: int, market: Market, parameters: CoverageParameters
+) -> Iterator[dict[str, Any]]:
+    n, possible = cells["n"], groups * market.calendar.height
+    for measure, count, of in (
+        *((f"fewer_than_{bound}", int((n < bound).sum()), cells.height) for bound in _bounds(parameters)),
+        ("no_sale", possible - cells.height, possible),
+    ):
+        value = count / of if of else None
+        yield {"name": market.level, "measure": measure, "group": group, "n": count, "of": of, "value": value}
+
+
+def _bounds(parameters: CoverageParameters) -> tuple[int, int]:
+    return parameters.fallback_min_sales, parameters.min_sales

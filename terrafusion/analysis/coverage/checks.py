@@ -13,6 +13,9 @@ _OLDEST: Final = 1600
 _SALE: Final = ("parcel_number", "sale_date", "sale_price")
 _HIGHEST_PRICE: Final = 1e12
 
+_Rules = Mapping[str, tuple[pl.Expr, pl.Expr]]
+"""Of each check, which records it can judge and which fail it."""
+
 _COORDINATES: Final = ("latitude", "longitude")
 
 
@@ -21,13 +24,12 @@ def sale_checks(sales: pl.DataFrame, as_of: date | None) -> Iterator[dict[str, A
 
     ``as_of`` is the day after which a sale lies in the future; None leaves that unchecked.
     """
-    for name, (judged, fails) in _sale_rules(as_of).items():
-        yield _row(name, "sales", sales, (judged, fails), "sale_id")
+    yield from _rows(_sale_rules(as_of), "sales", sales, "sale_id")
     if as_of is None:
         yield {"name": "future_date", "measure": "sales", "note": "not checked: needs valuation_date or end_date"}
 
 
-def _sale_rules(as_of: date | None) -> Mapping[str, tuple[pl.Expr, pl.Expr]]:
+def _sale_rules(as_of: date | None) -> _Rules:
     price, built = pl.col("sale_price"), pl.col("year_built")
     everything = pl.lit(value=True)
     same = pl.struct(_SALE)
@@ -79,37 +81,28 @@ def roll_checks(properties: pl.DataFrame, sales: pl.DataFrame, as_of: date | Non
     rules["parts_do_not_add_up"] = (parts.is_not_null() & pl.col("assessed_value").is_not_null(), apart)
     if as_of is not None:
         rules["built_in_the_future"] = (pl.col("year_built").is_not_null(), pl.col("year_built") > as_of.year)
-    for name, rule in rules.items():
-        yield _row(name, "properties", properties, rule, "parcel_number")
-    yield _row("last_sale_not_recorded", "properties", *_last_sales(properties, sales), "parcel_number")
+    yield from _rows(rules, "properties", properties, "parcel_number")
+    told = properties.filter(pl.col("last_sale_date").is_between(sales["sale_date"].min(), sales["sale_date"].max()))
+    recorded = sales.select("parcel_number", pl.col("sale_date").alias("last_sale_date"))
+    bad = told.join(recorded, on=["parcel_number", "last_sale_date"], how="anti")["parcel_number"]
+    yield _row("last_sale_not_recorded", "properties", len(bad), told.height, bad)
 
 
-def _last_sales(properties: pl.DataFrame, sales: pl.DataFrame) -> tuple[pl.DataFrame, tuple[pl.Expr, pl.Expr]]:
-    """Look up the last sale of each parcel, as the roll tells it, among the sales: where they reach that far."""
-    days = sales["sale_date"]
-    recorded = sales.select("parcel_number", pl.col("sale_date").alias("last_sale_date")).drop_nulls().unique()
-    known = recorded.with_columns(pl.lit(value=True).alias("recorded"))
-    joined = properties.join(known, on=["parcel_number", "last_sale_date"], how="left", maintain_order="left")
-    told = pl.col("last_sale_date").is_between(days.min(), days.max()).fill_null(value=False)
-    return joined, (told, pl.col("recorded").is_null())
+def _rows(rules: _Rules, measure: str, records: pl.DataFrame, key: str) -> Iterator[dict[str, Any]]:
+    """Yield a row for each rule; all are counted at once, and the records that fail looked up where some do."""
+    told = {f"judged {name}": judged.fill_null(value=False) for name, (judged, _) in rules.items()}
+    fail = {f"fails {name}": fails.fill_null(value=False) for name, (_, fails) in rules.items()}
+    marked = records.select(key, **told, **fail)
+    of = marked.select(pl.col(list(told)).sum()).row(0, named=True)
+    for name in rules:
+        bad = marked.filter(pl.col(f"judged {name}") & pl.col(f"fails {name}"))[key]
+        yield _row(name, measure, len(bad), of[f"judged {name}"], bad)
 
 
-def _row(name: str, measure: str, records: pl.DataFrame, rule: tuple[pl.Expr, pl.Expr], key: str) -> dict[str, Any]:
-    judged, fails = rule
-    found = records.select(
-        judged.fill_null(value=False).alias("judged"), fails.fill_null(value=False).alias("fails"), pl.col(key)
-    )
-    bad = found.filter(pl.col("judged") & pl.col("fails"))
-    of, examples = int(found["judged"].sum()), bad[key].drop_nulls().unique().sort().head(_NAMED)
+def _row(name: str, measure: str, n: int, of: int, bad: pl.Series) -> dict[str, Any]:
+    examples = bad.drop_nulls().unique().sort().head(_NAMED)
     note = f"such as {', '.join(examples)}" if len(examples) else None
-    return {
-        "name": name,
-        "measure": measure,
-        "n": bad.height,
-        "of": of,
-        "value": bad.height / of if of else None,
-        "note": note,
-    }
+    return {"name": name, "measure": measure, "n": n, "of": of, "value": n / of if of else None, "note": note}
 
 
 def gaps(days: pl.Series, least: int) -> Iterator[dict[str, Any]]:

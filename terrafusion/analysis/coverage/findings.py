@@ -84,13 +84,12 @@ def _thin(rows: pl.DataFrame) -> dict[str, Any]:
     return found.row(0, named=True) if found.height else {"n": 0, "of": 0, "value": None}
 
 
-def key_finding(county_id: str, market: Market, rows: pl.DataFrame, parameters: CoverageParameters) -> str:
-    """Put the numbers into one sentence."""
-    sales = market.sales.height
+def key_finding(county_id: str, sales: int, market: Market, rows: pl.DataFrame, parameters: CoverageParameters) -> str:
+    """Put the numbers into one sentence; ``sales`` are those selected, of which the market holds what periods can."""
     found = f"{sales:,} {'sale' if sales == 1 else 'sales'}"
     thin = _thin(rows)
     said = f"In {county_id} the request selects {found}"
-    if sales:
+    if thin["of"]:
         cells = (
             f"{_PLURAL[market.period]}" if market.level == "county" else f"cells of {market.level} and {market.period}"
         )
@@ -109,13 +108,13 @@ def _represented(rows: pl.DataFrame, parameters: CoverageParameters) -> str:
     level = f"{parameters.confidence_level * 100:g}%"
     between = f"{level} interval {100 * row['ci_low']:.1f}% to {100 * row['ci_high']:.1f}%"
     sold = f"{row['n']:,} of {row['of']:,} parcels on the roll ({100 * row['value']:.1f}%, {between}) sold"
-    return f"{sold}, {_alike(rows, parameters)}"
+    return f"{sold}, {_alike(rows, row['n'], row['of'] - row['n'], parameters)}"
 
 
-def _alike(rows: pl.DataFrame, parameters: CoverageParameters) -> str:
+def _alike(rows: pl.DataFrame, sold: int, unsold: int, parameters: CoverageParameters) -> str:
     judged = _of(rows, "representativeness", "standardized_difference").filter(pl.col("verdict").is_not_null())
     if judged.is_empty():
-        return "too few to compare with the unsold ones"
+        return _not_compared(rows, sold, unsold, max(parameters.min_sales, 2))
     differ = judged.filter(pl.col("verdict") == DIFFERS)
     unclear = judged.filter(pl.col("verdict") == UNCLEAR).height
     beyond = f"{parameters.meaningful_difference:g} standard deviations"
@@ -123,6 +122,20 @@ def _alike(rows: pl.DataFrame, parameters: CoverageParameters) -> str:
     named = [f"{row['name']} {row['value']:+.2f}" for row in differ.head(_NAMED).iter_rows(named=True)]
     listed = f" ({', '.join(named)}{', ...' if differ.height > _NAMED else ''})" if named else ""
     return f"{said}{listed}{f', {unclear} unclear' if unclear else ''}"
+
+
+def _not_compared(rows: pl.DataFrame, sold: int, unsold: int, least: int) -> str:
+    """Say why no characteristic has a verdict."""
+    if sold < least:
+        return f"too few to compare with the unsold ones: {least} are needed"
+    if unsold < least:
+        return f"and the {unsold:,} unsold ones are too few to compare with: {least} are needed"
+    measures = _of(rows, "representativeness")["measure"]
+    if "standardized_difference" in measures:
+        return "and no characteristic that enough of them have varies"
+    if "suppressed" in measures:
+        return f"but no characteristic is recorded of {least} sold and {least} unsold ones"
+    return "but the roll records no characteristic to compare them by"
 
 
 def cross_check(rows: pl.DataFrame) -> dict[str, Any] | None:
@@ -141,8 +154,8 @@ def cross_check(rows: pl.DataFrame) -> dict[str, Any] | None:
     return {"method": "Mann-Whitney against the standardized difference", "clear": clear.height, "agree": agree}
 
 
-def cautions(rows: pl.DataFrame, roll: Roll | None) -> Iterator[Caution]:
-    """Tell what the numbers alone do not."""
+def cautions(rows: pl.DataFrame, roll: Roll | None, unsold: pl.DataFrame) -> Iterator[Caution]:
+    """Tell what the numbers alone do not; ``unsold`` are the groups of the roll without a sale."""
     thin = _thin(rows)
     if thin["n"]:
         yield Caution(
@@ -158,6 +171,11 @@ def cautions(rows: pl.DataFrame, roll: Roll | None) -> Iterator[Caution]:
     if roll.unknown:
         message = f"{roll.unknown:,} of {roll.sold:,} sold parcels are not on the roll"
         yield Caution("sold_not_on_roll", message)
+    if unsold.height:
+        listed = ", ".join(unsold["group"].head(_NAMED)) + (", ..." if unsold.height > _NAMED else "")
+        groups = f"{unsold.height:,} {'group' if unsold.height == 1 else 'groups'} of the roll"
+        message = f"Nothing sold in {groups}, of {unsold['parcels'].sum():,} parcels: {listed}"
+        yield Caution("groups_without_sale", message)
     differ = _of(rows, "representativeness", "standardized_difference").filter(pl.col("verdict") == DIFFERS)
     if differ.height:
         yield Caution("sold_differ_from_unsold", f"Sold parcels are unlike unsold ones in {', '.join(_named(differ))}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any, Final
 
 import polars as pl
@@ -15,14 +16,15 @@ from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
 from terrafusion.analysis.coverage import checks, fields, findings
 from terrafusion.analysis.coverage.cells import cells_of, thin_cells
 from terrafusion.analysis.coverage.chasing import chasing
+from terrafusion.analysis.coverage.dates import Dating, dated, dating_of
 from terrafusion.analysis.coverage.parameters import CoverageParameters
-from terrafusion.analysis.coverage.roll import Roll, counts, representativeness, roll_of, sold_shares
+from terrafusion.analysis.coverage.roll import Roll, counts, representativeness, roll_of, sold_shares, unsold_groups
 from terrafusion.analysis.coverage.rows import SECTIONS, conform, to_rows
-from terrafusion.analysis.frames import PROPERTIES_SCHEMA, SALES_SCHEMA
-from terrafusion.analysis.groups import columns_of
+from terrafusion.analysis.frames import PROPERTIES_SCHEMA, SALES_ORDER, SALES_SCHEMA
+from terrafusion.analysis.groups import columns_of, label_of
 from terrafusion.analysis.market import Market, market_of
 from terrafusion.analysis.quality import data_quality
-from terrafusion.analysis.reading import read_columns
+from terrafusion.analysis.reading import collected
 from terrafusion.analysis.selection import Selection, select
 
 _METHOD: Final = (
@@ -31,17 +33,23 @@ _METHOD: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Read:
     """What there is to report on."""
 
     records: Records
     parameters: CoverageParameters
     sales: pl.DataFrame
-    """All sales read, in an order that depends on their content alone."""
+    """All sales read. Those that are alike in what orders them have the same id, so what is named depends on content alone."""
     selection: Selection
+    dating: Dating
     market: Market
     roll: Roll | None
+
+    @cached_property
+    def unsold(self) -> pl.DataFrame:
+        """See `terrafusion.analysis.coverage.roll.unsold_groups`."""
+        return unsold_groups(self.roll, self.selection.used, self.parameters.group_by, self.records.profile)
 
     @property
     def as_of(self) -> date | None:
@@ -52,12 +60,15 @@ class _Read:
 def coverage_report(records: Records, parameters: CoverageParameters, progress: Progress) -> Answer:
     """Answer what the records cover; raises InvalidParameters where they cannot serve the request."""
     progress(0.0, "Reading sales")
-    sales = read_columns(records, parameters, SALES_SCHEMA).sort(*SALES_SCHEMA)
+    columns = collected(records, parameters, SALES_SCHEMA)
+    sales = columns.with_columns(label_of(parameters.group_by).alias("group")).sort(SALES_ORDER)
     selection = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
-    market = market_of(selection.used, parameters, recorded=sales["sale_date"])
+    dating = dating_of(selection.used, parameters)
+    by_period = parameters.model_copy(update={"period": dating.period})
+    market = market_of(dating.counted(selection.used), by_period, recorded=sales["sale_date"])
     progress(0.2, "Reading the roll")
     roll = roll_of(records, selection.used, parameters)
-    read = _Read(records, parameters, sales, selection, market, roll)
+    read = _Read(records, parameters, sales, selection, dating, market, roll)
     progress(0.4, "Comparing sold with unsold parcels")
     tables = _on_roll(read)
     progress(0.7, "Counting cells and values")
@@ -66,7 +77,7 @@ def coverage_report(records: Records, parameters: CoverageParameters, progress: 
     return Answer(
         summary=_summary(read, rows),
         data_quality=_quality(read, tables["cells"]),
-        warnings=[*selection.warnings, *findings.cautions(rows, roll)],
+        warnings=[*dating.cautions(), *selection.warnings, *findings.cautions(rows, roll, read.unsold)],
         rows=rows,
         table=rows,
     )
@@ -85,15 +96,15 @@ def _on_roll(read: _Read) -> dict[str, pl.DataFrame]:
 
 
 def _on_records(read: _Read) -> dict[str, pl.DataFrame]:
-    dated = read.sales.drop_nulls("sale_date")
-    numbers = periods.numbers(dated["sale_date"], read.market.period)
-    by_period = fields.by_period(dated.with_columns(numbers.alias("ordinal")), _calendar(numbers, read.market.period))
+    placed = read.dating.counted(read.sales).drop_nulls("sale_date")
+    numbers = periods.numbers(placed["sale_date"], read.market.period)
+    by_period = fields.by_period(placed.with_columns(numbers.alias("ordinal")), _calendar(numbers, read.market.period))
     cells = cells_of(read.market, read.parameters)
     return {
-        "thin_cells": to_rows(thin_cells(read.market, cells, read.parameters)),
+        "thin_cells": to_rows(thin_cells(read.market, cells, read.unsold, read.parameters)),
         "fields": to_rows(_fields(read, by_period)),
         "checks": to_rows(_checks(read)),
-        "gaps": to_rows(checks.gaps(read.sales["sale_date"], read.parameters.gap_days)),
+        "gaps": to_rows(checks.gaps(dated(read.sales)["sale_date"], read.parameters.gap_days)),
         "fields_by_period": fields.partly(by_period).with_columns(pl.lit("sales").alias("measure")),
         "cells": cells,
     }
@@ -121,7 +132,7 @@ def _checks(read: _Read) -> Iterator[dict[str, Any]]:
 def _summary(read: _Read, rows: pl.DataFrame) -> dict[str, Any]:
     used = read.selection.used
     return {
-        "key_finding": findings.key_finding(read.records.county_id, read.market, rows, read.parameters),
+        "key_finding": findings.key_finding(read.records.county_id, used.height, read.market, rows, read.parameters),
         "data_points_analyzed": used.height,
         "method": _METHOD,
         "cross_check": findings.cross_check(rows),
@@ -130,6 +141,7 @@ def _summary(read: _Read, rows: pl.DataFrame) -> dict[str, Any]:
         "group_by": read.market.level,
         "as_of": None if read.as_of is None else str(read.as_of),
         **findings.numbers(rows, read.roll),
+        "groups_without_sale": None if read.roll is None else read.unsold.height,
         "sections": {name: rows.filter(pl.col("section") == name).height for name in SECTIONS},
         "county_id": read.records.county_id,
         "data_version": read.records.data_version,

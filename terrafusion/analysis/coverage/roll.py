@@ -15,6 +15,8 @@ from terrafusion.analysis.coverage.parameters import CoverageParameters
 from terrafusion.analysis.coverage.shares import chi_square, shares, wilson
 from terrafusion.analysis.coverage.two_samples import TwoSamples, rows
 from terrafusion.analysis.frames import PROPERTIES_SCHEMA
+from terrafusion.analysis.groups import MARKET_AREA, area_of, label_of
+from terrafusion.analysis.profile import CountyProfile
 
 POSITIVE: Final = (
     "building_size_sqft",
@@ -67,11 +69,22 @@ def roll_of(records: Records, used: pl.DataFrame, parameters: CoverageParameters
         if values is not None:
             asked &= pl.col(column).is_in(list(values)).fill_null(value=False)
     sold = used["parcel_number"].drop_nulls().unique()
-    parcels = whole.filter(asked).with_columns(is_sold=pl.col("parcel_number").is_in(sold.implode()))
-    known = int(sold.is_in(whole["parcel_number"].implode()).sum())
+    told = whole.with_columns(is_sold=pl.col("parcel_number").is_in(sold.implode()))
+    parcels, known = told.filter(asked), int(told["is_sold"].sum())
     unnumbered = used["parcel_number"].null_count()
     there = int(parcels["is_sold"].sum())
     return Roll(parcels, used.height, len(sold), len(sold) - known, known - there, unnumbered)
+
+
+def unsold_groups(
+    roll: Roll | None, used: pl.DataFrame, group_by: Sequence[str], profile: CountyProfile
+) -> pl.DataFrame:
+    """Return each ``group`` of which the roll has ``parcels`` and no selected sale; none where the roll cannot tell groups."""
+    if roll is None or not {*group_by} <= {*CATEGORIES, MARKET_AREA}:
+        return pl.DataFrame(schema={"group": pl.String(), "parcels": pl.Int64()})
+    labelled = roll.parcels.with_columns(area_of(profile)).select(label_of(group_by).alias("group")).drop_nulls()
+    counted = labelled.group_by("group").agg(pl.len().cast(pl.Int64).alias("parcels")).sort("group")
+    return counted.filter(~pl.col("group").is_in(used["group"].unique().implode()))
 
 
 def counts(roll: Roll, confidence_level: float) -> Iterator[dict[str, Any]]:

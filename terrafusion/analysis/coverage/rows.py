@@ -14,12 +14,12 @@ SECTIONS: Final = (
     "checks",
     "fields",
     "gaps",
-    "thin_cells",
     "sold_share",
+    "thin_cells",
     "fields_by_period",
     "cells",
 )
-"""The tables, in their order: those that grow with the county come last."""
+"""The tables, in their order: first those of a few rows, then by how they grow with areas, groups, periods and both."""
 
 SCHEMA: Final[dict[str, pl.DataType]] = {
     "section": pl.String(),

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from terrafusion.adapters.objects import Objects
+from terrafusion.analysis.api import Answer
+from terrafusion.analysis.document import render
 from terrafusion.cli import build
 from terrafusion.cli.compare import ROWS, comparison
 from terrafusion.cli.view import View
@@ -103,6 +108,20 @@ def test_one_document(answers: Callable[..., None]) -> None:
     assert (ran.exit_code, ran.stderr) == (0, "")
     assert [each["job_id"] for each in document["jobs"]] == [FIRST, SECOND]
     assert document["parameters"] == []
+
+
+def test_points_for_which_the_document_has_no_room_come_from_the_file(
+    answers: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TERRAFUSION_RESULTS_URL", tmp_path.as_uri())
+    rendered = render(Answer(summary={}, table=pl.DataFrame(trends(1.0, 2.0, 3.0)).with_columns(sales=1)))
+    location = Objects(tmp_path.as_uri()).put_new("a.parquet", rendered.parquet or b"")
+    cut = job(result_summary={"trends_total": 3}, trends=trends(1.0))
+    cut["result"]["result_data_location"] = location
+    answers(cut, job(SECOND, trends=trends(1.0, 2.0, 4.0)))
+    told = json.loads(CliRunner().invoke(build(), ["compare", FIRST, SECOND, "--json"]).stdout)["trends"]
+    assert (told["matched"], told["only_first"], told["only_second"]) == (3, [], [])
+    assert [row["period"] for row in told["changed"]] == ["1992"]
 
 
 def test_a_job_that_has_not_ended_well_is_refused(answers: Callable[..., None]) -> None:

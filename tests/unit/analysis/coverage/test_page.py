@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from support.answers import table
 
 from terrafusion.analysis.coverage.parameters import CoverageParameters
 from terrafusion.analysis.coverage.rows import SCHEMA, SECTIONS
@@ -15,21 +16,15 @@ PAGE = (Path(__file__).parents[4] / "docs" / "analyses" / "coverage_report.md").
 SENTENCES = re.sub(r"\s*\n(> )?", " ", PAGE)
 
 
-def of(answer, section, **wanted):
-    rows = answer.rows.filter(pl.col("section") == section)
-    for name, value in wanted.items():
-        rows = rows.filter(pl.col(name) == value)
-    return rows
-
-
 def test_every_parameter_section_column_and_check_stands_there(report, county):
     for name, field in CoverageParameters.model_fields.items():
         if name not in SharedParameters.model_fields:
             assert f"| `{name}` | {field.default} | {field.description} |" in PAGE
-    for name in (*SECTIONS, *SCHEMA):
+    for name in SCHEMA:
         assert f"`{name}`" in PAGE
+    assert re.findall(r"^\| `(\w+)` \| ", PAGE.split("| section |")[1].split("\n\n")[0], re.MULTILINE) == [*SECTIONS]
     answer = report(*county(200), valuation_date="2014-12-31")
-    for name in {*of(answer, "checks")["name"], *of(answer, "representativeness")["measure"]}:
+    for name in {*table(answer, "checks")["name"], *table(answer, "representativeness")["measure"]}:
         assert f"`{name}`" in PAGE
 
 
@@ -37,7 +32,7 @@ def test_the_worked_example(ask, king_wa):
     answer = ask("coverage_report", king_wa, group_by="zip_code", valuation_date="2016-12-31")
     assert answer.summary["key_finding"].replace("In here", "In king_wa") in PAGE
     few, none = (
-        of(answer, "thin_cells", group="all", measure=measure).row(0, named=True)
+        table(answer, "thin_cells", group="all", measure=measure).row(0, named=True)
         for measure in ("fewer_than_10", "no_sale")
     )
     assert f"{few['n']} cells have fewer than 10 sales, and in {none['n']} of {none['of']:,} no home" in SENTENCES
@@ -45,7 +40,7 @@ def test_the_worked_example(ask, king_wa):
     twice, other = failed["duplicate_sale"], failed["other_price_on_same_day"]
     assert len(failed) == 2
     assert f"{twice} sales are recorded twice, and {other} parcels have another price" in SENTENCES
-    verdicts = of(answer, "fields", measure="sales")["verdict"].to_list()
+    verdicts = table(answer, "fields", measure="sales")["verdict"].to_list()
     assert (
         f"Of {len(verdicts)} columns {verdicts.count('complete')} are complete and {verdicts.count('absent')} absent"
         in PAGE
@@ -65,7 +60,7 @@ def stand_in(report, king_wa):
 
 def test_the_stand_in_for_a_roll(stand_in):
     assert stand_in.summary["key_finding"].replace("In here", "In king_wa") in PAGE
-    rows = of(stand_in, "representativeness")
+    rows = table(stand_in, "representativeness")
     shown = 0
     for median in rows.filter(pl.col("measure") == "median").iter_rows(named=True):
         named = rows.filter(pl.col("name") == median["name"])
@@ -76,5 +71,5 @@ def test_the_stand_in_for_a_roll(stand_in):
         assert f"| `{median['name']}` | {sides} | {spread} | {rank['value']:.3f} | {told['verdict']} |" in PAGE
         shown += 1
     assert shown == 6
-    sizes = of(stand_in, "sold_share", name="building_size_sqft")["value"]
+    sizes = table(stand_in, "sold_share", name="building_size_sqft")["value"]
     assert f"quarter {100 * sizes[0]:.1f}% sold in 2016, of the largest {100 * sizes[3]:.1f}%" in SENTENCES

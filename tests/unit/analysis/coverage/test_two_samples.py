@@ -3,12 +3,22 @@
 import numpy as np
 import polars as pl
 import pytest
-from scipy import stats
+from scipy import special, stats
 from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.proportion import proportion_confint
 
 from terrafusion.analysis.coverage.shares import chi_square, shares, wilson
-from terrafusion.analysis.coverage.two_samples import ALIKE, DIFFERS, UNCLEAR, TwoSamples, rows, verdict, within
+from terrafusion.analysis.coverage.two_samples import (
+    ALIKE,
+    DIFFERS,
+    UNCLEAR,
+    TwoSamples,
+    least_chance,
+    on_logits,
+    rows,
+    verdict,
+    within,
+)
 from terrafusion.analysis.ratios.sample import Estimate
 
 
@@ -29,14 +39,34 @@ def test_ranks_are_those_of_scipy(digits):
     assert told["p_value"] == pytest.approx(theirs.pvalue, rel=1e-9)
 
 
-@pytest.mark.parametrize("digits", [None, 0])
-def test_the_interval_of_the_rank_is_that_of_placements(digits):
-    both = samples(digits=digits)
+def test_the_interval_of_the_rank_has_the_error_of_placements_where_shapes_differ():
+    """Sold parcels that vary much more: there Newcombe's interval is the shorter."""
+    draw = np.random.default_rng(1)
+    both = TwoSamples(np.sort(draw.normal(0.5, 3, 40).round()), np.sort(draw.normal(0, 1, 200).round()))
     wins = (both.sold[:, None] > both.unsold) + 0.5 * (both.sold[:, None] == both.unsold)
-    error = np.sqrt(wins.mean(axis=1).var(ddof=1) / 80 + wins.mean(axis=0).var(ddof=1) / 200)
-    told = both.ranks(0.95)
-    assert told["value"] == pytest.approx(wins.mean(), rel=1e-12)
-    assert told["ci_high"] - told["value"] == pytest.approx(1.959964 * error, rel=1e-6)
+    error = np.sqrt(wins.mean(axis=1).var(ddof=1) / 40 + wins.mean(axis=0).var(ddof=1) / 200)
+    told, chance = both.ranks(0.95), wins.mean()
+    assert told["value"] == pytest.approx(chance, rel=1e-12)
+    ends = special.expit(special.logit(chance) + np.array([-1, 1]) * 1.959964 * error / (chance * (1 - chance)))
+    assert (told["ci_low"], told["ci_high"]) == pytest.approx(ends, rel=1e-6)
+
+
+@pytest.mark.parametrize("chance", [0.2, 0.5, 0.9, 1.0])
+def test_the_least_chance_lies_z_errors_of_hanley_and_mcneil_away(chance):
+    n = m = 17  # where both are as many, Newcombe's variance is theirs
+    true = least_chance(chance, n, m, 1.96)
+    beats_two, two_beat = true / (2 - true), 2 * true**2 / (1 + true)
+    variance = (true * (1 - true) + (n - 1) * (beats_two - true**2) + (m - 1) * (two_beat - true**2)) / (n * m)
+    assert chance - true == pytest.approx(1.96 * np.sqrt(variance), rel=1e-9)
+
+
+def test_a_chance_on_the_edge_has_an_interval_and_logits_stay_within():
+    apart = TwoSamples(np.arange(20.0, 30.0), np.arange(10.0)).ranks(0.95)
+    assert (apart["value"], apart["ci_high"]) == (1, 1)
+    assert 0.7 < apart["ci_low"] < 0.85
+    below = TwoSamples(np.arange(10.0), np.arange(20.0, 30.0)).ranks(0.95)
+    assert (below["ci_low"], below["ci_high"]) == (0, pytest.approx(1 - apart["ci_low"], rel=1e-12))
+    assert on_logits(0.5, 1e6) == pytest.approx((0, 1))
 
 
 @pytest.mark.parametrize("digits", [None, 1])
@@ -133,7 +163,20 @@ def test_what_does_not_vary_has_no_test():
     assert told["mean"]["value"] == told["median"]["value"] == told["distribution"]["value"] == 0
     assert "p_value" not in told["mean"]
     assert told["rank"]["value"] == 0.5
+    assert told["rank"]["ci_low"] < 0.4
+    assert told["rank"]["ci_high"] > 0.6
     assert np.isnan(told["standardized_difference"]["value"])
+
+
+@pytest.mark.parametrize(("n", "m", "shift", "spread"), [(10, 100, 4, 1), (10, 100, 2.5, 1), (10, 10, 4, 3)])
+def test_the_interval_of_the_rank_holds_the_truth_where_hardly_any_overlap(n, m, shift, spread):
+    """The share of 200 pairs of samples is at least what a right interval has in all but one of a thousand runs."""
+    draw = np.random.default_rng(5)
+    truth, held = stats.norm.cdf(shift / np.hypot(1, spread)), 0
+    for _ in range(200):
+        told = TwoSamples(np.sort(draw.normal(shift, spread, n)), np.sort(draw.normal(0, 1, m))).ranks(0.95)
+        held += told["ci_low"] <= truth <= told["ci_high"]
+    assert held >= stats.binom.ppf(0.001, 200, 0.95)
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
