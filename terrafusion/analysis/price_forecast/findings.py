@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import polars as pl
+
 from terrafusion.analysis.api import Caution
-from terrafusion.analysis.findings import FELL, ROSE, direction
+from terrafusion.analysis.findings import FELL, ROSE, counted, direction, nothing_selected
 from terrafusion.analysis.price_forecast.forecast import Forecast
 from terrafusion.analysis.price_forecast.methods import LEAST
 
@@ -16,8 +18,8 @@ _WAYS = {"naive_mape": "the last value carried on", "seasonal_naive_mape": "the 
 def key_finding(county_id: str, sales: int, whole: Forecast, *, same: str) -> str:
     """Say what comes, how sure that is, and whether the model was better than to do nothing; ``same`` is what moves."""
     if not sales:
-        return f"In {county_id} no sales were found that this request selects."
-    found = f"{sales:,} {'sale' if sales == 1 else 'sales'}"
+        return nothing_selected(county_id)
+    found = counted(sales, "sale")
     if whole.refused:
         return (
             f"In {county_id} ({found}) there is no forecast: {whole.periods} full {whole.period}s have sales enough, "
@@ -44,20 +46,15 @@ def _signed(per_cent: float) -> str:
 
 
 def _judged(whole: Forecast) -> str:
-    told = whole.overall()
-    if told["mape"] is None:
+    """Say by how much past forecasts as far ahead missed, or those farthest ahead that can be judged."""
+    judged = whole.table.filter(pl.col("errors") > 0)
+    if judged.is_empty():
         return ""
-    name = best_naive(whole)
-    judged = int((whole.table["errors"] > 0).sum())
-    some = "past forecasts" if judged == whole.table.height else f"past forecasts up to {judged} {whole.period}s ahead"
-    missed = f"{some} missed by {told['mape']:.1f}% on average, {_WAYS[name]} by {told[name]:.1f}%"
-    return f"; {missed}" if beats_naive(whole) else f"; it is no better than {_WAYS[name]}: {missed}"
-
-
-def best_naive(whole: Forecast) -> str:
-    """Name the naive way that missed by less."""
-    told = whole.overall()
-    return min(_WAYS, key=lambda name: told[name] or 0.0)
+    row = judged.row(-1, named=True)
+    name = min(_WAYS, key=lambda way: row[way])
+    far = "as far ahead" if judged.height == whole.table.height else f"{row['horizon']} {whole.period}s ahead"
+    missed = f"past forecasts {far} missed by {row['mape']:.1f}% on average, {_WAYS[name]} by {row[name]:.1f}%"
+    return f"; {missed}" if row["mape"] < row[name] else f"; it is no better than {_WAYS[name]}: {missed}"
 
 
 def beats_naive(whole: Forecast) -> bool | None:

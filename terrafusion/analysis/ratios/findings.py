@@ -9,6 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from terrafusion.analysis.api import Caution
+from terrafusion.analysis.findings import FELL, ROSE, UNKNOWN, counted, direction, interval_of, nothing_selected
 from terrafusion.analysis.outliers import SMALLEST_GROUP
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.standard import JUDGED, MET, NOT_MET, STATISTICALLY_MET, bands
@@ -35,9 +36,9 @@ class Told:
 def key_finding(told: Told) -> str:
     """Put level, uniformity and vertical equity into one sentence."""
     row = told.overall
-    found = f"{row['n']:,} {'sale' if row['n'] == 1 else 'sales'}"
+    found = counted(row["n"], "sale")
     if not row["n"]:
-        return f"In {told.county_id} no sales with a value were found that this request selects."
+        return nothing_selected(told.county_id, "sales with a value")
     if row["suppressed"]:
         least = told.parameters.min_sales
         return f"In {told.county_id} the request selects {found} with a value, too few to tell ({least} or more)."
@@ -65,7 +66,7 @@ def _clause(name: str, called: str, told: Told, *, digits: int) -> str:
 def _without(row: Mapping[str, Any]) -> str:
     if not row["outliers_excluded"]:
         return ""
-    gone = f"{row['outliers_excluded']:,} {'outlier' if row['outliers_excluded'] == 1 else 'outliers'}"
+    gone = counted(row["outliers_excluded"], "outlier")
     return f"; without {gone} COD is {row['trimmed_cod']:.1f}"
 
 
@@ -91,6 +92,7 @@ def cautions(told: Told) -> Iterator[Caution]:
     yield from _listed(rows.filter(pl.col("outliers_excluded") > _TRIM_MUCH * pl.col("n")), "trimmed_much", _MUCH)
     yield from _listed(rows.filter(pl.col("chasing_suspected")), "chasing_suspected", _CHASING)
     yield from _listed(rows.filter(~pl.col("suppressed"), pl.col("property_class").is_null()), "mixed_classes", _MIXED)
+    yield from _of_time(told)
     if told.year_only:
         yield Caution("year_only", f"Of {told.year_only} sales only the year is known; they count as of 1 July")
     if row["median"] is not None and not _UNLIKELY[0] <= row["median"] / told.level <= _UNLIKELY[1]:
@@ -98,6 +100,28 @@ def cautions(told: Told) -> Iterator[Caution]:
             f"The median ratio is {row['median']:.3f} where {told.level:g} is expected; is assessment_level right?"
         )
         yield Caution("assessment_level_unlikely", message)
+
+
+def _of_time(told: Told) -> Iterator[Caution]:
+    """Tell where ratios move with the date of sale, as far as the interval, as it is printed, leaves zero out."""
+    adjusted = told.parameters.time_adjust != "none"
+    name = "adjusted_time_slope" if adjusted else "time_slope"
+    slope, low, high = (told.overall[f"{name}{end}"] for end in ("", "_ci_low", "_ci_high"))
+    moved = UNKNOWN if slope is None else direction(100 * slope, *(end and 100 * end for end in (low, high)))
+    if moved not in (ROSE, FELL):
+        return
+    sure = interval_of(told.parameters.confidence_level, f"{100 * low:+.1f}%", f"{100 * high:+.1f}%")
+    rate = f"{moved} by {abs(100 * slope):.1f}% a year ({sure})"
+    if adjusted:
+        message = f"Ratios still {rate} after the adjustment of prices: the index does not follow what these homes did"
+        yield Caution("ratios_move_after_adjustment", message)
+        return
+    why = "prices outgrow values" if moved == FELL else "values outgrow prices"
+    message = (
+        f"Ratios {rate}: {why}, and the figures mix sales of different dates; time_adjust `hedonic` brings "
+        "all prices to the valuation date"
+    )
+    yield Caution("ratios_move_in_time", message)
 
 
 _MUCH: Final = "More than a tenth of the ratios were trimmed; COD and PRD without them flatter"
@@ -108,4 +132,4 @@ _MIXED: Final = "Sales of several property classes lie together, so COD has no b
 def _listed(rows: pl.DataFrame, code: str, message: str) -> Iterator[Caution]:
     if rows.height:
         named = ", ".join(rows["group"].head(_NAMED)) + (", ..." if rows.height > _NAMED else "")
-        yield Caution(code, f"{message} ({rows.height} {'group' if rows.height == 1 else 'groups'}: {named})")
+        yield Caution(code, f"{message} ({counted(rows.height, 'group')}: {named})")
