@@ -32,14 +32,14 @@ def _written_date(value: Any) -> Any:
     """Refuse the numbers that would be taken for seconds or milliseconds since 1970, whichever fits."""
     if isinstance(value, datetime) or (isinstance(value, str) and "-" in value[1:]):
         return value
-    raise PydanticCustomError("moment", "Input should be a date and time as 2026-11-30T12:00:00Z")
+    raise PydanticCustomError("moment", "must be a date and time as 2026-11-30T12:00:00Z")
 
 
 def _in_utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)
     except OverflowError as error:
-        raise PydanticCustomError("moment", "Input should lie in the years 1 to 9999 of UTC") from error
+        raise PydanticCustomError("moment", "must lie in the years 1 to 9999 of UTC") from error
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_date), AfterValidator(_in_utc)]
@@ -115,9 +115,9 @@ class Command(BaseModel):
     def _names_a_job(cls, value: UUID | None, info: ValidationInfo) -> UUID | None:
         verb = info.data.get("command")
         if verb in OF_A_JOB and value is None:
-            raise PydanticCustomError("address", "Input should be the id of a job, with {verb}", {"verb": verb})
+            raise PydanticCustomError("address", "must be the id of a job, with {verb}", {"verb": verb})
         if value is not None and verb in set(Verb) - OF_A_JOB:
-            raise PydanticCustomError("address", "Input should be absent, with {verb}", {"verb": verb})
+            raise PydanticCustomError("address", "must be absent, with {verb}", {"verb": verb})
         return value
 
     @field_validator("county_id", "analysis_type")
@@ -125,9 +125,9 @@ class Command(BaseModel):
     def _names_one_thing(cls, value: str | None, info: ValidationInfo) -> str | None:
         verb = info.data.get("command")
         if value is not None and verb in OF_A_JOB:
-            raise PydanticCustomError("address", "Input should be absent, with {verb}", {"verb": verb})
+            raise PydanticCustomError("address", "must be absent, with {verb}", {"verb": verb})
         if value is not None and info.data.get("county_id") is not None:
-            raise PydanticCustomError("address", "Input should be absent where county_id is given")
+            raise PydanticCustomError("address", "must be absent where county_id is given")
         return value
 
 

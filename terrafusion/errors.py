@@ -19,11 +19,7 @@ TerraFusionError
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
-from typing import Any, get_args
-
-from pydantic import BaseModel, ValidationError
+from typing import Any
 
 
 class TerraFusionError(Exception):
@@ -60,37 +56,6 @@ class UnknownCounty(InvalidRequest):
 
 class InvalidParameters(InvalidRequest):
     """The analysis does not take these parameters."""
-
-
-def nearest(given: str, known: Iterable[str]) -> str:
-    """Ask whether the known word that is most like the given one was meant; say nothing where none is."""
-    found = get_close_matches(given, list(known), n=1)
-    return f"; did you mean {found[0]}?" if found else ""
-
-
-def rejection(error: ValidationError, kind: type[InvalidRequest], model: type[BaseModel]) -> InvalidRequest:
-    """Put a model's first complaint into one sentence: the field, what was given, what is allowed."""
-    first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "missing":
-        return kind(f"{field} is missing", field=field, allowed="it is required")
-    if first["type"] == "extra_forbidden":
-        known = _model_at(model, first["loc"][:-1]).model_fields
-        allowed, meant = ", ".join(known), nearest(str(first["loc"][-1]), known)
-        return kind(f"{field} is not known; known are {allowed}{meant}", field=field, allowed=allowed)
-    if first["type"] == "overlap":  # the sentence says which of many entries it is
-        return kind(f"{field}: {first['msg']}", field=field, value=first["ctx"]["name"], allowed="one area")
-    given = repr(first["input"])[:100]
-    return kind(f"{field or 'value'} is {given}: {first['msg']}", field=field, value=given, allowed=first["msg"])
-
-
-def _model_at(model: type[BaseModel], path: Sequence[int | str]) -> type[BaseModel]:
-    for part in path:
-        field = model.model_fields.get(str(part))
-        for kind in (field.annotation, *get_args(field.annotation)) if field else ():
-            if isinstance(kind, type) and issubclass(kind, BaseModel):
-                model = kind
-    return model
 
 
 class Conflict(Rejected):

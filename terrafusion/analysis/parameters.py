@@ -21,6 +21,10 @@ from pydantic_core import PydanticCustomError
 COUNTY: Final = "county"
 """The group that holds all sales."""
 
+FIRST_DAY: Final = date(1800, 1, 1)
+LAST_DAY: Final = date(2200, 12, 31)
+"""Days before and after these are slips of the pen."""
+
 Group = Literal[
     "county",
     "zip_code",
@@ -54,6 +58,13 @@ def _iso_date(value: Any) -> Any:
         raise PydanticCustomError("date", "must be a date such as 2014-05-31") from None
 
 
+def _in_reach(day: date) -> date:
+    if not FIRST_DAY <= day <= LAST_DAY:
+        allowed = {"first": str(FIRST_DAY), "last": str(LAST_DAY)}
+        raise PydanticCustomError("date", "must lie between {first} and {last}", allowed)
+    return day
+
+
 def zip_of(value: str) -> str:
     """Return the five digits of a ZIP code; raises PydanticCustomError where it is none."""
     code = value.strip()
@@ -65,12 +76,16 @@ def zip_of(value: str) -> str:
     return head
 
 
+def _is_year(value: Any) -> bool:
+    return isinstance(value, int) and FIRST_DAY.year <= value <= LAST_DAY.year
+
+
 def _sorted_once(values: tuple[str, ...] | None) -> tuple[str, ...] | None:
     return None if values is None else tuple(sorted(set(values)))
 
 
-Day = Annotated[date, BeforeValidator(_iso_date), Field(ge=date(1800, 1, 1), le=date(2200, 12, 31))]
-Year = Annotated[int, Field(strict=True, ge=1800, le=2200)]
+Day = Annotated[date, BeforeValidator(_iso_date), AfterValidator(_in_reach)]
+Year = Annotated[int, Field(strict=True, ge=FIRST_DAY.year, le=LAST_DAY.year)]
 Whole = Annotated[int, Field(strict=True)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
@@ -146,8 +161,8 @@ class SharedParameters(BaseModel):
             return given
         filled = dict(given)
         for year, day, rest in (("start_year", "start_date", "01-01"), ("end_year", "end_date", "12-31")):
-            if isinstance(given.get(year), int) and given.get(day) is None:
-                filled[day] = f"{given[year]:04d}-{rest}"
+            if given.get(day) is None and _is_year(given.get(year)):
+                filled[day] = f"{given[year]}-{rest}"
         return filled
 
     @field_validator("start_year", "end_year")

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ValidationError
 
 from terrafusion.analysis import types
 from terrafusion.analysis.api import Analysis
-from terrafusion.errors import InvalidParameters, Misconfigured, UnknownAnalysisType, nearest, rejection
+from terrafusion.errors import InvalidParameters, Misconfigured, UnknownAnalysisType
+from terrafusion.rejection import nearest, rejection
 
 ENTRY_POINTS: Final = "terrafusion.analyses"
 

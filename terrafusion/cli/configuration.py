@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from terrafusion.errors import Misconfigured
+from terrafusion.rejection import must
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -26,7 +27,7 @@ def read_settings(**given: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
-        complaint = first["msg"].removeprefix("Value error, ")
+        complaint = must(first)
         raise Misconfigured(f"TERRAFUSION_{name}: {complaint}" if name else complaint) from None
     except SettingsError as error:
         raise Misconfigured(f"TERRAFUSION_SECRETS_DIR: {error}: {type(error.__cause__).__name__}") from None

@@ -14,6 +14,7 @@ from rich.console import Console
 from typer._click.exceptions import NoArgsIsHelpError, UsageError
 
 from terrafusion.errors import Conflict, Misconfigured, Rejected, TerraFusionError, Unavailable
+from terrafusion.rejection import must, shown
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 
@@ -123,15 +124,13 @@ def _unforeseen(error: Exception) -> str:
 
 def _complaint(error: UsageError) -> str:
     """Say what is wrong with an argument, and what was given."""
-    message = error.format_message().replace("Value error, ", "").rstrip(".")
-    given = _given(error.__cause__)
-    if given is not None and given not in message:
-        message += f"; given was {given}"
+    message = error.format_message().rstrip(".")
+    if isinstance(error.__cause__, ValidationError):
+        fault = error.__cause__.errors(include_url=False)[0]
+        message = message.replace(fault["msg"].rstrip("."), must(fault))
+        given = shown(fault["input"])
+        message += "" if given in message else f"; given was {given}"
     return message if message.endswith("?") else f"{message}."
-
-
-def _given(cause: BaseException | None) -> str | None:
-    return repr(cause.errors(include_url=False)[0]["input"])[:100] if isinstance(cause, ValidationError) else None
 
 
 def _failed(sentence: str, code: int) -> int:

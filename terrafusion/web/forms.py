@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl
 from aiohttp.web import Request
 from pydantic import BaseModel, ValidationError
 
-from terrafusion.errors import InvalidRequest, MalformedMessage, rejection
+from terrafusion.errors import InvalidRequest, MalformedMessage
+from terrafusion.rejection import rejection
 from topics.requests import read_json
 
 FORM: Final = "application/x-www-form-urlencoded"

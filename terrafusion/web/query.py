@@ -14,8 +14,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from models.jobs import JobStatus
 from models.messages import Name, Note
-from terrafusion.errors import InvalidRequest, rejection
+from terrafusion.errors import InvalidRequest
 from terrafusion.ports import JobFilter
+from terrafusion.rejection import rejection
 from topics.requests import traceparent_of
 
 After = tuple[datetime, UUID]

@@ -73,9 +73,9 @@ def refusal(**given: str) -> str:
         (SASL | {"kafka_ca_file": "/"}, "KAFKA_CA_FILE is /, which cannot be read: Is a directory"),
         (SASL | {"kafka_ca_file": "{text}"}, "/text, which is no PEM file of certificates"),
         (SASL | {"kafka_cert_file": "{cert}", "kafka_key_file": "{other_key}"}, "KEY_FILE are no certificate and its"),
-        (SASL | {"kafka_security_protocol": "SASL_TLS"}, "KAFKA_SECURITY_PROTOCOL: Input should be 'PLAINTEXT', 'SSL'"),
-        (SASL | {"kafka_sasl_mechanism": "GSSAPI"}, "KAFKA_SASL_MECHANISM: Input should be 'PLAIN', 'SCRAM-SHA-256'"),
-        ({"database_tls": "prefer"}, "DATABASE_TLS: Input should be 'disable', 'require' or 'verify-full'"),
+        (SASL | {"kafka_security_protocol": "SASL_TLS"}, "KAFKA_SECURITY_PROTOCOL: must be 'PLAINTEXT', 'SSL'"),
+        (SASL | {"kafka_sasl_mechanism": "GSSAPI"}, "KAFKA_SASL_MECHANISM: must be 'PLAIN', 'SCRAM-SHA-256'"),
+        ({"database_tls": "prefer"}, "DATABASE_TLS: must be 'disable', 'require' or 'verify-full'"),
         ({"database_tls": "verify-full"}, "DATABASE_TLS is verify-full, but TERRAFUSION_DATABASE_CA_FILE is not set"),
         ({"database_tls": "require", "database_ca_file": "{ca}"}, "DATABASE_TLS is require, which trusts anybody"),
         ({"database_ca_file": "{ca}"}, "CA_FILE is given, but TERRAFUSION_DATABASE_TLS is disable; allowed with it"),
@@ -92,7 +92,7 @@ def refusal(**given: str) -> str:
         ({"results_url": f"abfs://box:{CANARY}@account.dfs.core.windows.net"}, "RESULTS_URL: may hold no user"),
         ({"secrets_dir": MISSING}, f"SECRETS_DIR: is {MISSING}, which is no folder"),
         ({"allow_insecure": "https,all"}, "ALLOW_INSECURE: is all, https; allowed are database, kafka, http"),
-        ({"lease_seconds": "2"}, "LEASE_SECONDS: Input should be greater than or equal to 3"),
+        ({"lease_seconds": "2"}, "LEASE_SECONDS: must be greater than or equal to 3"),
     ],
 )
 def test_a_contradiction_is_one_sentence(files: dict[str, str], given: dict[str, str], told: str) -> None:

@@ -37,7 +37,7 @@ from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.reading import collected, refuse_fine_periods
 from terrafusion.analysis.selection import Selection, select
 from terrafusion.errors import InvalidParameters
-from terrafusion.errors import nearest as most_like
+from terrafusion.rejection import nearest as most_like
 
 _READ: Final = frozenset({*indexes.CHARACTERISTICS, "zip_code", "property_type", "latitude", "longitude"})
 _LEAST: Final = 5

@@ -47,8 +47,8 @@ def test_the_same_profile_as_toml_and_as_json(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"assessment_level": 35}, "assessment_level is 35: Input should be less than or equal to 1"),
-        ({"validity_codes": {"V": "yes"}}, "validity_codes.V is 'yes': Input should be a valid boolean"),
+        ({"assessment_level": 35}, "assessment_level is 35: must be less than or equal to 1"),
+        ({"validity_codes": {"V": "yes"}}, "validity_codes.V is 'yes': must be true or false"),
         ({"market_areas": {"N": {}}}, "market_areas.N is {}: must name neighborhoods or zip_codes"),
         ({"sale_overrides": {"7": {"valid": True}}}, "sale_overrides.7.reason is missing"),
         (

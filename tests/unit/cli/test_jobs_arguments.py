@@ -35,11 +35,11 @@ def ended(words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> object:
         ((*RUN, "--params", '{"a": 1, "a": 2}'), "two members named 'a'"),
         ((*RUN, "--params", "[]"), "--params is '[]': it is no object"),
         ((*RUN, "--priority", "12"), "priority is 12"),
-        ((*RUN, "--priority", "high"), "'--priority': Input should be a valid integer"),
+        ((*RUN, "--priority", "high"), "'--priority': must be a whole number"),
         ((*RUN, "--priority", "high"), "given was 'high'"),
         ((*RUN, "--deadline", "soon"), "deadline is 'soon'"),
         ((*RUN, "--correlation-id", "a\nb"), "correlation_id is 'a\\nb'"),
-        (("status", "7"), "'ID': Input should be a valid UUID"),
+        (("status", "7"), "'ID': must be a UUID"),
         (("watch", "7"), "given was '7'"),
         (
             ("list", "--status", "done"),

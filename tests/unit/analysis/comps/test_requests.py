@@ -47,10 +47,10 @@ def test_sales_that_may_be_anybodys_are_left_out(ask, town):
     ("asked", "field", "said"),
     [
         ({"subject_parcel_ids": []}, "subject_parcel_ids", "at least 1"),
-        ({"subject_parcel_ids": "p00007"}, "subject_parcel_ids", "valid tuple"),
+        ({"subject_parcel_ids": "p00007"}, "subject_parcel_ids", "a list"),
         ({"k": 0}, "k", "greater than or equal to 1"),
         ({"k": 51}, "k", "less than or equal to 50"),
-        ({"k": 2.5}, "k", "valid integer"),
+        ({"k": 2.5}, "k", "whole number"),
         ({"min_comps": 0}, "min_comps", "greater than or equal to 1"),
         ({"max_distance_km": 0}, "max_distance_km", "greater than 0"),
         ({"max_age_months": 601}, "max_age_months", "less than or equal to 600"),

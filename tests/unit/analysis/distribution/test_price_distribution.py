@@ -308,7 +308,7 @@ def test_a_sale_that_is_excluded_changes_nothing(ask, town, sales, price):
         ({"tier_edges": [2e5, 1e5]}, "tier_edges", "must ascend"),
         ({"tier_edges": [0]}, "tier_edges.0", "greater than 0"),
         ({"tier_basis": "year"}, "tier_basis", "'span' or 'period'"),
-        ({"gini_correction": "yes"}, "gini_correction", "valid boolean"),
+        ({"gini_correction": "yes"}, "gini_correction", "true or false"),
         ({"tier": 5}, "tier", "tier_basis"),
     ],
 )

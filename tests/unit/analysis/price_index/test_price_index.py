@@ -243,7 +243,7 @@ def test_a_missing_column_is_named_with_what_can_be_asked(ask, town, lacking, as
         ({"characteristics": ["colour"]}, "characteristics.0", "'grade'"),
         ({"characteristics": ["grade", "grade"]}, "characteristics", "twice"),
         ({"location_effects": "street"}, "location_effects", "'zip', 'neighborhood' or 'none'"),
-        ({"robust_errors": "yes"}, "robust_errors", "valid boolean"),
+        ({"robust_errors": "yes"}, "robust_errors", "true or false"),
         ({"train_periods": 1}, "train_periods", "greater than or equal to 2"),
         ({"smooth": True}, "smooth", "min_hold_months"),
     ],

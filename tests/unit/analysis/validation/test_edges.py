@@ -166,7 +166,7 @@ def test_checks_that_the_data_do_not_allow_are_listed(market, ask):
         ({"sd_high": -1}, "sd_high", "greater than 0"),
         ({"min_group": 2}, "min_group", "greater than or equal to 3"),
         ({"supporting": ["high_price"]}, "supporting", "high_price"),
-        ({"overrides": {"a": {"valid": 1, "reason": "x"}}}, "overrides", "valid boolean"),
+        ({"overrides": {"a": {"valid": 1, "reason": "x"}}}, "overrides", "true or false"),
         ({"overrides": {"a": {"valid": True}}}, "overrides", "reason"),
         ({"rolling": 12}, "rolling", "rolling_months"),
         ({"group_by": "neighborhood"}, "group_by", "of which here records nothing"),

@@ -256,7 +256,7 @@ def test_a_sale_that_is_excluded_changes_nothing(asked, town, sales, price, home
         ({"supply_months": 0}, "supply_months", "greater than or equal to 1"),
         ({"supply_months": 61}, "supply_months", "less than or equal to 60"),
         ({"match_days": 1001}, "match_days", "less than or equal to 1000"),
-        ({"match_days": "90"}, "match_days", "valid integer"),
+        ({"match_days": "90"}, "match_days", "whole number"),
         ({"listings": True}, "listings", "match_days"),
         ({"group_by": "grade"}, "group_by", "records nothing; allowed are"),
     ],
