@@ -36,6 +36,21 @@ class Headline:
     groups: pl.DataFrame
 
 
+def counted(count: int, what: str) -> str:
+    """Write a number of things: ``1 sale``, ``1,204 sales``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def nothing_selected(county_id: str, what: str = "sales") -> str:
+    """Say that there is nothing to answer from."""
+    return f"In {county_id} no {what} were found that this request selects."
+
+
+def no_full_period(county_id: str, found: str, least: int) -> str:
+    """Say that ``found``, the sales in words, are too few in every full period."""
+    return f"In {county_id} the request selects {found}; no full period has {least} or more."
+
+
 def direction(change: float | None, low: float | None, high: float | None) -> str:
     """Say where prices went: up or down only if the interval, as it is printed, leaves zero out."""
     if change is None or low is None or high is None:
@@ -54,8 +69,8 @@ def headline_numbers(told: Headline) -> dict[str, Any]:
 def key_finding(told: Headline) -> str:
     """Put the numbers into one sentence."""
     if told.sales == 0:
-        return f"In {told.county_id} no sales were found that this request selects."
-    found = f"{told.sales:,} {'sale' if told.sales == 1 else 'sales'}"
+        return nothing_selected(told.county_id)
+    found = counted(told.sales, "sale")
     if told.overall.get(_RAW) is None:
         least = f"{told.min_sales} or more"
         return f"In {told.county_id} the request selects {found}; no two full periods have {least} to compare."

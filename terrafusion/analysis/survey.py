@@ -9,7 +9,6 @@ from typing import Any
 import polars as pl
 
 from terrafusion.analysis.api import Caution, Records
-from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
 from terrafusion.analysis.groups import ALL, columns_of
 from terrafusion.analysis.market import Market, market_of
 from terrafusion.analysis.parameters import SharedParameters
@@ -72,15 +71,6 @@ class Survey:
             "group_by": self.market.level,
             "groups": len(self.market.labels),
             "confidence_level": self.parameters.confidence_level,
-        }
-
-    def provenance(self) -> dict[str, Any]:
-        """Return what stands at the end of every summary."""
-        return {
-            "county_id": self.records.county_id,
-            "data_version": self.records.data_version,
-            "rules_version": RULES_VERSION,
-            "parameter_hash": parameter_hash(self.parameters),
         }
 
     def quality(self, cells: pl.DataFrame) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import polars as pl
 
 from terrafusion.analysis import indexes
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
-from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
+from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.cascade import FALLBACK
 from terrafusion.analysis.cells import critical_value, figures
 from terrafusion.analysis.comparison import compare
@@ -131,10 +131,7 @@ def _summary(told: Headline, market: Market, indexed: Indexed) -> dict[str, Any]
 
 def _provenance(records: Records, parameters: TrendParameters) -> dict[str, Any]:
     return {
-        "county_id": records.county_id,
-        "data_version": records.data_version,
-        "rules_version": RULES_VERSION,
-        "parameter_hash": parameter_hash(parameters),
+        **provenance(records, parameters),
     }
 
 

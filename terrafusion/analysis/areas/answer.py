@@ -28,7 +28,7 @@ from terrafusion.analysis.areas.profile import (
 )
 from terrafusion.analysis.areas.tables import area_rows, market_area_rows, path_rows
 from terrafusion.analysis.areas.within import compared
-from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
+from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.groups import coded
 from terrafusion.analysis.hedonic import Codes, Floats
 from terrafusion.analysis.market import Market, market_of
@@ -215,10 +215,7 @@ class _Asked:
             "features": {name: self.parameters.weight(name) for name in features},
             "characteristics": held,
             "county_growth_pct_a_year": None if growth is None else 100 * float(np.expm1(growth)),
-            "county_id": self.records.county_id,
-            "data_version": self.records.data_version,
-            "rules_version": RULES_VERSION,
-            "parameter_hash": parameter_hash(self.parameters),
+            **provenance(self.records, self.parameters),
         }
 
     def _quality(self, areas: pl.DataFrame) -> Mapping[str, Any]:

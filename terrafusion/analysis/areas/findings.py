@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from terrafusion.analysis.areas.parameters import AreaParameters
+from terrafusion.analysis.findings import counted, nothing_selected
 
 _UNITS = {"zip": "ZIP codes", "neighborhood": "neighborhoods"}
 _SHOWN = 3
@@ -16,10 +17,10 @@ _SHOWN = 3
 def too_few(county_id: str, sales: int, areas: tuple[int, int], parameters: AreaParameters, least: int) -> str:
     """Say that there is nothing to compare; ``areas`` counts all, and those with enough sales."""
     if not sales:
-        return f"In {county_id} no sales were found that this request selects."
+        return nothing_selected(county_id)
     unit = _UNITS[parameters.unit]
     return (
-        f"In {county_id} the request selects {sales:,} {'sale' if sales == 1 else 'sales'} in {areas[0]} {unit}, "
+        f"In {county_id} the request selects {counted(sales, 'sale')} in {areas[0]} {unit}, "
         f"of which {areas[1]} {'has' if areas[1] == 1 else 'have'} {least} or more; two are needed to compare."
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
-from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
+from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.comps import evidence, findings
 from terrafusion.analysis.comps.homes import Homes
 from terrafusion.analysis.comps.interval import Trial, trial
@@ -70,10 +70,7 @@ def comparable_sales(records: Records, parameters: ComparableParameters, progres
             **findings.tally(told),
             **_accuracy(result),
             "subjects": result.subjects.head(SUBJECTS_INLINE).to_dicts(),
-            "county_id": records.county_id,
-            "data_version": records.data_version,
-            "rules_version": RULES_VERSION,
-            "parameter_hash": parameter_hash(parameters),
+            **provenance(records, parameters),
         },
         data_quality=_quality(selection, result, parameters),
         warnings=[*selection.warnings, *_cautions(selection, result, day), *findings.cautions(told)],

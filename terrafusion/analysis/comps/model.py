@@ -168,14 +168,7 @@ class _Evidence:
 
 
 def _prices(evidence: _Evidence, *, mapped: bool) -> Prices:
-    """Fit regression and surface in turns, on one thread: with several, sums round differently."""
-    from threadpoolctl import threadpool_limits  # noqa: PLC0415 - looks at every library that is loaded
-
-    with threadpool_limits(limits=1, user_api="blas"):
-        return _in_turns(evidence, mapped=mapped)
-
-
-def _in_turns(evidence: _Evidence, *, mapped: bool) -> Prices:
+    """Fit regression and surface in turns."""
     regression = Regression(evidence.homes, evidence.day, mapped=mapped)
     surface = Surface(evidence.places)
     prices = regression.solve(evidence.log_price)

@@ -12,6 +12,7 @@ from terrafusion.analysis.coverage.fields import ABSENT, PARTLY
 from terrafusion.analysis.coverage.parameters import CoverageParameters
 from terrafusion.analysis.coverage.roll import Roll
 from terrafusion.analysis.coverage.two_samples import ALIKE, DIFFERS, UNCLEAR
+from terrafusion.analysis.findings import counted
 from terrafusion.analysis.market import Market
 
 _NAMED: Final = 5
@@ -86,7 +87,7 @@ def _thin(rows: pl.DataFrame) -> dict[str, Any]:
 
 def key_finding(county_id: str, sales: int, market: Market, rows: pl.DataFrame, parameters: CoverageParameters) -> str:
     """Put the numbers into one sentence; ``sales`` are those selected, of which the market holds what periods can."""
-    found = f"{sales:,} {'sale' if sales == 1 else 'sales'}"
+    found = counted(sales, "sale")
     thin = _thin(rows)
     said = f"In {county_id} the request selects {found}"
     if thin["of"]:

@@ -12,7 +12,7 @@ import polars as pl
 
 from terrafusion.analysis import periods
 from terrafusion.analysis.api import Answer, Progress, Records
-from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
+from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.coverage import checks, fields, findings
 from terrafusion.analysis.coverage.cells import cells_of, thin_cells
 from terrafusion.analysis.coverage.chasing import chasing
@@ -143,10 +143,7 @@ def _summary(read: _Read, rows: pl.DataFrame) -> dict[str, Any]:
         **findings.numbers(rows, read.roll),
         "groups_without_sale": None if read.roll is None else read.unsold.height,
         "sections": {name: rows.filter(pl.col("section") == name).height for name in SECTIONS},
-        "county_id": read.records.county_id,
-        "data_version": read.records.data_version,
-        "rules_version": RULES_VERSION,
-        "parameter_hash": parameter_hash(read.parameters),
+        **provenance(read.records, read.parameters),
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
+from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.cells import critical_value, needed_for_interval
 from terrafusion.analysis.comparison import between_ends
 from terrafusion.analysis.distribution.concentration import GINI, LEAST_FOR_AN_INTERVAL
@@ -48,7 +49,7 @@ def price_distribution(records: Records, parameters: PriceDistributionParameters
             "quantiles": list(parameters.quantiles),
             "tier_basis": "edges" if parameters.tier_edges is not None else parameters.tier_basis,
             **figures,
-            **surveyed.provenance(),
+            **provenance(records, parameters),
         },
         data_quality=surveyed.quality(found.points),
         warnings=[*surveyed.warnings(), *_cautions(found.points, parameters)],

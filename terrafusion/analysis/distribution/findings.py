@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from terrafusion.analysis.distribution.points import names_of
-from terrafusion.analysis.findings import interval_of, said_of
+from terrafusion.analysis.findings import counted, interval_of, no_full_period, nothing_selected, said_of
 
 _HALF: Final = 0.5
 
@@ -30,10 +30,10 @@ class Told:
 def key_finding(told: Told) -> str:
     """Put the movement of low, middle and high prices, and their concentration, into one sentence."""
     if not told.sales:
-        return f"In {told.county_id} no sales were found that this request selects."
-    found = f"{told.sales:,} {'sale' if told.sales == 1 else 'sales'}"
+        return nothing_selected(told.county_id)
+    found = counted(told.sales, "sale")
     if told.latest is None:
-        return f"In {told.county_id} the request selects {found}; no full period has {told.min_sales} or more."
+        return no_full_period(told.county_id, found, told.min_sales)
     return f"In {told.county_id} ({found}) {'; '.join([*_moves(told), *_levels(told.latest, told)])}."
 
 

@@ -12,6 +12,7 @@ from terrafusion.analysis.api import Caution
 from terrafusion.analysis.equity.moran import LARGEST, LEAST
 from terrafusion.analysis.equity.parameters import EquityParameters
 from terrafusion.analysis.equity.rows import Study
+from terrafusion.analysis.findings import counted, nothing_selected
 from terrafusion.analysis.price_index.cautions import of_years
 from terrafusion.analysis.ratios.standard import MET, NOT_MET, STATISTICALLY_MET, bands
 
@@ -79,9 +80,9 @@ def key_finding(told: Told) -> str:
     """Put vertical and horizontal equity into one sentence."""
     row = told.overall.row
     n = row["n"] or 0
-    found = f"{n:,} {'sale' if n == 1 else 'sales'}"
+    found = counted(n, "sale")
     if not n:
-        return f"In {told.county_id} no sales with a value were found that this request selects."
+        return nothing_selected(told.county_id, "sales with a value")
     if row["suppressed"]:
         least = told.parameters.min_sales
         return f"In {told.county_id} the request selects {found} with a value, too few to tell ({least} or more)."
@@ -107,7 +108,7 @@ def _like_homes(row: Mapping[str, Any]) -> str:
     if inside is None or over_all is None:
         return ""
     return (
-        f"inside {row['clusters']:,} {'cluster' if row['clusters'] == 1 else 'clusters'} of like homes values per "
+        f"inside {counted(row['clusters'], 'cluster')} of like homes values per "
         f"square foot have a COD of {inside:.1f} and prices of {row['price_per_sqft_cod_within']:.1f}, "
         f"over all {over_all:.1f} and {row['price_per_sqft_cod_overall']:.1f}"
     )

@@ -10,7 +10,7 @@ from typing import Any, Final
 import polars as pl
 
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
-from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
+from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.equity import findings
 from terrafusion.analysis.equity.clusters import COLUMNS, ladder
 from terrafusion.analysis.equity.parameters import EquityParameters
@@ -52,10 +52,7 @@ def equity_study(records: Records, parameters: EquityParameters, progress: Progr
             **{name: overall.row.get(name) for name in GROUP if name not in {"group", "suppressed"}},
             "value_groups": [_by_value(row) for row in overall.value_groups],
             **findings.tally(rows),
-            "county_id": records.county_id,
-            "data_version": records.data_version,
-            "rules_version": RULES_VERSION,
-            "parameter_hash": parameter_hash(parameters),
+            **provenance(records, parameters),
         },
         data_quality=_quality(selection, rows, parameters),
         warnings=[*selection.warnings, *adjusted.warnings, *skipped(parameters, rules), *_warnings(told, used)],

@@ -10,7 +10,7 @@ from typing import Any, Final
 import polars as pl
 
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
-from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
+from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.groups import ALL, columns_of
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.market import Market, market_of
@@ -144,10 +144,7 @@ class _Found:
             "groups": len(self.groups),
             "groups_refused": sum(one.refused for one in self.groups),
             "groups_beating_naive": sum(findings.beats_naive(one) is True for one in self.groups),
-            "county_id": self.records.county_id,
-            "data_version": self.records.data_version,
-            "rules_version": RULES_VERSION,
-            "parameter_hash": parameter_hash(asked),
+            **provenance(self.records, asked),
         }
 
     def _quality(self) -> dict[str, Any]:

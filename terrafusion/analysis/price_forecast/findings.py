@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from terrafusion.analysis.api import Caution
-from terrafusion.analysis.findings import FELL, ROSE, direction
+from terrafusion.analysis.findings import FELL, ROSE, counted, direction, nothing_selected
 from terrafusion.analysis.price_forecast.forecast import Forecast
 from terrafusion.analysis.price_forecast.methods import LEAST
 
@@ -16,8 +16,8 @@ _WAYS = {"naive_mape": "the last value carried on", "seasonal_naive_mape": "the 
 def key_finding(county_id: str, sales: int, whole: Forecast, *, same: str) -> str:
     """Say what comes, how sure that is, and whether the model was better than to do nothing; ``same`` is what moves."""
     if not sales:
-        return f"In {county_id} no sales were found that this request selects."
-    found = f"{sales:,} {'sale' if sales == 1 else 'sales'}"
+        return nothing_selected(county_id)
+    found = counted(sales, "sale")
     if whole.refused:
         return (
             f"In {county_id} ({found}) there is no forecast: {whole.periods} full {whole.period}s have sales enough, "

@@ -9,9 +9,9 @@ from typing import Any, Final
 import polars as pl
 
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
-from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
+from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.cells import critical_value
-from terrafusion.analysis.findings import Headline, headline_numbers, key_finding
+from terrafusion.analysis.findings import Headline, counted, headline_numbers, key_finding
 from terrafusion.analysis.groups import columns_of
 from terrafusion.analysis.market import Market, market_of
 from terrafusion.analysis.price_index import cautions, tables
@@ -194,18 +194,15 @@ class _Teller:
             **overall.told,
             **self._held(),
             **self._comparison(overall, whole),
-            "county_id": self.records.county_id,
-            "data_version": self.records.data_version,
-            "rules_version": RULES_VERSION,
-            "parameter_hash": parameter_hash(self.parameters),
+            **provenance(self.records, self.parameters),
         }
 
     def _finding(self, told: Headline) -> str:
         method, used = self.parameters.method, self.chosen.overall.used
         what = "pair" if method in REPEAT else "sale"
-        rests = f"The index rests on {used:,} {what}{'' if used == 1 else 's'}: {TITLES[method]}."
+        rests = f"The index rests on {counted(used, what)}: {TITLES[method]}."
         if told.sales and told.overall.get("raw_change_pct") is None:
-            found = f"{told.sales:,} {'sale' if told.sales == 1 else 'sales'}"
+            found = counted(told.sales, "sale")
             return (
                 f"In {told.county_id} the request selects {found}; no two full periods have {told.min_sales} or more "
                 f"{'sales in pairs' if what == 'pair' else 'sales'} and an index to compare. {rests}"

@@ -9,6 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from terrafusion.analysis.api import Caution
+from terrafusion.analysis.findings import counted, nothing_selected
 from terrafusion.analysis.outliers import SMALLEST_GROUP
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.standard import JUDGED, MET, NOT_MET, STATISTICALLY_MET, bands
@@ -35,9 +36,9 @@ class Told:
 def key_finding(told: Told) -> str:
     """Put level, uniformity and vertical equity into one sentence."""
     row = told.overall
-    found = f"{row['n']:,} {'sale' if row['n'] == 1 else 'sales'}"
+    found = counted(row["n"], "sale")
     if not row["n"]:
-        return f"In {told.county_id} no sales with a value were found that this request selects."
+        return nothing_selected(told.county_id, "sales with a value")
     if row["suppressed"]:
         least = told.parameters.min_sales
         return f"In {told.county_id} the request selects {found} with a value, too few to tell ({least} or more)."
@@ -65,7 +66,7 @@ def _clause(name: str, called: str, told: Told, *, digits: int) -> str:
 def _without(row: Mapping[str, Any]) -> str:
     if not row["outliers_excluded"]:
         return ""
-    gone = f"{row['outliers_excluded']:,} {'outlier' if row['outliers_excluded'] == 1 else 'outliers'}"
+    gone = counted(row["outliers_excluded"], "outlier")
     return f"; without {gone} COD is {row['trimmed_cod']:.1f}"
 
 
@@ -108,4 +109,4 @@ _MIXED: Final = "Sales of several property classes lie together, so COD has no b
 def _listed(rows: pl.DataFrame, code: str, message: str) -> Iterator[Caution]:
     if rows.height:
         named = ", ".join(rows["group"].head(_NAMED)) + (", ..." if rows.height > _NAMED else "")
-        yield Caution(code, f"{message} ({rows.height} {'group' if rows.height == 1 else 'groups'}: {named})")
+        yield Caution(code, f"{message} ({counted(rows.height, 'group')}: {named})")

@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
-from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
+from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.groups import columns_of, level_name
 from terrafusion.analysis.parameters import COUNTY
 from terrafusion.analysis.quality import data_quality
@@ -46,10 +46,7 @@ def ratio_study(records: Records, parameters: RatioParameters, progress: Progres
             **_method(parameters, rules, adjusted),
             **{name: value for name, value in overall.items() if name != "group"},
             **findings.tally(rows),
-            "county_id": records.county_id,
-            "data_version": records.data_version,
-            "rules_version": RULES_VERSION,
-            "parameter_hash": parameter_hash(parameters),
+            **provenance(records, parameters),
         },
         data_quality=_quality(selection, rows, parameters),
         warnings=[*selection.warnings, *adjusted.warnings, *skipped(parameters, rules), *findings.cautions(told)],

@@ -14,7 +14,7 @@ import polars as pl
 
 from terrafusion.analysis import periods
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
-from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
+from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.groups import ALL, columns_of
 from terrafusion.analysis.market import Market, market_of
@@ -50,10 +50,7 @@ def time_adjustment(records: Records, parameters: TimeAdjustmentParameters, prog
             "key_finding": findings.key_finding(told),
             "data_points_analyzed": selection.used.height,
             **found.summary,
-            "county_id": records.county_id,
-            "data_version": records.data_version,
-            "rules_version": RULES_VERSION,
-            "parameter_hash": parameter_hash(parameters),
+            **provenance(records, parameters),
         },
         data_quality=_quality(selection, rows, market, parameters),
         warnings=[*selection.warnings, *found.warnings, *findings.cautions(told)],

@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from terrafusion.analysis.api import Caution
-from terrafusion.analysis.findings import said_of
+from terrafusion.analysis.findings import counted, nothing_selected, said_of
 from terrafusion.analysis.price_index.cautions import of_years
 from terrafusion.analysis.price_index.parameters import REPEAT
 from terrafusion.analysis.selection import Selection
@@ -34,8 +34,8 @@ def key_finding(told: Told) -> str:
     """Put the longest move, its factor and what became of the ratios' slope into a sentence or two."""
     used, summary = told.selection.used.height, told.summary
     if not used:
-        return f"In {told.county_id} no sales were found that this request selects."
-    found = f"{used:,} {'sale' if used == 1 else 'sales'}"
+        return nothing_selected(told.county_id)
+    found = counted(used, "sale")
     if summary["valuation_period"] is None:
         return f"In {told.county_id} the request selects {found}, too few to tell what a past price is worth."
     if summary["change_pct"] is None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
+from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.cells import LARGEST_SQFT
 from terrafusion.analysis.comparison import between_ends, change, per_cent
 from terrafusion.analysis.survey import Survey, stacked, survey
@@ -54,7 +55,7 @@ def price_per_sqft(records: Records, parameters: PricePerSqftParameters, progres
             **surveyed.summary(key_finding(told), method=_METHOD, cross_check=_CHECK),
             **told.figures,
             "bands": overall.bands.drop("group").to_dicts(),
-            **surveyed.provenance(),
+            **provenance(records, parameters),
         },
         data_quality=surveyed.quality(found.rows),
         warnings=[*surveyed.warnings(), *_cautions(found)],

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from terrafusion.analysis.findings import interval_of, said_of
+from terrafusion.analysis.findings import counted, interval_of, no_full_period, nothing_selected, said_of
 
 _LARGER: Final = 1.1
 
@@ -26,11 +26,10 @@ def key_finding(told: Told) -> str:
     """Put the latest median, its change and the effect of size into one sentence."""
     figures = told.figures
     if not told.sales:
-        return f"In {told.county_id} no sales with a building area were found that this request selects."
-    found = f"{told.sales:,} {'sale' if told.sales == 1 else 'sales'} with a building area"
+        return nothing_selected(told.county_id, "sales with a building area")
+    found = f"{counted(told.sales, 'sale')} with a building area"
     if figures["latest_period"] is None:
-        least = f"{told.min_sales} or more"
-        return f"In {told.county_id} the request selects {found}; no full period has {least}."
+        return no_full_period(told.county_id, found, told.min_sales)
     return f"In {told.county_id} ({found}) {'; '.join(_clauses(told))}."
 
 

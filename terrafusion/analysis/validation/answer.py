@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from terrafusion.analysis.api import Answer, Progress, Records
-from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
+from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.groups import level_name
 from terrafusion.analysis.parameters import COUNTY
 from terrafusion.analysis.profile import CountyProfile
@@ -50,10 +50,7 @@ def sale_validation(records: Records, parameters: ValidationParameters, progress
             **_method(parameters, given, judged.counted),
             **findings.counts(told),
             "cross_check": findings.cross_check(told),
-            "county_id": records.county_id,
-            "data_version": records.data_version,
-            "rules_version": RULES_VERSION,
-            "parameter_hash": parameter_hash(parameters),
+            **provenance(records, parameters),
         },
         data_quality=_quality(given, judged.rows, parameters),
         warnings=[*given.selection.warnings, *given.warnings, *outlying, *decided_on, *findings.cautions(told)],

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from terrafusion.analysis.api import Caution
 from terrafusion.analysis.cells import critical_value
+from terrafusion.analysis.findings import counted, nothing_selected
 from terrafusion.analysis.validation.overrides import PROFILE, REQUEST
 from terrafusion.analysis.validation.parameters import ValidationParameters
 from terrafusion.analysis.validation.reasons import BY_STATISTICS, CHECKS, CODES, OVERRIDDEN, REASONS
@@ -50,8 +51,8 @@ def key_finding(told: Told) -> str:
     """Say how many sales the rules flag, on what evidence, and for which reasons most of them."""
     n = told.rows.height
     if not n:
-        return f"In {told.county_id} no sales with a date and a price were found that this request selects."
-    sales = f"{n:,} {'sale' if n == 1 else 'sales'}"
+        return nothing_selected(told.county_id, "sales with a date and a price")
+    sales = counted(n, "sale")
     if not told.invalid:
         return f"In {told.county_id} these rules find nothing that decides against any of {sales}{_small(told)}."
     flagged = f"{told.invalid:,} of {sales} ({told.invalid / n:.1%}) {'are' if told.invalid > 1 else 'is'}"

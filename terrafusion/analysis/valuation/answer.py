@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
-from terrafusion.analysis.canonical import RULES_VERSION, parameter_hash
+from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.comps import evidence
 from terrafusion.analysis.comps.findings import of_model
 from terrafusion.analysis.comps.homes import Homes
@@ -80,10 +80,7 @@ def market_valuation(records: Records, parameters: ValuationParameters, progress
             **findings.tally(told),
             **figures,
             **_beside(result, parameters),
-            "county_id": records.county_id,
-            "data_version": records.data_version,
-            "rules_version": RULES_VERSION,
-            "parameter_hash": parameter_hash(parameters),
+            **provenance(records, parameters),
         },
         data_quality=_quality(selection, result, parameters.k),
         warnings=[*selection.warnings, *_of_model(selection, result, day), *findings.cautions(told)],

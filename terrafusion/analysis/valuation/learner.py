@@ -36,7 +36,7 @@ class Learner:
     """The features that are known of any home."""
 
     def adds(self, features: Floats) -> Floats:
-        """Return what is added to the log of the comparables' value."""
+        """Return what is added to the log of the comparables' value; on one thread, as `learn`."""
         from threadpoolctl import threadpool_limits  # noqa: PLC0415 - slow to import
 
         with threadpool_limits(1):
@@ -45,7 +45,10 @@ class Learner:
 
 
 def learn(features: Floats, missing: Floats, *, seed: int) -> Learner:
-    """Learn what log prices are beyond the anchor, on one thread: the same bytes whatever the machine has."""
+    """Learn what log prices are beyond the anchor, on one thread: the same bytes whatever the machine has.
+
+    `Analysis.answer` pins what is loaded when it begins; scikit-learn comes with an OpenMP of its own, and later.
+    """
     from sklearn.ensemble import HistGradientBoostingRegressor  # noqa: PLC0415 - slow to import
     from threadpoolctl import threadpool_limits  # noqa: PLC0415 - slow to import
 

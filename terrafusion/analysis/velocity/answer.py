@@ -9,6 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
+from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.survey import Survey, stacked, survey
 from terrafusion.analysis.velocity.evidence import ABSENT, Evidence, evidence_of
 from terrafusion.analysis.velocity.findings import Told, key_finding
@@ -53,7 +54,7 @@ def sales_velocity(records: Records, parameters: SalesVelocityParameters, progre
             **_headline(surveyed, overall, parameters),
             "listing_measures": UNAVAILABLE if ABSENT in gathered.unavailable.values() else "available",
             "unavailable": dict(gathered.unavailable),
-            **surveyed.provenance(),
+            **provenance(records, parameters),
         },
         data_quality=_quality(surveyed, gathered, found.points),
         warnings=[*surveyed.warnings(), *_cautions(surveyed, evidence)],

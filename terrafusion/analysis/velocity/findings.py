@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from terrafusion.analysis.findings import counted, nothing_selected
 from terrafusion.analysis.velocity.spells import DAYS_A_YEAR
 
 
@@ -30,9 +31,9 @@ class Told:
 def key_finding(told: Told) -> str:
     """Put volume, seasons, holds, gains and supply into one sentence."""
     if told.span is None:
-        return f"In {told.county_id} no sales were found that this request selects."
+        return nothing_selected(told.county_id)
     sales, dollars = told.total["sales"], told.total["dollar_volume"]
-    found = f"{sales:,} {'sale' if sales == 1 else 'sales'}"
+    found = counted(sales, "sale")
     if sales < told.min_sales:
         return f"In {told.county_id} the request selects {found}, too few to tell ({told.min_sales} or more)."
     yearly = told.total["sales_per_year"]

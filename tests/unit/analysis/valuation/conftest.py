@@ -41,7 +41,7 @@ def value(sales: pl.DataFrame, roll: pl.DataFrame | None = None, **parameters) -
     catalogue = load_catalogue()
     records = Records("here", "v1", sales.lazy(), CountyProfile(), None if roll is None else roll.lazy())
     asked = catalogue.check("market_valuation", parameters)
-    return catalogue.get("market_valuation").compute(records, asked, lambda done, doing: None)
+    return catalogue.get("market_valuation").answer(records, asked, lambda done, doing: None)
 
 
 def rules(**parameters) -> Rules:
