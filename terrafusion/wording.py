@@ -2,32 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import orjson
 
 NOTHING: Final = "\N{EN DASH}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """How numbers are written whose field's name begins or ends so."""
+
+    write: Callable[[float], str]
+    ends: Sequence[str] = ()
+    begins: Sequence[str] = ()
+
+    def is_of(self, name: str) -> bool:
+        """Say whether a field of that name is in this unit."""
+        return name.startswith(tuple(self.begins)) or any(name == end or name.endswith(f"_{end}") for end in self.ends)
+
+
+def dollars(value: float) -> str:
+    """Write an amount in whole dollars."""
+    return f"-${-value:,.0f}" if value < 0 else f"${value:,.0f}"
+
+
+def per_cent(value: float) -> str:
+    """Write what is in per cent to a tenth."""
+    return f"{_tenths(value):.1f}%"
+
+
+def change(value: float) -> str:
+    """Write a change in per cent, its sign always told."""
+    return f"{_tenths(value):+.1f}%"
+
+
+def level(value: float) -> str:
+    """Write how sure an interval is: 95%, 99.9%."""
+    return f"{value * 100:g}%"
+
+
+def _tenths(value: float) -> float:
+    return round(value, 1) + 0.0  # what rounds to nothing has no minus
+
+
+def _probability(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.001 else "below 0.001"  # noqa: PLR2004
+
+
 MONEY: Final = (
     "price",
-    "price_usd",
     "usd",
     "dollar_volume",
     "price_per_sqft",
-    "value",
+    "price_per_sqft_iqr",
+    "estimated_value",
+    "model_value",
+    "comparables_value",
+    "value_low",
+    "value_high",
     "p10",
     "p25",
     "p50",
     "p75",
     "p90",
 )
-CHANGES: Final = ("mom", "yoy", "change", "growth", "gain")
-SHARES: Final = ("share", "turnover", "confidence_level")
-PERCENTAGES: Final = ("pct",)
-UNITLESS: Final = ("z_", "mean_log_", "sd_log_")
-"""How the names of standard scores and of logs begin: of a price they are no dollars."""
-POINTS: Final = ("pct_points",)
+SIGNED: Final = (
+    "change_pct",
+    "ci_low_pct",
+    "ci_high_pct",
+    "pct_ci_low",
+    "pct_ci_high",
+    "level_pct",
+    "growth_pct_a_year",
+    "largest_to_smallest_pct",
+)
+"""Changes and distances in per cent: up or down matters."""
+UNITS: Final = (
+    Unit("{:.2f}".format, begins=("z_", "mean_log_", "sd_log_")),
+    Unit("{:.1f}".format, begins=("index",)),
+    Unit(dollars, ends=MONEY, begins=("median_ci",)),
+    Unit("{:+.1%}".format, ends=("mom", "yoy", "change", "growth", "gain")),
+    Unit("{:.1%}".format, ends=("share", "turnover", "share_sold", "fsd")),
+    Unit(level, ends=("confidence_level", "interval_level")),
+    Unit(change, ends=SIGNED),
+    Unit(per_cent, ends=("pct", "pct_a_year", "mdape", "mape", "coverage")),
+    Unit(lambda value: f"{_tenths(value):+.1f} points", ends=("pct_points",)),
+    Unit(_probability, ends=("p",)),
+    Unit(str, ends=("roll_year", "sale_year", "year_built")),
+)
+"""The first that a name belongs to is its unit; ends of intervals are written as their estimates are."""
+LABELS: Final = {
+    "within_10_pct": "Within 10%",
+    "growth_pct_a_year": "Growth a year",
+    "county_growth_pct_a_year": "County growth a year",
+    "n": "Number",
+    "data_points_analyzed": "Sales used",
+    "interval_level": "Prediction interval",
+}
+"""Names whose words do not tell it."""
 ENDS: Final[Mapping[str, tuple[str, str]]] = {
     "index": ("ci_low", "ci_high"),
     "factor": ("ci_low", "ci_high"),
@@ -38,11 +114,19 @@ ENDS: Final[Mapping[str, tuple[str, str]]] = {
 ABBREVIATIONS: Final = {
     "mom": "On the period before",
     "yoy": "On the year before",
+    "p10": "10th percentile",
     "p25": "25th percentile",
+    "p50": "Median",
     "p75": "75th percentile",
+    "p90": "90th percentile",
     "ci": "interval",
     "sqft": "sq ft",
-    "n": "Number",
+    "mdape": "median error",
+    "mape": "mean error",
+    "fsd": "forecast deviation",
+    "zip": "ZIP",
+    "gini": "Gini",
+    **{name: name.upper() for name in ("cod", "cov", "prd", "prb", "mki", "ki", "vei")},
 }
 WAITS: Final = {
     "paused": "Its county or its type is paused.",
@@ -79,13 +163,10 @@ def duration(value: timedelta) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
-def dollars(value: float) -> str:
-    """Write an amount in whole dollars."""
-    return f"-${-value:,.0f}" if value < 0 else f"${value:,.0f}"
-
-
 def label(name: str) -> str:
     """Make a column's or field's name readable."""
+    if name in LABELS:
+        return LABELS[name]
     stem = name.removesuffix("_pct_points").removesuffix("_pct")
     words = " ".join(ABBREVIATIONS.get(word, word) for word in stem.split("_"))
     return words[:1].upper() + words[1:]
@@ -111,24 +192,13 @@ def _several(values: Mapping[str, Any] | Sequence[Any]) -> str:
 
 
 def _number(value: float, name: str) -> str:
-    if name.startswith(UNITLESS):
-        return f"{value:.2f}"
-    if _ends(name, MONEY) or name.startswith("median_ci"):
-        return dollars(value)
-    for endings, form in ((CHANGES, "+.1%"), (SHARES, ".1%")):
-        if _ends(name, endings):
-            return format(value, form)
-    tenths = round(value, 1) + 0.0  # what rounds to nothing has no minus
-    if _ends(name, PERCENTAGES):
-        return f"{tenths:+.1f}%" if "change" in name or "_ci_" in name else f"{tenths:.1f}%"
-    if _ends(name, POINTS):
-        return f"{tenths:+.1f} points"
-    return f"{value:.1f}" if name.startswith("index") else _plain(value, name)
+    unit = next((unit for unit in UNITS if unit.is_of(name)), None)
+    return _plain(value) if unit is None else unit.write(value)
 
 
-def _plain(value: float, name: str) -> str:
+def _plain(value: float) -> str:
     if isinstance(value, int):
-        return str(value) if name.endswith("year") else f"{value:,}"
+        return f"{value:,}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004
 
 
@@ -138,8 +208,13 @@ def bounds(name: str, names: Container[str]) -> tuple[str, str] | None:
     if named and all(end in names for end in named):
         return named
     stem, unit = (name.removesuffix("_pct"), "_pct") if name.endswith("_pct") else (name, "")
-    for root in (stem, stem.removesuffix("_change"), stem.removesuffix("_price")):
-        low, high = f"{root}_ci_low{unit}", f"{root}_ci_high{unit}"
+    for root, end in (
+        (stem, unit),
+        (name, ""),
+        (stem.removesuffix("_change"), unit),
+        (stem.removesuffix("_price"), unit),
+    ):
+        low, high = f"{root}_ci_low{end}", f"{root}_ci_high{end}"
         if low in names and high in names:
             return low, high
     return None
@@ -160,10 +235,6 @@ def _interval(values: Mapping[str, Any], name: str, pair: tuple[str, str] | None
     if pair is None or any(values.get(end) is None for end in pair):
         return ""
     return " to ".join(figure(values[end], name) for end in pair)
-
-
-def _ends(name: str, endings: Sequence[str]) -> bool:
-    return any(name == ending or name.endswith(f"_{ending}") for ending in endings)
 
 
 def is_table(value: Any) -> bool:

@@ -13,7 +13,7 @@ from terrafusion.cli.arguments import Type
 from terrafusion.cli.configuration import read_settings
 from terrafusion.cli.output import Json, emit, stdout
 from terrafusion.cli.parameters import Parameters
-from terrafusion.cli.report import facts
+from terrafusion.cli.report import facts, provenance
 
 Sales = Annotated[
     Path, typer.Option("--sales", metavar="FILE", help="Parquet or CSV of recorded sales; repeated rows are all kept.")
@@ -83,6 +83,7 @@ def _show(document: Mapping[str, Any]) -> None:
             )
     for caution in (caution for file in files.values() if file for caution in file["warnings"]):
         stdout.print(f"Note: {caution['message'].rstrip('.')}.", style="yellow", highlight=False)
+    stdout.print(Group(*provenance(result)), highlight=False)
     if result["result_data_location"]:
         stdout.print(f"Written: {result['result_data_location']}", highlight=False)
 

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from terrafusion.cli.output import stdout
 from terrafusion.cli.tables import of_rows
-from terrafusion.wording import estimates, group_of, is_table, label
+from terrafusion.wording import estimates, figure, group_of, is_table, label
 
 TICKS: Final = "▁▂▃▄▅▆▇█"
 EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
@@ -23,6 +23,17 @@ BAR: Final = 24
 CHART: Final = 20
 GROUPS: Final = {"zip_code": "ZIP"}
 NONE: Final = (None, None)
+METHOD: Final = ("method", "index_method", "intervals", "interval_method", "cross_check")
+MADE_FROM: Final = {
+    "county_id": "county",
+    "data_version": "data version",
+    "rules_version": "rules",
+    "parameter_hash": "parameters",
+}
+SHORT: Final = 12
+"""Characters of a digest that tell it from others; the JSON has all."""
+VERDICT: Final = "_verdict"
+TRIMMED: Final = "trimmed_"
 
 Row = Mapping[str, Any]
 
@@ -35,7 +46,7 @@ def report(job: Row, *, with_file: bool = True) -> RenderableType:
         reason = f" ({job['failure_reason']})" if job["failure_reason"] else ""
         style = "red" if job["failure_reason"] else ""
         return Group(title, Text(f"{job['status']}{reason}: {job['message']}", style), "")
-    return Group(title, *facts(result), *_file(result, wanted=with_file), "")
+    return Group(title, *facts(result), *provenance(result), *_file(result, wanted=with_file), "")
 
 
 def facts(result: Row) -> Iterator[RenderableType]:
@@ -68,22 +79,55 @@ def _of_trends(result: Row) -> bool:
     return "group_by" in result["result_summary"] and (not rows or "raw_change_pct" in rows[0])
 
 
+def provenance(result: Row) -> Iterator[RenderableType]:
+    """Return how the figures came about, and in one line from which records, rules and parameters."""
+    summary = result["result_summary"]
+    for name in METHOD:
+        if summary.get(name):
+            yield Text(f"{label(name)}: {summary[name]}", "dim")
+    told = [f"{what} {str(summary[name])[:SHORT]}" for name, what in MADE_FROM.items() if summary.get(name)]
+    if told:
+        yield Text(f"Made from {', '.join(told)}.", "dim")
+
+
 def _summary(summary: Row) -> Iterator[RenderableType]:
-    """Tell the headline numbers as they are, each interval beside its estimate, and what stands in rows."""
-    yield _figures(summary)
+    """Tell the figures that there are, each interval beside its estimate, then in words what they are of."""
+    told = {name: value for name, value in summary.items() if _is_told(summary, name)}
+    yield _figures({name: value for name, value in told.items() if _is_figure(name, value)}, summary)
+    words = [
+        f"{label(name).lower()} {figure(value, name)}" for name, value in told.items() if not _is_figure(name, value)
+    ]
+    if words:
+        yield Text(f"\n{', '.join(words)}", "dim")
     for name, value in summary.items():
         if is_table(value):
             yield Text(f"\n{label(name)}", "bold")
             yield from of_rows(value, stdout.width)
 
 
-def _figures(summary: Row) -> Table:
+def _is_told(summary: Row, name: str) -> bool:
+    """Leave out what is not known, what is told elsewhere, and what repeats another figure."""
+    value = summary[name]
+    if value is None or isinstance(value, Mapping | list) or name in (*METHOD, *MADE_FROM, "key_finding"):
+        return False
+    if name.endswith(VERDICT):
+        return name.removesuffix(VERDICT) not in summary
+    if name.startswith(TRIMMED):
+        return value != summary.get(name.removeprefix(TRIMMED))
+    return name != "confidence_level" or summary.get("interval_level") != value
+
+
+def _is_figure(name: str, value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and not name.endswith("_level")
+
+
+def _figures(told: Row, summary: Row) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    told = [name for name, value in summary.items() if name != "key_finding" and not isinstance(value, Mapping | list)]
-    for name, value, interval in estimates(summary, told):
-        table.add_row(name.replace("_", " "), f"{value} ({interval})" if interval else value)
+    for name, value, interval in estimates(told, told):
+        verdict = summary.get(f"{name}{VERDICT}")
+        table.add_row(label(name), f"{value} ({interval})" if interval else value, verdict)
     return table
 
 

@@ -112,7 +112,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_method(name: str, value: Any) -> bool:
-    return name != "key_finding" and not _is_number(value) and not is_table(value)
+    return name != "key_finding" and value is not None and not _is_number(value) and not is_table(value)
 
 
 def _warning(warning: Any) -> tuple[str, str]:

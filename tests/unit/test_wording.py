@@ -29,6 +29,18 @@ from terrafusion.wording import NOTHING, bounds, duration, estimates, facts, fig
         (2014, "roll_year", "2014"),
         (17.81456, "cod", "17.81"),
         (12345.6, "weight", "12,346"),
+        (5.57, "mdape", "5.6%"),
+        (4.633, "naive_mape", "4.6%"),
+        (81.61, "interval_coverage", "81.6%"),
+        (72.3, "within_10_pct", "72.3%"),
+        (8.626, "county_growth_pct_a_year", "+8.6%"),
+        (0.8, "interval_level", "80%"),
+        (0.999, "confidence_level", "99.9%"),
+        (0.1241, "fsd", "12.4%"),
+        (2.9e-20, "moran_p", "below 0.001"),
+        (0.0021, "moran_permutation_p", "0.002"),
+        (6187.4, "sales_per_year", "6,187"),
+        (43313, "value", "43,313"),
         (True, "valid", "yes"),
         (False, "valid", "no"),
         (["a", 2, None], "flags", f"a, 2, {NOTHING}"),
@@ -72,6 +84,9 @@ def test_labels_are_readable():
     assert label("mom") == "On the period before"
     assert label("raw_change_pct") == "Raw change"
     assert label("difference_pct_points") == "Difference"
+    assert label("interval_level") == "Prediction interval"
+    assert label("trimmed_cod") == "Trimmed COD"
+    assert label("within_10_pct") == "Within 10%"
 
 
 def test_the_ends_of_an_interval_are_found_by_their_names():
@@ -79,6 +94,7 @@ def test_the_ends_of_an_interval_are_found_by_their_names():
     assert bounds("a_change_pct", names) == ("a_ci_low_pct", "a_ci_high_pct")
     assert bounds("median_price", names) == ("median_ci_low", "median_ci_high")
     assert bounds("prd", names) is None
+    assert bounds("within_10_pct", {"within_10_pct_ci_low", "within_10_pct_ci_high"})
 
 
 def test_an_estimate_stands_with_its_interval():
@@ -91,6 +107,11 @@ def test_an_estimate_stands_with_its_interval():
         "cod_ci_high": 19.0,
     }
     assert list(estimates(values, values)) == [("prd", "1.05", "1.03 to 1.06"), ("cod", "17.8", "")]
+
+
+def test_the_ends_of_a_percentage_are_percentages():
+    values = {"within_10_pct": 72.3, "within_10_pct_ci_low": 70.0, "within_10_pct_ci_high": 74.51}
+    assert list(estimates(values, values)) == [("within_10_pct", "72.3%", "70.0% to 74.5%")]
 
 
 def test_the_interval_of_a_median_ratio_is_no_amount():

@@ -66,7 +66,8 @@ def comparable_sales(records: Records, parameters: ComparableParameters, progres
             "method": METHOD,
             "cross_check": "model_value, what the regression alone says",
             "valuation_date": None if day is None else day.isoformat(),
-            "confidence_level": parameters.interval_level,
+            "interval_level": parameters.interval_level,
+            "confidence_level": parameters.interval_level,  # its former name
             **findings.tally(told),
             **_accuracy(result),
             "subjects": result.subjects.head(SUBJECTS_INLINE).to_dicts(),

@@ -125,7 +125,7 @@ def test_tiers_are_told_apart() -> None:
 )
 def test_rows_of_another_shape_than_trends_are_told_by_the_summary(rows: list[dict[str, Any]]) -> None:
     said = shown(completed(rows, []))
-    assert "confidence level" in said
+    assert "confidence level 95%" in said
     assert "more groups" not in said
     assert "Used 1,203 of 1,300 sales; not used: below min price 97." in said
 
@@ -141,6 +141,33 @@ def test_rows_of_any_shape_are_a_table_that_fits_with_what_is_left_out_told() ->
     assert "same" not in said
     assert "8 more rows and 22 more columns stand in the JSON and in the file." in said
     assert max(map(len, said.splitlines())) <= 80
+
+
+def test_figures_stand_first_what_they_were_made_from_last_and_short() -> None:
+    job = completed([{"group": "a", "n": 5}, {"group": "b", "n": 9}], [])
+    job["result"]["result_summary"] |= {
+        "method": "ratios of sales",
+        "prd": 1.05,
+        "prd_ci_low": 1.03,
+        "prd_ci_high": 1.06,
+        "prd_verdict": "not met",
+        "trimmed_prd": 1.05,
+        "trimmed_cod": 12.0,
+        "mdape": 5.57,
+        "adjusted_time_slope": None,
+        "data_version": "e5c1119fd05f0adc",
+    }
+    said = shown(job)
+    lines = [line.split() for line in said.splitlines()]
+    assert ["PRD", "1.05", "(1.03", "to", "1.06)", "not", "met"] in lines
+    assert ["Trimmed", "COD", "12"] in lines
+    assert ["Median", "error", "5.6%"] in lines
+    assert "Trimmed PRD" not in said
+    assert "slope" not in said
+    assert "verdict" not in said
+    told = ("Prices rose.", "PRD", "Note:", "Method: ratios of sales", "Made from data version e5c1119fd05f.")
+    places = [said.index(each) for each in told]
+    assert places == sorted(places)
 
 
 def test_of_one_groups_periods_the_last_are_shown() -> None:
