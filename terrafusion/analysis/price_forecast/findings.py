@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import polars as pl
+
 from terrafusion.analysis.api import Caution
 from terrafusion.analysis.findings import FELL, ROSE, counted, direction, nothing_selected
 from terrafusion.analysis.price_forecast.forecast import Forecast
@@ -44,20 +46,15 @@ def _signed(per_cent: float) -> str:
 
 
 def _judged(whole: Forecast) -> str:
-    told = whole.overall()
-    if told["mape"] is None:
+    """Say by how much past forecasts as far ahead missed, or those farthest ahead that can be judged."""
+    judged = whole.table.filter(pl.col("errors") > 0)
+    if judged.is_empty():
         return ""
-    name = best_naive(whole)
-    judged = int((whole.table["errors"] > 0).sum())
-    some = "past forecasts" if judged == whole.table.height else f"past forecasts up to {judged} {whole.period}s ahead"
-    missed = f"{some} missed by {told['mape']:.1f}% on average, {_WAYS[name]} by {told[name]:.1f}%"
-    return f"; {missed}" if beats_naive(whole) else f"; it is no better than {_WAYS[name]}: {missed}"
-
-
-def best_naive(whole: Forecast) -> str:
-    """Name the naive way that missed by less."""
-    told = whole.overall()
-    return min(_WAYS, key=lambda name: told[name] or 0.0)
+    row = judged.row(-1, named=True)
+    name = min(_WAYS, key=lambda way: row[way])
+    far = "as far ahead" if judged.height == whole.table.height else f"{row['horizon']} {whole.period}s ahead"
+    missed = f"past forecasts {far} missed by {row['mape']:.1f}% on average, {_WAYS[name]} by {row[name]:.1f}%"
+    return f"; {missed}" if row["mape"] < row[name] else f"; it is no better than {_WAYS[name]}: {missed}"
 
 
 def beats_naive(whole: Forecast) -> bool | None:

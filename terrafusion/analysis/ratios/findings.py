@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from terrafusion.analysis.api import Caution
-from terrafusion.analysis.findings import counted, nothing_selected
+from terrafusion.analysis.findings import FELL, ROSE, UNKNOWN, counted, direction, interval_of, nothing_selected
 from terrafusion.analysis.outliers import SMALLEST_GROUP
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.standard import JUDGED, MET, NOT_MET, STATISTICALLY_MET, bands
@@ -92,6 +92,7 @@ def cautions(told: Told) -> Iterator[Caution]:
     yield from _listed(rows.filter(pl.col("outliers_excluded") > _TRIM_MUCH * pl.col("n")), "trimmed_much", _MUCH)
     yield from _listed(rows.filter(pl.col("chasing_suspected")), "chasing_suspected", _CHASING)
     yield from _listed(rows.filter(~pl.col("suppressed"), pl.col("property_class").is_null()), "mixed_classes", _MIXED)
+    yield from _of_time(told)
     if told.year_only:
         yield Caution("year_only", f"Of {told.year_only} sales only the year is known; they count as of 1 July")
     if row["median"] is not None and not _UNLIKELY[0] <= row["median"] / told.level <= _UNLIKELY[1]:
@@ -99,6 +100,28 @@ def cautions(told: Told) -> Iterator[Caution]:
             f"The median ratio is {row['median']:.3f} where {told.level:g} is expected; is assessment_level right?"
         )
         yield Caution("assessment_level_unlikely", message)
+
+
+def _of_time(told: Told) -> Iterator[Caution]:
+    """Tell where ratios move with the date of sale, as far as the interval, as it is printed, leaves zero out."""
+    adjusted = told.parameters.time_adjust != "none"
+    name = "adjusted_time_slope" if adjusted else "time_slope"
+    slope, low, high = (told.overall[f"{name}{end}"] for end in ("", "_ci_low", "_ci_high"))
+    moved = UNKNOWN if slope is None else direction(100 * slope, *(end and 100 * end for end in (low, high)))
+    if moved not in (ROSE, FELL):
+        return
+    sure = interval_of(told.parameters.confidence_level, f"{100 * low:+.1f}%", f"{100 * high:+.1f}%")
+    rate = f"{moved} by {abs(100 * slope):.1f}% a year ({sure})"
+    if adjusted:
+        message = f"Ratios still {rate} after the adjustment of prices: the index does not follow what these homes did"
+        yield Caution("ratios_move_after_adjustment", message)
+        return
+    why = "prices outgrow values" if moved == FELL else "values outgrow prices"
+    message = (
+        f"Ratios {rate}: {why}, and the figures mix sales of different dates; time_adjust `hedonic` brings "
+        "all prices to the valuation date"
+    )
+    yield Caution("ratios_move_in_time", message)
 
 
 _MUCH: Final = "More than a tenth of the ratios were trimmed; COD and PRD without them flatter"

@@ -239,6 +239,16 @@ def test_a_market_that_only_wanders_is_said_to_be_no_better_than_naive(ask, sale
     assert "it is no better than the last value carried on" in answer.summary["key_finding"]
 
 
+@pytest.mark.parametrize("months", [60, 30])
+def test_the_error_that_is_told_is_that_of_the_horizon_spoken_of(ask, market, months):
+    answer = ask(KIND, market(months), horizon=12)
+    row = answer.rows.filter(pl.col("errors") > 0).row(-1, named=True)
+    far = "as far ahead" if row["horizon"] == 12 else f"{row['horizon']} months ahead"
+    assert (months == 60) == (row["horizon"] == 12)
+    assert f"{row['mape']:.1f}" != f"{answer.summary['mean_mape']:.1f}"
+    assert f"past forecasts {far} missed by {row['mape']:.1f}% on average" in answer.summary["key_finding"]
+
+
 def test_an_empty_selection_is_an_answer_of_the_same_shape(ask, market):
     town = market(30)
     empty, full = (ask(KIND, town, group_by="zip_code", **more) for more in ({"start_year": 2100}, {}))
@@ -263,7 +273,7 @@ def test_equal_prices_stay(ask, market):
     [
         ({"horizon": 0}, "horizon", "greater than or equal to 1"),
         ({"horizon": 25}, "horizon", "less than or equal to 24"),
-        ({"horizon": 2.5}, "horizon", "integer"),
+        ({"horizon": 2.5}, "horizon", "whole number"),
         ({"index_method": "arima"}, "index_method", "'auto', 'hedonic' or 'median'"),
         ({"group_by": "sale_month"}, "group_by", "must not name sale_month"),
         ({"group_by": "neighborhood"}, "group_by", "records nothing"),

@@ -47,6 +47,30 @@ def test_the_slope_of_the_ratio_is_told_and_an_index_takes_it_away(ask, rising):
     assert codes(answer) == ["arms_length_unknown"]
 
 
+def moving(answer):
+    return [caution for caution in answer.warnings if caution.code.startswith("ratios_move")]
+
+
+@pytest.mark.parametrize(("rate", "said"), [(-0.5, "fell"), (0.5, "rose")])
+def test_ratios_that_move_in_time_are_told_with_what_to_do(ask, rising, rate, said):
+    years = pl.col("sale_date").dt.epoch("d") / 365.25 - 44
+    sales = rising.with_columns(pl.col("assessed_value") * (rate * years).exp())
+    (caution,) = moving(ask(STUDY, sales, **QUICK))
+    assert caution.code == "ratios_move_in_time"
+    assert f"Ratios {said} by" in caution.message
+    assert "% a year (95% interval" in caution.message
+    assert "time_adjust `hedonic`" in caution.message
+    (left,) = moving(ask(STUDY, sales, time_adjust="hedonic", **QUICK))
+    assert left.code == "ratios_move_after_adjustment"
+
+
+def test_ratios_that_stand_still_are_not_warned_of(ask, rising):
+    years = pl.col("sale_date").dt.epoch("d") / 365.25 - 47
+    level = rising.with_columns(pl.col("assessed_value") * (GROWTH * years).exp())
+    assert moving(ask(STUDY, level, **QUICK)) == []
+    assert moving(ask(STUDY, level.head(5), **QUICK)) == []
+
+
 def test_true_and_false_are_understood(ask, rising):
     assert ask(STUDY, rising, time_adjust=True, **QUICK).summary["time_adjust"] == "hedonic"
     assert ask(STUDY, rising, time_adjust=False, **QUICK).summary["time_adjust"] == "none"
