@@ -19,6 +19,7 @@ COMMANDS: Final = (
     "county",
     "analyze",
     "jobs",
+    "catalogue",
     "steering",
     "dead_letters",
     "purge",

@@ -26,7 +26,7 @@ from terrafusion.errors import Unavailable
 
 def add(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (run, status, results, watch, types):
+    for command in (run, status, results, watch):
         app.command()(command)
     app.command("list")(list_jobs)
 
@@ -131,12 +131,6 @@ def watch(
     job = asyncio.run(_watch_one(job_id))
     tell(job, "\n".join(listing.job_lines(job)), json=json)
     _must_be_completed(job)
-
-
-def types(*, json: Json = False) -> None:
-    """List what can be asked."""
-    catalogue = _get("types")
-    tell(catalogue, "\n".join(listing.type_lines(catalogue["types"])), json=json)
 
 
 def _get(*path: str, **query: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Jobs and analyses as lines for a person. A line is never cut, so that what is copied from it is whole."""
+"""Jobs as lines for a person. A line is never cut, so that what is copied from it is whole."""
 
 from __future__ import annotations
 
@@ -49,19 +49,6 @@ def event_line(event: Body) -> str:
     standing = f"{event['status']:<9} {event['progress']:4.0%}"
     asked = f"{event['analysis_type']} {event['county_id']}"
     return f"{_moment(event['updated_at'])}  {event['job_id']}  {standing}  {asked}  {event['message']}"
-
-
-def type_lines(catalogue: Sequence[Body]) -> Iterator[str]:
-    """Tell what can be asked, with the parameters that each type takes."""
-    for number, entry in enumerate(catalogue):
-        if number:
-            yield ""
-        yield ", also ".join([entry["name"], *entry["aliases"]])
-        yield f"  {entry['question']}"
-        if entry["needs"]:
-            yield f"  needs: {', '.join(entry['needs'])}"
-        if properties := entry["parameters"].get("properties"):
-            yield f"  parameters: {', '.join(properties)}"
 
 
 def _row(job: Body) -> Sequence[str]:

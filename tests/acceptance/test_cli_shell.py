@@ -51,10 +51,10 @@ def test_stdout_closed(words: str) -> None:
     assert (ran.returncode, "Traceback" in ran.stderr) == (0, False)
 
 
-@pytest.mark.parametrize("words", ["types", "--nix", "status 7"])
+@pytest.mark.parametrize("words", ["list", "--nix", "status 7"])
 def test_stderr_closed(words: str) -> None:
     ran = shell(f"{MODULE} {words} 2>&-")
-    assert (ran.returncode, ran.stdout, ran.stderr) == (3 if words == "types" else 2, "", "")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (3 if words == "list" else 2, "", "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
@@ -80,7 +80,7 @@ def silent() -> Iterator[str]:
         yield str(server.getsockname()[1])
 
 
-@pytest.mark.parametrize("words", ["types", "list", "status 0b5d6b5e-3c8e-4f0a-9a51-0c1f5a2f7a10", "doctor"])
+@pytest.mark.parametrize("words", ["list", "status 0b5d6b5e-3c8e-4f0a-9a51-0c1f5a2f7a10", "doctor"])
 def test_ctrl_c_ends_a_command_that_waits(words: str, silent: str) -> None:
     told = {**os.environ, "TERRAFUSION_HTTP_PORT": silent, "TERRAFUSION_KAFKA_BOOTSTRAP": f"127.0.0.1:{silent}"}
     with subprocess.Popen(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from terrafusion.cli.listing import event_line, job_lines, page_lines, type_lines
+from terrafusion.cli.listing import event_line, job_lines, page_lines
 from terrafusion.cli.parameters import read_parameters
 from terrafusion.errors import InvalidParameters
 
@@ -85,20 +85,6 @@ def test_an_event_is_one_line() -> None:
         "2026-03-01 04:00:03  9a3e8998-0efa-4582-82c4-45e709f7082d  RUNNING    42%  trend_analysis king_wa"
         "  Holding quality constant"
     )
-
-
-def test_a_type_is_told_with_its_parameters() -> None:
-    plain = {"name": "drill", "question": "How?", "aliases": [], "needs": [], "parameters": {}}
-    full = plain | {"name": "t", "aliases": ["u"], "needs": ["n"], "parameters": {"properties": {"a": {}, "b": {}}}}
-    assert list(type_lines([plain, full])) == [
-        "drill",
-        "  How?",
-        "",
-        "t, also u",
-        "  How?",
-        "  needs: n",
-        "  parameters: a, b",
-    ]
 
 
 @pytest.mark.parametrize("given", ["{period}", "[1]", "null", '{"a": 1, "a": 2}', '{"a": NaN}', '"\\u0000"', "\udcff"])

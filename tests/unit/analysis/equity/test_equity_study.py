@@ -276,7 +276,7 @@ def test_equal_ratios_are_as_fair_as_can_be(ask, town):
         ({"permutations": 10_000}, "permutations", "less than or equal to 9999"),
         ({"size_bands": [2000.0, 1000.0]}, "size_bands", "must rise"),
         ({"size_bands": []}, "size_bands", "at least 1"),
-        ({"built_band_years": 1.5}, "built_band_years", "integer"),
+        ({"built_band_years": 1.5}, "built_band_years", "whole number"),
         ({"trim": "iqr2"}, "trim", "'none', 'iqr1.5' or 'iqr3'"),
         ({"bands": 1}, "bands", "size_bands"),
     ],
