@@ -15,6 +15,7 @@ from terrafusion.analysis.outliers import flag_outliers
 from terrafusion.analysis.parameters import SaleFilter, SharedParameters
 from terrafusion.analysis.periods import PAUSE_DAYS, first_stray
 from terrafusion.analysis.profile import CountyProfile
+from terrafusion.analysis.unmatched import FILTERS, unmatched
 
 _PRICE: Final = pl.col("sale_price")
 _OUTLIER: Final = "outlier"
@@ -77,6 +78,8 @@ def select(
     sales = sales.with_columns(_first(reasons).alias("reason"))
     excluded = {reasons[code][0]: count for code, count in _counts(sales["reason"]).items()}
     used = sales.filter(pl.col("reason").is_null()).drop("reason")
+    if used.is_empty():
+        cautions += unmatched(sales, parameters)
     if parameters.end_date is None:
         used = _recorded(used, excluded, cautions)
     if rules.outlier_method != "none":
@@ -135,11 +138,7 @@ def _wanted(parameters: SharedParameters) -> _Reasons:
     if parameters.start_date is not None or parameters.end_date is not None:
         first, last = parameters.start_date or date.min, parameters.end_date or date.max
         reasons.append(("outside_dates", ~day.is_between(first, last)))
-    for field, column in (
-        ("zip_codes", "zip_code"),
-        ("neighborhoods", "neighborhood"),
-        ("property_types", "property_type"),
-    ):
+    for field, column in FILTERS.items():
         wanted = getattr(parameters, field)
         if wanted is not None:
             reasons.append((f"outside_{field}", ~pl.col(column).is_in(list(wanted)).fill_null(value=False)))

@@ -113,8 +113,8 @@ def _is_told(summary: Row, name: str) -> bool:
     if name.endswith(VERDICT):
         return name.removesuffix(VERDICT) not in summary
     if name.startswith(TRIMMED):
-        return value != summary.get(name.removeprefix(TRIMMED))
-    return name != "confidence_level" or summary.get("interval_level") != value
+        return bool(value != summary.get(name.removeprefix(TRIMMED)))
+    return name != "confidence_level" or bool(summary.get("interval_level") != value)
 
 
 def _is_figure(name: str, value: Any) -> bool:

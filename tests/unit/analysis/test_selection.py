@@ -41,6 +41,47 @@ def test_each_exclusion_has_the_first_reason_that_applies(chosen):
     assert found.used.is_empty()
 
 
+@pytest.mark.parametrize(
+    ("columns", "asked", "said"),
+    [
+        (
+            {"property_type": ["condo", "house", "house"]},
+            {"property_types": ["houses"]},
+            "No sale has property_type 'houses'; there are house, condo; did you mean house?",
+        ),
+        (
+            {"zip_code": [f"{98100 + n}" for n in range(20)]},
+            {"zip_codes": ["43617", "02134"]},
+            "No sale has zip_code '02134', '43617'; there are 98100, 98101, 98102, 98103, 98104, 98105, 98106, 98107, "
+            "98108, 98109, 98110, 98111 and 8 more",
+        ),
+        (
+            {"neighborhood": [None, None]},
+            {"neighborhoods": ["North"]},
+            "No sale has neighborhood 'North': nothing is recorded of it",
+        ),
+        (
+            {"sale_date": [date(2014, 5, 2), date(2013, 1, 1), None]},
+            {"start_year": 2100},
+            "No sale is of a day from 2100-01-01; there are sales from 2013-01-01 to 2014-05-02",
+        ),
+    ],
+)
+def test_the_one_filter_that_leaves_nothing_is_told_with_what_there_is(chosen, columns, asked, said):
+    found = chosen(columns, **asked)
+    assert found.used.is_empty()
+    (message,) = [caution.message for caution in found.warnings if caution.code == "filter_matches_nothing"]
+    assert message == said
+
+
+def test_filters_that_each_match_are_not_blamed(chosen):
+    columns = {"zip_code": ["98103", "98104"], "property_type": ["condo", "house"]}
+    found = chosen(columns, zip_codes=["98103"], property_types=["house"])
+    assert found.used.is_empty()
+    assert "filter_matches_nothing" not in codes(found)
+    assert "filter_matches_nothing" not in codes(chosen(columns, zip_codes=["98103", "99999"]))
+
+
 def test_missing_groups_and_low_prices(chosen):
     found = chosen({"zip_code": ["1", None, "1"], "sale_price": [10_000, 50_000, 9_999]})
     assert (found.read, found.used.height) == (3, 1)
