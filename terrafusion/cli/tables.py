@@ -26,9 +26,10 @@ Row = Mapping[str, Any]
 def of_rows(rows: Sequence[Row], width: int) -> Iterator[RenderableType]:
     """Show the first rows, and say how many rows and columns are not shown. What all rows share stands in no column."""
     columns = list(_columns(rows))
-    if not columns:
+    told = [column for column in columns if set(column.cells) != {NOTHING}]
+    if not told:
         return
-    shown = columns[: _fitting([column.width for column in columns], width)]
+    shown = told[: _fitting([column.width for column in told], width)]
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
     for column in shown:
         table.add_column(column.head, justify="left" if column.is_text else "right", no_wrap=True)

@@ -143,6 +143,13 @@ def test_rows_of_any_shape_are_a_table_that_fits_with_what_is_left_out_told() ->
     assert max(map(len, said.splitlines())) <= 80
 
 
+def test_a_column_of_which_no_shown_row_knows_anything_is_not_shown() -> None:
+    rows = [{"name": f"c{n}", "n": n, "late": n if n > 15 else None} for n in range(20)]
+    said = shown(completed(rows, []))
+    assert "–" not in said
+    assert "8 more rows and 1 more column stand in the JSON and in the file." in said
+
+
 def test_figures_stand_first_what_they_were_made_from_last_and_short() -> None:
     job = completed([{"group": "a", "n": 5}, {"group": "b", "n": 9}], [])
     job["result"]["result_summary"] |= {
