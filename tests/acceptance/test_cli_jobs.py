@@ -108,7 +108,7 @@ def test_waiting_for_a_job_that_fails_is_a_failure(shell: Shell) -> None:
 
 def test_an_answer_of_any_shape_can_be_read(shell: Shell) -> None:
     out, _ = shell.run("run", "tabled", "--county", "king_wa", "--wait")
-    assert re.search(r"^ *total +\d+,\d", out, re.MULTILINE)
+    assert re.search(r"^ *Total +\d+,\d", out, re.MULTILINE)
     assert re.search(r"^File: file:///\S+\.parquet$", out, re.MULTILINE)
 
 

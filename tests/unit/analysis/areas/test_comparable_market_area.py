@@ -270,7 +270,7 @@ def test_a_thin_subject_says_how_many_sales_it_has_and_needs(ask, county):
         ({"n_areas": 3, "unit": "tract"}, "unit", "'zip' or 'neighborhood'"),
         ({"n_areas": 3, "neighbors": 0}, "neighbors", "greater than or equal to 1"),
         ({"n_areas": 3, "feature_weights": {"level": -1.0}}, "feature_weights.level", "greater than or equal to 0"),
-        ({"n_areas": 3, "feature_weights": {"view": 1.0}}, "feature_weights.view.[key]", "'level'"),
+        ({"n_areas": 3, "feature_weights": {"view": 1.0}}, "feature_weights.view", "'level'"),
         ({"n_areas": 3, "group_by": "zip_code"}, "group_by.0", "'county'"),
         ({"n_areas": 3, "areas": 3}, "areas", "n_areas"),
     ],
