@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from terrafusion.cli import build, jobs
 from terrafusion.cli.report import bar, report, sparkline
+from terrafusion.wording import NOTHING
 
 FAILED = {
     "analysis_type": "FAILING_ANALYSIS_SIM",
@@ -146,7 +147,7 @@ def test_rows_of_any_shape_are_a_table_that_fits_with_what_is_left_out_told() ->
 def test_a_column_of_which_no_shown_row_knows_anything_is_not_shown() -> None:
     rows = [{"name": f"c{n}", "n": n, "late": n if n > 15 else None} for n in range(20)]
     said = shown(completed(rows, []))
-    assert "\u2013" not in said
+    assert NOTHING not in said
     assert "8 more rows and 1 more column stand in the JSON and in the file." in said
 
 
