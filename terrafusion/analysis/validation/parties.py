@@ -44,10 +44,8 @@ def family(sales: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
     where their first, or their last, words are equal, longer than a letter and no common given name. Only the first of
     several owners counts; neither two trusts nor names that are wholly equal match.
     """
-    whole = sales.with_columns(pl.col(PARTIES).str.replace_all(_PARTICLE, "$1"))
-    words_of = [apart(pl.col(name)).str.split(" ") for name in PARTIES]
-    row = _rows(whole, words_of[0].list.set_intersection(words_of[1]).list.len() > 0)
-    some = whole[row]
+    row = _rows(sales, _may_share_a_word())
+    some = sales[row].with_columns(pl.col(PARTIES).str.replace_all(_PARTICLE, "$1"))
     told, may = _match()
     asked = some.select(_may_be_family().fill_null(value=False)).to_series()
     people = some.select(*(_person(name) for name in PARTIES))
@@ -88,6 +86,13 @@ _PARTICLE: Final = rf"\b({'|'.join(words.PARTICLES)}) "
 """What belongs to the word after it."""
 _BESIDE: Final = rf"(?:^|\s)(?:{'|'.join((*words.TRUST, *words.SUFFIXES))}|\d+)\b"
 """What is left out around a last name."""
+
+
+def _may_share_a_word() -> pl.Expr:
+    """Say where the same word stands in both names, or could once particles are joined to what follows them."""
+    words_of = [apart(pl.col(name)).str.split(" ") for name in PARTIES]
+    joined = pl.any_horizontal(pl.col(PARTIES).str.contains(_PARTICLE))
+    return joined | (words_of[0].list.set_intersection(words_of[1]).list.len() > 0)
 
 
 def _person(name: str) -> pl.Expr:
