@@ -28,7 +28,7 @@ def pattern(phrases: Sequence[str]) -> str:
 def institutions(sales: pl.DataFrame) -> dict[str, pl.Series]:
     """Say of each sale, for each kind of institution, whether a party is one."""
     row = _rows(sales, _either([phrase for phrases in _INSTITUTIONS.values() for phrase in phrases]))
-    some = sales[row]
+    some = sales[row].with_columns(pl.when(~pl.col(name).str.contains(_BEARER)).then(name) for name in PARTIES)
     return {code: _spread(sales, row, _said(some, _either(phrases))) for code, phrases in _INSTITUTIONS.items()}
 
 
@@ -80,6 +80,11 @@ def _either(phrases: Sequence[str]) -> pl.Expr:
 
 
 _NO_PERSON: Final = pattern([phrase for phrases in (*_INSTITUTIONS.values(), words.COMPANY) for phrase in phrases])
+_FIRST: Final = rf"(?:{'|'.join(sorted(words.GIVEN))})(?: [A-Z])?"
+_FIRSTS: Final = f"{_FIRST}(?: AND {_FIRST})?"
+_BORNE: Final = f"(?:{'|'.join(words.BORNE)})"
+_BEARER: Final = f"^(?:{_FIRSTS} {_BORNE}|{_BORNE}(?: ,)? {_FIRSTS})(?: (?:{'|'.join(words.SUFFIXES)}))?$"
+"""A name that is nothing but a common given name, or two, and what could be an institution: DOUG BANK is a person."""
 _OTHERS: Final = r"^(\S+\s\S+.*?)\s(?:AND|AKA|FKA|NKA)\s.*$"
 """Who else stands after a first full name: in `JOHN AND MARY SMITH` nobody."""
 _PARTICLE: Final = rf"\b({'|'.join(words.PARTICLES)}) "
@@ -97,7 +102,8 @@ def _may_share_a_word() -> pl.Expr:
 
 def _person(name: str) -> pl.Expr:
     """Return the first person whom a name names, without what is no name; null where it is no person's."""
-    return pl.when(~pl.col(name).str.contains(_NO_PERSON)).then(pl.col(name))
+    is_person = ~pl.col(name).str.contains(_NO_PERSON) | pl.col(name).str.contains(_BEARER)
+    return pl.when(is_person).then(pl.col(name))
 
 
 def _may_be_family() -> pl.Expr:
