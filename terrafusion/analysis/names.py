@@ -144,10 +144,13 @@ def same_party(sales: pl.DataFrame) -> tuple[pl.Series, list[Caution]]:
 
 
 def _may_be_equal() -> pl.Expr:
-    """Say that names may be one: they are not where both begin with a letter from A to Z, and not with the same."""
-    letter = [pl.col(name).str.head(1).str.to_uppercase().str.head(1) for name in PARTIES]
-    latin = [first.is_between(pl.lit("A"), pl.lit("Z")) for first in letter]
-    return (letter[0] == letter[1]) | ~pl.all_horizontal(latin)
+    """Say that names may be one: they are not where both begin with a letter from A to Z, or from a to z, and not the same."""
+    first = [pl.col(name).str.head(1) for name in PARTIES]
+    apart_ = (
+        pl.all_horizontal(letter.is_between(pl.lit(low), pl.lit(high)) for letter in first)
+        for low, high in (("A", "Z"), ("a", "z"))
+    )
+    return (first[0] == first[1]) | ~pl.any_horizontal(*apart_)
 
 
 def _cautions(counted: pl.DataFrame) -> list[Caution]:
