@@ -100,9 +100,29 @@ _LEAST: Final = 10
 
 def plain(names: pl.DataFrame) -> pl.DataFrame:
     """Return names in capitals without accents, words and commas apart by one space."""
-    bare = pl.all().str.normalize("NFD").str.replace_all(r"[\u0300-\u036F]", "").str.to_uppercase()
-    joined = bare.str.replace_many(["'", "\u2019", "&", ","], ["", "", " AND ", " , "])
-    return names.select(joined.str.replace_all(r"[^\pL\pM\pN,]+", " ").str.strip_chars(" ,"))
+    name = pl.all().str
+    bare = _changed(names, name.len_bytes() != name.len_chars(), _without_accents(pl.all()))
+    return _changed(bare.select(name.to_uppercase()), name.contains(_ROUGH), _smooth(pl.all()))
+
+
+_ROUGH: Final = "[^A-Z0-9 ]|  |^ | $"
+"""What a name in capitals is not yet plain for."""
+
+
+def _changed(names: pl.DataFrame, holds: pl.Expr, change: pl.Expr) -> pl.DataFrame:
+    """Change the rows of which it holds for a name: others, mostly the most, are as they should be."""
+    rows = names.select(pl.any_horizontal(holds).fill_null(value=False).arg_true()).to_series()
+    changed = names[rows].select(change)
+    return names.with_columns(names[column].scatter(rows, changed[column]) for column in names.columns)
+
+
+def _without_accents(name: pl.Expr) -> pl.Expr:
+    return name.str.normalize("NFD").str.replace_all(r"[\u0300-\u036F]", "")
+
+
+def _smooth(name: pl.Expr) -> pl.Expr:
+    joined = name.str.replace_many(["'", "\u2019", "&", ","], ["", "", " AND ", " , "])
+    return joined.str.replace_all(r"[^\pL\pM\pN,]+", " ").str.strip_chars(" ,")
 
 
 def apart(name: pl.Expr) -> pl.Expr:
@@ -124,10 +144,13 @@ def same_party(sales: pl.DataFrame) -> tuple[pl.Series, list[Caution]]:
 
 
 def _may_be_equal() -> pl.Expr:
-    """Say that names may be one: they are not where both begin with a letter from A to Z, and not with the same."""
-    letter = [pl.col(name).str.head(1).str.to_uppercase().str.head(1) for name in PARTIES]
-    latin = [first.is_between(pl.lit("A"), pl.lit("Z")) for first in letter]
-    return (letter[0] == letter[1]) | ~pl.all_horizontal(latin)
+    """Say that names may be one: they are not where both begin with a letter from A to Z, or from a to z, and not the same."""
+    first = [pl.col(name).str.head(1) for name in PARTIES]
+    apart_ = (
+        pl.all_horizontal(letter.is_between(pl.lit(low), pl.lit(high)) for letter in first)
+        for low, high in (("A", "Z"), ("a", "z"))
+    )
+    return (first[0] == first[1]) | ~pl.any_horizontal(*apart_)
 
 
 def _cautions(counted: pl.DataFrame) -> list[Caution]:

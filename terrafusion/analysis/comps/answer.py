@@ -22,7 +22,7 @@ from terrafusion.analysis.comps.rows import ROWS, Found, comparable_rows, subjec
 from terrafusion.analysis.comps.search import Finder, Limits, Subjects
 from terrafusion.analysis.hedonic import Codes
 from terrafusion.analysis.quality import data_quality
-from terrafusion.analysis.selection import Selection, select
+from terrafusion.analysis.selection import Selection
 
 SUBJECTS_INLINE: Final = 200
 """The summary travels in the completed event."""
@@ -52,10 +52,8 @@ def comparable_sales(records: Records, parameters: ComparableParameters, progres
     progress(0.0, "Reading sales")
     sales = evidence.read(records, parameters)
     homes = evidence.subjects_of(records, sales, parameters.subject_parcel_ids)
-    selection = select(sales, parameters, records.profile, groups=("parcel_number",))
-    day = evidence.valuation_date(selection, parameters)
-    if day is not None:
-        selection = evidence.windowed(selection, day, parameters.max_age_months)
+    selection, day = evidence.selected(sales, parameters, records.profile, months=parameters.max_age_months)
+    del sales
     progress(0.2, "Learning prices")
     result = _result(selection, homes, day, parameters, progress)
     told = findings.Told(records.county_id, parameters, selection.used.height, day, result.subjects)

@@ -14,14 +14,16 @@ from terrafusion.analysis.comps.model import ordered
 from terrafusion.analysis.groups import ALL
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.parameters import SharedParameters
+from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.reading import collected
-from terrafusion.analysis.selection import Selection
+from terrafusion.analysis.selection import Selection, needed_columns, select
 from terrafusion.errors import InvalidParameters
 
 ENOUGH: Final = 1_000
 """Sales that the price model is to rest on: where the window has fewer, older ones join."""
 
 _NAMED: Final = 10
+_ROW: Final = "row"
 
 
 def read(records: Records, parameters: SharedParameters) -> pl.DataFrame:
@@ -49,12 +51,13 @@ def subjects_of(records: Records, sales: pl.DataFrame, parcels: tuple[str, ...])
     What the roll leaves open is taken from the sale. Raises InvalidParameters that names parcels of neither.
     """
     wanted = pl.DataFrame({"parcel_number": parcels}, schema={"parcel_number": pl.String})
-    sold = sales.join(wanted, on="parcel_number", how="semi")
+    asked_for = pl.col("parcel_number").is_in(parcels)
+    sold = sales.filter(asked_for)
     latest = ordered(sold).unique("parcel_number", keep="last", maintain_order=True).select(COLUMNS)
     found = wanted.join(latest, on="parcel_number", how="left", maintain_order="left")
     known = set(latest["parcel_number"])
     if records.properties is not None:
-        roll = records.properties.select(COLUMNS).join(wanted.lazy(), on="parcel_number", how="semi").collect()
+        roll = records.properties.select(COLUMNS).filter(asked_for).collect()
         known |= set(roll["parcel_number"])
         both = found.join(roll, on="parcel_number", how="left", maintain_order="left", suffix="_roll")
         others = [name for name in COLUMNS if name != "parcel_number"]
@@ -72,22 +75,36 @@ def _refuse_unknown(records: Records, unknown: list[str]) -> None:
         raise InvalidParameters(msg, field="subject_parcel_ids", value=named, allowed=f"parcels of its {where}")
 
 
-def valuation_date(selection: Selection, parameters: SharedParameters) -> date | None:
+def selected(
+    sales: pl.DataFrame, parameters: SharedParameters, profile: CountyProfile, *, months: int
+) -> tuple[Selection, date | None]:
+    """Select the sales from so many months before the valuation date up to it, and tell that date.
+
+    Chosen by the few columns that choosing takes: the others, of most sales, are never copied.
+    """
+    few = sorted({*needed_columns(parameters), "sale_id", "parcel_number", "group"})
+    selection = select(sales.select(few).with_row_index(_ROW), parameters, profile, groups=("parcel_number",))
+    day = _valuation_date(selection, parameters)
+    if day is not None:
+        selection = _windowed(sales, selection, day, months)
+    return replace(selection, used=sales[selection.used[_ROW]]), day
+
+
+def _valuation_date(selection: Selection, parameters: SharedParameters) -> date | None:
     """Return the day that values refer to: the one asked for, else end_date, else that of the last sale used."""
     last = selection.used["sale_date"].max()
     found = parameters.valuation_date or parameters.end_date or last
     return found if isinstance(found, date) else None
 
 
-def windowed(selection: Selection, day: date, months: int) -> Selection:
+def _windowed(sales: pl.DataFrame, selection: Selection, day: date, months: int) -> Selection:
     """Leave out sales after the valuation date, and those too old; the latest `ENOUGH` are kept whatever their age."""
     used, excluded = selection.used, dict(selection.excluded)
     kept = used.filter(pl.col("sale_date") <= day)
     excluded |= {"after_valuation_date": used.height - kept.height} if kept.height < used.height else {}
-    first = oldest(day, months)
-    recent = kept.filter(pl.col("sale_date") >= first)
+    recent = kept.filter(pl.col("sale_date") >= oldest(day, months))
     if recent.height < ENOUGH:
-        recent = ordered(kept).tail(ENOUGH)
+        recent = ordered(sales[kept[_ROW]].with_columns(kept[_ROW])).tail(ENOUGH)
     excluded |= {"before_window": kept.height - recent.height} if recent.height < kept.height else {}
     return replace(selection, used=recent, excluded=excluded)
 

@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
-import polars as pl
 
 from terrafusion.analysis.comps.homes import Flags, Homes, codes_of, haversine_km, on_the_map
 from terrafusion.analysis.comps.model import Model
 from terrafusion.analysis.comps.regression import PARTS
+from terrafusion.analysis.groups import numbered
 from terrafusion.analysis.hedonic import Codes, Floats
 
 NEAR_KM: Final = 1.0
@@ -252,7 +252,7 @@ class Finder:
 
     def _foreign(self, asked: _Asked, candidates: Codes) -> Flags:
         """Say which candidates are sales of another parcel than the subject's."""
-        own = _numbers(asked.subjects.homes.parcel)
+        own = numbered(asked.subjects.homes.parcel)
         named = asked.subjects.homes.parcel.is_not_null().to_numpy()
         foreign: Flags = (self._parcel[candidates] != own[:, None]) | ~named[:, None]
         return foreign
@@ -261,17 +261,11 @@ class Finder:
     def _parcel(self) -> Codes:
         """A number for each sale's parcel; the sale's own place where it has none."""
         parcel = self.model.homes.parcel
-        return np.where(parcel.is_not_null().to_numpy(), _numbers(parcel), np.arange(len(parcel)))
+        return np.where(parcel.is_not_null().to_numpy(), numbered(parcel), np.arange(len(parcel)))
 
     def _parcels(self, candidates: Codes, inside: Flags) -> Codes:
         """Return a number for each candidate's parcel; one that is not inside has one of its own."""
         return np.where(inside, self._parcel[candidates], candidates)
-
-
-def _numbers(parcel: pl.Series) -> Codes:
-    """Return a hash of each parcel number: of a million, two share one with a chance of one in 30 million."""
-    numbers: Codes = parcel.hash().reinterpret(signed=True).to_numpy()
-    return numbers
 
 
 def _cuts(sizes: Codes) -> Codes:

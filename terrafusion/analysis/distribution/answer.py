@@ -19,8 +19,8 @@ from terrafusion.analysis.distribution.points import names_of, points_of, schema
 from terrafusion.analysis.survey import Survey, stacked, survey
 
 _METHOD: Final = (
-    "quantiles of type 7 with order-statistic intervals; Gini coefficient with the infinitesimal jackknife's error and a "
-    "t-interval; shares of sales by Wilson's interval, of dollars by influence"
+    "quantiles of type 7 with order-statistic intervals; Gini coefficient with the jackknife's error and a "
+    "t-interval of its inverse; shares of sales by Wilson's interval, of dollars by influence"
 )
 _CHECK: Final = "gini_lognormal: the Gini coefficient of a lognormal with the same standard deviation of ln S"
 _ENDS: Final = ("", "_ci_low", "_ci_high")

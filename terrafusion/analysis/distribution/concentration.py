@@ -10,8 +10,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from terrafusion.analysis.ratios.measures import gini, gini_influence
-from terrafusion.analysis.ratios.sample import Floats, PriceOrder
+from terrafusion.analysis.ratios.sample import Floats
 from terrafusion.analysis.student import critical_t
 
 GINI: Final = ("gini", "gini_standard_error", "gini_ci_low", "gini_ci_high", "gini_lognormal")
@@ -23,28 +22,38 @@ LEAST_FOR_AN_INTERVAL: Final = 100
 def concentration(ordered: Floats, confidence_level: float, *, corrected: bool) -> dict[str, float]:
     """Return `GINI` of prices in ascending order; nan where it cannot be told.
 
-    The error is that of the infinitesimal jackknife (Efron 1982, chapter 6), the interval a t-interval.
-    ``corrected`` multiplies by n / (n - 1) (Deltas 2003). ``gini_lognormal`` is that of a lognormal distribution with
-    the standard deviation of ln S (Aitchison and Brown 1957): the check.
+    The error is that of the delete-one jackknife (Efron 1982, chapter 3). The interval is a t-interval of 1 / G, whose
+    error hardly depends on G as that of G does, about the G that is multiplied by n / (n - 1) (Deltas 2003), as ``corrected``
+    makes of the value itself. ``gini_lognormal`` is that of a lognormal distribution with the standard deviation of ln S
+    (Aitchison and Brown 1957): the check.
     """
     n = len(ordered)
     if n < 2:  # noqa: PLR2004 - one price is not unequal to anything
         return dict.fromkeys(GINI, math.nan)
-    ranks = PriceOrder.of(ordered, np.arange(n)).doubled_ranks(np.ones(n, dtype=np.int64))
+    bare, error = _gini(ordered)
+    unbiased = bare * n / (n - 1)
     scale = n / (n - 1) if corrected else 1.0
-    value = scale * max(gini(ordered, ranks), 0.0)
-    influence = gini_influence(ordered, (ranks - 1) / (2 * n))
-    error = scale * math.sqrt(float((influence**2).sum())) / n
-    reach = critical_t(confidence_level, n - 1) * error if n >= LEAST_FOR_AN_INTERVAL else math.nan
+    reach = critical_t(confidence_level, n - 1) * error / bare if bare else 0.0
+    known = n >= LEAST_FOR_AN_INTERVAL
     logs = float(np.log(ordered).std(ddof=1))
     told = (
-        value,
-        error,
-        float(np.maximum(value - reach, 0.0)),
-        float(np.minimum(value + reach, 1.0)),
+        scale * bare,
+        scale * error,
+        unbiased / (1 + reach) if known else math.nan,
+        min(unbiased / max(1 - reach, unbiased), 1.0) if known else math.nan,
         2 * NormalDist().cdf(logs / math.sqrt(2)) - 1,
     )
     return dict(zip(GINI, told, strict=True))
+
+
+def _gini(ordered: Floats) -> tuple[float, float]:
+    """Return sum((2i - n - 1) S_i) / (n sum S) of two prices or more, and the error as each is left out."""
+    n, below = len(ordered), np.cumsum(ordered)
+    weight = np.arange(1 - n, n, 2)
+    total, spread = below[-1], float((weight * ordered).sum())
+    others = spread - weight * ordered + (below - ordered) - (total - below)
+    others /= (n - 1) * (total - ordered)
+    return max(spread / (n * float(total)), 0.0), math.sqrt((n - 1) * float(others.var()))
 
 
 def concentrations(

@@ -21,7 +21,7 @@ from terrafusion.analysis.validation.reading import Judged, read
 from terrafusion.analysis.validation.reasons import CHECKS, OVERRIDDEN, VALIDATION_RULES
 from terrafusion.analysis.validation.recorded import outliers, recorded, repeated
 from terrafusion.analysis.validation.rows import inline, rows_of
-from terrafusion.analysis.validation.statistics import by_statistics, context, window_of
+from terrafusion.analysis.validation.statistics import by_statistics, context, windows_of, years_of
 from terrafusion.analysis.validation.verdicts import decided, verdicts
 
 Flags = NDArray[np.bool_]
@@ -39,7 +39,7 @@ def sale_validation(records: Records, parameters: ValidationParameters, progress
         reasons=judged.reasons,
         first=judged.first,
         not_run=given.not_run,
-        year_only=int(given.selection.used["year_only"].sum()),
+        year_only=given.year_only,
     )
     decided_on = overrides.cautions(judged.rows, parameters, records.profile)
     outlying = outliers(given.sales, parameters)[1] if parameters.sale_filter.outlier_method != "none" else []
@@ -70,7 +70,7 @@ class _Judged(NamedTuple):
 
 
 def _judge(given: Judged, parameters: ValidationParameters, profile: CountyProfile, progress: Progress) -> _Judged:
-    window = window_of(given.sales, parameters)
+    windows = windows_of(given.sales, parameters)
     sales = overrides.with_decisions(given.sales, overrides.decisions(parameters, profile))
     said, past = sales["override_valid"], given.past
     progress(0.3, "Reading deeds and parties")
@@ -81,11 +81,11 @@ def _judge(given: Judged, parameters: ValidationParameters, profile: CountyProfi
     }
     progress(0.5, "Judging prices in their groups")
     counted = _counted(found, parameters.supporting, said)
-    judged = context(sales, counted, window, parameters)
+    judged = context(sales, counted, windows, parameters)
     found |= by_statistics(judged, past, parameters, given.checks)
     progress(0.8, "Putting reasons together")
     told, asked = verdicts(found, parameters.supporting, said), given.asked
-    rows, first = rows_of(sales, judged, told, window, parameters), told.first
+    rows, first = rows_of(sales, judged, told, windows, parameters), told.first
     if not asked.all():
         rows, first = rows.filter(asked), first.filter(asked)
     return _Judged(rows, findings.tally(found, asked.to_numpy()), first, int(np.sum(counted)))
@@ -99,16 +99,16 @@ def _counted(found: Mapping[str, Flags], supporting: tuple[str, ...], said: pl.S
 
 def _method(parameters: ValidationParameters, given: Judged, counted: int) -> dict[str, Any]:
     divisor = "n - 1" if parameters.standard_deviation == "sample" else "n"
-    years = bool(given.sales["year_only"].any())
+    years = f", of sales of which only the year is known {years_of(parameters.rolling_months)} whole years"
     return {
         "method": f"ln price and ln price per square foot against mean and sd ({divisor}) of the group in the trailing "
-        f"{parameters.rolling_months} months, the sale's own {'year' if years else 'month'} and the sale itself included; "
+        f"{parameters.rolling_months} months{years if given.year_only else ''}, the sale's own and the sale itself included; "
         "codes, deeds, parties and repeats as recorded",
         "interval_method": "Wilson; it tells how sure the share is of more such records, the counts themselves are exact",
         "validation_rules_version": VALIDATION_RULES,
         "group_by": level_name([name for name in parameters.group_by if name != COUNTY]),
         "rolling_months": parameters.rolling_months,
-        "window_unit": "year" if years else "month",
+        "window_unit": "year" if 0 < given.year_only == given.selection.used.height else "month",
         "sd_low": parameters.sd_low,
         "sd_high": parameters.sd_high,
         "min_group": parameters.min_group,
@@ -130,5 +130,5 @@ def _quality(given: Judged, rows: pl.DataFrame, parameters: ValidationParameters
         **data_quality(given.selection, cells=cells.height, thin=thin, thin_below=parameters.min_group),
         "kept_by_override": rows.filter("valid", ~pl.col("valid_by_rules")).height,
         "context_sales": given.sales.height - rows.height,
-        "year_only_sales": int(given.selection.used["year_only"].sum()),
+        "year_only_sales": given.year_only,
     }

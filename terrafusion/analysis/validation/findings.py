@@ -17,6 +17,7 @@ from terrafusion.analysis.findings import counted, nothing_selected
 from terrafusion.analysis.validation.overrides import PROFILE, REQUEST
 from terrafusion.analysis.validation.parameters import ValidationParameters
 from terrafusion.analysis.validation.reasons import BY_STATISTICS, CHECKS, CODES, OVERRIDDEN, REASONS
+from terrafusion.analysis.validation.statistics import years_of
 from terrafusion.analysis.validation.windows import ROUNDING
 
 Flags = NDArray[np.bool_]
@@ -169,7 +170,11 @@ def cautions(told: Told) -> Iterator[Caution]:
     if twice:
         yield Caution("sale_id_repeated", f"{twice:,} sales have the sale_id of another; an override meets them all")
     if told.year_only:
-        message = f"Of {told.year_only:,} sales only the year is known and no hold is told, so the windows of all sales are whole years"
+        years = years_of(told.parameters.rolling_months)
+        message = (
+            f"Of {told.year_only:,} of {told.rows.height:,} sales only the year is known and no hold is told: they are "
+            f"judged in windows of {years} whole year{'s' if years > 1 else ''}, and those of the others rest on none of them"
+        )
         yield Caution("year_only", message)
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from terrafusion.analysis.groups import numbered
+
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
@@ -31,6 +33,7 @@ class _Resold(NamedTuple):
     row: NDArray[np.int64]
     """Where the sale stands among all."""
     parcel: NDArray[np.int64]
+    """A number that tells it from others."""
     day: NDArray[np.int64]
     price: Floats
 
@@ -48,12 +51,12 @@ def history(sales: pl.DataFrame) -> History:
 
 def _resold(sales: pl.DataFrame) -> _Resold:
     known = pl.col("parcel_number").is_not_null() & pl.col("sale_date").is_not_null() & (pl.col("sale_price") > 0)
-    dated = sales.select("parcel_number", row=pl.int_range(pl.len())).filter(
-        sales.select(known & ~pl.col("year_only").fill_null(value=False)).to_series()
-    )
-    parcels = dated.group_by("parcel_number").agg("row").filter(pl.col("row").list.len() > 1)["row"]
-    row = parcels.explode().to_numpy()
-    parcel = np.repeat(np.arange(len(parcels)), parcels.list.len().to_numpy())
+    dated = known & ~pl.col("year_only").fill_null(value=False)
+    row = sales.select(dated.fill_null(value=False).arg_true()).to_series().to_numpy().astype(np.int64)
+    parcel = numbered(sales["parcel_number"])[row]
+    often = np.flatnonzero(pl.Series(parcel).is_duplicated().to_numpy())
+    order = often[np.argsort(parcel[often], kind="stable")]
+    row, parcel = row[order], parcel[order]
     told = sales.select("sale_date", "sale_price")[row]
     return _Resold(row, parcel, told["sale_date"].cast(pl.Int64).to_numpy(), told["sale_price"].to_numpy())
 
@@ -75,9 +78,7 @@ def _by_day(sales: _Resold, found: History) -> None:
 
 def _by_price(sales: _Resold, found: History) -> None:
     """Compare each sale with the parcel's one before it at the same price."""
-    pairs = pl.DataFrame({"parcel": sales.parcel, "price": sales.price})
-    twice = np.flatnonzero(pairs.is_duplicated().to_numpy())
-    order = twice[np.lexsort((sales.price[twice], sales.parcel[twice]))]
+    order = np.argsort(sales.parcel + sales.price.view(np.int64), kind="stable")
     row, parcel, day, price = (values[order] for values in sales)
     again = (np.diff(parcel) == 0) & (np.diff(price) == 0)
     found.days_since_same_price[row[1:]] = np.where(again, np.diff(day), np.nan)

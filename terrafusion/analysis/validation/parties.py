@@ -28,7 +28,7 @@ def pattern(phrases: Sequence[str]) -> str:
 def institutions(sales: pl.DataFrame) -> dict[str, pl.Series]:
     """Say of each sale, for each kind of institution, whether a party is one."""
     row = _rows(sales, _either([phrase for phrases in _INSTITUTIONS.values() for phrase in phrases]))
-    some = sales[row]
+    some = sales[row].with_columns(pl.when(~pl.col(name).str.contains(_BEARER)).then(name) for name in PARTIES)
     return {code: _spread(sales, row, _said(some, _either(phrases))) for code, phrases in _INSTITUTIONS.items()}
 
 
@@ -44,10 +44,8 @@ def family(sales: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
     where their first, or their last, words are equal, longer than a letter and no common given name. Only the first of
     several owners counts; neither two trusts nor names that are wholly equal match.
     """
-    whole = sales.with_columns(pl.col(PARTIES).str.replace_all(_PARTICLE, "$1"))
-    words_of = [apart(pl.col(name)).str.split(" ") for name in PARTIES]
-    row = _rows(whole, words_of[0].list.set_intersection(words_of[1]).list.len() > 0)
-    some = whole[row]
+    row = _rows(sales, _may_share_a_word())
+    some = sales[row].with_columns(pl.col(PARTIES).str.replace_all(_PARTICLE, "$1"))
     told, may = _match()
     asked = some.select(_may_be_family().fill_null(value=False)).to_series()
     people = some.select(*(_person(name) for name in PARTIES))
@@ -82,6 +80,11 @@ def _either(phrases: Sequence[str]) -> pl.Expr:
 
 
 _NO_PERSON: Final = pattern([phrase for phrases in (*_INSTITUTIONS.values(), words.COMPANY) for phrase in phrases])
+_FIRST: Final = rf"(?:{'|'.join(sorted(words.GIVEN))})(?: [A-Z])?"
+_FIRSTS: Final = f"{_FIRST}(?: AND {_FIRST})?"
+_BORNE: Final = f"(?:{'|'.join(words.BORNE)})"
+_BEARER: Final = f"^(?:{_FIRSTS} {_BORNE}|{_BORNE}(?: ,)? {_FIRSTS})(?: (?:{'|'.join(words.SUFFIXES)}))?$"
+"""A name that is nothing but a common given name, or two, and what could be an institution: DOUG BANK is a person."""
 _OTHERS: Final = r"^(\S+\s\S+.*?)\s(?:AND|AKA|FKA|NKA)\s.*$"
 """Who else stands after a first full name: in `JOHN AND MARY SMITH` nobody."""
 _PARTICLE: Final = rf"\b({'|'.join(words.PARTICLES)}) "
@@ -90,9 +93,17 @@ _BESIDE: Final = rf"(?:^|\s)(?:{'|'.join((*words.TRUST, *words.SUFFIXES))}|\d+)\
 """What is left out around a last name."""
 
 
+def _may_share_a_word() -> pl.Expr:
+    """Say where the same word stands in both names, or could once particles are joined to what follows them."""
+    words_of = [apart(pl.col(name)).str.split(" ") for name in PARTIES]
+    joined = pl.any_horizontal(pl.col(PARTIES).str.contains(_PARTICLE))
+    return joined | (words_of[0].list.set_intersection(words_of[1]).list.len() > 0)
+
+
 def _person(name: str) -> pl.Expr:
     """Return the first person whom a name names, without what is no name; null where it is no person's."""
-    return pl.when(~pl.col(name).str.contains(_NO_PERSON)).then(pl.col(name))
+    is_person = ~pl.col(name).str.contains(_NO_PERSON) | pl.col(name).str.contains(_BEARER)
+    return pl.when(is_person).then(pl.col(name))
 
 
 def _may_be_family() -> pl.Expr:

@@ -37,8 +37,8 @@ class Judged:
     sales: pl.DataFrame
     selection: Selection
     """Its ``used`` are the sales asked for."""
-    first: date | None
-    """Sales before it are context alone."""
+    dates: tuple[date, date]
+    """The first and the last day asked for; sales of others are context alone."""
     not_run: Mapping[str, str]
     """Checks that the data do not allow, or the request does not want, and why."""
 
@@ -57,8 +57,12 @@ class Judged:
     @property
     def asked(self) -> pl.Series:
         """Whether each sale is one to judge."""
-        day = self.sales["sale_date"]
-        return day >= self.first if self.first is not None else pl.repeat(value=True, n=len(day), eager=True)
+        return self.sales["sale_date"].is_between(*self.dates)
+
+    @property
+    def year_only(self) -> int:
+        """Of how many of the sales to judge only the year is known."""
+        return int(self.selection.used["year_only"].sum())
 
 
 def read(records: Records, parameters: ValidationParameters) -> Judged:
@@ -79,10 +83,10 @@ def read(records: Records, parameters: ValidationParameters) -> Judged:
     selection = select(sales, every, profile, groups=())
     warnings = [] if "codes" in not_run else list(_unmapped(selection.used, profile))
     warnings += warned
-    if parameters.start_date is None:
-        return Judged(selection.used, selection, None, not_run, warnings)
-    earlier = every.model_copy(update={"start_date": _context(parameters.start_date, parameters.rolling_months)})
-    return Judged(select(sales, earlier, profile, groups=()).used, selection, parameters.start_date, not_run, warnings)
+    dates = parameters.start_date or date.min, parameters.end_date or date.max
+    around = every.model_copy(update=_around(parameters))
+    held = selection if around == every else select(sales, around, profile, groups=())
+    return Judged(held.used, selection, dates, not_run, warnings)
 
 
 def _with_same_party(sales: pl.DataFrame, not_run: Mapping[str, str]) -> tuple[pl.DataFrame, list[Caution]]:
@@ -99,9 +103,13 @@ def _unmapped(sales: pl.DataFrame, profile: CountyProfile) -> Iterator[Caution]:
             yield from unmapped_codes(sales[column], codes)
 
 
-def _context(first: date, months: int) -> date:
-    """Return 1 January of the year in which the window of the first day begins."""
-    return date(max(first.year - (months + 10) // 12, 1), 1, 1)
+def _around(parameters: ValidationParameters) -> dict[str, date | None]:
+    """Return the first and the last day of the years that windows reach into: they are whole, whatever dates are asked for."""
+    first, last = parameters.start_date, parameters.end_date
+    return {
+        "start_date": first and date(max(first.year - (parameters.rolling_months + 10) // 12, 1), 1, 1),
+        "end_date": last and date(last.year, 12, 31),
+    }
 
 
 def _not_run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -50,7 +51,7 @@ CONTEXT: Final = (
 
 
 def rows_of(
-    sales: pl.DataFrame, context: Context, told: Verdicts, window: Window, parameters: ValidationParameters
+    sales: pl.DataFrame, context: Context, told: Verdicts, windows: Sequence[Window], parameters: ValidationParameters
 ) -> pl.DataFrame:
     """Put everything beside each sale; what a sale was not judged by is null."""
     judged = context.judged.is_not_null().to_numpy()
@@ -72,7 +73,7 @@ def rows_of(
         "mean_log_unit_price": unit.mean,
         "sd_log_unit_price": unit.sd,
         "valid_by_rules": told.by_rules,
-        **_bounds(window),
+        **_bounds(windows),
     }
     series = [pl.Series(name, values, nan_to_null=True) for name, values in columns.items()]
     return sales.with_columns(*series, pl.lit(VALIDATION_RULES).alias("rules_version"), own_group="group").select(
@@ -86,9 +87,18 @@ def inline(rows: pl.DataFrame) -> pl.DataFrame:
     return rows[pl.concat(places).head(ROWS_INLINE)]
 
 
-def _bounds(window: Window) -> dict[str, pl.Series]:
-    """Return the first and the last day of each sale's window."""
-    distinct, place = np.unique(window.ordinal, return_inverse=True)
+def _bounds(windows: Sequence[Window]) -> dict[str, pl.Series]:
+    """Return the first and the last day of the window that each sale is judged in."""
+    first, *others = map(_days, windows)
+    for window, days in zip(windows[1:], others, strict=True):
+        judges = pl.Series(window.judges)
+        first = {name: days[name].zip_with(judges, day) for name, day in first.items()}
+    return first
+
+
+def _days(window: Window) -> dict[str, pl.Series]:
+    distinct = pl.Series(window.ordinal).unique().sort().to_numpy()
+    place = np.searchsorted(distinct, window.ordinal)
     starts = [periods.start(int(last) - window.length + 1, window.period) for last in distinct]
     ends = [periods.start(int(last) + 1, window.period) for last in distinct]
     first, after = (pl.Series(days, dtype=pl.Date).gather(place) for days in (starts, ends))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,7 +17,6 @@ from terrafusion.analysis.parameters import COUNTY
 from terrafusion.analysis.validation.history import History
 from terrafusion.analysis.validation.parameters import ValidationParameters
 from terrafusion.analysis.validation.windows import ROUNDING, Cells, Spread, cells_of, spread, z_scores
-from terrafusion.errors import InvalidParameters
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -27,12 +26,16 @@ _YEAR = 12
 
 
 class Window(NamedTuple):
-    """How time is cut: ``length`` periods, the sale's own the last."""
+    """How time is cut for some of the sales: ``length`` periods, the sale's own the last."""
 
     period: str
     length: int
     ordinal: Integers
     """Of each sale."""
+    judges: Flags
+    """The sales that are judged in it."""
+    holds: Flags
+    """The sales that it may rest on: those of which it is known that they lie in it."""
 
 
 @dataclass(slots=True)
@@ -49,33 +52,49 @@ class Context:
     z_unit: Floats
 
 
-def window_of(sales: pl.DataFrame, parameters: ValidationParameters) -> Window:
-    """Cut time into months, or into years where of a sale only the year is known.
+def windows_of(sales: pl.DataFrame, parameters: ValidationParameters) -> list[Window]:
+    """Cut time into months, and beside these into years for the sales of which only the year is known.
 
-    Raises InvalidParameters where ``rolling_months`` are then not whole years.
+    Such a sale is judged in as many whole years as hold ``rolling_months``, among all sales; the others among those of
+    which the month is known.
     """
-    months = parameters.rolling_months
-    period, length = "month", months
-    if sales["year_only"].any():
-        if months % _YEAR:
-            msg = f"rolling_months is {months}, but of some sales only the year is known; allowed are multiples of 12"
-            raise InvalidParameters(msg, field="rolling_months", value=months, allowed="multiples of 12")
-        period, length = "year", months // _YEAR
-    return Window(period, length, periods.numbers(sales["sale_date"], period).to_numpy().astype(np.int64))
+    vague = sales["year_only"].fill_null(value=False).to_numpy()
+    months, every = parameters.rolling_months, np.ones(sales.height, dtype=bool)
+    cuts = [("month", months, ~vague, ~vague), ("year", years_of(months), vague, every)]
+    return [
+        Window(period, length, _ordinal(sales, period), judges, holds)
+        for period, length, judges, holds in cuts[: 1 + bool(vague.any())]
+    ]
 
 
-def context(sales: pl.DataFrame, counted: Flags, window: Window, parameters: ValidationParameters) -> Context:
+def years_of(months: int) -> int:
+    """Return how many whole years hold so many months."""
+    return -(-months // _YEAR)
+
+
+def _ordinal(sales: pl.DataFrame, period: str) -> Integers:
+    return periods.numbers(sales["sale_date"], period).to_numpy().astype(np.int64)
+
+
+def context(
+    sales: pl.DataFrame, counted: Flags, windows: Sequence[Window], parameters: ValidationParameters
+) -> Context:
     """Judge each sale in its group; with ``fallback`` those of small groups in the first wider area that is not small.
 
     ``counted`` are the sales that windows rest on.
     """
+    first, *others = (_judged(sales, _Rules(counted & window.holds, window, parameters)) for window in windows)
+    for window, found in zip(windows[1:], others, strict=True):
+        first = _joined(window.judges, found, first)
+    return first
+
+
+def _judged(sales: pl.DataFrame, rules: _Rules) -> Context:
     logs = np.log(sales["sale_price"].to_numpy()), _log_unit_price(sales)
-    found: Context | None = None
-    for level in _levels(parameters):
-        told = _at(sales, level, logs, _Rules(counted, window, parameters))
-        found = told if found is None else _filled(found, told)
-    assert found is not None  # noqa: S101 - there is always a first level
-    return found
+    own, *wider = (_at(sales, level, logs, rules) for level in _levels(rules.parameters))
+    for found in wider:
+        own = _joined(own.judged.is_null().to_numpy() & found.judged.is_not_null().to_numpy(), found, own)
+    return own
 
 
 class _Rules(NamedTuple):
@@ -127,17 +146,16 @@ def _in_window(cells: Cells, value: Floats, known: Flags, rules: _Rules) -> tupl
     return alone, z_scores(value, alone, least=rules.parameters.min_group)
 
 
-def _filled(found: Context, wider: Context) -> Context:
-    """Put the wider group's judgement where there is none yet."""
-    take = found.judged.is_null().to_numpy() & wider.judged.is_not_null().to_numpy()
-    empty = pl.Series(take)
+def _joined(take: Flags, these: Context, those: Context) -> Context:
+    """Return these where they are to be taken, else those."""
+    taken = pl.Series(take)
     return Context(
-        judged=wider.judged.zip_with(empty, found.judged),
-        level=wider.level.zip_with(empty, found.level),
-        price=_spread(take, wider.price, found.price),
-        unit=_spread(take, wider.unit, found.unit),
-        z_price=np.where(take, wider.z_price, found.z_price),
-        z_unit=np.where(take, wider.z_unit, found.z_unit),
+        judged=these.judged.zip_with(taken, those.judged),
+        level=these.level.zip_with(taken, those.level),
+        price=_spread(take, these.price, those.price),
+        unit=_spread(take, these.unit, those.unit),
+        z_price=np.where(take, these.z_price, those.z_price),
+        z_unit=np.where(take, these.z_unit, those.z_unit),
     )
 
 

@@ -46,7 +46,11 @@ DEEDS: Final = (
     *("TRUSTEES DEED UPON SALE", "TRUSTEE DEED UPON SALE", "TRUSTEES SALE", "TRUSTEE SALE"),
     *("REFEREE", "REFEREES", "TREASURER", "TREASURERS", "TAX COLLECTOR", "TAX COLLECTORS"),
     *("JUDICIAL", "COURT ORDER", "ORDER OF COURT", "COMMISSIONER", "COMMISSIONERS"),
-    *("EXECUTRIX", "ADMINISTRATRIX", "INTERSPOUSAL", "CORRECTED"),
+    *("EXECUTRIX", "ADMINISTRATRIX", "INTERSPOUSAL", "CORRECTED", "CONFIRMATORY"),
+    *("Q C D", "Q C", "QUITCLM", "QUITCLAIMS", "QCLAIM", "NON WARRANTY", "NONWARRANTY"),
+    *("MASTERS", "MASTER DEED", "MASTER IN EQUITY", "SPECIAL MASTER", "RECEIVER", "RECEIVERS", "CLERKS DEED"),
+    *("PERSONAL REP", "PERS REP", "P R DEED", "FIDUCIARY", "HEIRSHIP", "DEED OF DISTRIBUTION", "TOD", "T O D"),
+    *("DIVORCE", "DECREE", "BANKRUPTCY", "CONDEMNATION"),
 )
 """Names of deed types that transfer without a market, or with a doubtful title (IAAO 5.4.5 to 5.4.8)."""
 
@@ -62,6 +66,7 @@ COURT: Final = (
     "CIRCUIT COURT",
     "BANKRUPTCY TRUSTEE",
     "TRUSTEE IN BANKRUPTCY",
+    *("MASTER IN EQUITY", "SPECIAL MASTER", "SPECIAL COMMISSIONER"),
 )
 """Forced sales resulting from a judicial order (IAAO 5.4.7)."""
 
@@ -103,6 +108,7 @@ GOVERNMENT: Final = (
     "FEDERAL NATIONAL MORTGAGE",
     "FREDDIE MAC",
     "FEDERAL HOME LOAN MORTGAGE",
+    *("FNMA", "FHLMC", "GINNIE MAE", "HOUSING AND URBAN DEVELOPMENT"),
 )
 """Governments and their agencies (IAAO 5.4.1; Florida's code 18 counts FDIC, HUD, Fannie Mae and Freddie Mac here)."""
 
@@ -127,6 +133,7 @@ FINANCIAL: Final = (
     "NATIONAL ASSOCIATION",
     "FSB",
     "F S B",
+    *("BANC", "BANKERS", "CITIBANK", "CITIMORTGAGE", "KEYBANK", "USBANK", "BANKUNITED", "NATIONSTAR"),
 )
 """Banks and lenders as buyer or seller (IAAO 5.4.3 and 5.4.4). Loan is a given name, and trust companies hold land for others."""
 
@@ -264,5 +271,14 @@ _COMMON: Final = """
     LOUISE SARA ANNE JACQUELINE WANDA BONNIE JULIA RUBY LOIS TINA PHYLLIS NORMA PAULA DIANA ANNIE LILLIAN EMILY ROBIN
     ALAN ANTONIO CHRIS CLARENCE CRAIG EARL ERNEST JESSE JIMMY JOHNNY PHILIP PHILLIP SEAN SHAWN TODD
 """
-GIVEN: Final = frozenset(_COMMON.split())
-"""The 100 commonest given names of men and the 100 of women (U.S. Census Bureau, 1990): no last name is read from one."""
+_SHORT: Final = """
+    ABE ALEX ANDY BEN BERT BETH BETSY BILL BOB BRAD CATHY CHAD CHUCK CINDY CLIFF DAN DAVE DEB DEBBIE DICK DON DOUG DREW
+    ED EDDIE ELLEN FREDDY GENE GREG HANK JAKE JEFF JEN JENNY JIM JOEY JOHNNIE JON JUDE KATE KATIE KEN LES
+    LIZ LOU MAGGIE MATT MEG MIKE MITCH NATE NED NICK PAM PAT PATTY PEG PEGGY PETE PHIL RICK ROB ROD RON SALLY SAM SANDY
+    SID STAN STU SUE SUSIE TED TIM TOM TONY VINCE WALT WES
+"""
+GIVEN: Final = frozenset((*_COMMON.split(), *_SHORT.split()))
+"""The 100 commonest given names of men and the 100 of women (U.S. Census Bureau, 1990), and short forms of such."""
+
+BORNE: Final = ("BANK", "SHERIFF", "COLLEGE")
+"""Words for institutions that people bear as last names."""

@@ -18,7 +18,7 @@ from terrafusion.analysis.comps.homes import Homes
 from terrafusion.analysis.comps.model import Model, fit, ordered
 from terrafusion.analysis.comps.search import Finder, Limits
 from terrafusion.analysis.quality import data_quality
-from terrafusion.analysis.selection import Selection, select
+from terrafusion.analysis.selection import Selection
 from terrafusion.analysis.valuation import accuracy, findings
 from terrafusion.analysis.valuation.parameters import ValuationParameters
 from terrafusion.analysis.valuation.rows import (
@@ -60,10 +60,8 @@ def market_valuation(records: Records, parameters: ValuationParameters, progress
     progress(0.0, "Reading sales")
     sales = evidence.read(records, parameters)
     homes = parcels(records, sales, parameters)
-    selection = select(sales, parameters, records.profile, groups=("parcel_number",))
-    day = evidence.valuation_date(selection, parameters)
-    if day is not None:
-        selection = evidence.windowed(selection, day, parameters.max_age_months)
+    selection, day = evidence.selected(sales, parameters, records.profile, months=parameters.max_age_months)
+    del sales
     result = _result(selection, homes, day, parameters, progress)
     level = parameters.confidence_level
     figures = {} if result.trial is None else accuracy.accuracy(result.trial, level)

@@ -9,6 +9,7 @@ import pytest
 from support import digests
 from support.markets import county, large, roll
 
+pytestmark = pytest.mark.timeout(600)
 ROOT = Path(__file__).parents[3]
 FORMS = {"split": 1, "shuffled": 2}
 """How the records are handed over, and to which of the processes."""
@@ -30,7 +31,7 @@ def found(tmp_path_factory):
     county(recipe, seed=1).write_parquet(folder / "sales.parquet")
     roll(recipe, seed=1).write_parquet(folder / "roll.parquet")
     processes = {1: started(folder, 1, "sorted", "split"), 2: started(folder, 2, "sorted", "shuffled")}
-    said = {threads: process.communicate(timeout=150) for threads, process in processes.items()}
+    said = {threads: process.communicate(timeout=500) for threads, process in processes.items()}
     assert not any(process.returncode for process in processes.values()), said
     return {threads: json.loads(printed) for threads, (printed, _) in said.items()}
 

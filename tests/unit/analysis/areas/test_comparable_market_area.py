@@ -1,9 +1,6 @@
 import io
 import json
-import subprocess
-import sys
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -21,7 +18,6 @@ from terrafusion.analysis.registry import load_catalogue
 from terrafusion.errors import InvalidParameters
 
 KIND = "comparable_market_area"
-ROOT = Path(__file__).parents[4]
 PART = np.arange(18) % 6 // 2
 few = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -356,24 +352,3 @@ def test_a_sale_that_is_not_used_changes_no_byte(ask, county, odd):
     )
     wanted = {"end_date": "2029-12-31", "n_areas": 3}
     assert file(ask(KIND, sales, **wanted)) == file(ask(KIND, pl.concat([one, sales]), **wanted))
-
-
-ALONE = """
-import sys, polars as pl
-from terrafusion.analysis.api import Records
-from terrafusion.analysis.document import render
-from terrafusion.analysis.registry import load_catalogue
-assert pl.thread_pool_size() == 1
-catalogue, sales = load_catalogue(), pl.scan_parquet(sys.argv[1])
-wanted = catalogue.check("comparable_market_area", {"n_areas": 3})
-print(render(catalogue.get("comparable_market_area").compute(Records("here", "v1", sales), wanted, print)).sha256)
-"""
-
-
-def test_the_number_of_threads_does_not_show(ask, county, tmp_path):
-    sales = county(100)
-    sales.write_parquet(tmp_path / "sales.parquet")
-    command = [sys.executable, "-c", ALONE, str(tmp_path / "sales.parquet")]
-    alone = {"POLARS_MAX_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PATH": "", "PYTHONPATH": str(ROOT)}
-    said = subprocess.run(command, env=alone, cwd=ROOT, capture_output=True, check=True, text=True, timeout=60)
-    assert said.stdout.split()[-1] == file(ask(KIND, sales, n_areas=3))

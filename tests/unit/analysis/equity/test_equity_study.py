@@ -1,9 +1,6 @@
 import io
 import json
-import subprocess
-import sys
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -19,7 +16,6 @@ from terrafusion.analysis.registry import load_catalogue
 from terrafusion.errors import InvalidParameters
 
 STUDY = "equity_study"
-ROOT = Path(__file__).parents[4]
 QUICK = {"interval_method": "analytic", "permutations": 99}
 few = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -329,24 +325,3 @@ def test_a_sale_that_is_not_used_changes_no_byte(ask, town, odd):
     )
     wanted = {"end_date": "2029-12-31", **QUICK}
     assert file(ask(STUDY, sales, **wanted)) == file(ask(STUDY, pl.concat([one, sales]), **wanted))
-
-
-ALONE = """
-import sys, polars as pl
-from terrafusion.analysis.api import Records
-from terrafusion.analysis.document import render
-from terrafusion.analysis.registry import load_catalogue
-assert pl.thread_pool_size() == 1
-catalogue, sales = load_catalogue(), pl.scan_parquet(sys.argv[1])
-wanted = catalogue.check("equity_study", {"group_by": "zip_code", "interval_method": "analytic", "permutations": 99})
-print(render(catalogue.get("equity_study").compute(Records("here", "v1", sales), wanted, print)).sha256)
-"""
-
-
-def test_the_number_of_threads_does_not_show(ask, town, tmp_path):
-    sales = town(3000)
-    sales.write_parquet(tmp_path / "sales.parquet")
-    command = [sys.executable, "-c", ALONE, str(tmp_path / "sales.parquet")]
-    alone = {"POLARS_MAX_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PATH": "", "PYTHONPATH": str(ROOT)}
-    said = subprocess.run(command, env=alone, cwd=ROOT, capture_output=True, check=True, text=True, timeout=60)
-    assert said.stdout.split()[-1] == file(ask(STUDY, sales, group_by="zip_code", **QUICK))

@@ -159,11 +159,42 @@ def test_years_are_windows_where_only_the_year_is_known(market, judge):
     assert (told["0"]["group_n"], told["79"]["group_n"]) == (40, 40)
     assert (told["79"]["window_start"], told["79"]["window_end"]) == (date(2014, 1, 1), date(2014, 12, 31))
     assert judge(given, rolling_months=24)["79"]["group_n"] == 80
-    with pytest.raises(InvalidParameters, match=r"rolling_months is 18.*multiples of 12") as refused:
-        judge(given, rolling_months=18)
-    assert refused.value.field == "rolling_months"
+    assert judge(given, rolling_months=18)["79"]["group_n"] == 80
     with pytest.raises(InvalidParameters, match="group_by is 'sale_month'"):
         judge(given, group_by="sale_month")
+
+
+def test_a_sale_of_which_only_the_year_is_known_leaves_the_others_their_months(market, ask):
+    known = market(800, year_only=[None] * 800)
+    vague = market(2, sale_id=["a", "b"], sale_date=[date(2014, 7, 1), date(2015, 7, 1)], year_only=[True] * 2)
+    alone, both = (ask("sale_validation", given, rolling_months=3) for given in (known, pl.concat([known, vague])))
+    told = {row["sale_id"]: row for row in both.table.iter_rows(named=True)}
+    assert both.table.filter(~pl.col("sale_id").is_in(["a", "b"])).equals(alone.table)
+    of_2014 = known.filter(pl.col("sale_date").dt.year() == 2014).height
+    assert (told["a"]["group_n"], told["a"]["window_start"]) == (of_2014 + 1, date(2014, 1, 1))
+    assert told["b"]["window_end"] == date(2015, 12, 31)
+    assert (both.summary["window_unit"], both.data_quality["year_only_sales"]) == ("month", 2)
+    said = {caution.code: caution.message for caution in both.warnings}["year_only"]
+    assert said.startswith("Of 2 of 802 sales only the year is known")
+
+
+DAYS = st.dates(date(2014, 11, 1), date(2015, 2, 28))
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    drawn=st.lists(st.tuples(DAYS, st.integers(50_000, 900_000), st.booleans()), min_size=20, max_size=60),
+    months=st.sampled_from([1, 3, 12]),
+    ends=st.tuples(DAYS, DAYS).map(sorted),
+)
+def test_dates_choose_which_sales_are_judged_and_never_by_what(drawn, months, ends):
+    frame = pl.DataFrame(drawn, schema=["sale_date", "sale_price", "year_only"], orient="row")
+    frame = frame.with_row_index("sale_id").with_columns(parcel_number="sale_id")
+    some = {"rolling_months": months, "min_group": 3}
+    whole = asked(frame, **some)
+    for begin, end in (ends, (ends[0], None), (None, ends[1])):
+        part = asked(frame, **some, start_date=begin, end_date=end)
+        assert part.equals(whole.filter(pl.col("sale_date").is_between(begin or date.min, end or date.max)))
 
 
 def test_sales_refused_by_the_record_are_no_part_of_windows(market, judge):
