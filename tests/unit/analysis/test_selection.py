@@ -114,8 +114,8 @@ def test_a_sale_to_oneself_is_not_arms_length(chosen):
     [("O'BRIEN, KATE", "obrien kate"), ("JOSE GARCÍA", "Jose Garcia"), ("A & B Co.", "A AND B CO"), ("ÉVA Ő", "eva o")],
 )
 def test_a_sale_to_oneself_is_found_whatever_the_punctuation(chosen, buyer, seller):
-    found = chosen({"buyer": [buyer, "Bob"], "seller": [seller, "Eva"]})
-    assert (found.used["buyer"].to_list(), found.excluded) == (["Bob"], {"buyer_is_seller": 1})
+    found = chosen({"buyer": [buyer, "Bob"], "seller": [seller, "Eva"], "sale_price": [1e5, 2e5]})
+    assert (found.used["sale_price"].to_list(), found.excluded) == ([2e5], {"buyer_is_seller": 1})
 
 
 @pytest.mark.parametrize("name", ["Unknown", "REDACTED", "T B D", "Not available", "OWNER OF RECORD", "Confidential"])
