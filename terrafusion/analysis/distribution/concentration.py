@@ -30,10 +30,10 @@ def concentration(ordered: Floats, confidence_level: float, *, corrected: bool) 
     n = len(ordered)
     if n < 2:  # noqa: PLR2004 - one price is not unequal to anything
         return dict.fromkeys(GINI, math.nan)
-    ranks = PriceOrder.of(ordered, np.arange(n)).doubled_ranks(np.ones(n, dtype=np.int64))
+    order = PriceOrder.of(ordered, np.arange(n))
     scale = n / (n - 1) if corrected else 1.0
-    value = scale * max(gini(ordered, ranks), 0.0)
-    influence = gini_influence(ordered, (ranks - 1) / (2 * n))
+    value = scale * max(gini(ordered, order.doubled_ranks_of_each), 0.0)
+    influence = gini_influence(ordered, order)
     error = scale * math.sqrt(float((influence**2).sum())) / n
     reach = critical_t(confidence_level, n - 1) * error if n >= LEAST_FOR_AN_INTERVAL else math.nan
     logs = float(np.log(ordered).std(ddof=1))
