@@ -150,7 +150,7 @@ class PriceOrder:
     def doubled_ranks_of_each(self) -> Codes:
         """Twice each sale's rank, where each stands once."""
         if self.blocks is None:
-            return np.arange(1, 2 * len(self.places) + 1, 2)
+            return np.arange(2, 2 * len(self.places) + 2, 2)
         shared = self.ends + 2
         shared[1:] += self.ends[:-1] + 1
         ranks: Codes = shared[self.blocks]
