@@ -1,6 +1,6 @@
 """`python -m benchmarks.analyses [NAME …]`: how fast the analyses are and how much memory they take, beside others.
 
-Each case runs in a process of its own, with the environment of a worker (one BLAS thread), on a file of the same
+Each case runs in a process of its own, with the environment of a worker (`ENVIRONMENT`), on a file of the same
 seeded county. assesspy gets an environment of its own in the same temporary folder, for it is nobody's dependency here.
 """
 
@@ -28,9 +28,9 @@ from benchmarks.__main__ import circumstances, console, show
 from benchmarks.alone import ROLL
 from benchmarks.cases import GROUPS, GROWING, Case, Group
 from benchmarks.peers import PEERS
+from terrafusion.adapters.pool import ENVIRONMENT
 from terrafusion.analysis.registry import load_catalogue
 
-BLAS: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 ASSESSPY: Final = Path(__file__).with_name("assessed.py")
 SIZES: Final = (100_000, 1_000_000, 10_000_000)
 GROWTH: Final = "growth"
@@ -95,7 +95,7 @@ class Stand:
         asked = {"kind": case.kind, "file": str(file), "rounds": case.rounds, "roll": case.roll}
         question = json.dumps(asked | {"parameters": dict(case.parameters)})
         done = subprocess.run(
-            command, input=question, capture_output=True, text=True, env=os.environ | BLAS, check=False
+            command, input=question, capture_output=True, text=True, env=os.environ | ENVIRONMENT, check=False
         )
         if done.returncode:
             return done.stderr.strip().splitlines()[-1]

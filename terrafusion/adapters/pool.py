@@ -26,8 +26,13 @@ SPAWN: Final = multiprocessing.get_context("spawn")
 TASKS_A_CHILD: Final = 2
 """One that runs, and one in the pipe, so that no child waits for the parent between two."""
 
-ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
-"""Read by the children when they import numpy and scikit-learn: there are as many children as cores."""
+ENVIRONMENT: Final = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "_RJEM_MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0",
+}
+"""Read by the children when they import numpy, scikit-learn and polars: there are as many children as cores, and what one no longer
+needs the others may have; polars keeps it otherwise."""
 
 log = structlog.get_logger(__name__)
 
@@ -47,8 +52,8 @@ class PebblePool:
 
     def start(self) -> None:
         """Start the children; must run inside the event loop."""
-        for name in ONE_THREAD:
-            os.environ.setdefault(name, "1")
+        for name, value in ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
         self._reader, self._writer = SPAWN.Pipe(duplex=False)
         asyncio.get_running_loop().add_reader(self._reader.fileno(), self._read_progress)
         self._build()

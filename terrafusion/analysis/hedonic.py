@@ -9,7 +9,7 @@ are robust to unequal variances (HC1, MacKinnon and White 1985).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -37,8 +37,8 @@ class Sample:
     log_price: Floats
     period: Codes
     location: Codes
-    characteristics: Floats
-    """One row a characteristic, one column a sale."""
+    characteristics: Collection[Floats]
+    """Of each, one value a sale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +133,9 @@ class Design:
         self._shares: Floats = self._in_cells[:, 1:] / self.counts[:, None]
         self.means: Floats = np.hstack([self._shares, means.T])
         self._centred: Floats = np.take(means, sample.period, axis=1, mode="clip")
-        np.subtract(sample.characteristics, self._centred, out=self._centred)
-        squares = np.einsum("kn,kn->k", sample.characteristics, sample.characteristics)
+        for centred, row in zip(self._centred, sample.characteristics, strict=True):
+            np.subtract(row, centred, out=centred)
+        squares = [np.einsum("n,n->", row, row) for row in sample.characteristics]
         self.square_sums: Floats = np.concatenate([self._in_cells.sum(axis=0)[1:], squares])
         self.mean_price: Floats = self.by_period(sample.log_price) / self.counts
         self.price: Floats = sample.log_price - self.mean_price[sample.period]

@@ -102,6 +102,13 @@ def design(sales: pl.DataFrame, wanted: Wanted = Wanted()) -> Design:
     ``sales`` has ``group_code``, ``ordinal``, ``sale_price``, `CHARACTERISTICS`, ``zip_code`` and
     ``property_type``, null where the county does not say. Where no characteristic is known the design is empty.
     """
+    complete, given, apart, partly = _laid(sales, wanted)
+    priced = _by_content(complete).with_columns(pl.col("sale_price").log().alias("log_price"))
+    return Design(priced, tuple(given), apart, tuple(_cautions(sales.height, complete.height, given, partly)))
+
+
+def _laid(sales: pl.DataFrame, wanted: Wanted) -> tuple[pl.DataFrame, list[str], bool, list[str]]:
+    """Return the sales that have all that is used, its names, whether locations are told apart, and what too few have."""
     names = [name for name in CHARACTERISTICS if wanted.takes(name)]
     found = sales.select(_regressor(name, logs=wanted.logs).alias(name) for name in names)
     least = wanted.least()
@@ -121,8 +128,7 @@ def design(sales: pl.DataFrame, wanted: Wanted = Wanted()) -> Design:
     given = laid.columns[4:] if used or wanted.names else []
     laid = laid.with_columns(sales[ROW]) if ROW in sales.columns else laid
     complete = laid.drop_nulls([*given, "location"]) if given else laid.clear()
-    priced = _by_content(complete).with_columns(pl.col("sale_price").log().alias("log_price"))
-    return Design(priced, tuple(given), apart, tuple(_cautions(sales.height, complete.height, given, partly)))
+    return complete, given, apart, partly
 
 
 def _by_content(sales: pl.DataFrame) -> pl.DataFrame:
@@ -179,13 +185,13 @@ def _cautions(read: int, complete: int, used: Sequence[str], partly: Sequence[st
 
 def indices(chosen: Design, rules: Rules, progress: Progress) -> pl.DataFrame:
     """Return the index of every group and period (`SCHEMA`); a group with too few sales is not there."""
-    parts = list(samples(chosen))
+    parts = chosen.sales["group_code"].n_unique()
     found = []
-    for done, (code, ordinals, sample) in enumerate(parts):
+    for done, (code, ordinals, sample) in enumerate(samples(chosen)):
         points = _points(code, ordinals, sample, rules)
         if points is not None:
             found.append(points)
-        progress((done + 1) / len(parts), "Holding quality constant")
+        progress((done + 1) / parts, "Holding quality constant")
     return pl.concat([pl.DataFrame(schema=SCHEMA), *found])
 
 
@@ -198,7 +204,7 @@ def samples(chosen: Design) -> Iterator[tuple[int, Codes, Sample]]:
         part = sales[int(begin) : int(end)]
         ordinals, period = _compressed(part["ordinal"].to_numpy())
         _, location = _compressed(part["location"].to_numpy())
-        rows = np.array([part[name].to_numpy() for name in chosen.characteristics])
+        rows = [part[name].to_numpy() for name in chosen.characteristics]
         yield int(groups[begin]), ordinals, Sample(part["log_price"].to_numpy(), period, location, rows)
 
 

@@ -135,12 +135,23 @@ def same_party(sales: pl.DataFrame) -> tuple[pl.Series, list[Caution]]:
 
     What stands where a name is not known is none, nor is what names both in too many sales: of that a caution tells.
     """
-    row = sales.select(_may_be_equal().fill_null(value=False).arg_true()).to_series()
-    names = plain(sales.select(PARTIES)[row]).select(apart(pl.col(name)) for name in PARTIES)
+    row = sales.select(_begin_alike().fill_null(value=False).arg_true()).to_series()
+    found = sales.select(PARTIES)[row].with_columns(row=row).filter(_may_be_equal())
+    row, names = found["row"], plain(found.select(PARTIES)).select(apart(pl.col(name)) for name in PARTIES)
     same = names.select(name="buyer", row=row).filter(names["buyer"] == names["seller"])
     counted = same["name"].value_counts().filter((pl.col("count") >= _LEAST) & (pl.col("count") > _SHARE * len(sales)))
     named = same.filter(~pl.col("name").is_in([*NOBODY, *counted["name"]]))
     return pl.zeros(len(sales), pl.Boolean, eager=True).scatter(named["row"], values=True), _cautions(counted)
+
+
+def _begin_alike() -> pl.Expr:
+    """Say that names may be one: they are not where both begin with a capital from A to Z, and not with the same.
+
+    It is `_may_be_equal` for names in capitals, in a quarter of the time.
+    """
+    capital = [pl.col(name).is_between(pl.lit("A"), pl.lit("["), closed="left") for name in PARTIES]
+    first = [pl.col(name).str.head(1) for name in PARTIES]
+    return (first[0] == first[1]) | ~pl.all_horizontal(capital)
 
 
 def _may_be_equal() -> pl.Expr:

@@ -25,6 +25,9 @@ _HIGHEST_PRICE: Final = 1e12  # above it is no price but a slip of the pen
 
 _STRAY: Final = "after_a_long_pause"
 
+_EVIDENCE: Final = ("buyer", "seller", "deed_type", "validity_code")
+"""Columns that selecting alone reads, of texts that take half of the memory."""
+
 _Reasons = Sequence[tuple[str, pl.Expr]]
 
 
@@ -33,6 +36,9 @@ class Selection:
     """The sales used, how many were read, how many were excluded for which reason."""
 
     used: pl.DataFrame
+    """Where names and codes decided, their columns say only whether they are known: true or null."""
+    recorded: pl.Series
+    """The days of all the sales read."""
     read: int
     excluded: Mapping[str, int]
     warnings: Sequence[Caution]
@@ -66,7 +72,7 @@ def select(
     """Apply the filters in their order; the first that a sale fails gives its reason.
 
     ``sales`` has `needed_columns`, ``sale_id`` where the profile overrides, and ``group`` made of the columns
-    ``groups``.
+    ``groups``. It is as large as the file: a caller that does not hold it spares its memory.
     """
     rules = parameters.sale_filter
     cautions: list[Caution] = []
@@ -75,11 +81,14 @@ def select(
     if rules.arms_length_only and profile.sale_overrides:
         sales = _with_overrides(sales, profile, cautions)
     reasons = [*_wanted(parameters), *_missing(groups), *_evidence(sales, rules, profile, cautions)]
-    sales = sales.with_columns(_first(reasons).alias("reason"))
+    spent = [name for name in _EVIDENCE if name in needed_columns(parameters) and name not in groups]
+    sales = sales.with_columns(_first(reasons).alias("reason"), *map(_whether_known, spent))
     excluded = {reasons[code][0]: count for code, count in _counts(sales["reason"]).items()}
+    recorded, read = sales["sale_date"], sales.height
     used = sales.filter(pl.col("reason").is_null()).drop("reason")
     if used.is_empty():
         cautions += unmatched(sales, parameters)
+    del sales
     if parameters.end_date is None:
         used = _recorded(used, excluded, cautions)
     if rules.outlier_method != "none":
@@ -87,7 +96,11 @@ def select(
         cautions += warned
         excluded |= {_OUTLIER: int(flagged.sum())} if flagged.any() else {}
         used = used.filter(~flagged)
-    return Selection(used.drop(_OVERRIDE, _KEPT, strict=False), sales.height, excluded, cautions, kept=_kept(used))
+    return Selection(used.drop(_OVERRIDE, _KEPT, strict=False), recorded, read, excluded, cautions, kept=_kept(used))
+
+
+def _whether_known(name: str) -> pl.Expr:
+    return pl.when(pl.col(name).is_not_null()).then(pl.lit(value=True)).alias(name)
 
 
 def _recorded(used: pl.DataFrame, excluded: dict[str, int], cautions: list[Caution]) -> pl.DataFrame:

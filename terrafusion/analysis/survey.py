@@ -117,8 +117,8 @@ def survey(
             raise _missing(name, records.county_id)
     chosen = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
     selection = leave_out(chosen, lacking or {})
-    days = sales["sale_date"]
-    return Survey(records, parameters, selection, market_of(selection.used, parameters, recorded=days), days)
+    market = market_of(selection.used, parameters, recorded=selection.recorded)
+    return Survey(records, parameters, selection, market, selection.recorded)
 
 
 def _missing(column: str, county_id: str) -> InvalidParameters:

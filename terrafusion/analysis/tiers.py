@@ -45,7 +45,7 @@ def _predicted(chosen: Design) -> Floats | None:
     if sample is None or len(sample.log_price) < _parameters(sample) + indexes.FREEDOM:
         return None
     fitted = fit(sample, base=0)
-    own = np.nan_to_num(fitted.slopes) @ sample.characteristics
+    own = np.nan_to_num(fitted.slopes) @ np.array(sample.characteristics)
     left = sample.log_price - fitted.effects[sample.period] - own
     effects = np.bincount(sample.location, left) / np.bincount(sample.location)  # residuals of a location sum to zero
     predicted: Floats = own + effects[sample.location]

@@ -74,9 +74,9 @@ def trend(records: Records, parameters: TrendParameters, progress: Progress) -> 
 
 def _selected(records: Records, parameters: TrendParameters) -> tuple[Selection, Market]:
     """Read the sales and keep of them, which are as large as the file, those that are used."""
-    sales = read(records, parameters)
-    selection = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
-    return selection, market_of(selection.used, parameters, recorded=sales["sale_date"])
+    groups = columns_of(parameters.group_by)
+    selection = select(read(records, parameters), parameters, records.profile, groups=groups)
+    return selection, market_of(selection.used, parameters, recorded=selection.recorded)
 
 
 def _indexed(market: Market, parameters: TrendParameters, progress: Progress) -> Indexed:

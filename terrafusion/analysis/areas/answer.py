@@ -51,7 +51,7 @@ def comparable_market_area(records: Records, parameters: AreaParameters, progres
     progress(0.0, "Reading sales")
     sales = _read(records, parameters)
     selection = select(sales, parameters, records.profile, groups=[COLUMNS[parameters.unit]])
-    market = market_of(selection.used, parameters, recorded=sales["sale_date"])
+    market = market_of(selection.used, parameters, recorded=selection.recorded)
     areas = counted(market, _parcels(records, parameters))
     chosen = _design(market, COLUMNS[parameters.unit])
     laid, known = laid_of(chosen, max(parameters.min_sales, _LEAST))

@@ -14,7 +14,7 @@ from terrafusion.analysis.equity.dispersion import compared, together, within
 from terrafusion.analysis.equity.moran import LARGEST, LEAST, moran, nearest, places, weights_of
 from terrafusion.analysis.equity.parameters import EquityParameters
 from terrafusion.analysis.groups import coded
-from terrafusion.analysis.ratios.measures import proxy, value_groups
+from terrafusion.analysis.ratios.measures import value_groups
 from terrafusion.analysis.ratios.rows import SCHEMA as RATIO
 from terrafusion.analysis.ratios.rows import spread
 from terrafusion.analysis.ratios.sample import Ratios, median_estimate
@@ -88,7 +88,7 @@ def study_of(
 
 def _by_value(group: str, ratios: Ratios, parameters: EquityParameters) -> list[dict[str, Any]]:
     """Return a row for each group of value, by ascending value; below ``min_sales`` there is only the count."""
-    value = proxy(ratios) if parameters.value_proxy == "both" else ratios.price
+    value = ratios.proxy if parameters.value_proxy == "both" else ratios.price
     codes = value_groups(value, parameters.value_groups)
     rows = []
     for code in range(parameters.value_groups):

@@ -32,8 +32,8 @@ _COLUMNS: Final = COLUMNS | {"latitude", "longitude"}
 def equity_study(records: Records, parameters: EquityParameters, progress: Progress) -> Answer:
     """Answer how fairly homes are assessed; raises InvalidParameters where the records cannot."""
     progress(0.0, "Reading sales")
-    sales = read(records, parameters, also=_COLUMNS)
-    chosen = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
+    sales, groups = read(records, parameters, also=_COLUMNS), columns_of(parameters.group_by)
+    chosen = select(sales, parameters, records.profile, groups=groups)
     selection = valued(chosen, roll_year=parameters.roll_year or records.profile.roll_year)
     adjusted = adjust(selection.used, parameters, lambda done, doing: progress(0.2 * done, doing))
     used, excluded = _trimmed(adjusted.sales, parameters)

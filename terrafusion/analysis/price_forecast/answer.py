@@ -43,7 +43,7 @@ def price_forecast(records: Records, parameters: PriceForecastParameters, progre
     sales = read_columns(records, parameters, _COLUMNS)
     _refuse_method(records, sales, parameters)
     selection = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
-    market = market_of(selection.used, parameters, recorded=sales["sale_date"])
+    market = market_of(selection.used, parameters, recorded=selection.recorded)
     found = _Found(records, parameters, selection, market, progress)
     return found.answer()
 

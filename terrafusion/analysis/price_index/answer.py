@@ -13,6 +13,7 @@ from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.findings import Headline, counted, headline_numbers, key_finding
 from terrafusion.analysis.groups import columns_of
+from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.market import Market, market_of
 from terrafusion.analysis.price_index import cautions, tables
 from terrafusion.analysis.price_index.engine import LOCATIONS, Engine
@@ -55,10 +56,10 @@ def price_index(records: Records, parameters: PriceIndexParameters, progress: Pr
 
 def _selected(records: Records, parameters: PriceIndexParameters) -> tuple[Selection, Market, list[Method]]:
     """Read the sales and keep of them, which are as large as the file, those that are used."""
-    sales = read(records, parameters)
-    selection = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
-    market = market_of(selection.used, parameters, recorded=sales["sale_date"])
-    return selection, market, _methods(sales, parameters)
+    groups = columns_of(parameters.group_by)
+    selection = select(read(records, parameters), parameters, records.profile, groups=groups)
+    market = market_of(selection.used, parameters, recorded=selection.recorded)
+    return selection, market, _methods(records, parameters)
 
 
 def _engine(market: Market, parameters: PriceIndexParameters) -> Engine:
@@ -67,9 +68,10 @@ def _engine(market: Market, parameters: PriceIndexParameters) -> Engine:
     return Engine(market.sales, len(market.labels), begin, len(ordinals), parameters)
 
 
-def _methods(sales: pl.DataFrame, parameters: PriceIndexParameters) -> list[Method]:
+def _methods(records: Records, parameters: PriceIndexParameters) -> list[Method]:
     """Name the methods to compute, the one asked for first."""
-    others = allowed(sales) if parameters.compare else ()
+    columns = records.sales.select("parcel_number", *CHARACTERISTICS)
+    others = allowed(columns.collect()) if parameters.compare else ()
     return [parameters.method, *(method for method in others if method != parameters.method)]
 
 

@@ -57,8 +57,8 @@ def imputation(placed: Placed, options: Options) -> Estimate:
 
 
 def _centred(sample: Sample) -> Sample:
-    middle = sample.characteristics.mean(axis=1, keepdims=True)
-    return Sample(sample.log_price, sample.period, sample.location, sample.characteristics - middle)
+    rows = [row - row.mean() for row in sample.characteristics]
+    return Sample(sample.log_price, sample.period, sample.location, rows)
 
 
 class _Sales:
@@ -67,7 +67,8 @@ class _Sales:
     def __init__(self, sample: Sample, chosen: Codes, period: int) -> None:
         self.period = period
         self.log_price, self.location = sample.log_price[chosen], sample.location[chosen]
-        self.rows = sample.characteristics[:, chosen]
+        rows = [row[chosen] for row in sample.characteristics]
+        self.rows = np.array(rows).reshape(len(rows), len(chosen))
         self._size = int(sample.location.max()) + 1
         self.counts = self.by_location(np.ones(len(chosen)))
         self.means = self._mean(self.rows)

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from terrafusion.analysis.cells import critical_value
-from terrafusion.analysis.ratios.sample import Codes, Estimate, Floats, Ratios, median_estimate
+from terrafusion.analysis.ratios.sample import Codes, Estimate, Floats, PriceOrder, Ratios, median_estimate, quantile
 from terrafusion.analysis.student import critical_t
 
 MEASURES: Final = ("median", "mean", "weighted_mean", "cod", "cov", "prd", "prb", "mki", "ki", "vei")
@@ -35,7 +35,7 @@ def measures(ratios: Ratios, confidence_level: float) -> dict[str, Estimate]:
     vei, significance = vertical_equity(ratios, confidence_level)
     return {
         "median": median_estimate(ratios.ratio, confidence_level),
-        "mean": mean(ratios.ratio, confidence_level),
+        "mean": mean(ratios, confidence_level),
         "weighted_mean": weighted_mean(ratios, confidence_level),
         "cod": Estimate(cod(ratios)),
         "cov": Estimate(cov(ratios)),
@@ -48,17 +48,16 @@ def measures(ratios: Ratios, confidence_level: float) -> dict[str, Estimate]:
     }
 
 
-def mean(values: Floats, confidence_level: float) -> Estimate:
-    """Return the mean with its t-interval."""
-    n, centre = len(values), float(values.mean())
-    error = float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
-    return _around(centre, critical_t(confidence_level, n - 1) * error)
+def mean(ratios: Ratios, confidence_level: float) -> Estimate:
+    """Return the mean of r with its t-interval."""
+    n = len(ratios)
+    return _around(ratios.mean, critical_t(confidence_level, n - 1) * ratios.sd / math.sqrt(n))
 
 
 def weighted_mean(ratios: Ratios, confidence_level: float) -> Estimate:
     """Return sum A / sum S with the t-interval of a ratio estimator (Cochran 1977, 6.4; Gloudemans 1999)."""
-    n, prices = len(ratios), float(ratios.price.sum())
-    level = float(ratios.assessed.sum()) / prices
+    n, (values, prices) = len(ratios), ratios.totals
+    level = values / prices
     squares = float(((ratios.assessed - level * ratios.price) ** 2).sum())
     error = math.sqrt(n / (n - 1) * squares) / prices if n > 1 else math.nan
     return _around(level, critical_t(confidence_level, n - 1) * error)
@@ -66,19 +65,18 @@ def weighted_mean(ratios: Ratios, confidence_level: float) -> Estimate:
 
 def cod(ratios: Ratios) -> float:
     """Return the coefficient of dispersion, 100 mean|r - m| / m: lower is more uniform."""
-    return 100 * float(np.abs(ratios.ratio - ratios.median).mean()) / ratios.median
+    return 100 * (float(ratios.scatter.sum()) / len(ratios)) / ratios.median
 
 
 def cov(ratios: Ratios) -> float:
     """Return the coefficient of variation, 100 sd(r) / mean(r), sd with n - 1; nan of one sale."""
-    if len(ratios) == 1:
-        return math.nan
-    return 100 * float(ratios.ratio.std(ddof=1) / ratios.ratio.mean())
+    return 100 * (ratios.sd / ratios.mean)
 
 
 def prd(ratios: Ratios) -> float:
     """Return the price-related differential, mean(r) / (sum A / sum S): above 1 is regressive."""
-    return float(ratios.ratio.mean()) / (float(ratios.assessed.sum()) / float(ratios.price.sum()))
+    values, prices = ratios.totals
+    return ratios.mean / (values / prices)
 
 
 def prb(ratios: Ratios, confidence_level: float) -> Estimate:
@@ -86,12 +84,7 @@ def prb(ratios: Ratios, confidence_level: float) -> Estimate:
 
     It is the slope of (r - m)/m on log2(0.5 S + 0.5 A/m), by least squares.
     """
-    return slope(np.log2(proxy(ratios)), ratios.ratio / ratios.median - 1, confidence_level)
-
-
-def proxy(ratios: Ratios) -> Floats:
-    """Return the value of each property as price and assessment together tell it, 0.5 S + 0.5 A/m."""
-    return 0.5 * ratios.price + 0.5 * (ratios.assessed / ratios.median)
+    return slope(np.log2(ratios.proxy), ratios.ratio / ratios.median - 1, confidence_level)
 
 
 def slope(x: Floats, y: Floats, confidence_level: float) -> Estimate:
@@ -140,8 +133,9 @@ def vertical_equity(ratios: Ratios, confidence_level: float) -> tuple[Estimate, 
     apart = last.value - first.value
     below = math.hypot(last.value - last.low, first.high - first.value)
     above = math.hypot(last.high - last.value, first.value - first.low)
-    told = [median_estimate(group, _VEI_CONFIDENCE) for group in groups]
-    highest, lowest = (choose(told, key=lambda one: one.value) for choose in (max, min))
+    medians = [quantile(group, 1, 2) for group in groups]
+    ends = (groups[medians.index(choose(medians))] for choose in (max, min))
+    highest, lowest = (median_estimate(group, _VEI_CONFIDENCE) for group in ends)
     vei = Estimate(scale * apart, scale * (apart - below), scale * (apart + above))
     return vei, scale * (highest.low - lowest.high)
 
@@ -151,7 +145,7 @@ def _value_groups(ratios: Ratios) -> list[Floats]:
     parts = max((parts for least, parts in _VEI_GROUPS if len(ratios) >= least), default=0)
     if not parts:
         return []
-    group = value_groups(proxy(ratios), parts)
+    group = value_groups(ratios.proxy, parts)
     places = np.argsort(group.astype(np.uint8), kind="stable")
     ends = np.cumsum(np.bincount(group, minlength=parts)).tolist()
     ordered = ratios.ratio[places]
@@ -188,20 +182,19 @@ def analytic_intervals(ratios: Ratios, confidence_level: float) -> dict[str, tup
 
 
 def _influences(ratios: Ratios, confidence_level: float) -> dict[str, tuple[float, Floats]]:
-    r, n = ratios.ratio, len(ratios)
-    middle, centre = ratios.median, r.mean()
-    told = median_estimate(r, confidence_level)
+    middle, centre, n = ratios.median, ratios.mean, len(ratios)
+    told = median_estimate(ratios.ratio, confidence_level)
     spread = (told.high - told.low) / (2 * critical_value(confidence_level)) * math.sqrt(n)
-    scatter, deviation = np.abs(r - middle), r - centre
-    dispersion, variance = scatter.mean(), (deviation**2).mean()
-    on_median = spread * np.sign(r - middle)
+    dispersion, variance = float(ratios.scatter.sum()) / n, float(ratios.square_deviation.sum()) / n
+    on_median = spread * np.sign(ratios.ratio - middle)
     deviated = math.sqrt(variance)
-    on_deviation = (deviation**2 - variance) / (2 * deviated) if deviated > 0 else np.zeros(n)
-    on_level = ratios.assessed / ratios.assessed.mean() - ratios.price / ratios.price.mean()
+    on_deviation = (ratios.square_deviation - variance) / (2 * deviated) if deviated > 0 else np.zeros(n)
+    values, prices = ratios.totals
+    on_level = ratios.assessed / (values / n) - ratios.price / (prices / n)
     return {
-        "cod": (cod(ratios), 100 * (scatter - dispersion - dispersion / middle * on_median) / middle),
-        "cov": (cov(ratios), 100 * (on_deviation - deviated / centre * deviation) / centre),
-        "prd": (prd(ratios), prd(ratios) * (deviation / centre - on_level)),
+        "cod": (cod(ratios), 100 * (ratios.scatter - dispersion - dispersion / middle * on_median) / middle),
+        "cov": (cov(ratios), 100 * (on_deviation - deviated / centre * ratios.deviation) / centre),
+        "prd": (prd(ratios), prd(ratios) * (ratios.deviation / centre - on_level)),
         **_gini_influences(ratios),
     }
 
@@ -209,9 +202,8 @@ def _influences(ratios: Ratios, confidence_level: float) -> dict[str, tuple[floa
 def _gini_influences(ratios: Ratios) -> dict[str, tuple[float, Floats]]:
     """Tell the influences in the order of prices."""
     assessed, price = concentrations(ratios)
-    *ordered, doubled_ranks = ratios.along_prices
-    share = (doubled_ranks - 1) / (2 * len(ratios))
-    on_assessed, on_price = (gini_influence(values, share) for values in ordered)
+    *ordered, _ = ratios.along_prices
+    on_assessed, on_price = (gini_influence(values, ratios.by_price) for values in ordered)
     found = {"ki": (assessed - price, on_assessed - on_price)}
     if price > _NO_GINI:
         mki = assessed / price
@@ -219,21 +211,20 @@ def _gini_influences(ratios: Ratios) -> dict[str, tuple[float, Floats]]:
     return found
 
 
-def gini_influence(ordered: Floats, share: Floats) -> Floats:
-    """Return the influence of each sale on 2 E[v F(S)] / E[v] - 1, where ``share`` is F(S) at the sale, equal where S is.
+def gini_influence(ordered: Floats, order: PriceOrder) -> Floats:
+    """Return the influence of each sale on 2 E[v F(S)] / E[v] - 1, of values in the order of S.
 
-    A sale moves F at every higher price by one, and at its own by a half.
+    A sale moves F, the share of sales below, at every higher price by one, and at its own by a half.
     """
-    n, centre = len(ordered), ordered.mean()
-    influence: Floats = ordered * share
-    theta = influence.mean()
-    starts = np.flatnonzero(np.append(True, share[1:] != share[:-1]))
-    tied = ordered if len(starts) == n else np.add.reduceat(ordered, starts)
+    n, centre = len(ordered), float(ordered.sum()) / len(ordered)
+    influence: Floats = ordered * order.shares
+    theta = float(influence.sum()) / n
+    tied = ordered if order.blocks is None else np.add.reduceat(ordered, order.starts)
     above = np.cumsum(tied)
     np.subtract(above[-1], above, out=above)
     above += tied / 2
     above /= n
-    influence += above if len(starts) == n else np.repeat(above, np.diff(np.append(starts, n)))
+    influence += above if order.blocks is None else above[order.blocks]
     influence -= theta / centre * ordered
     influence -= theta
     influence *= 2 / centre

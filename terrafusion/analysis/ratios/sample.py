@@ -57,11 +57,47 @@ class Ratios:
         return quantile(self.ratio, 1, 2)
 
     @cached_property
+    def mean(self) -> float:
+        """The mean of r."""
+        return float(self.ratio.sum()) / len(self)
+
+    @cached_property
+    def deviation(self) -> Floats:
+        """Each r less their mean."""
+        deviation: Floats = self.ratio - self.mean
+        return deviation
+
+    @cached_property
+    def square_deviation(self) -> Floats:
+        """The squares of `deviation`."""
+        squares: Floats = self.deviation**2
+        return squares
+
+    @cached_property
+    def sd(self) -> float:
+        """The standard deviation of r, with n - 1; nan of one sale."""
+        return math.sqrt(float(self.square_deviation.sum()) / (len(self) - 1)) if len(self) > 1 else math.nan
+
+    @cached_property
+    def scatter(self) -> Floats:
+        """How far each r is from their median."""
+        return np.abs(self.ratio - self.median)
+
+    @cached_property
+    def totals(self) -> tuple[float, float]:
+        """The sums of A and of S."""
+        return float(self.assessed.sum()), float(self.price.sum())
+
+    @cached_property
+    def proxy(self) -> Floats:
+        """The value of each property as price and assessment together tell it, 0.5 S + 0.5 A/m."""
+        return 0.5 * self.price + 0.5 * (self.assessed / self.median)
+
+    @cached_property
     def along_prices(self) -> tuple[Floats, Floats, Codes]:
         """A, S and twice the rank of each sale, in the order of prices."""
         places = self.by_price.places
-        ranks = self.by_price.doubled_ranks(np.ones(len(self), dtype=np.int64))
-        return self.assessed[places], self.price[places], ranks
+        return self.assessed[places], self.price[places], self.by_price.doubled_ranks_of_each
 
     def between(self, begin: int, end: int) -> Ratios:
         """Return the sales from one place in the order of ratios to another."""
@@ -75,6 +111,8 @@ def by_ratio(ratio: Floats, *keys: Floats) -> Codes:
     places: Codes = np.argsort(ratio)
     tied, block = _ties(np.diff(ratio[places]) == 0, np.arange(len(places)))
     for key in keys:
+        if not len(tied):
+            break
         among = places[tied]
         among = among[np.lexsort((key[among], block))]
         places[tied] = among
@@ -88,7 +126,7 @@ def _ties(same: NDArray[np.bool_], places: Codes) -> tuple[Codes, Codes]:
     return places[tied], np.append(0, np.cumsum(~same))[tied]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PriceOrder:
     """Sales by ascending price: their places, and which of the distinct prices each has."""
 
@@ -102,10 +140,34 @@ class PriceOrder:
     def of(cls, price: Floats, places: Codes) -> PriceOrder:
         """Find the ties among sales whose ``places`` stand by ascending price."""
         ordered = price[places]
-        last = np.append(ordered[1:] != ordered[:-1], np.ones(min(len(price), 1), dtype=bool))
+        last = np.ones(len(ordered), dtype=bool)
+        np.not_equal(ordered[1:], ordered[:-1], out=last[:-1])
         ends = np.flatnonzero(last)
         blocks = None if len(ends) == len(price) else np.cumsum(last) - last
         return cls(places, ends, blocks)
+
+    @cached_property
+    def doubled_ranks_of_each(self) -> Codes:
+        """Twice each sale's rank, where each stands once."""
+        if self.blocks is None:
+            return np.arange(2, 2 * len(self.places) + 2, 2)
+        shared = self.ends + 2
+        shared[1:] += self.ends[:-1] + 1
+        ranks: Codes = shared[self.blocks]
+        return ranks
+
+    @cached_property
+    def shares(self) -> Floats:
+        """Which share of the sales is cheaper, of those of the same price half."""
+        shares: Floats = (self.doubled_ranks_of_each - 1) / (2 * len(self.places))
+        return shares
+
+    @cached_property
+    def starts(self) -> Codes:
+        """Of each distinct price, where its first sale stands in ``places``."""
+        starts = np.zeros_like(self.ends)
+        np.add(self.ends[:-1], 1, out=starts[1:])
+        return starts
 
     def doubled_ranks(self, counts: Codes) -> Codes:
         """Return twice each sale's rank, where each stands ``counts`` times and tied prices share their average rank.

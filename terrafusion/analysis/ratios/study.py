@@ -56,8 +56,8 @@ def ratio_study(records: Records, parameters: RatioParameters, progress: Progres
 
 
 def _selected(records: Records, parameters: RatioParameters) -> Selection:
-    sales = read(records, parameters)
-    chosen = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
+    groups = columns_of(parameters.group_by)
+    chosen = select(read(records, parameters), parameters, records.profile, groups=groups)
     return valued(chosen, roll_year=parameters.roll_year or records.profile.roll_year)
 
 

@@ -38,7 +38,7 @@ def time_adjustment(records: Records, parameters: TimeAdjustmentParameters, prog
     progress(0.0, "Reading sales")
     sales = read(records, parameters)
     selection = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
-    market = market_of(selection.used, parameters, recorded=sales["sale_date"])
+    market = market_of(selection.used, parameters, recorded=selection.recorded)
     progress(0.2, "Estimating how prices moved")
     found = _Found(market, parameters, areas(records, sales, parameters))
     rows = found.rows

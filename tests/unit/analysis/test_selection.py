@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from terrafusion.analysis.names import _begin_alike, _may_be_equal
 from terrafusion.analysis.parameters import SaleFilter, SharedParameters
 from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.selection import select
@@ -114,8 +115,22 @@ def test_a_sale_to_oneself_is_not_arms_length(chosen):
     [("O'BRIEN, KATE", "obrien kate"), ("JOSE GARCÍA", "Jose Garcia"), ("A & B Co.", "A AND B CO"), ("ÉVA Ő", "eva o")],
 )
 def test_a_sale_to_oneself_is_found_whatever_the_punctuation(chosen, buyer, seller):
-    found = chosen({"buyer": [buyer, "Bob"], "seller": [seller, "Eva"]})
-    assert (found.used["buyer"].to_list(), found.excluded) == (["Bob"], {"buyer_is_seller": 1})
+    found = chosen({"buyer": [buyer, "Bob"], "seller": [seller, "Eva"], "sale_price": [1e5, 2e5]})
+    assert (found.used["sale_price"].to_list(), found.excluded) == ([2e5], {"buyer_is_seller": 1})
+
+
+def test_names_that_may_be_one_begin_alike():
+    names = ["", "A", "a", "Ann", "ann", "B", "Z", "[", "ß", "SS", "é", "1"]
+    pairs = pl.DataFrame([(one, other) for one in names for other in names], schema=["buyer", "seller"], orient="row")
+    told = pairs.select(exact=_may_be_equal(), quick=_begin_alike())
+    assert told.filter("exact", ~pl.col("quick")).is_empty()
+    assert not told["quick"].all()
+
+
+def test_of_what_decided_it_keeps_whether_it_is_known(chosen):
+    found = chosen({"buyer": ["Ann", None], "seller": ["Bob", "Eva"], "deed_type": [None, "WD"]}, PROFILE)
+    assert [found.used[name].to_list() for name in ("buyer", "deed_type")] == [[True, None], [None, True]]
+    assert found.recorded.to_list() == [DAY, DAY]
 
 
 @pytest.mark.parametrize("name", ["Unknown", "REDACTED", "T B D", "Not available", "OWNER OF RECORD", "Confidential"])

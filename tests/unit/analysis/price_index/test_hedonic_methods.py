@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -17,6 +19,7 @@ def sample(king_wa, placed):
     """Two years of three ZIPs, by month."""
     some = king_wa.filter(pl.col("zip_code").is_in(["98103", "98115", "98117"]), pl.col("sale_date").dt.year() > 2014)
     _, ordinals, sample = next(indexes.samples(indexes.design(placed(some))))
+    sample = replace(sample, characteristics=np.array(sample.characteristics))
     return Placed(sample, ordinals - ordinals[0], int(ordinals[-1] - ordinals[0]) + 1)
 
 

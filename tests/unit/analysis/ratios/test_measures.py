@@ -6,7 +6,7 @@ import statsmodels.api as sm
 from scipy.stats import rankdata, t
 
 from terrafusion.analysis.ratios.bootstrap import RESAMPLED, _Resampled, bootstrap
-from terrafusion.analysis.ratios.measures import _value_groups, analytic_intervals, concentrations, measures, proxy
+from terrafusion.analysis.ratios.measures import _value_groups, analytic_intervals, concentrations, measures
 from terrafusion.analysis.ratios.sample import Ratios, by_ratio, median_estimate, quantile
 from terrafusion.analysis.student import critical_t
 
@@ -49,7 +49,7 @@ def test_quantiles_and_the_medians_interval(n):
 
 
 def test_prb_and_its_interval_are_those_of_least_squares(ratios):
-    fitted = sm.OLS(ratios.ratio / ratios.median - 1, sm.add_constant(np.log2(proxy(ratios)))).fit()
+    fitted = sm.OLS(ratios.ratio / ratios.median - 1, sm.add_constant(np.log2(ratios.proxy))).fit()
     told = measures(ratios, 0.9)["prb"]
     assert told.value == pytest.approx(fitted.params[1], rel=1e-10)
     assert told[1:] == pytest.approx(tuple(fitted.conf_int(0.1)[1]), rel=1e-10)
@@ -84,7 +84,7 @@ def test_the_groups_of_value_are_cut_at_quantiles(n, sizes, table):
         sizes = [51, *[50] * 9]
     assert [len(group) for group in groups] == sizes
     if groups:
-        value = proxy(ratios)
+        value = ratios.proxy
         cuts = np.quantile(value, np.arange(1, len(groups)) / len(groups))
         part = np.searchsorted(cuts, value, side="left")
         assert all(np.array_equal(group, ratios.ratio[part == place]) for place, group in enumerate(groups))
