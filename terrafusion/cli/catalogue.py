@@ -31,7 +31,7 @@ def add(app: typer.Typer) -> None:
 
 
 def types(type_: OneType = None, *, json: Json = False) -> None:
-    """List what can be asked, or tell one type with its parameters.
+    """List what can be asked, or tell one type whole.
 
     No service is needed.
     """

@@ -23,7 +23,9 @@ def add(app: typer.Typer) -> None:
 
 
 def purge(*, dry_run: DryRun = False, json: Json = False) -> None:
-    """Forget jobs, their results and dead letters that were kept long enough.
+    """Forget jobs and dead letters kept long enough.
+
+    Results go with their jobs.
 
     What JOB_RETENTION_DAYS and DEAD_LETTER_RETENTION_DAYS say; workers do the same each hour. Files that no job needs go
     as well. Nothing that waits or runs is touched. Exit 1 where another is at it.

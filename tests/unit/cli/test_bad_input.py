@@ -210,7 +210,7 @@ def test_a_file_where_a_folder_is_wanted(ended: Ended, places: dict[str, Path], 
 
 @pytest.mark.parametrize(
     "path",
-    [path for path in COMMANDS if path[0] not in {"dev", "demo", "analyze", "doctor", "schema", "config"}],
+    [path for path in COMMANDS if path[0] not in {"dev", "demo", "analyze", "doctor", "schema", "config", "types"}],
     ids=of,
 )
 def test_no_service_is_one_sentence_too(ended: Ended, path: Words) -> None:
