@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
 import orjson
 import typer
 from pydantic import ValidationError
-from rich.console import Console
+from rich.console import Console, ConsoleOptions
+from rich.segment import Segment
 from typer._click.exceptions import NoArgsIsHelpError, UsageError
 
 from terrafusion.errors import Conflict, Misconfigured, Rejected, TerraFusionError, Unavailable
@@ -22,8 +24,25 @@ FAILED: Final = 1
 WRONG: Final = 2
 AWAY: Final = 3
 
-stderr = Console(stderr=True)
-stdout = Console()
+UNSHOWN: Final = {
+    **{code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"},
+    127: 0x2421,
+    **dict.fromkeys([*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], 0xFFFD),
+}
+"""What would steer a terminal or turn text around, and the picture that is shown for it."""
+
+
+class _Plain(Console):
+    """A console on which what others wrote is text and nothing else: requests and dead letters are shown here."""
+
+    def render(self, renderable: Any, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render, and leave control characters to rich itself."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(segment.text.translate(UNSHOWN), segment.style)
+
+
+stderr = _Plain(stderr=True)
+stdout = _Plain()
 
 
 def emit(document: Any) -> None:

@@ -23,12 +23,10 @@ def add(app: typer.Typer) -> None:
 
 
 def purge(*, dry_run: DryRun = False, json: Json = False) -> None:
-    """Forget jobs and dead letters kept long enough.
+    """Forget what was kept long enough.
 
-    Results go with their jobs.
-
-    What JOB_RETENTION_DAYS and DEAD_LETTER_RETENTION_DAYS say; workers do the same each hour. Files that no job needs go
-    as well. Nothing that waits or runs is touched. Exit 1 where another is at it.
+    Jobs that have ended with their results after JOB_RETENTION_DAYS, dead letters after DEAD_LETTER_RETENTION_DAYS, files
+    that no job needs. Nothing that waits or runs is touched; a worker does the same each hour. Exit 1 where another is at it.
     """
     purged = asyncio.run(_purge(read_settings(), dry_run=dry_run))
     if purged is None:
