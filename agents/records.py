@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from models.records import IncomingRecord
+from terrafusion.boundaries import Boundary, cross
 
 LAST_S: Final = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 Put = Callable[[IncomingRecord, Callable[[], None]], Awaitable[None]]
@@ -17,6 +18,7 @@ def hand_over(app: Any, topic: Any, put: Put, *, name: str) -> None:
 
     async def deliver(stream: Any) -> None:
         async for batch in app.batches(stream):
+            cross(Boundary.FETCHED)
             for event in batch:
                 await put(_record(event), _acknowledgement(app, event))
 

@@ -47,6 +47,7 @@ from terrafusion.adapters.postgres.retention import PostgresRetention
 from terrafusion.adapters.postgres.store import PostgresJobStore
 from terrafusion.adapters.stored_files import StoredFiles
 from terrafusion.analysis.registry import Catalogue, load_catalogue
+from terrafusion.boundaries import Boundary, cross
 from terrafusion.metrics import Metrics
 from terrafusion.services.commanding import Orders
 from terrafusion.services.holding import Claimer, Committer, Heart, Takeover
@@ -98,11 +99,13 @@ class Worker:
     async def drain(self) -> None:
         """Claim no more, let jobs end for a while, hand back the rest, and leave nothing open."""
         await self.claimer.stop()
+        cross(Boundary.DRAINING)
         await self._until_idle(self.settings.drain_seconds)
         with suppress(TimeoutError):  # a database that is away lets the leases run out instead
             async with asyncio.timeout(RELEASE_S):
                 await self.bench.release_all()
                 await self._until_idle(RELEASE_S)
+        cross(Boundary.DRAINED)
         for service in reversed(self.others):
             await service.stop()
         await self.pool.stop()

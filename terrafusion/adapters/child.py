@@ -24,6 +24,7 @@ from terrafusion.analysis.api import Progress, Records
 from terrafusion.analysis.document import Rendered, render
 from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.registry import Catalogue, load_catalogue
+from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import InvalidParameters, SimulatedFailure, Unavailable
 from terrafusion.logs import configure
 from terrafusion.ports import DataVersion, Outcome, Task
@@ -60,6 +61,7 @@ def begin(settings: Settings, progress: Connection) -> None:
     configure(settings)
     objects = Objects(settings.results)
     _child = _Child(load_catalogue(settings.modules), objects, settings.data_dir / "cache", progress)
+    cross(Boundary.CHILD_UP)
 
 
 def run_all(tasks: Sequence[Task]) -> list[Outcome]:
@@ -68,6 +70,7 @@ def run_all(tasks: Sequence[Task]) -> list[Outcome]:
 
 
 def _run(task: Task) -> Outcome:
+    cross(Boundary.BEGUN)
     began = time.perf_counter()
     structlog.contextvars.bind_contextvars(job_id=str(task.job_id), county_id=task.county_id)
     try:
@@ -90,7 +93,9 @@ def _store(task: Task, rendered: Rendered) -> dict[str, Any]:
         return told
     path = result_path(task.county_id, task.analysis_type, task.job_id)
     _child.objects.put_new(document_location(path), orjson.dumps(rendered.document))
+    cross(Boundary.DOCUMENT_STORED)
     location = _child.objects.put_new(path, rendered.parquet)
+    cross(Boundary.RESULT_STORED)
     return told | {"result_data_location": location, "result_sha256": rendered.sha256}
 
 
@@ -135,6 +140,7 @@ def _teller(job_id: UUID) -> Progress:
         if now - told >= TELL_EVERY_S:
             told = now
             _child.progress.send((job_id, fraction, doing[:200]))
+            cross(Boundary.ANALYSING)
 
     return tell
 

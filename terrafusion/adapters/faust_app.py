@@ -15,6 +15,7 @@ from yarl import URL
 
 from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.kafka_records import read_any_header_name
+from terrafusion.boundaries import Boundary, cross
 from terrafusion.settings import Settings
 from topics.catalogue import APP_ID, COMMANDS, REQUESTS, STATUS
 
@@ -55,6 +56,12 @@ class DirectConsumer(driver.Consumer):
     async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:
         """Take note of offsets without a message; ``offset_to`` is the message that arrived behind them."""
         await super()._add_gap(tp, offset_from, offset_to - 1)
+
+    async def _commit(self, offsets: Any) -> bool:
+        """Tell the broker how far was read."""
+        committed: bool = await super()._commit(offsets)
+        cross(Boundary.OFFSETS_COMMITTED)
+        return committed
 
     async def wait_first(self, *coros: Any, **timeout: Any) -> Any:
         """Await the delivery itself where nothing can hold it up."""

@@ -15,6 +15,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from models.records import OutgoingRecord
 from terrafusion.adapters.broker import SILENT, Broker
+from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import TooLarge, Unavailable
 from topics.catalogue import APP_ID, MAX_REQUEST_BYTES
 
@@ -85,6 +86,7 @@ class KafkaPublisher:
                 async for topic, partition, batch in self._batches(records)
             ]
             await asyncio.gather(*sent)
+            cross(Boundary.SENT)
 
     async def _batches(self, records: Sequence[OutgoingRecord]) -> AsyncIterator[tuple[str, int, BatchBuilder]]:
         """Build a partition's records into batches: a call a record instead costs four times as much."""

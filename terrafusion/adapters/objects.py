@@ -20,6 +20,7 @@ import orjson
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import Conflict, Misconfigured, NotFound, Unavailable
 
 CACHE_BYTES: Final = 20 * 2**30
@@ -84,6 +85,7 @@ class Objects:
                 for path in paths:
                     with suppress(FileNotFoundError):
                         obstore.delete(self._store, path)
+        cross(Boundary.FILES_REMOVED)
 
     def stored(self) -> Iterator[Sequence[tuple[str, datetime]]]:
         """Yield every file's path under ``url`` and when it was written, a thousand or so at a time."""
@@ -195,6 +197,7 @@ def _keep(copy: Path, data: bytes) -> None:
     copy.parent.mkdir(parents=True, exist_ok=True)
     staged = copy.with_name(f".{copy.name}.{uuid4().hex}")
     staged.write_bytes(data)
+    cross(Boundary.COPY_WRITTEN)
     staged.replace(copy)
 
 
@@ -221,6 +224,7 @@ def _create_durably(store: ObjectStore, folder: Path, path: str, data: bytes) ->
         _create_staged(store, folder, path, data)
     else:
         _create_named(handle, folder / path, data)
+    cross(Boundary.FILE_NAMED)
     _sync(parent)
 
 
@@ -241,6 +245,7 @@ def _create_named(handle: int, path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(handle)
+        cross(Boundary.FILE_WRITTEN)
         parent = os.open(path.parent, os.O_RDONLY)
         try:
             os.link(f"/proc/self/fd/{handle}", path.name, dst_dir_fd=parent)  # follows the link, as one needs it to
@@ -256,6 +261,7 @@ def _create_staged(store: ObjectStore, folder: Path, path: str, data: bytes) -> 
     try:
         obstore.put(store, staged, data)
         _sync(folder / staged)
+        cross(Boundary.FILE_WRITTEN)
         obstore.rename(store, staged, path, overwrite=False)
     except BaseException:
         with suppress(BaseError):

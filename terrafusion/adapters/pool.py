@@ -16,6 +16,7 @@ import structlog
 from pebble import ProcessExpired, ProcessPool
 
 from terrafusion.adapters import child
+from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import ChildDied, ChildTimedOut
 from terrafusion.ports import Outcome, Task
 from terrafusion.settings import Settings
@@ -77,6 +78,7 @@ class PebblePool:
         return outcomes
 
     async def _attempt(self, tasks: Sequence[Task], *, seconds: float) -> Sequence[Outcome]:
+        cross(Boundary.DISPATCHING)
         try:
             outcomes: Sequence[Outcome] = await self._schedule(child.run_all, tasks, seconds=seconds)
         except TimeoutError as error:

@@ -11,6 +11,7 @@ from typing import Final
 
 from mode import Service
 
+from terrafusion.boundaries import Boundary, cross
 from terrafusion.services.intake import Arrival
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.retrying import until_available
@@ -82,6 +83,9 @@ class Orders(Service):
 
     async def _try(self, turn: _Turn, *, patient: bool) -> None:
         turn.done = await until_available(self._commands.take, turn.arrival.record, patient=patient)
+        if turn.done:
+            cross(Boundary.CARRIED_OUT)
         begun = self._turns[turn.arrival.record.partition]
         while begun and begun[0].done:
             begun.popleft().arrival.acknowledge()
+        cross(Boundary.ACKNOWLEDGED)

@@ -13,6 +13,7 @@ from mode import Service
 
 from models.dead_letters import Stage
 from models.jobs import Claim, FailureReason
+from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import Unavailable
 from terrafusion.metrics import Metrics
 from terrafusion.ports import Bell, JobStore
@@ -154,6 +155,7 @@ class Takeover(Service):
             return
         taken = await self._jobs.take_over(max_crashes=self._max_crashes)
         if taken.returned or taken.given_up:
+            cross(Boundary.TAKEN_OVER)
             log.warning("took over from silent workers", returned=taken.returned, given_up=taken.given_up)
             self._metrics.takeovers.inc(taken.returned + taken.given_up)
             self._metrics.all_failed(taken.whose, FailureReason.ATTEMPTS_EXHAUSTED)

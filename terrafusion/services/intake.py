@@ -11,6 +11,7 @@ from typing import Final
 from mode import Service
 
 from models.records import IncomingRecord
+from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import Unavailable
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.retrying import until_available
@@ -64,3 +65,4 @@ class Intake(Service):
         await until_available(self._accept.records, [arrival.record for arrival in batch])
         for arrival in batch:
             arrival.acknowledge()
+        cross(Boundary.ACKNOWLEDGED)

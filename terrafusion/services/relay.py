@@ -11,6 +11,7 @@ from mode import Service
 
 from models.dead_letters import Stage
 from models.records import OutgoingRecord
+from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import TooLarge, Unavailable
 from terrafusion.metrics import Metrics
 from terrafusion.ports import Bell, Outbox, OutboxLeader, Publisher
@@ -65,6 +66,7 @@ class Relay(Service):
                 self._metrics.open_letters.clear()
                 return
             self.leads = True
+            cross(Boundary.LEADING)
             self._metrics.leads.set(1)
             log.info("this worker is the relay")
             async for _ in self._bell.rings(at_least_every=IDLE):
@@ -85,8 +87,11 @@ class Relay(Service):
             if self._oldest is None:
                 self._show_backlog(len(entries), 0)
             records = [record for _, entry in entries for record in entry]
+            cross(Boundary.ENTRIES_READ)
             refused = await self._publish(records)
+            cross(Boundary.PUBLISHED)
             await leader.forget([entry_id for entry_id, _ in entries], refused, "the broker refuses its size")
+            cross(Boundary.FORGOTTEN)
             self._metrics.dead_letters.labels(Stage.PUBLISH).inc(len(refused))
             self._metrics.published.inc(len(records) - len(refused))
         self._show_backlog(0, 0)
@@ -120,5 +125,7 @@ class Relay(Service):
                 )
                 return list(records)
             middle = len(records) // 2
-            return await self._publish(records[:middle]) + await self._publish(records[middle:])
+            refused = await self._publish(records[:middle])
+            cross(Boundary.PUBLISHED_PARTLY)
+            return refused + await self._publish(records[middle:])
         return []

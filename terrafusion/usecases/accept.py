@@ -16,6 +16,7 @@ from models.messages import AnalysisRequest
 from models.records import IncomingRecord
 from terrafusion.analysis.canonical import canonical
 from terrafusion.analysis.registry import Catalogue
+from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import (
     Conflict,
     InvalidRequest,
@@ -93,6 +94,7 @@ class Accept:
         except UnstorableData as error:
             msg = f"the request holds a value that cannot be stored: {error}"
             raise InvalidRequest(msg) from error
+        cross(Boundary.SUBMITTED)
         self._count(accepted, [Offer(job)])
         return accepted
 
@@ -129,7 +131,7 @@ class Accept:
         offers = [item.outcome for item in items if isinstance(item.outcome, Offer)]
         letters = [item.outcome for item in items if isinstance(item.outcome, DeadLetter)]
         try:
-            self._count(await self._jobs.accept(offers, letters), offers, letters)
+            accepted = await self._jobs.accept(offers, letters)
         except UnstorableData as error:
             if len(items) == 1:
                 await self._jobs.accept([], [letter_of(items[0].record, error)])
@@ -137,6 +139,9 @@ class Accept:
             middle = len(items) // 2
             await self._write(items[:middle])
             await self._write(items[middle:])
+            return
+        cross(Boundary.ACCEPTED)
+        self._count(accepted, offers, letters)
 
     def _count(self, accepted: Accepted, offers: Sequence[Offer], letters: Sequence[DeadLetter] = ()) -> None:
         self._metrics.duplicates.inc(len(accepted.known))

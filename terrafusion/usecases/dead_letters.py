@@ -14,6 +14,7 @@ from models.dead_letters import Handling, KeptLetter, LetterEntry, LetterState, 
 from models.jobs import TERMINAL, Job, Origin
 from models.messages import AnalysisRequest, Command, Verb
 from models.records import Headers, IncomingRecord
+from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import Conflict, InvalidRequest, NotFound, Rejected
 from terrafusion.metrics import Metrics
 from terrafusion.ports import DeadLetters, JobStore, LetterFilter
@@ -230,6 +231,7 @@ class DeadLetterOffice:
         return letter
 
     async def _mark(self, letter_id: int, handling: Handling) -> None:
+        cross(Boundary.REPLAYED)
         if not await self._letters.settle([letter_id], handling):
             raise await self._too_late(letter_id)
 

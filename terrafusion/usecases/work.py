@@ -13,6 +13,7 @@ import structlog
 
 from models.dead_letters import Stage
 from models.jobs import Claim, FailureReason, Finish, Heartbeat
+from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import ChildDied, ChildTimedOut, UnknownCounty, UnstorableData
 from terrafusion.metrics import Metrics
 from terrafusion.ports import Bell, DataVersion, JobStore, Outcome, Pool, Task
@@ -91,6 +92,8 @@ class Workbench:
             return []
         now, weights = self.monotonic(), self.pace.weights()
         claims = await self.jobs.claim(self.limits.owner, slots=free, weights=weights, lease=self.limits.lease)
+        if claims:
+            cross(Boundary.CLAIMED)
         self._held |= {claim.job_id: _Held(claim, now) for claim in claims}
         self.metrics.in_flight.set(self.held)
         for claim in claims:
@@ -194,6 +197,7 @@ class Workbench:
         max_crashes = self.limits.max_crashes
         attempts = {claim.job_id: claim.attempt}
         taken = await until_available(self.jobs.crashed, attempts, message=message, max_crashes=max_crashes)
+        cross(Boundary.CRASH_COUNTED)
         self.metrics.all_failed(taken.whose, FailureReason.ATTEMPTS_EXHAUSTED)
         self.metrics.dead_letters.labels(Stage.ANALYSE).inc(taken.given_up)
         self._forget([claim.job_id])
@@ -210,12 +214,14 @@ class Workbench:
         """Commit what has ended, those that completed and those that failed in a statement each. Raises Unavailable; then it is tried again."""
         self._news.clear()
         batch, self._ended = self._ended, []
+        cross(Boundary.ENDED)
         try:
             done = await self._finish(batch)
         except BaseException:
             self._ended = batch + self._ended
             self._news.set()
             raise
+        cross(Boundary.FINISHED)
         self._count(batch, done)
         self._forget(finish.job_id for finish in batch)
         self.relay_bell.ring()
@@ -258,6 +264,7 @@ class Workbench:
         if not beats:
             return
         lost = await self.leases.heartbeat(self.limits.owner, beats, lease=self.limits.lease)
+        cross(Boundary.BEATEN)
         for beat in beats:
             if beat.job_id in self._held and beat.job_id not in lost:
                 self._held[beat.job_id].leased_at = now

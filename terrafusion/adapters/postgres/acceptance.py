@@ -32,6 +32,7 @@ from models.tables import data_versions, dead_letters, jobs
 from terrafusion.adapters.postgres.batches import arrays, as_json, batch
 from terrafusion.adapters.postgres.moves import seconds
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, entered, telling
+from terrafusion.boundaries import Boundary, cross
 from terrafusion.ports import Accepted, Offer
 
 STAMP: Final = DateTime(timezone=True)
@@ -135,7 +136,9 @@ async def _write(connection: AsyncConnection, new: Collection[NewJob], asked: Ma
 async def keep(connection: AsyncConnection, letters: Sequence[DeadLetter], sender: str) -> None:
     """Store dead letters, each once, and have the new ones told."""
     if letters:
+        cross(Boundary.KEEPING_LETTERS)
         await connection.execute(KEEP, arrays(LETTERS, map(_letter_row, letters)) | {"sender": sender})
+        cross(Boundary.LETTERS_KEPT)
 
 
 def parking(letters: Sequence[DeadLetter]) -> dict[str, Sequence[Any]]:

@@ -12,6 +12,7 @@ from adbc_driver_postgresql import dbapi
 from sqlalchemy import URL
 
 from terrafusion.adapters.postgres.engine import DATA_ERRORS, RETRYABLE, shared_dsn, without_password
+from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import Misconfigured, Unavailable, UnstorableData
 
 LOAD_LOCK: Final = 7_251_002
@@ -28,7 +29,9 @@ def changing(url: URL, county_id: str) -> Iterator[dbapi.Cursor]:
         cursor.execute("SET LOCAL lock_timeout = '60s'")
         ask(cursor, "SELECT pg_advisory_xact_lock($1::int, hashtext($2))::text AS locked", LOAD_LOCK, county_id)
         yield cursor
+        cross(Boundary.VERSION_WRITTEN)
         connection.commit()
+        cross(Boundary.VERSION_COMMITTED)
 
 
 @contextmanager

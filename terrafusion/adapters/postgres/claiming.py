@@ -36,6 +36,7 @@ from terrafusion.adapters.postgres.batches import arrays, batch
 from terrafusion.adapters.postgres.moves import move, seconds
 from terrafusion.adapters.postgres.reading import RUNNING
 from terrafusion.adapters.postgres.telling import AnyRow, telling
+from terrafusion.boundaries import Boundary, cross
 
 UNLIMITED: Final = 1_000_000
 PER_COUNTY: Final = bindparam("per_county", type_=Integer)
@@ -175,6 +176,8 @@ async def claim(
     }
     await connection.execute(_TURN)
     moved = (await connection.execute(_CLAIM, asked)).all()
+    if moved:
+        cross(Boundary.CLAIMING)
     return [_as_claim(row) for row in sorted(moved, key=lambda row: row.turn)]
 
 
@@ -198,7 +201,9 @@ async def release(
 ) -> frozenset[UUID]:
     """Hand jobs back to the queue, without counting it against them."""
     asked = {"reason": message, "delay": delay.total_seconds(), "sender": sender}
-    return frozenset((await connection.execute(_RELEASE, held(attempts) | asked)).scalars())
+    released = frozenset((await connection.execute(_RELEASE, held(attempts) | asked)).scalars())
+    cross(Boundary.RELEASED)
+    return released
 
 
 def held(attempts: Mapping[UUID, int]) -> dict[str, Sequence[Any]]:

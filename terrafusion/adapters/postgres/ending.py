@@ -13,6 +13,7 @@ from models.jobs import CANCEL, FAIL, FailureReason, JobStatus
 from models.tables import jobs, waits
 from terrafusion.adapters.postgres.moves import move, stands
 from terrafusion.adapters.postgres.telling import CANCELLED_CHANNEL, TOLD_AT_THE_END, telling
+from terrafusion.boundaries import Boundary, cross
 
 MOST_AT_ONCE: Final = 500
 
@@ -46,6 +47,7 @@ async def cancel(connection: AsyncConnection, ids: Sequence[UUID], *, message: s
     asked = {"ids": sorted(ids), "reason": message, "sender": sender}
     moved = frozenset((await connection.execute(_CANCEL, asked)).scalars())
     if moved:
+        cross(Boundary.CANCELLED)
         await connection.execute(_NOTIFY)
     return moved
 
@@ -53,4 +55,6 @@ async def cancel(connection: AsyncConnection, ids: Sequence[UUID], *, message: s
 async def expire(connection: AsyncConnection, sender: str) -> Sequence[tuple[str, str]]:
     """Fail waiting jobs whose deadline has passed; answers county and type of each."""
     rows = (await connection.execute(_EXPIRE, {"sender": sender})).all()
+    if rows:
+        cross(Boundary.EXPIRED)
     return [(row.county_id, row.analysis_type) for row in rows]

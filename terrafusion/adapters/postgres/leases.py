@@ -20,6 +20,7 @@ from terrafusion.adapters.postgres.batches import arrays, batch
 from terrafusion.adapters.postgres.claiming import HELD, held
 from terrafusion.adapters.postgres.moves import move, seconds, stands
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, AnyRow, telling
+from terrafusion.boundaries import Boundary, cross
 from terrafusion.ports import TakenOver
 from topics.catalogue import REQUESTS
 
@@ -78,6 +79,7 @@ async def heartbeat(
     still_mine = (await connection.execute(_STILL_MINE, asked)).scalars().all()
     asked |= {"lease": lease.total_seconds(), "sender": sender}
     await connection.execute(_RENEW, asked)
+    cross(Boundary.RENEWED)
     await connection.execute(_TELL_PROGRESS, asked)
     return frozenset(beat.job_id for beat in beats) - frozenset(still_mine)
 
@@ -114,6 +116,7 @@ async def _count_crash(
     returned = (await connection.execute(_after_crash(ids), asked)).all()
     given_up = (await connection.execute(_give_up(ids), asked)).all()
     await keep(connection, [_letter(row) for row in given_up], sender)
+    cross(Boundary.COUNTING_CRASH)
     return TakenOver(len(returned), len(given_up), [(row.county_id, row.analysis_type) for row in given_up])
 
 

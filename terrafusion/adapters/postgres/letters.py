@@ -15,6 +15,7 @@ from models.records import OutgoingRecord
 from models.tables import dead_letters
 from terrafusion.adapters.postgres.engine import connected, single_statements
 from terrafusion.adapters.postgres.telling import AnyRow, entered
+from terrafusion.boundaries import Boundary, cross
 from terrafusion.ports import LetterFilter
 from topics.events import dead_letter_record
 
@@ -68,7 +69,9 @@ class PostgresDeadLetters:
         meant = dead_letters.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger)))
         done = _handled(handling).where(meant).returning(dead_letters.c.id)
         async with connected(self._engine) as connection:
-            return frozenset((await connection.execute(done, {"ids": list(ids)})).scalars())
+            settled = frozenset((await connection.execute(done, {"ids": list(ids)})).scalars())
+        cross(Boundary.SETTLED)
+        return settled
 
     async def republish(self, letter_id: int, *, by: str | None) -> bool:
         """Name the letter in an outbox entry: one of the stage publish is told as the record it was."""
@@ -78,7 +81,9 @@ class PostgresDeadLetters:
         ids = select(func.array_agg(moved.c.id)).having(func.count() > 0)
         told = select(moved.c.id).add_cte(entered("letters", ids))
         async with connected(self._engine) as connection:
-            return (await connection.execute(told, {"sender": self._sender})).one_or_none() is not None
+            republished = (await connection.execute(told, {"sender": self._sender})).one_or_none() is not None
+        cross(Boundary.REPUBLISHED)
+        return republished
 
 
 async def records(connection: AsyncConnection, ids: Sequence[int]) -> Mapping[int, OutgoingRecord]:

@@ -11,11 +11,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, func, select
+from sqlalchemy import URL, Connection, event, func, select
 from sqlalchemy.exc import PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from terrafusion.adapters.postgres.engine import connected, make_engine
+from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import Unavailable
 
 MIGRATION_LOCK: Final = 7_251_001
@@ -73,8 +74,13 @@ def _move(connection: Connection, revision: str) -> None:
     standing = MigrationContext.configure(connection).get_current_revision()
     connection.commit()
     older = {script.revision for script in ScriptDirectory.from_config(_config()).iterate_revisions(standing, "base")}
+    event.listen(connection, "after_cursor_execute", _executed)
     go = command.downgrade if revision in older - {standing} | {"base"} else command.upgrade
     go(_config(connection), revision)
+
+
+def _executed(*_statement: object) -> None:
+    cross(Boundary.MIGRATING)
 
 
 async def schema_version(connection: AsyncConnection) -> str | None:

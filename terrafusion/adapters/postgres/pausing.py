@@ -12,6 +12,7 @@ from models.pauses import Pause, Scope
 from models.tables import pauses
 from terrafusion.adapters.postgres.engine import connected, single_statements
 from terrafusion.adapters.postgres.telling import AnyRow
+from terrafusion.boundaries import Boundary, cross
 
 
 class PostgresPauses:
@@ -27,13 +28,17 @@ class PostgresPauses:
         as_it_was = {"name": pauses.c.name}  # writes nothing new, and so answers the row that stands
         written = write.on_conflict_do_update(index_elements=["scope", "name"], set_=as_it_was).returning(pauses)
         async with connected(self._engine) as connection:
-            return _pause((await connection.execute(written)).one())
+            row = (await connection.execute(written)).one()
+        cross(Boundary.PAUSED)
+        return _pause(row)
 
     async def resume(self, scope: Scope, name: str) -> bool:
         """Let it go on."""
         gone = delete(pauses).where(pauses.c.scope == scope, pauses.c.name == name).returning(pauses.c.name)
         async with connected(self._engine) as connection:
-            return (await connection.execute(gone)).one_or_none() is not None
+            resumed = (await connection.execute(gone)).one_or_none() is not None
+        cross(Boundary.RESUMED)
+        return resumed
 
     async def all(self) -> Sequence[Pause]:
         """Return what is paused, oldest first."""

@@ -16,6 +16,7 @@ from terrafusion.adapters.postgres.bulk import ask
 from terrafusion.adapters.postgres.profiles import written
 from terrafusion.adapters.snapshots import digest_of, write_snapshot
 from terrafusion.analysis.profile import CountyProfile
+from terrafusion.boundaries import Boundary, cross
 from terrafusion.ingest.kinds import KINDS, Kind
 from terrafusion.ingest.snapshot import data_version, encode
 
@@ -62,6 +63,7 @@ NOTHING: Final = Part("", 0)
 def keep(objects: Objects, county_id: str, records: pl.DataFrame, kind: Kind) -> Part:
     """Write the snapshot of a county's records of one kind."""
     uri = write_snapshot(objects, county_id, kind.name, encode(records, kind))
+    cross(Boundary.SNAPSHOT_STORED)
     if kind.date is None:
         return Part(uri, records.height)
     first, last = (str(day or "") for day in (records[kind.date].min(), records[kind.date].max()))

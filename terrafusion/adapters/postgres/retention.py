@@ -16,6 +16,7 @@ from models.tables import dead_letters, jobs, outbox
 from terrafusion.adapters.postgres.engine import connected, single_statements
 from terrafusion.adapters.postgres.moves import seconds, stands
 from terrafusion.adapters.postgres.telling import entered
+from terrafusion.boundaries import Boundary, cross
 from terrafusion.ports import EndedJob
 
 PURGE_LOCK: Final = 7_251_004
@@ -92,11 +93,14 @@ class PostgresPurging:
     async def forget_jobs(self, ids: Collection[UUID], *, age: timedelta) -> int:
         """Forget jobs, and have the tombstones told in the statement that does it."""
         asked = {"ids": list(ids), "sender": self._sender, **_of(age)}
-        return int((await self._connection.execute(_FORGET_JOBS, asked)).scalar_one())
+        forgotten = int((await self._connection.execute(_FORGET_JOBS, asked)).scalar_one())
+        cross(Boundary.JOBS_PURGED)
+        return forgotten
 
     async def forget_letters(self, *, age: timedelta, limit: int) -> int:
         """Forget dead letters."""
         gone = await self._connection.execute(_FORGET_LETTERS, {"limit": limit, **_of(age)})
+        cross(Boundary.LETTERS_PURGED)
         return gone.rowcount
 
     async def without_result(self, ids: Collection[UUID]) -> frozenset[UUID]:
