@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(look: Callable[[], T], *, what: str, within: float = 20) -> T:
+def until(look: Callable[[], T], *, what: str, within: float = 20, every: float = 0.02) -> T:
     """Look until something true is seen and return it; fail with a sentence when that takes too long."""
     end = time.monotonic() + within
     while True:
@@ -17,4 +17,4 @@ def until(look: Callable[[], T], *, what: str, within: float = 20) -> T:
             return seen
         if time.monotonic() > end:
             raise AssertionError(f"not within {within:g} s: {what}; last seen: {seen!r}")
-        time.sleep(0.02)
+        time.sleep(every)
