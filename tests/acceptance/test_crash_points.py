@@ -164,7 +164,11 @@ def left(system: Doomed) -> Sequence[str]:
     sessions = "SELECT application_name AS name FROM pg_stat_activity WHERE datname = current_database()"
     names = [row["name"] for row in system.database.rows(sessions)]
     paused = [f"{row['name']} is paused" for row in system.database.rows("SELECT name FROM pauses")]
-    return [*paused, *(f"a connection of {name} is open" for name in names if name.startswith("terrafusion"))]
+    return [
+        *paused,
+        *system.orphans(),
+        *(f"a connection of {name} is open" for name in names if name.startswith("terrafusion")),
+    ]
 
 
 @pytest.mark.parametrize("blow", BLOWS, ids=lambda blow: blow.name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 from enum import StrEnum
+from multiprocessing import parent_process
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -51,7 +52,7 @@ def forget(folder: Path, boundary: Boundary) -> None:
 
 def _fire(boundary: Boundary) -> None:
     armed = Path(os.environ[FOLDER]) / boundary.name
-    if not armed.exists():
+    if not armed.exists() or _is_orphan():
         return
     taken = armed.with_name(f"{boundary.name}.{os.getpid()}")
     try:
@@ -65,6 +66,12 @@ def _fire(boundary: Boundary) -> None:
         return
     taken.rename(armed.with_name(f"{boundary.name}.fired"))
     os.kill(os.getpid() if victim == Victim.SELF else os.getppid(), signal.SIGKILL)
+
+
+def _is_orphan() -> bool:
+    """Say whether a child's worker died while it began: what is armed now is meant for others."""
+    parent = parent_process()
+    return parent is not None and parent.pid != os.getppid()
 
 
 if FOLDER in os.environ:

@@ -89,6 +89,8 @@ class Doomed(Mortal):
         self.blow = ""
         self.deaths = 0
         self.pid = 0
+        self.graves: dict[int, str] = {}
+        """Workers that are gone, with the blow."""
 
     def start(self) -> None:
         """Start the worker."""
@@ -114,9 +116,16 @@ class Doomed(Mortal):
         self.mourn()
 
     def mourn(self) -> None:
-        """Wait until the worker and the last of its children are gone."""
-        gone = "the worker and its children are gone"
-        until(lambda: not _lives(self.pid) and not _family(self.pid), what=gone, within=PATIENCE_S, every=0.1)
+        """Wait until the worker is gone."""
+        until(lambda: not _lives(self.pid), what="the worker is gone", within=PATIENCE_S)
+        self.graves[self.pid] = self.blow
+
+    def orphans(self) -> Sequence[str]:
+        """Name the children that outlived their worker; one that was about to start may take that long."""
+        with suppress(AssertionError):
+            gone = "the children of the dead are gone"
+            until(lambda: not any(map(_family, self.graves)), what=gone, within=PATIENCE_S, every=0.2)
+        return [f"{blow}: process {pid} is alive" for worker, blow in self.graves.items() for pid in _family(worker)]
 
     def struck(self, boundary: Boundary) -> None:
         """Wait until somebody died at a boundary."""
