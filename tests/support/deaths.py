@@ -183,6 +183,7 @@ def paused(system: Doomed, names: int) -> None:
 def a_child_in_the_place_of_another(system: Doomed) -> Iterator[None]:
     yield
     marker = system.folder / f"marker-{uuid4()}"
+    system.deaths += 1  # that which it brings about itself
     system.send(request("flaky", COUNTY, parameters={"marker": str(marker)}))
     yield
 
@@ -253,6 +254,7 @@ def a_store_that_is_away(system: Doomed) -> Iterator[None]:
 @at(Boundary.COUNTING_CRASH, Boundary.CRASH_COUNTED)
 def the_death_of_a_child(system: Doomed) -> Iterator[None]:
     yield
+    system.deaths += 1  # that which it brings about itself
     system.send(request("flaky", COUNTY, parameters={"marker": str(system.folder / f"marker-{uuid4()}")}))
     yield
 
