@@ -375,42 +375,6 @@ class Health(Protocol):
         """Ask each service the worker needs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dealt:
-    """What the broker says of the consumer group and of the topics that it reads; a partition is (topic, number)."""
-
-    state: str
-    members: frozenset[str]
-    owned: frozenset[tuple[str, int]]
-    committed: Mapping[tuple[str, int], int]
-    ends: Mapping[tuple[str, int], int]
-    """The offset that the next record will have."""
-
-
-class Group(Protocol):
-    """The consumer group, seen from outside."""
-
-    async def look(self) -> Dealt:
-        """Ask the broker; raises Unavailable."""
-
-    async def stop(self) -> None:
-        """Disconnect; the next look connects anew."""
-
-
-class OwnConsumer(Protocol):
-    """The part of a worker in the group."""
-
-    def error(self) -> str | None:
-        """Say why it has silently stopped; None while it works."""
-
-    @property
-    def member_id(self) -> str:
-        """By what the broker knows it; empty while it is none."""
-
-    def positions(self) -> Mapping[tuple[str, int], int]:
-        """Return the next offset of each partition that it should be reading now, and none that it has paused."""
-
-
 class Bell(Protocol):
     """Tells this process that there may be work: jobs to claim, entries to publish."""
 

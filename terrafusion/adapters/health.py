@@ -9,10 +9,11 @@ from typing import Any, Final
 import faust
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from terrafusion.adapters.own_consumer import FaustConsumer
 from terrafusion.adapters.postgres.engine import transaction
 from terrafusion.adapters.postgres.migrate import newest_version, schema_version
 from terrafusion.errors import Unavailable
-from terrafusion.ports import Check, OwnConsumer
+from terrafusion.ports import Check
 
 PATIENCE_S: Final = 2.0
 
@@ -20,7 +21,7 @@ PATIENCE_S: Final = 2.0
 class WorkerHealth:
     """Fulfils `terrafusion.ports.Health`."""
 
-    def __init__(self, app: faust.App, own: OwnConsumer, engine: AsyncEngine) -> None:
+    def __init__(self, app: faust.App, own: FaustConsumer, engine: AsyncEngine) -> None:
         self._app = app
         self._own = own
         self._engine = engine

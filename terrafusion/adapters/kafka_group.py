@@ -12,9 +12,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError
 
+from models.group import Dealt
 from terrafusion.adapters.broker import Broker
 from terrafusion.errors import Unavailable
-from terrafusion.ports import Dealt
 from topics.catalogue import TopicSpec
 
 PATIENCE_S: Final = 5.0
@@ -22,7 +22,7 @@ Place = tuple[str, int]
 
 
 class KafkaGroup:
-    """Fulfils `terrafusion.ports.Group`; connected anew after every failure."""
+    """Fulfils `terrafusion.services.grouping.Group`; connected anew after every failure."""
 
     def __init__(self, broker: Broker, group: str, topics: Sequence[TopicSpec]) -> None:
         self._broker = broker

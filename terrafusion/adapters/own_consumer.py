@@ -9,7 +9,7 @@ import faust
 
 
 class FaustConsumer:
-    """Fulfils `terrafusion.ports.OwnConsumer`."""
+    """Fulfils `terrafusion.services.grouping.OwnConsumer`."""
 
     def __init__(self, app: faust.App) -> None:
         self._app = app

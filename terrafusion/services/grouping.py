@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, Protocol
 
+from models.group import Dealt
 from models.troubles import Part, Trouble
 from terrafusion.errors import Unavailable
 from terrafusion.metrics import Metrics
-from terrafusion.ports import Dealt, Group, OwnConsumer
 
 ASK_EVERY_S: Final = 4.0
 STABLE: Final = "Stable"
@@ -17,6 +17,30 @@ PATIENCE_REBALANCE: Final = 3.0
 """Members may take their time; the group waits for each of them."""
 STALLED_S: Final = 20.0
 Place = tuple[str, int]
+
+
+class Group(Protocol):
+    """The consumer group, seen from outside."""
+
+    async def look(self) -> Dealt:
+        """Ask the broker; raises Unavailable."""
+
+    async def stop(self) -> None:
+        """Disconnect; the next look connects anew."""
+
+
+class OwnConsumer(Protocol):
+    """The part of a worker in the group."""
+
+    def error(self) -> str | None:
+        """Say why it has silently stopped; None while it works."""
+
+    @property
+    def member_id(self) -> str:
+        """By what the broker knows it; empty while it is none."""
+
+    def positions(self) -> Mapping[tuple[str, int], int]:
+        """Return the next offset of each partition that it should be reading now, and none that it has paused."""
 
 
 class GroupWatch:

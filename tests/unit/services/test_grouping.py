@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from prometheus_client import CollectorRegistry
 
+from models.group import Dealt
 from models.troubles import Part
 from terrafusion.errors import Unavailable
 from terrafusion.metrics import Metrics
-from terrafusion.ports import Dealt
 from terrafusion.services.grouping import ASK_EVERY_S, GroupWatch
 
 HERE, THERE = ("requests", 0), ("requests", 1)
