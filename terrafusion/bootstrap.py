@@ -319,6 +319,7 @@ class _Assembly:
             looks=(group.look, relay.look, self.pool.look),
             metrics=self.metrics,
             end=self._end,
+            close=group.stop,
             monotonic=time.monotonic,
         )
         return (

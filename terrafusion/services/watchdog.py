@@ -29,13 +29,15 @@ class Watchdog(Service):
         looks: Sequence[Look],
         metrics: Metrics,
         end: Callable[[Trouble], Awaitable[None]],
+        close: Callable[[], Awaitable[None]],
         monotonic: Callable[[], float],
     ) -> None:
-        """Take where to look, and what ends the worker; the process is to end soon after."""
+        """Take where to look, and what ends the worker, and what closes what the looks opened."""
         super().__init__()
         self._looks = looks
         self._metrics = metrics
         self._end = end
+        self._close = close
         self._monotonic = monotonic
         self._since: dict[Seen, float] = {}
         self._told: set[Seen] = set()
@@ -47,6 +49,10 @@ class Watchdog(Service):
             if ending := await self.look():
                 await self._end(ending)
                 return
+
+    async def on_shutdown(self) -> None:
+        """Close, once no look is under way."""
+        await self._close()
 
     async def look(self) -> Trouble | None:
         """Look once; returns what the worker has to end for."""

@@ -40,7 +40,7 @@ def watchdog(clock, seen, registry):
     async def look():
         return list(seen)
 
-    return Watchdog(looks=[look], metrics=Metrics(registry, ()), end=None, monotonic=clock)
+    return Watchdog(looks=[look], metrics=Metrics(registry, ()), end=None, close=None, monotonic=clock)
 
 
 def stalls(registry, part):
