@@ -22,6 +22,7 @@ from agents import commands, jobs, requests, status
 from models.jobs import Claim
 from models.queue import QueueRules
 from models.records import IncomingRecord
+from models.troubles import Part, Trouble
 from terrafusion.adapters.bell import AsyncBell
 from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.faust_app import (
@@ -32,10 +33,14 @@ from terrafusion.adapters.faust_app import (
     request_topic,
     status_topic,
 )
+from terrafusion.adapters.guard import Guard
 from terrafusion.adapters.health import WorkerHealth
 from terrafusion.adapters.jobs_table import Live
+from terrafusion.adapters.kafka_group import KafkaGroup
 from terrafusion.adapters.kafka_publisher import KafkaPublisher
+from terrafusion.adapters.last_words import LastWords
 from terrafusion.adapters.objects import Objects, ResultDocuments
+from terrafusion.adapters.own_consumer import FaustConsumer
 from terrafusion.adapters.pool import PebblePool
 from terrafusion.adapters.postgres.counties import PostgresCounties
 from terrafusion.adapters.postgres.engine import make_engine
@@ -48,8 +53,10 @@ from terrafusion.adapters.postgres.store import PostgresJobStore
 from terrafusion.adapters.stored_files import StoredFiles
 from terrafusion.analysis.registry import Catalogue, load_catalogue
 from terrafusion.boundaries import Boundary, cross
+from terrafusion.errors import StoodStill
 from terrafusion.metrics import Metrics
 from terrafusion.services.commanding import Orders
+from terrafusion.services.grouping import GroupWatch
 from terrafusion.services.holding import Claimer, Committer, Heart, Takeover
 from terrafusion.services.intake import Arrival, Intake
 from terrafusion.services.listener import Listener
@@ -70,11 +77,16 @@ from terrafusion.web.deps import WebDeps, utc_now
 from terrafusion.web.middleware import application_options
 from terrafusion.web.routes import register
 from terrafusion.web.server import BoundedWeb
+from topics.catalogue import APP_ID, COMMANDS, REQUESTS
 
 CONNECTIONS: Final = 6
 """For accepts, claims, commits and what the view asks; heartbeats, the relay and purging have their own."""
 CHUNKS_A_SLOT: Final = 2
 RELEASE_S: Final = 2.0
+RELAY_STATEMENT_S: Final = 10.0
+"""Whatever the relay waits for ends before the watchdog calls it stalled."""
+STOP_S: Final = 20.0
+"""What a stop may take beside the drain."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,6 +96,7 @@ class Worker:
     settings: Settings
     app: MarketAnalysisApp
     engines: Sequence[AsyncEngine]
+    guard: Guard
     pool: PebblePool
     bench: Workbench
     claimer: Claimer
@@ -92,12 +105,14 @@ class Worker:
 
     async def start(self) -> None:
         """Start what works beside the agents; they are there already, so no claimed job is put into the void."""
+        self.guard.start()
         self.pool.start()
         for service in (*self.others, self.claimer):
             await self.app.add_runtime_dependency(service)
 
     async def drain(self) -> None:
         """Claim no more, let jobs end for a while, hand back the rest, and leave nothing open."""
+        self.guard.finish_within(self.settings.drain_seconds + RELEASE_S + STOP_S)
         await self.claimer.stop()
         cross(Boundary.DRAINING)
         await self._until_idle(self.settings.drain_seconds)
@@ -130,9 +145,11 @@ class _Assembly:
         self.settings = settings
         self.catalogue = catalogue
         self.metrics = Metrics(CollectorRegistry(), catalogue.names)
-        self.work, self.own_heart, self.own_relay, self.own_purge = self.engines = [
-            make_engine(settings.database, connections=n) for n in (CONNECTIONS, 1, 1, 1)
-        ]
+        self.work, self.own_heart, self.own_purge = (
+            make_engine(settings.database, connections=n) for n in (CONNECTIONS, 1, 1)
+        )
+        self.own_relay = make_engine(settings.database, connections=1, statement_s=RELAY_STATEMENT_S)
+        self.engines = (self.work, self.own_heart, self.own_purge, self.own_relay)
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
         self.rules = QueueRules(
             ageing=timedelta(seconds=settings.ageing_seconds), max_running_per_county=settings.max_running_per_county
@@ -145,7 +162,10 @@ class _Assembly:
         self.jobs_bell, self.relay_bell = AsyncBell(), AsyncBell()
         self.objects = Objects(settings.results)
         self.app = make_app(settings, web=BoundedWeb, web_options=application_options(settings.names))
-        self.health = WorkerHealth(self.app, self.work)
+        self.consumer = FaustConsumer(self.app)
+        self.health = WorkerHealth(self.app, self.consumer, self.work)
+        self.words = LastWords(settings.data_dir / f"last-words-{settings.http_port}.json")
+        self._count_stalls()
         self.live = Live(self.app, self.jobs, self.metrics)
         self.pool = PebblePool(settings, lambda *news: self.bench.progressed(*news))  # noqa: PLW0108 - the bench is made next
         self.bench = self._bench()
@@ -165,6 +185,12 @@ class _Assembly:
             metrics=self.metrics,
             on_moved=self._wake,
         )
+
+    def _count_stalls(self) -> None:
+        """Count also what the workers before ended themselves for."""
+        before = self.words.read()
+        for part in Part:
+            self.metrics.stalls.labels(part).inc(before.get(part, 0))
 
     def _wake(self) -> None:
         self.jobs_bell.ring()
@@ -205,10 +231,11 @@ class _Assembly:
             settings=self.settings,
             app=self.app,
             engines=self.engines,
+            guard=Guard(self.words),
             pool=self.pool,
             bench=self.bench,
             claimer=Claimer(bench=self.bench, bell=self.jobs_bell, put=put),
-            others=(*self._services(), intake, orders),
+            others=(*self._services(room), intake, orders),
         )
         self.app.drain = worker.drain
         self.app.begin = worker.start
@@ -251,7 +278,7 @@ class _Assembly:
             ),
         )
 
-    def _services(self) -> Sequence[Service]:
+    def _services(self, room: Room) -> Sequence[Service]:
         cancelled = AsyncBell()
         hear = partial(
             listen,
@@ -284,7 +311,20 @@ class _Assembly:
             ),
             metrics=self.metrics,
         )
-        watchdog = Watchdog(health=self.health, crash=self.app.crash)
+        group = GroupWatch(
+            own=self.consumer,
+            group=KafkaGroup(Broker.of(self.settings), APP_ID, (REQUESTS, COMMANDS)),
+            metrics=self.metrics,
+            is_open=lambda: room.is_open,
+            monotonic=time.monotonic,
+        )
+        watchdog = Watchdog(
+            looks=(group.look, relay.look, self.pool.look),
+            metrics=self.metrics,
+            end=self._end,
+            close=group.stop,
+            monotonic=time.monotonic,
+        )
         return (
             relay,
             Listener(hear),
@@ -294,6 +334,11 @@ class _Assembly:
             takeover,
             Purger(purge, is_leader=lambda: relay.leads),
         )
+
+    async def _end(self, trouble: Trouble) -> None:
+        """Stop, as well as that goes, with an error."""
+        self.words.add(trouble.part)
+        await self.app.crash(StoodStill(trouble.reason))
 
 
 async def _hand(service: Intake | Orders, record: IncomingRecord, acknowledge: Callable[[], None]) -> None:

@@ -14,6 +14,7 @@ TerraFusionError
 │   └── IntakePaused  somebody has the intake stand still: the caller may come back
 ├── TooLarge          the broker refuses a record for its size: it is parked
 ├── UnstorableData    a value of a batch is refused: the batch is halved until it stands alone
+├── StoodStill        a part of a worker: the process ends, and a supervisor starts the next
 └── Misconfigured     refused at start
 """
 
@@ -96,6 +97,10 @@ class TooLarge(TerraFusionError):
 
 class UnstorableData(TerraFusionError):
     """A store refuses a value of a batch, and so the batch."""
+
+
+class StoodStill(TerraFusionError):
+    """A part of a worker does not move any more, and only a new process helps."""
 
 
 class Misconfigured(TerraFusionError):

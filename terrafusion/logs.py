@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -12,7 +14,13 @@ from structlog.types import Processor
 
 from terrafusion.settings import Settings
 
-REPEATS_PER_SECOND: Final = 5
+CLIENTS: Final = ("aiokafka", "faust", "mode")
+REPEATS: Final = 5
+REPEATS_S: Final = 30.0
+"""So often in so many seconds a client may say the same."""
+MOST_KINDS: Final = 1000
+ONLY_WARNINGS: Final = ("alembic",)
+"""It announces itself each time the schema's version is read."""
 TELLS_ALL: Final = ("aiokafka.conn",)
 """These write every byte that is sent at level DEBUG, and so passwords; they begin at INFO."""
 _SHARED: Final[list[Processor]] = [
@@ -26,21 +34,34 @@ _SHARED: Final[list[Processor]] = [
 
 
 class NoFlood(logging.Filter):
-    """Let a logger say only so much a second: clients of a broker that is away repeat themselves."""
+    """Let a client say the same only so often: one of a broker that is away repeats itself ten times a second."""
 
-    def __init__(self) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
-        self._second: dict[str, tuple[int, int]] = {}
+        self._monotonic = monotonic
+        self._said: dict[tuple[str, str], _Said] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Pass a record unless its logger had its share of this second."""
-        if record.levelno >= logging.CRITICAL or not record.name.startswith(("aiokafka", "faust", "mode")):
+        """Pass a record unless the like of it was said lately; the next one that passes tells how many were left out."""
+        if record.levelno >= logging.CRITICAL or not record.name.startswith(CLIENTS):
             return True
-        now = int(time.monotonic())
-        second, seen = self._second.get(record.name, (now, 0))
-        seen = seen + 1 if second == now else 1
-        self._second[record.name] = (now, seen)
-        return seen <= REPEATS_PER_SECOND
+        if len(self._said) >= MOST_KINDS:
+            self._said.clear()
+        now = self._monotonic()
+        said = self._said.setdefault((record.name, str(record.msg)), _Said(since=now))
+        if now - said.since >= REPEATS_S:
+            record.msg = f"{record.msg} ({said.left_out} more like it)" if said.left_out else record.msg
+            said.since, said.times, said.left_out = now, 0, 0
+        said.times += 1
+        said.left_out += said.times > REPEATS
+        return said.times <= REPEATS
+
+
+@dataclass(slots=True)
+class _Said:
+    since: float
+    times: int = 0
+    left_out: int = 0
 
 
 def configure(settings: Settings) -> None:
@@ -56,6 +77,8 @@ def configure(settings: Settings) -> None:
     )
     handler.addFilter(NoFlood())
     logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
+    for name in ONLY_WARNINGS:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(settings.log_level)))
     for name in TELLS_ALL:
         logging.getLogger(name).setLevel(max(logging.INFO, logging.getLevelName(settings.log_level)))
     structlog.configure(

@@ -64,6 +64,13 @@ class Metrics:
         self.lease_losses = counter("terrafusion_leases_lost_total", "Running jobs that ceased to be this worker's")
         self.takeovers = counter("terrafusion_takeovers_total", "Jobs taken from workers that fell silent")
         self.child_deaths = counter("terrafusion_child_deaths_total", "Child processes that died under a job")
+        self.stalls = counter(
+            "terrafusion_stalls_total", "Times a part stood still, also what a worker before ended itself for", ["part"]
+        )
+        self.lag = gauge("terrafusion_consumer_lag_records", "Records that the group has not acknowledged", ["topic"])
+        self.stalled_partitions = gauge(
+            "terrafusion_partitions_stalled", "Partitions with records that nobody takes, as this worker sees the group"
+        )
         self.rebalances = counter("terrafusion_rebalances_total", "Times the consumer group was dealt anew")
         self.in_flight = gauge("terrafusion_jobs_in_flight", "Jobs that this worker holds")
         self.leads = gauge("terrafusion_relay_leader", "1 where this worker is the relay")

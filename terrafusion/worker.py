@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gc
+import signal
 import sys
 from collections.abc import Callable
 from typing import Final
 
 import faust
 
+from terrafusion.adapters.guard import EXIT_STOOD_STILL
 from terrafusion.bootstrap import create_worker
-from terrafusion.errors import Misconfigured
+from terrafusion.errors import Misconfigured, StoodStill
 from terrafusion.logs import configure
 from terrafusion.settings import Settings
 
@@ -30,7 +33,12 @@ def run(settings: Settings, *, started: Callable[[], None] | None = None) -> Non
     process = _Process(create_worker(settings).app, started)
     _spare_the_collector()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    process.execute_from_commandline()
+    faulthandler.register(signal.SIGVTALRM, chain=True)  # the guard's last means; shows where and dies of it
+    try:
+        process.execute_from_commandline()
+    finally:
+        if isinstance(process.crash_reason, StoodStill):
+            sys.exit(EXIT_STOOD_STILL)
 
 
 def _spare_the_collector() -> None:

@@ -124,6 +124,18 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
             "Child processes that died", {"{{instance}}": "increase(terrafusion_child_deaths_total[$__rate_interval])"}
         ),
         Panel(
+            "What stood still",
+            {"{{instance}}: {{part}}": "increase(terrafusion_stalls_total[$__rate_interval])"},
+            text="Parts that did not move for 20 s; ended, cured or told.",
+        ),
+        Panel(
+            "Records not acknowledged",
+            {
+                "{{topic}}": "max by (topic) (terrafusion_consumer_lag_records)",
+                "partitions that nobody takes": "max(terrafusion_partitions_stalled)",
+            },
+        ),
+        Panel(
             "Requests that came again",
             {"duplicates": "sum(increase(terrafusion_duplicate_requests_total[$__rate_interval]))"},
         ),

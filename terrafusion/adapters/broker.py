@@ -7,8 +7,9 @@ import ssl
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
+from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import create_conn
-from aiokafka.errors import KafkaConnectionError, KafkaError, UnsupportedSaslMechanismError
+from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError, UnsupportedSaslMechanismError
 from pydantic import SecretStr
 
 from terrafusion.errors import Unavailable
@@ -17,6 +18,7 @@ from terrafusion.settings import Settings
 from terrafusion.tls import client_context
 
 PATIENCE_S: Final = 3.0
+_lookup: Final = AIOKafkaClient.coordinator_lookup
 SILENT: Final = "it does not answer in time"
 
 
@@ -124,3 +126,16 @@ def _login(settings: Settings) -> Login:
         username=settings.kafka_username or "",
         password=settings.kafka_password or SecretStr(""),
     )
+
+
+async def _patient_lookup(client: AIOKafkaClient, kind: Any, key: str) -> Any:
+    """Say that no broker is there where none is: aiokafka takes that for a mistake of ours, and its callers for their end.
+
+    A broker that is starting, or that lost its controller for a moment, names no broker at all.
+    """
+    if client.get_random_node() is None:
+        raise NodeNotReadyError("the brokers name no broker yet")
+    return await _lookup(client, kind, key)
+
+
+AIOKafkaClient.coordinator_lookup = _patient_lookup

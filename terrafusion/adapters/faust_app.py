@@ -8,14 +8,13 @@ from typing import Any, Final
 
 import faust
 from faust.auth import SASLCredentials, SSLCredentials
-from faust.transport.drivers import aiokafka as driver
 from faust.types.auth import CredentialsT
 from mode.utils.queues import FlowControlEvent, ThrowableQueue
 from yarl import URL
 
 from terrafusion.adapters.broker import Broker
+from terrafusion.adapters.direct_consumer import DirectTransport
 from terrafusion.adapters.kafka_records import read_any_header_name
-from terrafusion.boundaries import Boundary, cross
 from terrafusion.settings import Settings
 from topics.catalogue import APP_ID, COMMANDS, REQUESTS, STATUS
 
@@ -24,59 +23,10 @@ BUFFER: Final = 8 * POLL_RECORDS
 """A full stream buffer would block the one fetch loop, so one slow agent would starve all topics."""
 MOST_AT_ONCE: Final = 500
 NEVER_S: Final = 1e8
-
-
-class DirectConsumer(driver.Consumer):
-    """Faust's consumer, with three of its ways changed.
-
-    It delivers a message by calling, not by a task each for the delivery and for its interruption: Faust makes
-    four tasks a message so that a rebalance can interrupt a delivery that waits. Here a delivery can only wait
-    while flow is suspended, and then this does as Faust does.
-
-    It never counts a message among the offsets that hold none, such as the markers of transactions: Faust counts
-    the first message behind such a gap, so that its offset may be committed before anybody worked on it.
-
-    Where a stream's buffer fills it fetches no more of the whole topic. Faust stops the partition of the message that
-    came last, and the others may fill what room is left: then nothing is fetched any more, of no topic.
-    """
-
-    def on_buffer_full(self, tp: Any) -> None:
-        """Fetch no more of a topic whose reader does not keep up, or stands still."""
-        for one in self._of_topic(tp):
-            super().on_buffer_full(one)
-
-    def on_buffer_drop(self, tp: Any) -> None:
-        """Fetch of it again."""
-        for one in self._of_topic(tp):
-            super().on_buffer_drop(one)
-
-    def _of_topic(self, tp: Any) -> list[Any]:
-        return [one for one in self.assignment() if one.topic == tp.topic]
-
-    async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:
-        """Take note of offsets without a message; ``offset_to`` is the message that arrived behind them."""
-        await super()._add_gap(tp, offset_from, offset_to - 1)
-
-    async def _commit(self, offsets: Any) -> bool:
-        """Tell the broker how far was read."""
-        committed: bool = await super()._commit(offsets)
-        cross(Boundary.OFFSETS_COMMITTED)
-        return committed
-
-    async def wait_first(self, *coros: Any, **timeout: Any) -> Any:
-        """Await the delivery itself where nothing can hold it up."""
-        if len(coros) != 2 or self.suspend_flow.is_set() or not self.app.flow_control.is_active():  # noqa: PLR2004
-            return await super().wait_first(*coros, **timeout)
-        deliver, suspended = coros
-        suspended.close()
-        await deliver
-        return None
-
-
-class DirectTransport(driver.Transport):
-    """Kafka, with that consumer."""
-
-    Consumer = DirectConsumer
+HEARTBEAT_S: Final = 1.0
+"""A member hears by its heartbeat that the group is dealt anew, and all requests wait for the last that does."""
+REBALANCE_S: Final = 15.0
+"""The group waits so long for a member that is alive and does not answer."""
 
 
 class Bytes(faust.Schema[Any, Any]):
@@ -170,7 +120,7 @@ def make_app(
 ) -> MarketAnalysisApp:
     """Make the app; what is set here and not said by a setting is needed for the promises."""
     read_any_header_name()
-    heartbeat = min(3.0, settings.session_timeout_seconds / 3)
+    heartbeat = min(HEARTBEAT_S, settings.session_timeout_seconds / 3)
     broker = Broker.of(settings)
     app = MarketAnalysisApp(
         APP_ID,
@@ -188,7 +138,7 @@ def make_app(
         broker_session_timeout=settings.session_timeout_seconds,
         broker_heartbeat_interval=heartbeat,
         broker_request_timeout=max(30.0, settings.session_timeout_seconds),
-        broker_rebalance_timeout=30.0,
+        broker_rebalance_timeout=REBALANCE_S,
         broker_commit_interval=1.0,
         table_standby_replicas=0,
         topic_disable_leader=True,

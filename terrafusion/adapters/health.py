@@ -9,6 +9,7 @@ from typing import Any, Final
 import faust
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from terrafusion.adapters.own_consumer import FaustConsumer
 from terrafusion.adapters.postgres.engine import transaction
 from terrafusion.adapters.postgres.migrate import newest_version, schema_version
 from terrafusion.errors import Unavailable
@@ -17,32 +18,17 @@ from terrafusion.ports import Check
 PATIENCE_S: Final = 2.0
 
 
-def coordination_error(app: faust.App) -> str | None:
-    """Say why the consumer group silently stopped; None while it works.
-
-    Faust never asks aiokafka's coordinator for errors, so one that gave up is only seen from outside.
-    """
-    thread = getattr(app.consumer, "_thread", None)
-    coordinator: Any = getattr(getattr(thread, "_consumer", None), "_coordinator", None)
-    if coordinator is None:
-        return None
-    pending = getattr(coordinator, "_pending_exception", None)
-    task = getattr(coordinator, "_coordination_task", None)
-    if pending is not None:
-        return f"{type(pending).__name__}: {pending}"
-    return "its coordination ended" if task is not None and task.done() else None
-
-
 class WorkerHealth:
     """Fulfils `terrafusion.ports.Health`."""
 
-    def __init__(self, app: faust.App, engine: AsyncEngine) -> None:
+    def __init__(self, app: faust.App, own: FaustConsumer, engine: AsyncEngine) -> None:
         self._app = app
+        self._own = own
         self._engine = engine
 
     def alive(self) -> Check:
         """Say whether the process still turns; asks nobody outside it."""
-        error = coordination_error(self._app)
+        error = self._own.error()
         return Check(error is None, error or "the event loop turns and the consumer group works")
 
     async def checks(self) -> Mapping[str, Check]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
@@ -23,6 +23,7 @@ MAX_RECORD_BYTES: Final = 4 * MAX_REQUEST_BYTES
 REQUEST_TIMEOUT_MS: Final = 10_000
 PATIENCE_S: Final = 10.0
 """Shorter than the silence after which another relay takes over."""
+STOP_S: Final = 2.0
 
 
 class KafkaPublisher:
@@ -46,8 +47,7 @@ class KafkaPublisher:
         """Connect, and fence whoever published before. Raises Unavailable."""
         self._producer = self._make()
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                await self._producer.start()
+            await _within(PATIENCE_S, self._producer.start())
         except (KafkaError, TimeoutError) as error:
             await self.stop()
             why = SILENT if isinstance(error, TimeoutError) else await self._broker.trouble()
@@ -59,16 +59,14 @@ class KafkaPublisher:
         producer, self._producer = self._producer, None
         if producer is not None:
             with suppress(KafkaError, TimeoutError):
-                async with asyncio.timeout(PATIENCE_S):
-                    await producer.stop()
+                await _within(STOP_S, producer.stop())
 
     async def publish(self, records: Sequence[OutgoingRecord]) -> None:
         """Publish all of them in one transaction, or none."""
         if self._producer is None:
             await self.start()
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                await self._transact(records)
+            await _within(PATIENCE_S, self._transact(records))
         except MessageSizeTooLargeError as error:
             await self.stop()  # its sequence numbers have a hole now
             msg = f"{len(records)} records: {error}"
@@ -79,10 +77,11 @@ class KafkaPublisher:
             raise Unavailable(msg) from error
 
     async def _transact(self, records: Sequence[OutgoingRecord]) -> None:
-        assert self._producer is not None  # noqa: S101 - started by publish
-        async with self._producer.transaction():
+        producer = self._producer
+        assert producer is not None  # noqa: S101 - started by publish
+        async with producer.transaction():
             sent = [
-                await self._producer.send_batch(batch, topic, partition=partition)
+                await producer.send_batch(batch, topic, partition=partition)
                 async for topic, partition, batch in self._batches(records)
             ]
             await asyncio.gather(*sent)
@@ -100,6 +99,30 @@ class KafkaPublisher:
         for (topic, partition), part in dealt.items():
             for batch in _filled(self._producer, part):
                 yield topic, partition, batch
+
+
+async def _within(seconds: float, work: Coroutine[Any, Any, None]) -> None:
+    """Wait for ``work`` so long and no longer: a cancelled transaction waits for a silent broker to abort it."""
+    task = asyncio.ensure_future(work)
+    _ABANDONED.add(task)
+    task.add_done_callback(_forget)
+    try:
+        await asyncio.wait([task], timeout=seconds)
+    finally:
+        timed_out = task.cancel()
+    if timed_out:
+        raise TimeoutError(SILENT)
+    await task
+
+
+def _forget(task: asyncio.Future[None]) -> None:
+    _ABANDONED.discard(task)
+    if not task.cancelled():
+        task.exception()
+
+
+_ABANDONED: Final[set[asyncio.Future[None]]] = set()
+"""The event loop keeps no task alive by itself."""
 
 
 def _filled(producer: AIOKafkaProducer, records: Sequence[OutgoingRecord]) -> Iterator[BatchBuilder]:

@@ -11,6 +11,7 @@ from mode import Service
 
 from models.dead_letters import Stage
 from models.records import OutgoingRecord
+from models.troubles import Part, Trouble
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import TooLarge, Unavailable
 from terrafusion.metrics import Metrics
@@ -46,32 +47,52 @@ class Relay(Service):
         """Whether this worker is the one that publishes."""
         self._tell_at = 0.0
         self._oldest: float | None = None
+        self._signs = 0
+        self._goes_on: bool | None = None
         metrics.outbox_age.set_function(self._age)
 
     @Service.task
     async def _run(self) -> None:
         while not self.should_stop:
+            self._signs += 1
             try:
                 await self._lead()
             except Unavailable as error:
-                log.warning("relay cannot go on now", reason=str(error))
+                self._hindered(str(error))
             self._lead_ends()
             await self._publisher.stop()
             await self.sleep(IDLE.total_seconds())
 
+    async def look(self) -> Sequence[Trouble]:
+        """Fulfil a watchdog's look: whatever the relay waits for has a limit, so each second or so there is a sign."""
+        return [] if self.should_stop else [Trouble(Part.RELAY, self._signs, "the relay does nothing")]
+
+    def _hindered(self, reason: str) -> None:
+        """Say so once: it tries again each second."""
+        if self._goes_on is not False:
+            log.warning("relay cannot go on now", reason=reason)
+        self._goes_on = False
+
+    def _went_on(self) -> None:
+        if not self._goes_on:
+            log.info("this worker is the relay")
+        self._goes_on = True
+
     async def _lead(self) -> None:
         async with self._outbox.lead() as leader:
             if leader is None:
+                self._goes_on = None
                 self._show_backlog(0, 0)  # another tells of it
                 self._metrics.open_letters.clear()
                 return
             self.leads = True
             cross(Boundary.LEADING)
             self._metrics.leads.set(1)
-            log.info("this worker is the relay")
             async for _ in self._bell.rings(at_least_every=IDLE):
+                self._signs += 1
                 await self._tell_backlog(leader)
                 await self.empty(leader)
+                self._went_on()
                 if self.should_stop:
                     return
 
@@ -90,6 +111,7 @@ class Relay(Service):
             cross(Boundary.ENTRIES_READ)
             refused = await self._publish(records)
             cross(Boundary.PUBLISHED)
+            self._signs += 1
             await leader.forget([entry_id for entry_id, _ in entries], refused, "the broker refuses its size")
             cross(Boundary.FORGOTTEN)
             self._metrics.dead_letters.labels(Stage.PUBLISH).inc(len(refused))

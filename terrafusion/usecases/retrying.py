@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
 
@@ -20,3 +21,9 @@ async def until_available(call: Callable[P, Awaitable[T]], *args: P.args, **kwar
         with attempt:
             return await call(*args, **kwargs)
     raise AssertionError  # the context above ends only by returning
+
+
+def is_cancelled() -> bool:
+    """Say whether it is the task itself that is cancelled, and not what it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

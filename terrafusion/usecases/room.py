@@ -26,18 +26,26 @@ class Room:
         self._monotonic = monotonic
         self._left = 0
         self._count_at = 0.0
+        self._shut = False
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether requests are let in, as far as this worker knows."""
+        return not (self._shut or self._pauses.intake)
 
     async def take(self, requests: int) -> None:
         """Return once so many more are let in: more than may wait at all, once none waits. Raises Unavailable."""
-        while not await self._is_open(requests):  # noqa: ASYNC110 - what opens it is done by others, elsewhere
+        while not await self._has(requests):
+            self._shut = True
             await asyncio.sleep(AGAIN_AFTER_S)
+        self._shut = False
         self._left -= requests
 
     async def look(self) -> None:
         """Learn what is paused, also while nothing arrives. Raises Unavailable."""
         await self._pauses.look()
 
-    async def _is_open(self, requests: int) -> bool:
+    async def _has(self, requests: int) -> bool:
         await self._pauses.look()
         if self._pauses.intake:
             return False

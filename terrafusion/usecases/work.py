@@ -19,7 +19,7 @@ from terrafusion.metrics import Metrics
 from terrafusion.ports import Bell, DataVersion, JobStore, Outcome, Pool, Task
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.pace import Pace
-from terrafusion.usecases.retrying import until_available
+from terrafusion.usecases.retrying import is_cancelled, until_available
 
 RETRY_AFTER: Final = timedelta(seconds=5)
 LEASE_SAFETY: Final = 0.8
@@ -126,7 +126,7 @@ class Workbench:
         except (ChildDied, ChildTimedOut) as error:
             await self._stopped(claims, error)
         except asyncio.CancelledError:
-            if not attempt.cancelled() or _is_cancelling():
+            if not attempt.cancelled() or is_cancelled():
                 raise
             await self._alone(claims)
         else:
@@ -343,8 +343,3 @@ class Workbench:
             self._held.pop(job_id, None)
         self.metrics.in_flight.set(self.held)
         self._room()
-
-
-def _is_cancelling() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -11,6 +12,7 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import make_url, text
 
+from terrafusion.adapters.postgres import migrate as migrating
 from terrafusion.adapters.postgres.engine import make_engine
 from terrafusion.adapters.postgres.migrate import _config, migrate, newest_version
 from terrafusion.adapters.postgres.store import PostgresJobStore
@@ -132,10 +134,34 @@ async def test_one_that_was_broken_off_is_begun_again(old):
     assert await ask(engine, text(invalid)) == []
 
 
-async def test_it_gives_way_to_who_holds_the_table(old):
+async def test_it_gives_way_to_who_holds_a_table_for_long(old):
+    """Nobody who accepts waits a second behind a migration that waits, and it ends once it can."""
     url, engine = old
+    longest, over = [0.0], asyncio.Event()
+
+    async def accept():
+        while not over.is_set():
+            began = time.monotonic()
+            await wait_in_line(engine)
+            longest[0] = max(longest[0], time.monotonic() - began)
+            await asyncio.sleep(0.01)
+
+    accepting = asyncio.create_task(accept())
+    async with engine.begin() as connection:
+        await connection.execute(text("LOCK TABLE dead_letters, market_analysis_jobs IN ACCESS SHARE MODE"))
+        migration = asyncio.create_task(migrate(url))
+        await asyncio.sleep(3)
+        assert not migration.done()
+    assert await migration == newest_version()
+    over.set()
+    await accepting
+    assert 0.2 < longest[0] < 2, "half a second, on a machine that has nothing else to do"
+
+
+async def test_it_says_so_where_a_table_is_never_free(old, monkeypatch):
+    url, engine = old
+    monkeypatch.setattr(migrating, "TIMES", 2)
     async with engine.begin() as connection:
         await connection.execute(text("LOCK TABLE dead_letters IN ACCESS SHARE MODE"))
-        with pytest.raises(Unavailable, match="lock timeout"):
+        with pytest.raises(Unavailable, match="in use for long"):
             await migrate(url, "0002")
-    assert await migrate(url) == newest_version()

@@ -20,7 +20,7 @@ from terrafusion.embedded.workers import WorkerProcess
 from terrafusion.settings import Settings
 
 GROUP = "terrafusion-market-analysis"
-ANALYSES = "benchmarks.noop,support.analyses"
+ANALYSES = "benchmarks.noop,support.analyses,support.faults"
 ROOT = Path(__file__).parents[2]
 LEASE_S = 3.0
 JOB_TIMEOUT_S = 5.0

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import trustme
+from aiokafka.client import AIOKafkaClient, CoordinationType
+from aiokafka.errors import NodeNotReadyError
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
 from terrafusion.adapters.broker import Broker
@@ -60,3 +62,11 @@ async def test_who_answers_none_of_the_brokers_is_told_why() -> None:
     nobody = Broker(f"127.0.0.1:{free_port()}, localhost:{free_port()}")
     with pytest.raises(Unavailable, match=r"Kafka at 127\.0\.0\.1.* cannot be reached: .*Connect call failed"):
         await nobody.reach()
+
+
+async def test_brokers_that_name_no_broker_are_asked_again():
+    client = AIOKafkaClient(bootstrap_servers="127.0.0.1:1")
+    with pytest.raises(NodeNotReadyError) as raised:
+        await client.coordinator_lookup(CoordinationType.GROUP, "g")
+    assert raised.value.retriable
+    await client.close()

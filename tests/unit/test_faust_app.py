@@ -8,10 +8,12 @@ import pytest
 from faust.types import TP
 from intervaltree import IntervalTree
 
-from terrafusion.adapters.faust_app import DirectConsumer, SteadyChannel, make_app
+from terrafusion.adapters.direct_consumer import DirectConsumer, _seek
+from terrafusion.adapters.faust_app import SteadyChannel, make_app
 from terrafusion.settings import Settings
 
 HERE = TP("requests", 0)
+CHANGELOG = TP("changelog", 0)
 
 
 class Consumer(DirectConsumer):
@@ -37,6 +39,8 @@ class Consumer(DirectConsumer):
         self.assignment = lambda: set(tps)
         self._active_partitions, self._paused_partitions, self._buffered_partitions = set(tps), set(), set()
         self.app.in_recovery = False
+        self.app.tables = SimpleNamespace(changelog_topics={CHANGELOG.topic})
+        self.can_resume_flow = asyncio.Event()
         return self._active_partitions
 
 
@@ -111,3 +115,83 @@ async def test_a_buffer_that_a_rebalance_empties_may_be_full_again(tmp_path):
         app.flow_control.resume()
         assert buffer.empty()
     assert full == [8, 8]
+
+
+def test_a_topic_is_read_only_once_the_flow_goes_on_and_a_changelog_at_once():
+    consumer = Consumer()
+    active = consumer.fetching_of()
+    consumer.resume_flow()  # as Faust does while positions are not set
+    consumer.resume_partitions({HERE, CHANGELOG})
+    assert active == {CHANGELOG}
+    consumer.resume_flow()
+    assert active == {HERE, CHANGELOG}
+
+
+def test_what_is_taken_away_before_the_flow_goes_on_is_not_read():
+    consumer = Consumer()
+    active = consumer.fetching_of()
+    consumer.resume_partitions({HERE})
+    consumer.pause_partitions({HERE})
+    consumer.resume_flow()
+    assert active == set()
+
+
+class Thread:
+    """Aiokafka's side: a fetch that ends when it is told to."""
+
+    def __init__(self):
+        self.fetched = asyncio.Event()
+        self.asked = None
+
+    async def getmany(self, partitions, _timeout):
+        self.asked = partitions
+        await self.fetched.wait()
+        return {}
+
+    async def call_thread(self, *_):
+        return {HERE: 7} if self.fetched.is_set() else {HERE: "too early"}
+
+    def _ensure_consumer(self):
+        return None
+
+
+async def test_positions_are_set_once_no_fetch_is_under_way():
+    consumer = Consumer()
+    consumer._thread, consumer._read_offset = Thread(), {}
+    partitions = {HERE}
+    fetch = asyncio.create_task(consumer._getmany(partitions, 1.0))
+    await asyncio.sleep(0)
+    seek = asyncio.create_task(consumer.perform_seek())
+    await asyncio.sleep(0.01)
+    partitions.clear()
+    assert not seek.done()
+    assert consumer._thread.asked == {HERE}
+    consumer._thread.fetched.set()
+    await asyncio.gather(fetch, seek)
+    assert (consumer._read_offset, consumer._committed_offset) == ({HERE: 7}, {HERE: 7})
+
+
+class Client:
+    """Aiokafka's consumer: positions that were moved, and what is committed."""
+
+    def __init__(self, committed):
+        self._committed, self.positions = committed, {}
+
+    def assignment(self):
+        return frozenset(self._committed)
+
+    async def committed(self, place):
+        return self._committed[place]
+
+    def seek(self, place, offset):
+        self.positions[place] = offset
+
+    async def seek_to_beginning(self, *places):
+        self.positions |= dict.fromkeys(places, "beginning")
+
+
+async def test_a_partition_that_was_never_committed_is_read_from_its_beginning():
+    committed = {HERE: 5, TP("requests", 1): None, TP("requests", 2): 0}
+    client = Client(committed)
+    assert await _seek(client) == committed
+    assert client.positions == {HERE: 5, TP("requests", 1): "beginning", TP("requests", 2): "beginning"}

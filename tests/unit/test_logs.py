@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 import structlog
 
-from terrafusion.logs import TELLS_ALL, configure
+from terrafusion.logs import REPEATS, REPEATS_S, TELLS_ALL, NoFlood, configure
 from terrafusion.settings import Settings
 
 
@@ -58,3 +58,27 @@ def test_a_traceback_shows_no_values(
     assert "ConnectionError" in told
     assert "raise ConnectionError" in told
     assert "hunter2" not in told
+
+
+def said(name: str, message: str = "Unable connect to %s") -> logging.LogRecord:
+    return logging.LogRecord(name, logging.ERROR, "", 0, message, ("broker",), None)
+
+
+def test_a_client_that_repeats_itself_is_heard_a_few_times_and_told_how_often() -> None:
+    now = 0.0
+    flood = NoFlood(lambda: now)
+    passed = [record for record in (said("aiokafka") for _ in range(300)) if flood.filter(record)]
+    assert len(passed) == REPEATS
+    now += REPEATS_S
+    again = said("aiokafka")
+    assert flood.filter(again)
+    assert again.getMessage() == f"Unable connect to broker ({300 - REPEATS} more like it)"
+
+
+def test_what_else_is_said_meanwhile_is_heard() -> None:
+    flood = NoFlood(lambda: 0.0)
+    for _ in range(50):
+        flood.filter(said("aiokafka"))
+        assert flood.filter(said("terrafusion.services.relay"))
+    assert flood.filter(said("aiokafka", "Discovered coordinator %s"))
+    assert flood.filter(said("faust"))

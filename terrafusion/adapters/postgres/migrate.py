@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -11,17 +12,28 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, event, func, select
-from sqlalchemy.exc import PendingRollbackError
+from sqlalchemy import URL, Connection, event, func, select, text
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from terrafusion.adapters.postgres.engine import connected, make_engine
+from terrafusion.adapters.postgres.engine import connected, make_engine, single_statements
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import Unavailable
 
 MIGRATION_LOCK: Final = 7_251_001
 AGAIN_AFTER_S: Final = 0.2
+WAIT_S: Final = 0.5
+"""A migration waits so long for a table; so long, and no longer, do accepts wait behind it."""
+LOOK_S: Final = 0.1
+GIVE_WAY_S: Final = 1.0
+TIMES: Final = 60
+QUERY_CANCELED: Final = "57014"
 _TRY: Final = select(func.pg_try_advisory_lock(MIGRATION_LOCK))
+_CANCEL: Final = text(f"""
+    SELECT pg_cancel_backend(pid) FROM pg_locks
+    WHERE pid = :pid AND NOT granted AND locktype = 'relation' AND mode = 'AccessExclusiveLock'
+      AND waitstart < clock_timestamp() - interval '{WAIT_S} seconds'
+""")  # noqa: S608 - our own number
 
 
 def _scripts() -> Path:
@@ -40,13 +52,22 @@ async def migrate(url: URL, revision: str = "head") -> str:
     """Upgrade or downgrade to ``revision``; return the version reached; raises Unavailable.
 
     One process at a time, under an advisory lock of the session: a migration may commit between its steps, so that
-    none of them holds up the workers for long. One that was broken off is begun again.
+    none of them holds up the workers for long. One that was broken off is begun again, and so is one that had to wait
+    for a table: whoever waits to change one makes everybody wait who comes after.
     """
+    for _ in range(TIMES - 1):
+        with suppress(_GaveWay):
+            return await _once(url, revision)
+        await asyncio.sleep(GIVE_WAY_S)
+    return await _once(url, revision)
+
+
+async def _once(url: URL, revision: str) -> str:
     engine = make_engine(url, connections=1, statement_s=None)
     try:
         async with connected(engine) as connection:
             await _alone(connection)
-            await _moved(connection, revision)
+            await _moved(url, connection, revision)
             version = await schema_version(connection)
             await connection.invalidate()  # ends the session, so the lock as well
             return version or "base"
@@ -54,12 +75,37 @@ async def migrate(url: URL, revision: str = "head") -> str:
         await engine.dispose()
 
 
-async def _moved(connection: AsyncConnection, revision: str) -> None:
+async def _moved(url: URL, connection: AsyncConnection, revision: str) -> None:
+    pid = (await connection.execute(select(func.pg_backend_pid()))).scalar_one()
+    await connection.commit()
+    watch = asyncio.create_task(_give_way(url, pid))
     try:
         await connection.run_sync(_move, revision)
     except PendingRollbackError as error:  # what alembic meets when it cleans up on a connection that is gone
         msg = "the connection to Postgres was lost amid a migration; run it again"
         raise Unavailable(msg) from error
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) != QUERY_CANCELED:
+            raise
+        raise _GaveWay("a table that has to change is in use for long; run it again") from error
+    finally:
+        watch.cancel()
+
+
+async def _give_way(url: URL, pid: int) -> None:
+    """Cancel what waits too long for a table, whatever a migration says of it itself."""
+    engine = make_engine(url, connections=1)
+    try:
+        async with connected(single_statements(engine)) as connection:
+            while True:
+                await connection.execute(_CANCEL, {"pid": pid})
+                await asyncio.sleep(LOOK_S)
+    finally:
+        await engine.dispose()
+
+
+class _GaveWay(Unavailable):
+    """A migration let others go first."""
 
 
 async def _alone(connection: AsyncConnection) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from models.records import OutgoingRecord
 from terrafusion.adapters.bell import AsyncBell
@@ -92,3 +93,22 @@ async def test_what_was_seen_waiting_keeps_its_age_and_goes_on_ageing(relay, reg
         await relay.empty(shelf)
     clock[0] += 60
     assert (registry.get_sample_value(ENTRIES), registry.get_sample_value(AGE)) == (3.0, 67.0)
+
+
+async def test_why_it_cannot_go_on_is_said_once_until_it_has(relay):
+    with capture_logs() as logs:
+        for _ in range(5):
+            relay._hindered("no broker")
+        for _ in range(5):
+            relay._went_on()
+        relay._hindered("no broker again")
+    told = [entry["event"] for entry in logs]
+    assert told == ["relay cannot go on now", "this worker is the relay", "relay cannot go on now"]
+
+
+async def test_a_sign_comes_with_each_batch(relay, broker):
+    broker.answers.set()
+    [before] = await relay.look()
+    await relay.empty(Shelf())
+    [after] = await relay.look()
+    assert before.sign != after.sign

@@ -1,0 +1,18 @@
+"""The consumer group, as a broker tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Dealt:
+    """What the broker says of the consumer group and of the topics that it reads; a partition is (topic, number)."""
+
+    state: str
+    members: frozenset[str]
+    owned: frozenset[tuple[str, int]]
+    committed: Mapping[tuple[str, int], int]
+    ends: Mapping[tuple[str, int], int]
+    """The offset that the next record will have."""

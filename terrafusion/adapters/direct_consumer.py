@@ -1,0 +1,118 @@
+"""Faust's consumer as it is used here: delivery without four tasks a message, and nothing lost where it is dealt anew."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from faust.transport.drivers import aiokafka as driver
+
+from terrafusion.boundaries import Boundary, cross
+
+FETCH_S: Final = 0.25
+"""How long a fetch that finds nothing lasts; a rebalance waits for it."""
+
+
+class DirectConsumer(driver.Consumer):
+    """Faust's consumer, with four of its ways changed.
+
+    It delivers a message by calling, not by a task each for the delivery and for its interruption: Faust makes
+    four tasks a message so that a rebalance can interrupt a delivery that waits. Here a delivery can only wait
+    while flow is suspended, and then this does as Faust does.
+
+    It never counts a message among the offsets that hold none, such as the markers of transactions: Faust counts
+    the first message behind such a gap, so that its offset may be committed before anybody worked on it.
+
+    Where a stream's buffer fills it fetches no more of the whole topic. Faust stops the partition of the message that
+    came last, and the others may fill what room is left: then nothing is fetched any more, of no topic.
+
+    After a rebalance it reads a topic only once all its positions are set. Faust fetches while it sets them, and then
+    empties the buffers: what was delivered in between is gone, and its offset is committed with the next.
+    """
+
+    _held: frozenset[Any] = frozenset()
+    """Partitions to be read once the flow goes on."""
+    _fetching: asyncio.Future[Any] | None = None
+
+    def pause_partitions(self, tps: Any) -> None:
+        """Read them no more."""
+        self._held -= frozenset(tps)
+        super().pause_partitions(tps)
+
+    def resume_partitions(self, tps: Any) -> None:
+        """Read a changelog at once, a topic as soon as the flow goes on: before, positions are not set."""
+        changelogs = frozenset(tp for tp in tps if self._is_changelog_tp(tp))
+        self._held |= frozenset(tps) - changelogs
+        super().resume_partitions(changelogs)
+
+    def resume_flow(self) -> None:
+        """Go on, with all that was held back."""
+        super().resume_flow()
+        held, self._held = self._held, frozenset()
+        super().resume_partitions(held)
+
+    async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's
+        """Fetch of the partitions that are read now: Faust's own set changes while the fetch lasts."""
+        asked = set(active_partitions)
+        self._fetching = asyncio.ensure_future(super()._getmany(asked, min(timeout, FETCH_S)))
+        return await self._fetching
+
+    async def perform_seek(self) -> None:
+        """Set positions once no fetch is under way: it would move one that was set, and what it brings is dropped."""
+        if self._fetching is not None:
+            await asyncio.wait([self._fetching])
+        await super().perform_seek()
+
+    async def seek_to_committed(self) -> Any:
+        """Set all positions in one step; Faust asks for one after the other, and leaves those never committed."""
+        return await self._thread.call_thread(_seek, self._thread._ensure_consumer())  # noqa: SLF001
+
+    def on_buffer_full(self, tp: Any) -> None:
+        """Fetch no more of a topic whose reader does not keep up, or stands still."""
+        for one in self._of_topic(tp):
+            super().on_buffer_full(one)
+
+    def on_buffer_drop(self, tp: Any) -> None:
+        """Fetch of it again."""
+        for one in self._of_topic(tp):
+            super().on_buffer_drop(one)
+
+    def _of_topic(self, tp: Any) -> list[Any]:
+        return [one for one in self.assignment() if one.topic == tp.topic]
+
+    async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:
+        """Take note of offsets without a message; ``offset_to`` is the message that arrived behind them."""
+        await super()._add_gap(tp, offset_from, offset_to - 1)
+
+    async def _commit(self, offsets: Any) -> bool:
+        """Tell the broker how far was read."""
+        committed: bool = await super()._commit(offsets)
+        cross(Boundary.OFFSETS_COMMITTED)
+        return committed
+
+    async def wait_first(self, *coros: Any, **timeout: Any) -> Any:
+        """Await the delivery itself where nothing can hold it up."""
+        if len(coros) != 2 or self.suspend_flow.is_set() or not self.app.flow_control.is_active():  # noqa: PLR2004
+            return await super().wait_first(*coros, **timeout)
+        deliver, suspended = coros
+        suspended.close()
+        await deliver
+        return None
+
+
+class DirectTransport(driver.Transport):
+    """Kafka, with that consumer."""
+
+    Consumer = DirectConsumer
+
+
+async def _seek(client: Any) -> dict[Any, int | None]:
+    """Seek to what is committed, and to the beginning where nothing is; returns what is."""
+    places = tuple(client.assignment())
+    committed = dict(zip(places, await asyncio.gather(*map(client.committed, places)), strict=True))
+    for place, offset in committed.items():
+        if offset:
+            client.seek(place, offset)
+    if fresh := [place for place, offset in committed.items() if not offset]:
+        await client.seek_to_beginning(*fresh)
+    return committed

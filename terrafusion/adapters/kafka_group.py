@@ -1,0 +1,85 @@
+"""The consumer group as the broker sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
+from aiokafka.errors import KafkaError
+
+from models.group import Dealt
+from terrafusion.adapters.broker import Broker
+from terrafusion.errors import Unavailable
+from topics.catalogue import TopicSpec
+
+PATIENCE_S: Final = 5.0
+Place = tuple[str, int]
+
+
+class KafkaGroup:
+    """Fulfils `terrafusion.services.grouping.Group`; connected anew after every failure."""
+
+    def __init__(self, broker: Broker, group: str, topics: Sequence[TopicSpec]) -> None:
+        self._broker = broker
+        self._group = group
+        self._places = [TopicPartition(topic.name, n) for topic in topics for n in range(topic.partitions)]
+        self._clients: tuple[AIOKafkaAdminClient, AIOKafkaConsumer] | None = None
+
+    async def look(self) -> Dealt:
+        """Ask the broker; raises Unavailable."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await self._look()
+        except (KafkaError, TimeoutError, OSError) as error:
+            await self.stop()
+            raise Unavailable(f"Kafka at {self._broker} does not tell of the group: {error!r}") from error
+
+    async def _look(self) -> Dealt:
+        admin, consumer = await self._connected()
+        [answer] = await admin.describe_consumer_groups([self._group])
+        _code, _group, state, _type, _protocol, members, *_ = answer.groups[0]
+        committed = await admin.list_consumer_group_offsets(self._group, partitions=self._places)
+        ends = await consumer.end_offsets(self._places)
+        return Dealt(
+            state=state,
+            members=frozenset(member[0] for member in members),
+            owned=frozenset(place for member in members for place in _dealt_to(member)),
+            committed=_places({tp: max(0, found.offset) for tp, found in committed.items()}),
+            ends=_places(ends),
+        )
+
+    async def _connected(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
+        if self._clients is None:
+            limits = {"request_timeout_ms": int(1000 * PATIENCE_S)}
+            self._clients = (
+                AIOKafkaAdminClient(**self._broker.options, **limits),
+                AIOKafkaConsumer(**self._broker.options, **limits),
+            )
+            for client in self._clients:
+                await client.start()
+        return self._clients
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        if self._clients is not None:
+            (admin, consumer), self._clients = self._clients, None
+            with suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await asyncio.gather(admin.close(), consumer.stop(), return_exceptions=True)
+
+
+def _dealt_to(member: Any) -> Sequence[Place]:
+    assigned = member[4]
+    if not assigned:  # while the group is dealt anew
+        return ()
+    places = ConsumerProtocolMemberAssignment.decode(assigned).partitions()
+    return [(place.topic, place.partition) for place in places]
+
+
+def _places(offsets: Mapping[TopicPartition, int]) -> Mapping[Place, int]:
+    return {(tp.topic, tp.partition): offset for tp, offset in offsets.items()}

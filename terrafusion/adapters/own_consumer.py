@@ -1,0 +1,66 @@
+"""A worker's own consumer, looked into: Faust never asks aiokafka how it fares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import faust
+
+
+class FaustConsumer:
+    """Fulfils `terrafusion.services.grouping.OwnConsumer`."""
+
+    def __init__(self, app: faust.App) -> None:
+        self._app = app
+
+    def error(self) -> str | None:
+        """Say why the consumer has silently stopped; None while it works, or has not begun."""
+        thread = getattr(self._app.consumer, "_thread", None)
+        if thread is None or self._app.should_stop:
+            return None
+        if thread._thread is not None and not thread._thread.is_alive():  # noqa: SLF001 - asked for nowhere else
+            return "its thread ended"
+        return _coordination_error(self._coordinator)
+
+    @property
+    def member_id(self) -> str:
+        """By what the broker knows it."""
+        return getattr(self._coordinator, "member_id", "")
+
+    def positions(self) -> Mapping[tuple[str, int], int]:
+        """Return the next offset of each partition that is being read."""
+        if self._app.rebalancing or self._subscription is None:
+            return {}
+        reading: Any = getattr(self._app.consumer, "_active_partitions", None) or ()
+        states = [(tp, self._subscription.assignment) for tp in tuple(reading)]
+        return {
+            (tp.topic, tp.partition): state.position
+            for tp, assignment in states
+            if (state := _state(assignment, tp)) is not None and state.has_valid_position
+        }
+
+    @property
+    def _client(self) -> Any:
+        return getattr(getattr(self._app.consumer, "_thread", None), "_consumer", None)
+
+    @property
+    def _coordinator(self) -> Any:
+        return getattr(self._client, "_coordinator", None)
+
+    @property
+    def _subscription(self) -> Any:
+        subscriptions = getattr(self._client, "_subscription", None)
+        return getattr(subscriptions, "subscription", None)
+
+
+def _state(assignment: Any, tp: Any) -> Any:
+    return None if assignment is None or tp not in assignment.tps else assignment.state_value(tp)
+
+
+def _coordination_error(coordinator: Any) -> str | None:
+    pending = getattr(coordinator, "_pending_exception", None)
+    task = getattr(coordinator, "_coordination_task", None)
+    if pending is not None:
+        return f"{type(pending).__name__}: {pending}"
+    return "its coordination ended" if task is not None and task.done() else None

@@ -1,0 +1,131 @@
+"""A worker's consumer beside what the broker says of the group: what stands still of either."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, Protocol
+
+from models.group import Dealt
+from models.troubles import Part, Trouble
+from terrafusion.errors import Unavailable
+from terrafusion.metrics import Metrics
+
+ASK_EVERY_S: Final = 4.0
+STABLE: Final = "Stable"
+PATIENCE_REBALANCE: Final = 3.0
+"""Members may take their time; the group waits for each of them."""
+STALLED_S: Final = 20.0
+Place = tuple[str, int]
+
+
+class Group(Protocol):
+    """The consumer group, seen from outside."""
+
+    async def look(self) -> Dealt:
+        """Ask the broker; raises Unavailable."""
+
+    async def stop(self) -> None:
+        """Disconnect; the next look connects anew."""
+
+
+class OwnConsumer(Protocol):
+    """The part of a worker in the group."""
+
+    def error(self) -> str | None:
+        """Say why it has silently stopped; None while it works."""
+
+    @property
+    def member_id(self) -> str:
+        """By what the broker knows it; empty while it is none."""
+
+    def positions(self) -> Mapping[tuple[str, int], int]:
+        """Return the next offset of each partition that it should be reading now, and none that it has paused."""
+
+
+class GroupWatch:
+    """Fulfils a watchdog's look."""
+
+    def __init__(
+        self,
+        *,
+        own: OwnConsumer,
+        group: Group,
+        metrics: Metrics,
+        is_open: Callable[[], bool],
+        monotonic: Callable[[], float],
+    ) -> None:
+        """Take what to look at; ``is_open`` says whether requests are let in at all."""
+        self._own = own
+        self._group = group
+        self._metrics = metrics
+        self._is_open = is_open
+        self._monotonic = monotonic
+        self._ask_at = 0.0
+        self._dealt: Dealt | None = None
+        self._first: dict[Place, tuple[int, int]] = {}
+        """Of each partition what is committed, and its end when that was first seen."""
+        self._waiting: dict[tuple[str, int, tuple[int, int]], float] = {}
+
+    async def look(self) -> Sequence[Trouble]:
+        """Say what may stand still; nothing of the group while the broker does not answer."""
+        if error := self._own.error():
+            return [Trouble(Part.CONSUMER, "error", error, patience=0)]
+        if self._monotonic() >= self._ask_at:
+            self._ask_at = self._monotonic() + ASK_EVERY_S
+            self._dealt = await self._ask()
+        return [] if self._dealt is None else [*self._mine(self._dealt), *self._ours(self._dealt)]
+
+    async def _ask(self) -> Dealt | None:
+        try:
+            dealt = await self._group.look()
+        except Unavailable:
+            self._metrics.lag.clear()
+            self._metrics.stalled_partitions.set(0)
+            return None
+        self._note(dealt)
+        return dealt
+
+    def _note(self, dealt: Dealt) -> None:
+        """Remember where each partition's end was when its offset was committed: a marker at the end is no record."""
+        for place, committed in dealt.committed.items():
+            if self._first.get(place, (-1, 0))[0] != committed:
+                self._first[place] = (committed, dealt.ends.get(place, committed))
+        lag: Counter[str] = Counter({topic: 0 for topic, _ in dealt.ends})
+        for place, end in dealt.ends.items():
+            lag[place[0]] += max(0, end - dealt.committed.get(place, end))
+        for topic, records in lag.items():
+            self._metrics.lag.labels(topic).set(records)
+
+    def _mine(self, dealt: Dealt) -> Iterator[Trouble]:
+        member = self._own.member_id
+        if dealt.state != STABLE:
+            yield Trouble(Part.CONSUMER, dealt.state, f"the group is {dealt.state}", patience=PATIENCE_REBALANCE)
+        elif member not in dealt.members:
+            yield Trouble(Part.CONSUMER, "no member", "the group goes on without this worker")
+        behind = {p: at for p, at in self._own.positions().items() if at < dealt.ends.get(p, at)}
+        for (topic, number), at in behind.items():
+            reason = f"nothing is read of {topic}, partition {number}, from offset {at} on"
+            yield Trouble(Part.CONSUMER, (topic, number, at), reason)
+
+    def _ours(self, dealt: Dealt) -> Iterator[Trouble]:
+        waits = {place for place, end in dealt.ends.items() if self._waits(place, end)} if self._is_open() else set()
+        now = self._monotonic()
+        self._waiting = {(*place, self._first[place]): now for place in waits} | {
+            sign: since
+            for sign, since in self._waiting.items()
+            if sign[:2] in waits and sign[2] == self._first[sign[:2]]
+        }
+        self._metrics.stalled_partitions.set(sum(now - since >= STALLED_S for since in self._waiting.values()))
+        for topic, number, first in sorted(self._waiting):
+            owned = "its worker does not take them" if (topic, number) in dealt.owned else "no worker has it"
+            reason = f"records of {topic}, partition {number}, wait: {owned}"
+            yield Trouble(Part.PARTITION, (topic, number, first), reason, ends=False)
+
+    def _waits(self, place: Place, end: int) -> bool:
+        committed, first_end = self._first.get(place, (end, end))
+        return end > max(committed, first_end)
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._group.stop()

@@ -1,0 +1,124 @@
+"""Children that hang, are stopped, or never begin: their jobs are told, the pool goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.troubles import Part
+from terrafusion.adapters import child
+from terrafusion.adapters.pool import PebblePool
+from terrafusion.errors import ChildDied, ChildTimedOut
+from terrafusion.settings import Settings
+
+LIMIT_S = 60.0
+
+
+def deaf(seconds: float) -> None:
+    """Hear no SIGTERM."""
+    import time  # noqa: PLC0415 - in the child
+
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(seconds)
+
+
+@pytest.fixture
+async def pool(tmp_path: Path) -> AsyncIterator[PebblePool]:
+    """A pool of one child, which is up."""
+    made = PebblePool(Settings(data_dir=tmp_path, pool_size=1), lambda *_: None)
+    made.start()
+    async with asyncio.timeout(LIMIT_S):
+        await made._result(child.ready)
+    yield made
+    await made.stop()
+
+
+def is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def troubled(pool: PebblePool) -> Any:
+    """Look until a trouble is seen."""
+    async with asyncio.timeout(LIMIT_S):
+        while not (seen := await pool.look()):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.05)
+    return seen
+
+
+async def test_a_child_that_hears_no_sigterm_is_killed_at_its_time_limit(pool: PebblePool) -> None:
+    [process] = pool._children()
+    with pytest.raises(ChildTimedOut, match=r"longer than 0\.5 s"):
+        await pool._result(deaf, LIMIT_S, seconds=0.5)
+    async with asyncio.timeout(LIMIT_S):
+        while is_there(process.pid):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.05)
+        assert await pool._result(child.ready)
+
+
+async def test_an_idle_child_that_was_stopped_is_seen_and_replaced(pool: PebblePool) -> None:
+    [process] = pool._children()
+    os.kill(process.pid, signal.SIGSTOP)
+    waiting = asyncio.ensure_future(pool._result(child.ready))
+    stopped = next(t for t in await troubled(pool) if t.sign == process.pid)
+    assert (stopped.part, stopped.ends) == (Part.CHILD, False)
+    assert stopped.cure
+    stopped.cure()
+    async with asyncio.timeout(LIMIT_S):
+        assert await waiting
+    assert pool._children()[0].pid != process.pid
+
+
+async def test_a_pool_that_begins_nothing_is_given_up_and_what_waited_runs_in_the_next(pool: PebblePool) -> None:
+    [process] = pool._children()
+    os.kill(process.pid, signal.SIGSTOP)
+    waiting = asyncio.ensure_future(pool._result(child.ready))
+    await asyncio.sleep(0)
+    trouble = next(t for t in await troubled(pool) if t.sign != process.pid)
+    assert (trouble.reason, trouble.patience) == ("no child takes what waits", 1.0)
+    assert trouble.cure
+    trouble.cure()
+    async with asyncio.timeout(LIMIT_S):
+        assert await waiting
+
+
+async def test_what_had_begun_in_a_pool_that_is_given_up_counts_as_a_death(pool: PebblePool) -> None:
+    running = asyncio.ensure_future(pool._result(deaf, LIMIT_S))
+    async with asyncio.timeout(LIMIT_S):
+        while not any(run.began for run in pool._runs):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.05)
+    pool._rebuild()
+    with pytest.raises(ChildDied, match="did not answer"):
+        await running
+
+
+async def test_a_busy_pool_is_no_trouble(pool: PebblePool) -> None:
+    works = [asyncio.ensure_future(pool._result(deaf, 0.5)) for _ in range(3)]
+    async with asyncio.timeout(LIMIT_S):
+        while not any(run.began for run in pool._runs):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.05)
+    assert await pool.look() == []
+    await asyncio.gather(*works)
+
+
+async def test_a_child_that_dies_idle_leaves_no_other_behind_and_nothing_waiting(tmp_path: Path) -> None:
+    pool = PebblePool(Settings(data_dir=tmp_path, pool_size=2), lambda *_: None)
+    pool.start()
+    async with asyncio.timeout(LIMIT_S):
+        await asyncio.gather(*(pool._result(child.ready) for _ in range(4)))
+        first, second = pool._children()
+        first.kill()
+        while is_there(second.pid):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.05)
+        assert await pool._result(child.ready)
+    assert len(pool._children()) == 2
+    await pool.stop()

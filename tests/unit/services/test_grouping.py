@@ -1,0 +1,160 @@
+"""This worker's consumer beside the group: idle, surplus and hindered workers are well, silent ones are not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from models.group import Dealt
+from models.troubles import Part
+from terrafusion.errors import Unavailable
+from terrafusion.metrics import Metrics
+from terrafusion.services.grouping import ASK_EVERY_S, GroupWatch
+
+HERE, THERE = ("requests", 0), ("requests", 1)
+WELL = Dealt(
+    state="Stable",
+    members=frozenset({"me", "other"}),
+    owned=frozenset({HERE, THERE}),
+    committed={HERE: 10, THERE: 20},
+    ends={HERE: 10, THERE: 20},
+)
+
+
+class Own:
+    member_id = "me"
+
+    def __init__(self):
+        self.fault = None
+        self.at = {HERE: 10}
+
+    def error(self):
+        return self.fault
+
+    def positions(self):
+        return self.at
+
+
+class Broker:
+    def __init__(self):
+        self.dealt = WELL
+
+    async def look(self):
+        if self.dealt is None:
+            raise Unavailable("away")
+        return self.dealt
+
+    async def stop(self):
+        pass
+
+
+class World:
+    def __init__(self):
+        self.own, self.broker, self.registry, self.now, self.open = Own(), Broker(), CollectorRegistry(), 0.0, True
+        self.watch = GroupWatch(
+            own=self.own,
+            group=self.broker,
+            metrics=Metrics(self.registry, ()),
+            is_open=lambda: self.open,
+            monotonic=lambda: self.now,
+        )
+
+    async def look(self):
+        self.now += ASK_EVERY_S
+        return await self.watch.look()
+
+    def value(self, name, **labels):
+        return self.registry.get_sample_value(f"terrafusion_{name}", labels)
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+async def test_an_idle_worker_is_well(world):
+    assert await world.look() == []
+
+
+async def test_a_surplus_worker_is_well(world):
+    world.own.at = {}
+    assert await world.look() == []
+
+
+async def test_a_consumer_that_gave_up_ends_its_worker_at_once(world):
+    world.own.fault = "its coordination ended"
+    [trouble] = await world.look()
+    assert (trouble.part, trouble.ends, trouble.patience) == (Part.CONSUMER, True, 0)
+
+
+async def test_a_worker_that_the_group_does_not_know_has_to_end(world):
+    world.broker.dealt = replace(WELL, members=frozenset({"other"}))
+    [trouble] = await world.look()
+    assert (trouble.part, trouble.ends, trouble.reason) == (
+        Part.CONSUMER,
+        True,
+        "the group goes on without this worker",
+    )
+
+
+async def test_a_position_that_does_not_move_keeps_its_sign_and_one_that_moves_does_not(world):
+    world.broker.dealt = replace(WELL, ends={HERE: 12, THERE: 20})
+    signs = []
+    for at in (10, 10, 11):
+        world.own.at = {HERE: at}
+        signs.append({trouble.sign for trouble in await world.look() if trouble.part is Part.CONSUMER})
+    assert signs[0] == signs[1] == {("requests", 0, 10)}
+    assert signs[2] == {("requests", 0, 11)}
+
+
+async def test_what_is_paused_for_want_of_room_is_not_blamed(world):
+    world.broker.dealt = replace(WELL, ends={HERE: 12, THERE: 20})
+    world.own.at = {}
+    assert [t for t in await world.look() if t.part is Part.CONSUMER] == []
+
+
+async def test_a_partition_that_nobody_takes_is_told_and_ends_nobody(world):
+    await world.look()
+    world.broker.dealt = replace(WELL, owned=frozenset({HERE}), ends={HERE: 10, THERE: 25})
+    [trouble] = await world.look()
+    assert (trouble.part, trouble.ends) == (Part.PARTITION, False)
+    assert trouble.reason == "records of requests, partition 1, wait: no worker has it"
+    assert world.value("partitions_stalled") == 0.0
+    assert world.value("consumer_lag_records", topic="requests") == 5.0
+    for _ in range(5):
+        await world.look()
+    assert world.value("partitions_stalled") == 1.0
+    world.broker.dealt = replace(WELL, committed={HERE: 10, THERE: 24}, ends={HERE: 10, THERE: 25})
+    await world.look()
+    assert world.value("partitions_stalled") == 0.0
+
+
+async def test_a_member_that_does_not_take_its_partition_is_told(world):
+    await world.look()
+    world.broker.dealt = replace(WELL, ends={HERE: 10, THERE: 25})
+    [trouble] = await world.look()
+    assert trouble.reason == "records of requests, partition 1, wait: its worker does not take them"
+
+
+async def test_a_marker_at_the_end_of_a_partition_is_no_record(world):
+    world.broker.dealt = replace(WELL, ends={HERE: 10, THERE: 21})
+    assert await world.look() == []
+    assert await world.look() == []
+
+
+async def test_while_no_request_is_let_in_nothing_stands_still(world):
+    await world.look()
+    world.open = False
+    world.broker.dealt = replace(WELL, ends={HERE: 10, THERE: 25})
+    assert await world.look() == []
+    assert world.value("partitions_stalled") == 0.0
+
+
+async def test_while_the_broker_is_away_nobody_is_blamed(world):
+    await world.look()
+    world.broker.dealt = None
+    world.own.at = {HERE: 3}
+    assert await world.look() == []
+    assert world.value("consumer_lag_records", topic="requests") is None

@@ -1,0 +1,88 @@
+"""The thread that ends a process whose loop stands still, and what it leaves behind for the next to count."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from structlog.testing import capture_logs
+
+from models.troubles import Part
+from terrafusion.adapters import guard as guards
+from terrafusion.adapters.guard import EXIT_LOOP, EXIT_STOOD_STILL, LOOK_EVERY_S, PATIENCE_S, Guard
+from terrafusion.adapters.last_words import LastWords
+
+LOOKS = int(PATIENCE_S / LOOK_EVERY_S)
+
+
+@pytest.fixture
+def words(tmp_path):
+    return LastWords(tmp_path / "folder" / "last-words.json")
+
+
+@pytest.fixture
+def ended():
+    return []
+
+
+@pytest.fixture
+def guard(words, ended):
+    return Guard(words, end=ended.append)
+
+
+def test_a_loop_that_beats_is_left_alone(guard, ended):
+    for _ in range(3 * LOOKS):
+        guard._beats += 1
+        guard.look()
+    assert ended == []
+
+
+def test_a_loop_that_stands_still_ends_the_process_says_where_and_is_counted(guard, ended, words):
+    with capture_logs() as logs:
+        while not ended:
+            guard.look()
+    assert ended == [EXIT_LOOP]
+    assert [(entry["part"], entry["exit_code"]) for entry in logs] == [(Part.LOOP, EXIT_LOOP)]
+    assert "test_guard.py" in logs[0]["main_thread"]
+    assert words.read() == {"loop": 1}
+
+
+def test_a_process_that_was_frozen_as_a_whole_is_not_blamed(guard, ended):
+    for _ in range(LOOKS - 1):
+        guard.look()
+    guard._beats += 1
+    for _ in range(LOOKS):
+        guard.look()
+    assert ended == []
+
+
+def test_one_that_does_not_come_to_its_end_is_ended(guard, ended):
+    guard.finish_within(5)
+    looks = 0
+    while not ended:
+        guard._beats += 1
+        guard.look()
+        looks += 1
+    assert (ended, looks) == ([EXIT_STOOD_STILL], 5 / LOOK_EVERY_S + 1)
+
+
+def test_a_log_that_takes_nothing_does_not_keep_it(guard, ended, monkeypatch):
+    monkeypatch.setattr(guards, "SAY_S", 0.05)
+    monkeypatch.setattr(guard, "_say", lambda *_: asyncio.run(asyncio.sleep(1)))
+    while not ended:
+        guard.look()
+    assert ended == [EXIT_LOOP]
+
+
+def test_words_add_up_and_what_is_no_file_of_theirs_is_none(words):
+    assert words.read() == {}
+    for part in (Part.LOOP, Part.CONSUMER, Part.LOOP):
+        words.add(part)
+    assert words.read() == {"loop": 2, "consumer": 1}
+    words._file.write_text("[1]")
+    assert words.read() == {}
+
+
+def test_a_disk_that_takes_nothing_is_borne(tmp_path):
+    (tmp_path / "file").write_text("")
+    LastWords(tmp_path / "file" / "words.json").add(Part.LOOP)
