@@ -1,0 +1,160 @@
+"""A plan carried out: requests at their times, blows at theirs, and then rest."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Thread
+
+from pydantic import SecretStr
+from sqlalchemy import make_url
+from support.checker import check
+from support.database import Database
+from support.model import Model
+from support.rig import GROUP, LEASE_S
+from support.tape import REQUESTS, committed_lag
+from support.waiting import until
+from support.world import COMMANDS, World, leftovers, observe
+
+from chaos.plan import Blow, Message, Plan
+from chaos.system import MODULES, System
+from terrafusion.adapters.broker import Broker
+from terrafusion.adapters.kafka_admin import create_topics
+from terrafusion.adapters.postgres.migrate import migrate
+from terrafusion.embedded.kafka import EmbeddedKafka
+from terrafusion.embedded.postgres import EmbeddedPostgres
+from terrafusion.samples import load_samples
+from terrafusion.settings import Settings
+
+MAX_CRASHES = 4
+JOB_TIMEOUT_S = 12.0
+REST_WITHIN_S = 120.0
+TICK_S = 0.02
+UNFINISHED = "SELECT count(*) FROM market_analysis_jobs WHERE status IN ('PENDING', 'RUNNING')"
+
+Say = Callable[[str], None]
+
+
+@contextmanager
+def servers(folder: Path) -> Iterator[tuple[EmbeddedPostgres, EmbeddedKafka]]:
+    """Start a Postgres and a broker of its own, with the topics."""
+    with ExitStack() as stack:
+        postgres = stack.enter_context(EmbeddedPostgres(folder / "postgres"))
+        kafka = stack.enter_context(EmbeddedKafka(folder / "kafka"))
+        asyncio.run(create_topics(Broker(kafka.bootstrap)))
+        yield postgres, kafka
+
+
+@contextmanager
+def system(
+    folder: Path, postgres: EmbeddedPostgres, kafka: EmbeddedKafka, database: str = "", **told: str
+) -> Iterator[System]:
+    """Prepare a database with the sample counties, new where it has a name; ``told`` goes into the workers' environment."""
+    folder.mkdir(exist_ok=True)
+    url = make_url(postgres.url)
+    if database:
+        Database(postgres.url).rows(f"CREATE DATABASE {database}")
+        url = url.set(database=database)
+    settings = settings_for(folder, url.render_as_string(hide_password=False), kafka.bootstrap)
+    asyncio.run(migrate(settings.database))
+    asyncio.run(load_samples(settings))
+    made = System(folder, settings, postgres, kafka, told)
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+def settings_for(folder: Path, url: str, bootstrap: str) -> Settings:
+    """Write settings under which faults are felt and cured within seconds."""
+    return Settings(
+        database_url=SecretStr(url),
+        kafka_bootstrap=bootstrap,
+        results_url=(folder / "results").as_uri(),
+        data_dir=folder,
+        analysis_modules=MODULES,
+        pool_size=2,
+        lease_seconds=LEASE_S,
+        session_timeout_seconds=2,
+        job_timeout_seconds=JOB_TIMEOUT_S,
+        max_attempts=MAX_CRASHES,
+        drain_seconds=0.5,
+        log_format="json",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run came to."""
+
+    findings: Sequence[str]
+    rest_s: float
+    """From the last message and blow until everything was taken, run and told."""
+    world: World
+
+
+def carry_out(plan: Plan, struck: System, say: Say = print) -> Outcome:
+    """Send the messages while the blows fall, wait for rest, stop the workers, and hold what is seen to the model."""
+    began = time.monotonic()
+    sender = Thread(target=_send, args=(plan.messages, struck, began))
+    sender.start()
+    _strike(plan.blows, struck, began, say)
+    while sender.is_alive():
+        struck.supervise()
+        time.sleep(TICK_S)
+    struck.upstream.flush()
+    last = time.monotonic()
+    until(lambda: at_rest(plan, struck), what="everything was taken, run and told", within=REST_WITHIN_S)
+    return judged(plan.model, struck, rest_s=time.monotonic() - last)
+
+
+def judged(model: Model, struck: System, *, rest_s: float = 0.0) -> Outcome:
+    """Look at everything, stop the workers, look what is left of them, and hold it all to the model."""
+    bootstrap, results = struck.kafka.bootstrap, struck.settings.results
+    world = observe(bootstrap, struck.database, group=GROUP, results=results, since=struck.since)
+    struck.end()
+    left = [*leftovers(struck.database, struck.folder, scratch=struck.scratch), *struck.complaints]
+    return Outcome(check(replace(world, left=left), model), rest_s, world)
+
+
+def _send(messages: Sequence[Message], struck: System, began: float) -> None:
+    for message in messages:
+        time.sleep(max(0.0, began + message.at - time.monotonic()))
+        struck.upstream.put(message.value, key=message.key, topic=message.topic, partition=message.partition)
+
+
+def _strike(blows: Sequence[Blow], struck: System, began: float, say: Say) -> None:
+    """Let blows fall, some while others last; each is healed when its time is over."""
+    waiting = list(blows)
+    healing: list[tuple[float, ExitStack, str]] = []
+    while waiting or healing:
+        now = time.monotonic() - began
+        for due in [one for one in healing if one[0] <= now]:
+            due[1].close()
+            healing.remove(due)
+        if waiting and waiting[0].at <= now and waiting[0].target not in {one[2] for one in healing}:
+            blow = waiting.pop(0)
+            say(f"{now:6.1f} s  {blow.name}" + (f" {blow.worker + 1}" if "worker" in blow.name else ""))
+            stack = ExitStack()
+            stack.enter_context(struck.struck(blow))
+            healing.append((time.monotonic() - began + struck.lasts(blow), stack, blow.target))
+        struck.supervise()
+        time.sleep(TICK_S)
+
+
+def at_rest(plan: Plan, struck: System) -> bool:
+    """Say whether everything was taken, run and told."""
+    struck.supervise()
+    taken = struck.database.value("SELECT count(*) FROM market_analysis_jobs") >= len(plan.model.jobs)
+    return taken and idle(struck)
+
+
+def idle(struck: System) -> bool:
+    """Say whether there is nothing to do for anybody."""
+    database, bootstrap = struck.database, struck.kafka.bootstrap
+    told = not database.value(UNFINISHED) and not database.value("SELECT count(*) FROM outbox")
+    return told and not any(committed_lag(bootstrap, GROUP, topic) for topic in (REQUESTS, COMMANDS))
