@@ -152,19 +152,20 @@ def _written(request: Mapping[str, Any]) -> bytes:
     return json.dumps(request).encode()
 
 
-def make_plan(seed: int, *, jobs: int, a_second: float, blows: int, folder: Path, calm_s: float = 0.0) -> Plan:
-    """Plan ``jobs`` messages of all kinds at a steady rate, and as many blows spread over the same time.
+def make_plan(
+    seed: int, *, jobs: int, a_second: float, blows: int, folder: Path, weights: Mapping[str, float] = WEIGHTS
+) -> Plan:
+    """Plan ``jobs`` messages of these kinds at a steady rate, and blows spread over the same time.
 
-    ``folder`` is where analyses keep their marks; the first ``calm_s`` seconds see no blow.
+    ``folder`` is where analyses keep their marks.
     """
     dice = random.Random(seed)
     draft = _Draft(dice, folder)
-    for number, kind in enumerate(_all_of(dice, WEIGHTS, jobs)):
+    for number, kind in enumerate(_all_of(dice, weights, jobs)):
         KINDS[kind](draft, number / a_second)
-    lasts = jobs / a_second
     model = Model(tuple(draft.asked), tuple(draft.orders), tuple(draft.poison))
     messages = tuple(sorted(draft.messages, key=lambda message: message.at))
-    return Plan(messages, _blows(dice, blows, calm_s, lasts), model)
+    return Plan(messages, _blows(dice, blows, jobs / a_second), model)
 
 
 def _all_of(dice: random.Random, weights: Mapping[str, float], count: int) -> Sequence[str]:
@@ -175,10 +176,10 @@ def _all_of(dice: random.Random, weights: Mapping[str, float], count: int) -> Se
     return chosen
 
 
-def _blows(dice: random.Random, count: int, begin: float, end: float) -> Sequence[Blow]:
-    apart = (end - begin) / (count + 1)
+def _blows(dice: random.Random, count: int, within_s: float) -> Sequence[Blow]:
+    apart = within_s / (count + 1)
     return tuple(
-        Blow(begin + apart * (number + dice.uniform(0.6, 1.4)), name, dice.randrange(2), dice.uniform(0.5, 2.0))
+        Blow(apart * (number + dice.uniform(0.6, 1.4)), name, dice.randrange(2), dice.uniform(0.5, 2.0))
         for number, name in enumerate(_all_of(dice, BLOWS, count))
     )
 

@@ -37,6 +37,7 @@ TICK_S = 0.02
 UNFINISHED = "SELECT count(*) FROM market_analysis_jobs WHERE status IN ('PENDING', 'RUNNING')"
 
 Say = Callable[[str], None]
+Look = Callable[["World"], None]
 
 
 @contextmanager
@@ -97,7 +98,7 @@ class Outcome:
     world: World
 
 
-def carry_out(plan: Plan, struck: System, say: Say = print) -> Outcome:
+def carry_out(plan: Plan, struck: System, say: Say = print, before_end: Look = lambda _world: None) -> Outcome:
     """Send the messages while the blows fall, wait for rest, stop the workers, and hold what is seen to the model."""
     began = time.monotonic()
     sender = Thread(target=_send, args=(plan.messages, struck, began))
@@ -109,13 +110,14 @@ def carry_out(plan: Plan, struck: System, say: Say = print) -> Outcome:
     struck.upstream.flush()
     last = time.monotonic()
     until(lambda: at_rest(plan, struck), what="everything was taken, run and told", within=REST_WITHIN_S)
-    return judged(plan.model, struck, rest_s=time.monotonic() - last)
+    return judged(plan.model, struck, rest_s=time.monotonic() - last, before_end=before_end)
 
 
-def judged(model: Model, struck: System, *, rest_s: float = 0.0) -> Outcome:
+def judged(model: Model, struck: System, *, rest_s: float = 0.0, before_end: Look = lambda _world: None) -> Outcome:
     """Look at everything, stop the workers, look what is left of them, and hold it all to the model."""
     bootstrap, results = struck.kafka.bootstrap, struck.settings.results
     world = observe(bootstrap, struck.database, group=GROUP, results=results, since=struck.since)
+    before_end(world)
     struck.end()
     left = [*leftovers(struck.database, struck.folder, scratch=struck.scratch), *struck.complaints]
     return Outcome(check(replace(world, left=left), model), rest_s, world)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import Popen, TimeoutExpired
@@ -75,6 +76,18 @@ class System:
         home = self.folder / f"w{number}"
         settings = self.settings.model_copy(update={"data_dir": home})
         return ChaosWorker(home, settings, scratch=self.scratch, told=self._told)
+
+    @property
+    def running(self) -> Sequence[ChaosWorker]:
+        """The workers that are there now."""
+        return [worker for worker in self.workers if worker.is_running]
+
+    def metrics(self) -> Mapping[str, float]:
+        """Add up the samples of all workers, as Prometheus does."""
+        total: Counter[str] = Counter()
+        for worker in self.running:
+            total.update(worker.web.metrics())
+        return total
 
     def begin(self) -> None:
         """Start the workers and wait until they are ready."""
