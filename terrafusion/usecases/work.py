@@ -106,13 +106,23 @@ class Workbench:
             self.bell.ring()
 
     async def run(self, chunk: Sequence[Claim]) -> None:
-        """Have a chunk run and put down how each of its jobs ended; never raises for a job's sake."""
+        """Have a chunk run and put down how each of its jobs ended; never raises for a job's sake.
+
+        What cannot even be begun is let go, and its lease runs out: a job that stays held is never taken over.
+        """
+        try:
+            await self._run(chunk)
+        except Exception:
+            log.exception("jobs cannot be run here", jobs=[str(claim.job_id) for claim in chunk])
+            self._lose([claim.job_id for claim in chunk if self._is_held(claim) and not self._has_ended(claim)])
+
+    async def _run(self, chunk: Sequence[Claim]) -> None:
         wanted = {(claim.county_id, claim.data_version or "") for claim in chunk}
         data = {key: await self._version(*key) for key in wanted}
         ready = [claim for claim in chunk if self._is_held(claim) and not self._is_late(claim)]
         tasks = [task for claim in ready if (task := self._task(claim, data))]
         if tasks:
-            await self._attempt([claim for claim in ready if not self._held[claim.job_id].ended], tasks)
+            await self._attempt([claim for claim in ready if not self._has_ended(claim)], tasks)
 
     async def _attempt(self, claims: Sequence[Claim], tasks: Sequence[Task]) -> None:
         attempt = asyncio.ensure_future(self.pool.run(tasks, seconds=self._time_limit(claims)))
@@ -120,18 +130,18 @@ class Workbench:
             self._held[claim.job_id].attempt = attempt
         try:
             outcomes = await attempt
-        except (ChildDied, ChildTimedOut) as error:
-            await self._stopped(claims, error)
         except asyncio.CancelledError:
             if not attempt.cancelled() or _is_cancelling():
                 raise
             await self._alone(claims)
+        except Exception as error:  # noqa: BLE001 - also what nobody foresaw ends a job only
+            await self._stopped(claims, error)
         else:
             self.pace.observe((claim.analysis_type, o.seconds) for claim, o in zip(claims, outcomes, strict=True))
             for claim, outcome in zip(claims, outcomes, strict=True):
                 await self._came_out(claim, outcome)
 
-    async def _stopped(self, claims: Sequence[Claim], error: ChildDied | ChildTimedOut) -> None:
+    async def _stopped(self, claims: Sequence[Claim], error: Exception) -> None:
         """Find out which job it was by running each alone; blame only one that was."""
         if len(claims) > 1:
             await self._alone(claims)
@@ -140,9 +150,13 @@ class Workbench:
         elif isinstance(error, ChildTimedOut):
             late = self._time_limit(claims) < self.limits.job_timeout_s
             self._fail(claims[0], FailureReason.DEADLINE_PASSED if late else FailureReason.TIMEOUT, str(error))
-        else:
+        elif isinstance(error, ChildDied):
             self.metrics.child_deaths.inc()
             await self._crashed(claims[0], str(error))
+        else:
+            log.error("the pool could not run a job", job_id=str(claims[0].job_id), exc_info=error)
+            message = f"{type(error).__name__}: {error}"[:1000]
+            self._fail(claims[0], FailureReason.PROCESSING_EXCEPTION, message)
 
     async def _alone(self, claims: Iterable[Claim]) -> None:
         for claim in claims:
@@ -320,6 +334,9 @@ class Workbench:
     def _is_held(self, claim: Claim) -> bool:
         held = self._held.get(claim.job_id)
         return held is not None and held.claim.attempt == claim.attempt
+
+    def _has_ended(self, claim: Claim) -> bool:
+        return self._held[claim.job_id].ended
 
     def _is_late(self, claim: Claim) -> bool:
         late = claim.seconds_left is not None and claim.seconds_left <= 0

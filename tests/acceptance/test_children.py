@@ -113,6 +113,7 @@ def test_a_service_that_is_away_is_no_fault_of_the_job(rig: Rig, tape: Tape, tmp
     [
         ("hungry", "out_of_memory", "MemoryError"),
         ("raising", "processing_exception", "ZeroDivisionError: a mistake in an analysis"),
+        ("quitting", "processing_exception", "SystemExit: an analysis that wants to end its process"),
         ("unstorable", "processing_exception", "cannot be stored"),
         ("FAILING_ANALYSIS_SIM", "simulated_failure", "The drill failed on purpose"),
     ],
