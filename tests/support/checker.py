@@ -205,7 +205,7 @@ def results_are_whole_and_nobody_elses(world: World, _model: Model) -> Findings:
                 yield f"{job_id}: its file has another digest, or is missing"
             if path.with_suffix(".json") not in world.digests:
                 yield f"{job_id}: its document is missing"
-        if row["analysis_type"] in {"tabled", "counted"} and (row["status"] == COMPLETED) != bool(location):
+        if row["analysis_type"] == "tabled" and (row["status"] == COMPLETED) != bool(location):
             yield f"{job_id} is {row['status']} and its file is {location}"
     for path in world.digests.keys() - owned:
         name = str(path.relative_to(world.results))
