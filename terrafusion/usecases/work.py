@@ -210,7 +210,7 @@ class Workbench:
         taken = await until_available(self.jobs.crashed, attempts, message=message, max_crashes=max_crashes)
         self.metrics.all_failed(taken.whose, FailureReason.ATTEMPTS_EXHAUSTED)
         self.metrics.dead_letters.labels(Stage.ANALYSE).inc(taken.given_up)
-        self._forget([claim.job_id])
+        self._forget(attempts)
 
     async def _give_back(self, attempts: Mapping[UUID, int], message: str, delay: timedelta) -> None:
         await until_available(self.jobs.release, attempts, message=message, delay=delay)
@@ -231,7 +231,7 @@ class Workbench:
             self._news.set()
             raise
         self._count(batch, done)
-        self._forget(finish.job_id for finish in batch)
+        self._forget({finish.job_id: finish.attempt for finish in batch})
         self.relay_bell.ring()
 
     async def _finish(self, batch: Sequence[Finish]) -> frozenset[UUID]:
@@ -250,7 +250,7 @@ class Workbench:
     def _count(self, batch: Sequence[Finish], done: frozenset[UUID]) -> None:
         self.metrics.fenced.inc(len(batch) - len(done))
         for finish in batch:
-            held = self._held.get(finish.job_id)
+            held = self._held_as(finish.job_id, finish.attempt)
             if held is None or finish.job_id not in done:
                 continue
             if finish.failure_reason:
@@ -273,8 +273,9 @@ class Workbench:
             return
         lost = await self.leases.heartbeat(self.limits.owner, beats, lease=self.limits.lease)
         for beat in beats:
-            if beat.job_id in self._held and beat.job_id not in lost:
-                self._held[beat.job_id].leased_at = now
+            held = self._held_as(beat.job_id, beat.attempt)
+            if held and beat.job_id not in lost:
+                held.leased_at = now
         await self._part_with({beat.job_id: beat.attempt for beat in beats if beat.job_id in lost})
         self.relay_bell.ring()
 
@@ -320,7 +321,7 @@ class Workbench:
             held = self._held.pop(job_id, None)
             if held and held.attempt:
                 held.attempt.cancel()
-        self._forget([])
+        self._forget({})
 
     async def release_all(self) -> None:
         """Hand back what has not ended, and stop its children."""
@@ -332,8 +333,12 @@ class Workbench:
             attempt.cancel()
 
     def _is_held(self, claim: Claim) -> bool:
-        held = self._held.get(claim.job_id)
-        return held is not None and held.claim.attempt == claim.attempt
+        return self._held_as(claim.job_id, claim.attempt) is not None
+
+    def _held_as(self, job_id: UUID, attempt: int) -> _Held | None:
+        """Return what is held of an attempt: a worker may hold the next one of a job before it is done with this."""
+        held = self._held.get(job_id)
+        return held if held and held.claim.attempt == attempt else None
 
     def _has_ended(self, claim: Claim) -> bool:
         return self._held[claim.job_id].ended
@@ -348,9 +353,10 @@ class Workbench:
         left = [claim.seconds_left for claim in claims if claim.seconds_left is not None]
         return min([self.limits.job_timeout_s, *left])
 
-    def _forget(self, ids: Iterable[UUID]) -> None:
-        for job_id in ids:
-            self._held.pop(job_id, None)
+    def _forget(self, attempts: Mapping[UUID, int]) -> None:
+        for job_id, attempt in attempts.items():
+            if self._held_as(job_id, attempt):
+                del self._held[job_id]
         self.metrics.in_flight.set(self.held)
         self._room()
 

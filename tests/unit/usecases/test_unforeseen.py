@@ -76,3 +76,19 @@ async def test_a_worker_that_cannot_run_a_job_lets_it_go(office):
     await bench.beat()
     assert (await office.store.take_over(max_crashes=3)).returned == 1
     assert (await office.look(job_id)).status is JobStatus.PENDING
+
+
+async def test_a_late_end_of_one_attempt_leaves_the_next_one_held(office, bench):
+    """As after a freeze: the end of the first waits to be committed when the same worker claims the second."""
+    await office.waiting()
+    [[first]] = await bench.claim()
+    await bench.run([first])
+    office.clock.tick(16)
+    assert (await office.store.take_over(max_crashes=3)).returned == 1
+    [[second]] = await bench.claim()
+    await bench.commit()
+    assert bench.held == 1
+    await bench.run([second])
+    await bench.commit()
+    job = await office.look(second.job_id)
+    assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2)
