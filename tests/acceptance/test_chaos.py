@@ -35,6 +35,7 @@ def test_the_same_seed_makes_the_same_plan(tmp_path: Path) -> None:
     assert len(plans[0].messages) > JOBS > len(WEIGHTS)
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("mutant", [None, *MUTANTS])
 def test_the_checker_misses_each_guard(stage: Servers, tmp_path: Path, mutant: str | None) -> None:
     told = {"CHAOS_TRAPS": str(tmp_path)} | ({"CHAOS_MUTANT": mutant} if mutant else {})

@@ -19,7 +19,7 @@ from chaos.system import System
 from chaos.traps import arm
 
 SECOND_RUN_S = 4.0
-WITHIN_S = 60.0
+WITHIN_S = 120.0
 
 Provoke = Callable[[System], Sequence[Asked]]
 
@@ -27,7 +27,7 @@ Provoke = Callable[[System], Sequence[Asked]]
 def provoked(struck: System, moments: Sequence[Provoke]) -> Outcome:
     """Bring about these moments, wait for rest, and hold what is seen to what was asked."""
     asked = [one for provoke in moments for one in provoke(struck)]
-    until(lambda: idle(struck), what="the system is at rest", within=WITHIN_S)
+    _seen(struck, lambda: idle(struck), "the system is at rest")
     return judged(Model(tuple(asked)), struck)
 
 
@@ -36,28 +36,42 @@ def a_worker_wakes_with_an_old_answer(struck: System) -> Sequence[Asked]:
     marker = struck.folder / "runs"
     sprung = arm(struck.folder, "finish")
     asked = _ask(struck, "counted", marker=str(marker), seconds=SECOND_RUN_S)
-    until(sprung.exists, what="a worker is about to commit", within=WITHIN_S)
-    until(lambda: marker.stat().st_size == 2, what="another runs the job again", within=WITHIN_S)
+    _seen(struck, sprung.exists, "a worker is about to commit")
+    runs, attempt = marker.stat().st_size, struck.database.job(asked.job_id)["attempt"]
+    _seen(struck, lambda: _runs_again(struck, asked, attempt), "another has taken it over")
     os.kill(_pid(sprung), signal.SIGCONT)
-    return [asked]
+    return [Asked(asked.job_id, asked.ends, asked.value, stale_runs=runs)]
+
+
+def _runs_again(struck: System, asked: Asked, attempt: int) -> bool:
+    row = struck.database.job(asked.job_id)
+    return row["status"] == "RUNNING" and row["attempt"] > attempt
+
+
+def _seen(struck: System, look: Callable[[], Any], what: str) -> None:
+    """Wait for something while what dies is started again."""
+
+    def watch() -> Any:
+        struck.supervise()
+        return look()
+
+    until(watch, what=what, within=WITHIN_S)
 
 
 def the_relay_dies_with_what_it_read(struck: System) -> Sequence[Asked]:
     """Kill the relay between the outbox and the broker."""
-    sprung = arm(struck.folder, "publish")
-    return [_ask(struck, "noop"), *_dead(struck, sprung)]
+    return _dies(struck, "publish")
 
 
 def a_worker_dies_with_what_it_took(struck: System) -> Sequence[Asked]:
     """Kill a worker before it has written down a request, once what it acknowledged is committed."""
-    sprung = arm(struck.folder, "accept")
-    return [_ask(struck, "noop"), *_dead(struck, sprung)]
+    return _dies(struck, "accept")
 
 
 def requests_come_again(struck: System) -> Sequence[Asked]:
     """Send a request again after its end, and then another one under its id."""
     asked = _ask(struck, "sleepy", seconds=0.01)
-    until(lambda: _status(struck, asked) == COMPLETED, what="it has ended", within=WITHIN_S)
+    _seen(struck, lambda: _status(struck, asked) == COMPLETED, "it has ended")
     other = json.dumps({**json.loads(asked.value), "parameters": {"seconds": 0.02}}).encode()
     for value in (asked.value, other):
         struck.upstream.put(value, key=asked.job_id.encode())
@@ -93,13 +107,13 @@ def _status(struck: System, asked: Asked) -> str | None:
     return row and row["status"]
 
 
-def _dead(struck: System, sprung: Path) -> Sequence[Asked]:
-    """Wait until who sprang a trap is dead, and start it again."""
-    until(sprung.exists, what="the trap is sprung", within=WITHIN_S)
-    process = psutil.Process(_pid(sprung))
-    until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, what="it is dead", within=15)
-    struck.supervise()
-    return []
+def _dies(struck: System, trap: str) -> Sequence[Asked]:
+    """Ask for a job, and wait until who sprang the trap is dead."""
+    sprung = arm(struck.folder, trap)
+    asked = _ask(struck, "noop")
+    _seen(struck, sprung.exists, "the trap is sprung")
+    _seen(struck, lambda: not psutil.pid_exists(_pid(sprung)), "it is dead")
+    return [asked]
 
 
 def _pid(sprung: Path) -> int:

@@ -7,7 +7,6 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from support.model import CANCELLED, COMPLETED, EXHAUSTED, Asked, Model, failed
@@ -130,14 +129,12 @@ def _told_end(records: Sequence[Record], row: Any) -> Findings:
             yield "another summary in the event than in the row"
 
 
-def the_answer_is_of_the_last_run(world: World, _model: Model) -> Findings:
-    """Look at analyses that count their runs: where a later one began, the earlier one had lost its job."""
-    for job_id, row in world.rows.items():
-        answer = json.loads(row["result_summary_json"] or "null") or {}
-        if "run" in answer:
-            runs = Path(json.loads(row["parameters_json"])["marker"]).stat().st_size
-            if answer["run"] != runs:
-                yield f"{job_id} has the answer of run {answer['run']}, and run {runs} had begun"
+def no_answer_is_of_a_run_that_had_lost_its_job(world: World, model: Model) -> Findings:
+    for asked in model.jobs:
+        row = world.rows.get(asked.job_id)
+        answer = json.loads(row["result_summary_json"] or "null") if asked.stale_runs and row else None
+        if answer and answer["run"] <= asked.stale_runs:
+            yield f"{asked.job_id} has the answer of run {answer['run']}, which had lost it"
 
 
 def dead_letters_are_exactly_what_could_not_be_used(world: World, model: Model) -> Findings:
@@ -224,7 +221,7 @@ PROMISES: Sequence[Promise] = (
     offsets_are_at_the_end,
     status_events_have_no_gap,
     the_end_is_told_once_in_effect,
-    the_answer_is_of_the_last_run,
+    no_answer_is_of_a_run_that_had_lost_its_job,
     dead_letters_are_exactly_what_could_not_be_used,
     jobs_given_up_leave_a_dead_letter,
     every_dead_letter_is_told,

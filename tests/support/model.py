@@ -24,6 +24,8 @@ class Asked:
     value: bytes
     rivals: tuple[bytes, ...] = ()
     """Requests for something else under the same id: of all of them one stands, the others are dead letters."""
+    stale_runs: int = 0
+    """So many runs had begun when their worker lost the job: where the answer counts runs, it is of none of these."""
     is_refused: bool = False
     """It can be read but not be done: its record is a dead letter as well."""
 
