@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -22,6 +24,8 @@ from terrafusion.errors import Conflict, Misconfigured, NotFound, Unavailable
 
 CACHE_BYTES: Final = 20 * 2**30
 """What `local_copy` keeps on this machine; beyond it the longest unused files go."""
+WITHOUT_NAMELESS: Final = (errno.EOPNOTSUPP, errno.EISDIR)
+"""What file systems say that know no file without a name, such as NFS."""
 PATIENCE: Final = timedelta(seconds=20)
 LISTED: Final = 1000
 
@@ -209,16 +213,54 @@ def _open(url: str, folder: Path | None) -> ObjectStore:
 
 
 def _create_durably(store: ObjectStore, folder: Path, path: str, data: bytes) -> None:
-    """Write through to the disk under another name first, so that the name never stands for half a file."""
-    staged = f"{path}.{uuid4().hex}"
-    obstore.put(store, staged, data)
+    """Write through to the disk before the name is there, so that it never stands for half a file."""
+    parent = (folder / path).parent
+    parent.mkdir(parents=True, exist_ok=True)
+    handle = _nameless(parent)
+    if handle is None:
+        _create_staged(store, folder, path, data)
+    else:
+        _create_named(handle, folder / path, data)
+    _sync(parent)
+
+
+def _nameless(folder: Path) -> int | None:
+    """Open a file that has no name yet and is gone with its writer, if that is killed; None where there are none."""
+    if sys.platform != "linux":
+        return None
     try:
+        return os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666)
+    except OSError as error:
+        if error.errno in WITHOUT_NAMELESS:
+            return None
+        raise
+
+
+def _create_named(handle: int, path: Path, data: bytes) -> None:
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(handle)
+        parent = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.link(f"/proc/self/fd/{handle}", path.name, dst_dir_fd=parent)  # follows the link, as one needs it to
+        except FileExistsError as error:
+            raise AlreadyExistsError(str(error)) from error
+        finally:
+            os.close(parent)
+
+
+def _create_staged(store: ObjectStore, folder: Path, path: str, data: bytes) -> None:
+    """Write under another name first."""
+    staged = f"{path}.{uuid4().hex}"
+    try:
+        obstore.put(store, staged, data)
         _sync(folder / staged)
         obstore.rename(store, staged, path, overwrite=False)
-    except AlreadyExistsError:
-        obstore.delete(store, staged)
+    except BaseException:
+        with suppress(BaseError):
+            obstore.delete(store, staged)
         raise
-    _sync((folder / path).parent)
 
 
 def _sync(path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,28 @@ def test_a_local_file_needs_no_copy(tmp_path: Path) -> None:
     location = objects.put_new("a/b.parquet", b"rows")
     assert objects.local_copy(location, tmp_path / "cache") == tmp_path / "results/a/b.parquet"
     assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a killed writer leaves what it wrote")
+def test_a_writer_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
+    """At the worst moment: all is written, and the file has its name not yet."""
+    killed = "import os; os.fsync = lambda handle: os.kill(os.getpid(), 9)\n"
+    write = (
+        f"from terrafusion.adapters.objects import Objects; Objects({str(tmp_path)!r}).put_new('a/b.parquet', b'rows')"
+    )
+    done = subprocess.run([sys.executable, "-c", killed + write], check=False)
+    assert done.returncode == -9
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_file_system_without_nameless_files_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("terrafusion.adapters.objects._nameless", lambda _folder: None)
+    objects = Objects(str(tmp_path))
+    location = objects.put_new("a/b.parquet", b"rows")
+    assert objects.get(location) == b"rows"
+    with pytest.raises(Conflict):
+        objects.put_new("a/b.parquet", b"other")
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["b.parquet"]
 
 
 def test_nothing_but_the_file_is_left_in_the_folder(tmp_path: Path) -> None:
