@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -112,7 +113,9 @@ class PebblePool:
     def _schedule(self, call: Callable[..., Any], *arguments: Any, seconds: float | None = None) -> asyncio.Future[Any]:
         if self._pool is None or not self._pool.active:
             log.warning("pool of child processes is built anew")
+            broken = self._pool
             self._build()
+            threading.Thread(target=_end, args=(broken,), daemon=True).start()  # with the children that it still has
         assert self._pool is not None  # noqa: S101 - built above
         return asyncio.wrap_future(self._pool.schedule(call, args=arguments, timeout=seconds))
 
@@ -133,5 +136,6 @@ class PebblePool:
 
 
 def _end(pool: Any) -> None:
-    pool.stop()
-    pool.join()
+    if pool is not None:
+        pool.stop()
+        pool.join()

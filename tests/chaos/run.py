@@ -15,13 +15,13 @@ from sqlalchemy import make_url
 from support.checker import check
 from support.database import Database
 from support.model import Model
-from support.rig import GROUP, LEASE_S
+from support.rig import GROUP
 from support.tape import REQUESTS, committed_lag
 from support.waiting import until
 from support.world import COMMANDS, World, leftovers, observe
 
 from chaos.plan import Blow, Message, Plan
-from chaos.system import MODULES, System
+from chaos.system import LEASE_S, MODULES, System
 from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.kafka_admin import create_topics
 from terrafusion.adapters.postgres.migrate import migrate
@@ -30,9 +30,9 @@ from terrafusion.embedded.postgres import EmbeddedPostgres
 from terrafusion.samples import load_samples
 from terrafusion.settings import Settings
 
-MAX_CRASHES = 4
-JOB_TIMEOUT_S = 12.0
-REST_WITHIN_S = 120.0
+MAX_CRASHES = 5
+JOB_TIMEOUT_S = 20.0
+REST_WITHIN_S = 240.0
 TICK_S = 0.02
 UNFINISHED = "SELECT count(*) FROM market_analysis_jobs WHERE status IN ('PENDING', 'RUNNING')"
 

@@ -12,7 +12,7 @@ from subprocess import Popen, TimeoutExpired
 
 import psutil
 from support.database import Database
-from support.rig import ANALYSES, LEASE_S, TestedWorker, frozen
+from support.rig import ANALYSES, TestedWorker, frozen
 from support.tape import Upstream
 from support.waiting import until
 from support.world import marks_now, path_of
@@ -24,6 +24,7 @@ from terrafusion.settings import Settings
 
 ALWAYS = 2
 """Workers that should run all the time; one more joins now and then."""
+LEASE_S = 5.0
 LASTS = {"freeze_worker": LEASE_S + 0.5, "freeze_postgres": LEASE_S, "third_worker": 5.0}
 """Seconds that a blow lasts at least."""
 DRAINED_WITHIN_S = 20

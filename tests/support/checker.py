@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -30,7 +29,6 @@ MOVES = {
 }
 TOLD_TWICE = ("sequence", "status", "analysis_type", "county_id", "failure_reason", "data_version")
 TOLD_OF_RESULTS = ("result_data_location", "result_sha256")
-RESULT = re.compile(r"[^/]+/[^/]+/[0-9a-f-]{36}\.(parquet|json)")
 
 
 def check(world: World, model: Model) -> Sequence[str]:
@@ -195,19 +193,33 @@ def every_dead_letter_is_told(world: World, _model: Model) -> Findings:
 def results_are_whole_and_nobody_elses(world: World, _model: Model) -> Findings:
     owned = set()
     for job_id, row in world.rows.items():
-        if location := row["result_data_location"]:
-            path = path_of(location)
-            owned |= {path, path.with_suffix(".json")}
-            if world.digests.get(path) != row["result_sha256"]:
-                yield f"{job_id}: its file has another digest, or is missing"
-            if path.with_suffix(".json") not in world.digests:
-                yield f"{job_id}: its document is missing"
+        location = row["result_data_location"]
         if row["analysis_type"] == "tabled" and (row["status"] == COMPLETED) != bool(location):
             yield f"{job_id} is {row['status']} and its file is {location}"
-    for path in world.digests.keys() - owned:
-        name = str(path.relative_to(world.results))
-        if not name.startswith("snapshots/"):
-            yield f"{name} belongs to no job" if RESULT.fullmatch(name) else f"{name} is a file of nobody"
+        if location:
+            owned |= {path_of(location), path_of(location).with_suffix(".json")}
+            yield from _whole(world, row)
+    names = {str(path.relative_to(world.results)) for path in world.digests.keys() - owned}
+    allowed = unanswered(world)
+    yield from (f"{name} is nobody's" for name in names - allowed if not name.startswith("snapshots/"))
+
+
+def _whole(world: World, row: Any) -> Findings:
+    path = path_of(row["result_data_location"])
+    if world.digests.get(path) != row["result_sha256"]:
+        yield f"{row['job_id']}: its file has another digest, or is missing"
+    if path.with_suffix(".json") not in world.digests:
+        yield f"{row['job_id']}: its document is missing"
+
+
+def unanswered(world: World) -> frozenset[str]:
+    """Name the files that may be there of jobs which ran and ended otherwise, after a run had stored its answer."""
+    return frozenset(
+        f"{row['county_id']}/{row['analysis_type']}/{job_id}.{kind}"
+        for job_id, row in world.rows.items()
+        for kind in ("parquet", "json")
+        if row["status"] != COMPLETED and row["attempt"]
+    )
 
 
 def nothing_is_left_over(world: World, _model: Model) -> Findings:
