@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 from chaos.plan import make_plan
-from chaos.run import carry_out, servers, system
+from chaos.run import carry_out, stage, system
 
 
 def main() -> int:
@@ -20,7 +20,7 @@ def main() -> int:
     folder = Path(asked.folder or tempfile.mkdtemp(prefix="chaos-"))
     print(f"seed {asked.seed}; logs in {folder}")
     plan = make_plan(asked.seed, jobs=asked.jobs, a_second=asked.rate, blows=asked.blows, folder=folder)
-    with servers(folder) as (postgres, kafka), system(folder, postgres, kafka) as struck:
+    with stage(folder) as servers, system(folder, servers, "chaos") as struck:
         struck.begin()
         began = time.monotonic()
         outcome = carry_out(plan, struck)

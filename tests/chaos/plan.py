@@ -44,6 +44,21 @@ WEIGHTS: Mapping[str, float] = {
 }
 """How often each kind of message is sent; each at least once."""
 
+HARMLESS: Mapping[str, float] = {
+    "noop": 900,
+    "tabled": 30,
+    "sleepy": 2,
+    "counted": 10,
+    "duplicated": 10,
+    "conflicting": 10,
+    "poison": 10,
+    "drill": 10,
+    "raising": 5,
+    "misasked": 5,
+    "late": 5,
+}
+"""Mostly nothing to compute, so that what is left is the pipeline; no kind that kills a process or is cancelled."""
+
 BLOWS: Mapping[str, float] = {
     "kill_worker": 5,
     "freeze_worker": 5,

@@ -15,13 +15,13 @@ from sqlalchemy import make_url
 from support.checker import check
 from support.database import Database
 from support.model import Model
-from support.rig import GROUP
+from support.rig import GROUP, POOL_SIZE
 from support.tape import REQUESTS, committed_lag
 from support.waiting import until
 from support.world import COMMANDS, World, leftovers, observe
 
 from chaos.plan import Blow, Message, Plan
-from chaos.system import LEASE_S, MODULES, System
+from chaos.system import LEASE_S, MODULES, Stage, System
 from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.kafka_admin import create_topics
 from terrafusion.adapters.postgres.migrate import migrate
@@ -30,6 +30,8 @@ from terrafusion.embedded.postgres import EmbeddedPostgres
 from terrafusion.samples import load_samples
 from terrafusion.settings import Settings
 
+TEMPLATE = "terrafusion"
+"""The database that is copied for each system."""
 MAX_CRASHES = 5
 JOB_TIMEOUT_S = 20.0
 REST_WITHIN_S = 240.0
@@ -41,44 +43,39 @@ Look = Callable[["World"], None]
 
 
 @contextmanager
-def servers(folder: Path) -> Iterator[tuple[EmbeddedPostgres, EmbeddedKafka]]:
-    """Start a Postgres and a broker of its own, with the topics."""
-    with ExitStack() as stack:
-        postgres = stack.enter_context(EmbeddedPostgres(folder / "postgres"))
-        kafka = stack.enter_context(EmbeddedKafka(folder / "kafka"))
+def stage(folder: Path) -> Iterator[Stage]:
+    """Start a Postgres and a broker of its own, with topics, and a database with the sample counties."""
+    with EmbeddedPostgres(folder / "postgres") as postgres, EmbeddedKafka(folder / "kafka") as kafka:
+        made = Stage(folder, postgres, kafka)
         asyncio.run(create_topics(Broker(kafka.bootstrap)))
-        yield postgres, kafka
+        asyncio.run(migrate(make_url(postgres.url)))
+        asyncio.run(load_samples(settings_for(folder, made, TEMPLATE)))
+        yield made
 
 
 @contextmanager
-def system(
-    folder: Path, postgres: EmbeddedPostgres, kafka: EmbeddedKafka, database: str = "", **told: str
-) -> Iterator[System]:
-    """Prepare a database with the sample counties, new where it has a name; ``told`` goes into the workers' environment."""
-    folder.mkdir(exist_ok=True)
-    url = make_url(postgres.url)
-    if database:
-        Database(postgres.url).rows(f"CREATE DATABASE {database}")
-        url = url.set(database=database)
-    settings = settings_for(folder, url.render_as_string(hide_password=False), kafka.bootstrap)
-    asyncio.run(migrate(settings.database))
-    asyncio.run(load_samples(settings))
-    made = System(folder, settings, postgres, kafka, told)
+def system(folder: Path, stage: Stage, name: str, **told: str) -> Iterator[System]:
+    """Make a system over a database of its own; ``told`` goes into the workers' environment."""
+    Database(make_url(stage.postgres.url).set(database="postgres").render_as_string()).rows(
+        f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"
+    )
+    made = System(folder, settings_for(folder, stage, name), stage, told)
     try:
         yield made
     finally:
         made.end()
 
 
-def settings_for(folder: Path, url: str, bootstrap: str) -> Settings:
+def settings_for(folder: Path, stage: Stage, database: str) -> Settings:
     """Write settings under which faults are felt and cured within seconds."""
+    url = make_url(stage.postgres.url).set(database=database)
     return Settings(
-        database_url=SecretStr(url),
-        kafka_bootstrap=bootstrap,
-        results_url=(folder / "results").as_uri(),
+        database_url=SecretStr(url.render_as_string(hide_password=False)),
+        kafka_bootstrap=stage.kafka.bootstrap,
+        results_url=(stage.folder / "results").as_uri(),
         data_dir=folder,
         analysis_modules=MODULES,
-        pool_size=2,
+        pool_size=POOL_SIZE,
         lease_seconds=LEASE_S,
         session_timeout_seconds=2,
         job_timeout_seconds=JOB_TIMEOUT_S,

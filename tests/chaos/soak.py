@@ -15,24 +15,10 @@ from typing import Self
 import psutil
 from support.checker import metrics_agree
 
-from chaos.plan import make_plan
-from chaos.run import carry_out, servers, system
+from chaos.plan import HARMLESS, make_plan
+from chaos.run import carry_out, stage, system
 from chaos.system import System
 
-WEIGHTS = {
-    "noop": 900,
-    "tabled": 30,
-    "sleepy": 2,
-    "counted": 10,
-    "duplicated": 10,
-    "conflicting": 10,
-    "poison": 10,
-    "drill": 10,
-    "raising": 5,
-    "misasked": 5,
-    "late": 5,
-}
-"""Mostly nothing to compute, so that what is left is the pipeline; no kind that kills a process or is cancelled."""
 WARM = 0.25
 """So much of the run is left out of the slopes: caches fill."""
 SIZE = "SELECT pg_total_relation_size($1)"
@@ -102,8 +88,8 @@ def main() -> int:
     folder = Path(asked.folder or tempfile.mkdtemp(prefix="soak-"))
     print(f"seed {asked.seed}; {asked.rate:g} jobs/s for {asked.minutes:g} min; logs in {folder}")
     jobs = int(asked.rate * asked.minutes * 60)
-    plan = make_plan(asked.seed, jobs=jobs, a_second=asked.rate, blows=0, folder=folder, weights=WEIGHTS)
-    with servers(folder) as (postgres, kafka), system(folder, postgres, kafka) as steady:
+    plan = make_plan(asked.seed, jobs=jobs, a_second=asked.rate, blows=0, folder=folder, weights=HARMLESS)
+    with stage(folder) as servers, system(folder, servers, "soak") as steady:
         steady.begin()
         findings: list[str] = []
 

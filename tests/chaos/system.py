@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 
@@ -32,6 +33,15 @@ MODULES = f"{ANALYSES},chaos.faults"
 WRONG_S = 7200.0
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The servers, and the folder in which results are kept."""
+
+    folder: Path
+    postgres: EmbeddedPostgres
+    kafka: EmbeddedKafka
+
+
 class ChaosWorker(TestedWorker):
     """A worker that imports the faults, and is told of them by its environment."""
 
@@ -51,27 +61,20 @@ class ChaosWorker(TestedWorker):
 class System:
     """Servers and workers, and every way to strike them: a blow is a method that lasts as long as its context."""
 
-    def __init__(
-        self,
-        folder: Path,
-        settings: Settings,
-        postgres: EmbeddedPostgres,
-        kafka: EmbeddedKafka,
-        told: Mapping[str, str],
-    ) -> None:
+    def __init__(self, folder: Path, settings: Settings, stage: Stage, told: Mapping[str, str]) -> None:
         self._told = told
-        self.since = marks_now(kafka.bootstrap)
+        self.postgres = stage.postgres
+        self.kafka = stage.kafka
+        self.since = marks_now(self.kafka.bootstrap)
         self.folder = folder
         self.settings = settings
-        self.postgres = postgres
-        self.kafka = kafka
         self.database = Database(settings.database.render_as_string(hide_password=False))
         self.scratch = folder / "tmp"
         self.scratch.mkdir(exist_ok=True)
         self.workers = [self._worker(number) for number in range(1, ALWAYS + 2)]
         self._wanted = set(self.workers[:ALWAYS])
         self.complaints: list[str] = []
-        self.upstream = Upstream(kafka.bootstrap, **{"enable.idempotence": True, "message.timeout.ms": 120_000})
+        self.upstream = Upstream(self.kafka.bootstrap, **{"enable.idempotence": True, "message.timeout.ms": 120_000})
 
     def _worker(self, number: int) -> ChaosWorker:
         home = self.folder / f"w{number}"
