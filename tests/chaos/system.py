@@ -221,16 +221,15 @@ class System:
     def _refuse_results(self, _blow: Blow) -> Iterator[None]:
         """Put a file where a folder of results was: nothing can be written there, not even by root."""
         folder = path_of(self.settings.results) / "king_wa" / "tabled"
-        aside = folder.with_name("aside")
-        there = folder.exists()
-        if there:
-            folder.rename(aside)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        aside = folder.rename(folder.with_name("aside"))
         folder.touch()
         yield
         folder.unlink()
-        if there:
-            aside.rename(folder)
+        folder.mkdir(exist_ok=True)
+        for file in aside.iterdir():
+            file.rename(folder / file.name)
+        aside.rmdir()
 
     @contextmanager
     def _step_clock(self, blow: Blow) -> Iterator[None]:
