@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 
+import asyncpg
 import psutil
 from support.database import Database
 from support.rig import ANALYSES, TestedWorker, frozen
@@ -183,7 +184,7 @@ class System:
     @contextmanager
     def _cut_connections(self, _blow: Blow) -> Iterator[None]:
         others = "pid <> pg_backend_pid() AND datname = current_database()"
-        with suppress(OSError):  # there is no connection to cut
+        with suppress(OSError, asyncpg.PostgresError):  # there is no connection to cut
             self.database.rows(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
         yield
 
