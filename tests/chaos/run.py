@@ -21,7 +21,7 @@ from support.waiting import until
 from support.world import COMMANDS, World, leftovers, observe
 
 from chaos.plan import Blow, Message, Plan
-from chaos.system import LEASE_S, MODULES, Stage, System
+from chaos.system import MODULES, Stage, System
 from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.kafka_admin import create_topics
 from terrafusion.adapters.postgres.migrate import migrate
@@ -34,6 +34,7 @@ TEMPLATE = "terrafusion"
 """The database that is copied for each system."""
 MAX_CRASHES = 5
 JOB_TIMEOUT_S = 20.0
+LEASE_S = 5.0
 REST_WITHIN_S = 240.0
 TICK_S = 0.02
 UNFINISHED = "SELECT count(*) FROM market_analysis_jobs WHERE status IN ('PENDING', 'RUNNING')"
@@ -54,19 +55,19 @@ def stage(folder: Path) -> Iterator[Stage]:
 
 
 @contextmanager
-def system(folder: Path, stage: Stage, name: str, **told: str) -> Iterator[System]:
+def system(folder: Path, stage: Stage, name: str, *, lease_s: float = LEASE_S, **told: str) -> Iterator[System]:
     """Make a system over a database of its own; ``told`` goes into the workers' environment."""
     Database(make_url(stage.postgres.url).set(database="postgres").render_as_string()).rows(
         f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"
     )
-    made = System(folder, settings_for(folder, stage, name), stage, told)
+    made = System(folder, settings_for(folder, stage, name, lease_s), stage, told)
     try:
         yield made
     finally:
         made.end()
 
 
-def settings_for(folder: Path, stage: Stage, database: str) -> Settings:
+def settings_for(folder: Path, stage: Stage, database: str, lease_s: float = LEASE_S) -> Settings:
     """Write settings under which faults are felt and cured within seconds."""
     url = make_url(stage.postgres.url).set(database=database)
     return Settings(
@@ -76,7 +77,7 @@ def settings_for(folder: Path, stage: Stage, database: str) -> Settings:
         data_dir=folder,
         analysis_modules=MODULES,
         pool_size=POOL_SIZE,
-        lease_seconds=LEASE_S,
+        lease_seconds=lease_s,
         session_timeout_seconds=2,
         job_timeout_seconds=JOB_TIMEOUT_S,
         max_attempts=MAX_CRASHES,
