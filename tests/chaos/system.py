@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -24,14 +23,13 @@ from chaos.plan import Blow
 from terrafusion.embedded.kafka import EmbeddedKafka
 from terrafusion.embedded.postgres import EmbeddedPostgres
 from terrafusion.embedded.processes import Server
-from terrafusion.errors import Unavailable
 from terrafusion.settings import Settings
 
 ALWAYS = 2
 """Workers that should run all the time; one more joins now and then."""
 LEASES = {"freeze_worker": 1.1, "freeze_postgres": 1.0, "third_worker": 1.0}
 """How many leases a blow lasts at least."""
-UP_WITHIN_S = 180.0
+UP_WITHIN_S = 300.0
 DRAINED_WITHIN_S = 20
 MODULES = f"{ANALYSES},chaos.faults"
 WRONG_S = 7200.0
@@ -245,13 +243,13 @@ class System:
 
 
 def _start(server: Server) -> None:
-    """Start a server, again where the machine is too busy for it."""
-    end = time.monotonic() + UP_WITHIN_S
-    while True:
-        try:
-            server.start()
-        except Unavailable:
-            if time.monotonic() > end:
-                raise
-        else:
-            return
+    """Start a server and wait for it, longer than its own patience on a machine that is busy."""
+    server.prepare()
+    server.spawn()
+
+    def answers() -> bool:
+        if not server.is_running:  # its killed predecessor may still hold the folder
+            server.spawn()
+        return server._answers()
+
+    until(answers, what=f"{server.name} answers", within=UP_WITHIN_S)
