@@ -193,13 +193,13 @@ class System:
     def _kill_postgres(self, _blow: Blow) -> Iterator[None]:
         self.postgres.kill()
         yield
-        _start(self.postgres)
+        self._start(self.postgres)
 
     @contextmanager
     def _restart_postgres(self, _blow: Blow) -> Iterator[None]:
         self.postgres.stop()
         yield
-        _start(self.postgres)
+        self._start(self.postgres)
 
     @contextmanager
     def _freeze_postgres(self, _blow: Blow) -> Iterator[None]:
@@ -211,13 +211,13 @@ class System:
     def _kill_kafka(self, _blow: Blow) -> Iterator[None]:
         self.kafka.kill()
         yield
-        _start(self.kafka)
+        self._start(self.kafka)
 
     @contextmanager
     def _restart_kafka(self, _blow: Blow) -> Iterator[None]:
         self.kafka.stop()
         yield
-        _start(self.kafka)
+        self._start(self.kafka)
 
     @contextmanager
     def _refuse_results(self, _blow: Blow) -> Iterator[None]:
@@ -241,15 +241,15 @@ class System:
         yield
         clock.write_text("0")
 
+    def _start(self, server: Server) -> None:
+        """Start a server and wait for it, longer than its own patience on a machine that is busy."""
+        server.prepare()
+        server.spawn()
 
-def _start(server: Server) -> None:
-    """Start a server and wait for it, longer than its own patience on a machine that is busy."""
-    server.prepare()
-    server.spawn()
+        def answers() -> bool:
+            self.supervise()
+            if not server.is_running:  # its killed predecessor may still hold the folder
+                server.spawn()
+            return server._answers()
 
-    def answers() -> bool:
-        if not server.is_running:  # its killed predecessor may still hold the folder
-            server.spawn()
-        return server._answers()
-
-    until(answers, what=f"{server.name} answers", within=UP_WITHIN_S)
+        until(answers, what=f"{server.name} answers", within=UP_WITHIN_S)
