@@ -36,6 +36,7 @@ MAX_CRASHES = 5
 JOB_TIMEOUT_S = 20.0
 LEASE_S = 5.0
 REST_WITHIN_S = 240.0
+GONE_WITHIN_S = 15.0
 TICK_S = 0.02
 UNFINISHED = "SELECT count(*) FROM market_analysis_jobs WHERE status IN ('PENDING', 'RUNNING')"
 
@@ -117,8 +118,15 @@ def judged(model: Model, struck: System, *, rest_s: float = 0.0, before_end: Loo
     world = observe(bootstrap, struck.database, group=GROUP, results=results, since=struck.since)
     before_end(world)
     struck.end()
-    left = [*leftovers(struck.database, struck.folder, scratch=struck.scratch), *struck.complaints]
-    return Outcome(check(replace(world, left=left), model), rest_s, world)
+    return Outcome(check(replace(world, left=[*_left(struck), *struck.complaints]), model), rest_s, world)
+
+
+def _left(struck: System) -> Sequence[str]:
+    """Name what is still there a moment after the workers' end."""
+    end = time.monotonic() + GONE_WITHIN_S
+    while (left := leftovers(struck.database, struck.folder, scratch=struck.scratch)) and time.monotonic() < end:
+        time.sleep(10 * TICK_S)
+    return left
 
 
 def _send(messages: Sequence[Message], struck: System, began: float) -> None:
