@@ -37,6 +37,7 @@ JOB_TIMEOUT_S = 20.0
 LEASE_S = 5.0
 REST_WITHIN_S = 240.0
 GONE_WITHIN_S = 15.0
+ASK_EVERY_S = 0.3
 TICK_S = 0.02
 UNFINISHED = "SELECT count(*) FROM market_analysis_jobs WHERE status IN ('PENDING', 'RUNNING')"
 
@@ -157,12 +158,12 @@ def _strike(blows: Sequence[Blow], struck: System, began: float, say: Say) -> No
 def at_rest(plan: Plan, struck: System) -> bool:
     """Say whether everything was taken, run and told."""
     struck.supervise()
-    taken = struck.database.value("SELECT count(*) FROM market_analysis_jobs") >= len(plan.model.jobs)
-    return taken and idle(struck)
+    return idle(struck) and struck.database.value("SELECT count(*) FROM market_analysis_jobs") >= len(plan.model.jobs)
 
 
 def idle(struck: System) -> bool:
-    """Say whether there is nothing to do for anybody."""
+    """Say whether there is nothing to do for anybody; the question costs them something, so it is not asked often."""
+    time.sleep(ASK_EVERY_S)
     database, bootstrap = struck.database, struck.kafka.bootstrap
     told = not database.value(UNFINISHED) and not database.value("SELECT count(*) FROM outbox")
     return told and not any(committed_lag(bootstrap, GROUP, topic) for topic in (REQUESTS, COMMANDS))
