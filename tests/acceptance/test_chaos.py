@@ -61,7 +61,7 @@ def test_metrics_tell_what_the_table_tells(servers: Stage, tmp_path: Path) -> No
     assert [*findings, *outcome.findings] == []
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_nothing_is_lost_told_twice_or_stuck(servers: Stage, tmp_path: Path) -> None:
     plan = make_plan(SEED, jobs=JOBS, a_second=A_SECOND, blows=len(BLOWS), folder=tmp_path)
     with system(tmp_path, servers, "struck") as struck:
