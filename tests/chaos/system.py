@@ -30,7 +30,7 @@ ALWAYS = 2
 LEASES = {"freeze_worker": 1.1, "freeze_postgres": 1.0, "third_worker": 1.0}
 """How many leases a blow lasts at least."""
 UP_WITHIN_S = 300.0
-DRAINED_WITHIN_S = 20
+DRAINED_WITHIN_S = 60
 MODULES = f"{ANALYSES},chaos.faults"
 WRONG_S = 7200.0
 
