@@ -10,6 +10,7 @@ import faust
 from faust.auth import SASLCredentials, SSLCredentials
 from faust.transport.drivers import aiokafka as driver
 from faust.types.auth import CredentialsT
+from mode.threads import WorkerThread
 from mode.utils.queues import FlowControlEvent, ThrowableQueue
 from yarl import URL
 
@@ -25,6 +26,24 @@ MOST_AT_ONCE: Final = 500
 NEVER_S: Final = 1e8
 
 
+class UnawaitedThread(WorkerThread):
+    """The consumer's thread, which ends with the process.
+
+    A rebalance that begins while a worker stops waits for parts of Faust that have stopped already, for ever: so waits
+    the thread, and so would a process that is done, with all its jobs handed back.
+    """
+
+    def __init__(self, service: Any, **options: Any) -> None:
+        super().__init__(service, **options)
+        self.daemon = True
+
+
+class DirectThread(driver.AIOKafkaConsumerThread):
+    """Faust's Kafka client, in such a thread."""
+
+    Worker = UnawaitedThread
+
+
 class DirectConsumer(driver.Consumer):
     """Faust's consumer, with three of its ways changed.
 
@@ -38,6 +57,9 @@ class DirectConsumer(driver.Consumer):
     Where a stream's buffer fills it fetches no more of the whole topic. Faust stops the partition of the message that
     came last, and the others may fill what room is left: then nothing is fetched any more, of no topic.
     """
+
+    def _new_consumer_thread(self) -> DirectThread:
+        return DirectThread(self, loop=self.loop, beacon=self.beacon)
 
     def on_buffer_full(self, tp: Any) -> None:
         """Fetch no more of a topic whose reader does not keep up, or stands still."""

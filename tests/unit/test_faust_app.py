@@ -1,6 +1,8 @@
 """Where Faust is changed: what is committed, and how messages are delivered."""
 
 import asyncio
+import subprocess
+import sys
 from collections import defaultdict
 from types import SimpleNamespace
 
@@ -111,3 +113,15 @@ async def test_a_buffer_that_a_rebalance_empties_may_be_full_again(tmp_path):
         app.flow_control.resume()
         assert buffer.empty()
     assert full == [8, 8]
+
+
+def test_a_process_that_is_done_does_not_wait_for_its_consumer():
+    """As where a rebalance began while it stopped: its thread waits for ever."""
+    stuck = (
+        "from threading import Event\n"
+        "from types import SimpleNamespace\n"
+        "from terrafusion.adapters.faust_app import DirectThread\n"
+        "DirectThread.Worker(SimpleNamespace(_start_thread=Event().wait)).start()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", stuck], timeout=60, check=False)
+    assert done.returncode == 0
