@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import resource
+import signal
 import sys
 import threading
 import time
@@ -99,6 +101,7 @@ def _bend_the_clock(file: Path) -> None:
             module.datetime = Wrong
 
 
+faulthandler.register(signal.SIGUSR1)  # a worker that will not stop is asked what it does
 child._store = _store_where_there_is_room(child._store)
 if CLOCK in os.environ:
     _bend_the_clock(Path(os.environ[CLOCK]))

@@ -131,7 +131,8 @@ class System:
         try:
             process.wait(DRAINED_WITHIN_S)
         except TimeoutExpired:
-            self.complaints.append(f"{name} did not stop within {DRAINED_WITHIN_S} s")
+            self.complaints.append(f"{name} did not stop within {DRAINED_WITHIN_S} s; its log says where it stands")
+            process.send_signal(signal.SIGUSR1)
             process.kill()
 
     def _struck_worker(self, blow: Blow) -> ChaosWorker:
