@@ -14,7 +14,7 @@ from chaos.system import Stage
 from support.checker import metrics_agree
 
 SEED = 20261129
-JOBS = 500
+JOBS = 400
 A_SECOND = 12.0
 CALM = 100
 
