@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -23,6 +24,9 @@ from terrafusion.settings import Settings
 
 SPAWN: Final = multiprocessing.get_context("spawn")
 """A forked child would inherit threads' locks and the broker's sockets."""
+
+BEGUN_S: Final = 0.1
+"""How often it is looked whether a child has begun a task."""
 
 TASKS_A_CHILD: Final = 2
 """One that runs, and one in the pipe, so that no child waits for the parent between two."""
@@ -79,7 +83,7 @@ class PebblePool:
 
     async def _attempt(self, tasks: Sequence[Task], *, seconds: float) -> Sequence[Outcome]:
         try:
-            outcomes: Sequence[Outcome] = await self._schedule(child.run_all, tasks, seconds=seconds)
+            outcomes: Sequence[Outcome] = await _within(seconds, self._schedule(child.run_all, tasks))
         except TimeoutError as error:
             msg = f"It took longer than {seconds:g} s"
             raise ChildTimedOut(msg) from error
@@ -106,18 +110,19 @@ class PebblePool:
     async def _return(self) -> None:
         try:
             with suppress(ProcessExpired, BrokenProcessPool):
-                await self._schedule(child.ready)
+                await asyncio.wrap_future(self._schedule(child.ready))
         finally:
             self._places.release()
 
-    def _schedule(self, call: Callable[..., Any], *arguments: Any, seconds: float | None = None) -> asyncio.Future[Any]:
+    def _schedule(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
         if self._pool is None or not self._pool.active:
             log.warning("pool of child processes is built anew")
             broken = self._pool
             self._build()
             threading.Thread(target=_end, args=(broken,), daemon=True).start()  # with the children that it still has
         assert self._pool is not None  # noqa: S101 - built above
-        return asyncio.wrap_future(self._pool.schedule(call, args=arguments, timeout=seconds))
+        scheduled: Future[Any] = self._pool.schedule(call, args=arguments)
+        return scheduled
 
     def _read_progress(self) -> None:
         while self._reader.poll():
@@ -133,6 +138,25 @@ class PebblePool:
             await asyncio.to_thread(_end, self._pool)
             self._reader.close()
             self._writer.close()
+
+
+async def _within(seconds: float, scheduled: Future[Any]) -> Any:
+    """Wait for a task; raises TimeoutError and has its child killed where it takes longer.
+
+    By a clock that nobody sets: pebble's own limit goes by the time of day.
+    """
+    waited = asyncio.wrap_future(scheduled)
+    try:
+        while not (scheduled.running() or waited.done()):
+            await asyncio.wait([waited], timeout=BEGUN_S)
+        done, _ = await asyncio.wait([waited], timeout=seconds)
+    except asyncio.CancelledError:
+        waited.cancel()
+        raise
+    if not done:
+        waited.cancel()
+        raise TimeoutError
+    return waited.result()
 
 
 def _end(pool: Any) -> None:

@@ -116,7 +116,7 @@ def carry_out(plan: Plan, struck: System, say: Say = print, before_end: Look = l
 def judged(model: Model, struck: System, *, rest_s: float = 0.0, before_end: Look = lambda _world: None) -> Outcome:
     """Look at everything, stop the workers, look what is left of them, and hold it all to the model."""
     bootstrap, results = struck.kafka.bootstrap, struck.settings.results
-    world = observe(bootstrap, struck.database, group=GROUP, results=results, since=struck.since)
+    world = observe(bootstrap, struck.database, group=GROUP, results=results, since=struck.since, others=struck.others)
     before_end(world)
     struck.end()
     return Outcome(check(replace(world, left=[*_left(struck), *struck.complaints]), model), rest_s, world)

@@ -17,7 +17,7 @@ from support.database import Database
 from support.rig import ANALYSES, TestedWorker, frozen
 from support.tape import Upstream
 from support.waiting import until
-from support.world import marks_now, path_of
+from support.world import files_now, marks_now, path_of
 
 from chaos.plan import Blow
 from terrafusion.embedded.kafka import EmbeddedKafka
@@ -68,6 +68,7 @@ class System:
         self.postgres = stage.postgres
         self.kafka = stage.kafka
         self.since = marks_now(self.kafka.bootstrap)
+        self.others = files_now(settings.results)
         self.folder = folder
         self.settings = settings
         self.database = Database(settings.database.render_as_string(hide_password=False))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,16 @@ class World:
     """Processes, connections and files that outlived the workers."""
 
 
-def observe(bootstrap: str, database: Database, *, group: str, results: str, since: Marks | None = None) -> World:
-    """Look at everything, once it has come to rest."""
+def observe(
+    bootstrap: str,
+    database: Database,
+    *,
+    group: str,
+    results: str,
+    since: Marks | None = None,
+    others: Collection[Path] = (),
+) -> World:
+    """Look at everything, once it has come to rest; ``since`` and ``others`` are what was there before."""
     topics = read_all(bootstrap, (REQUESTS, STATUS, COMPLETED, DEAD_LETTER), since=since or {})
     folder = path_of(results)
     return World(
@@ -50,7 +58,7 @@ def observe(bootstrap: str, database: Database, *, group: str, results: str, sin
         letters=database.rows("SELECT * FROM dead_letters"),
         outbox=database.value("SELECT count(*) FROM outbox"),
         lag={topic: committed_lag(bootstrap, group, topic) for topic in (REQUESTS, COMMANDS)},
-        digests={path: _digest(path) for path in folder.rglob("*") if path.is_file()},
+        digests={path: _digest(path) for path in files_now(results) - frozenset(others)},
         results=folder,
     )
 
@@ -85,6 +93,11 @@ def marks_now(bootstrap: str, topics: Sequence[str] = (REQUESTS, STATUS, COMPLET
         return {place: consumer.get_watermark_offsets(TopicPartition(*place), timeout=10)[1] for place in places}
     finally:
         consumer.close()
+
+
+def files_now(results: str) -> frozenset[Path]:
+    """Return the files under the folder of results."""
+    return frozenset(path for path in path_of(results).rglob("*") if path.is_file())
 
 
 def leftovers(database: Database, folder: Path, *, scratch: Path) -> Sequence[str]:
