@@ -6,7 +6,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet install
 TIED := $(shell command -v setpriv >/dev/null && echo setpriv --pdeathsig TERM --)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench bench-analyses accuracy fuzz audit
+.PHONY: help setup demo test chaos soak bench bench-analyses accuracy fuzz audit
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1	\2/'
@@ -22,6 +22,12 @@ test: .venv/.installed-dev  ## lint, types, import layers, every test
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/pytest -n 2 --dist loadfile tests/unit tests/contract tests/integration tests/acceptance
+
+chaos: .venv/.installed-dev  ## everything broken at once, checked afterwards; SEED=n JOBS=5000 BLOWS=50
+	PYTHONPATH=.:tests .venv/bin/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(BLOWS),--blows $(BLOWS))
+
+soak: .venv/.installed-dev  ## 20 minutes at 200 jobs/s, and what grows meanwhile; MINUTES=n RATE=n
+	PYTHONPATH=.:tests .venv/bin/python -m chaos.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE))
 
 bench: .venv/.installed-dev  ## the figures of the goals, measured side by side
 	.venv/bin/python -m benchmarks

@@ -75,7 +75,7 @@ def _run(task: Task) -> Outcome:
     structlog.contextvars.bind_contextvars(job_id=str(task.job_id), county_id=task.county_id)
     try:
         stored = _answer(task)
-    except Exception as error:  # noqa: BLE001 - whatever an analysis raises ends its own job only
+    except BaseException as error:  # noqa: BLE001 - whatever an analysis raises, `SystemExit` too, ends its own job only
         stored = _said(error)
     return Outcome(seconds=time.perf_counter() - began, **stored)
 
@@ -99,7 +99,7 @@ def _store(task: Task, rendered: Rendered) -> dict[str, Any]:
     return told | {"result_data_location": location, "result_sha256": rendered.sha256}
 
 
-def _said(error: Exception) -> dict[str, Any]:
+def _said(error: BaseException) -> dict[str, Any]:
     if isinstance(error, Unavailable):
         return {"message": f"Waits: {error}"[:LONGEST_MESSAGE], "retry": True}
     reason = _reason(error)
@@ -111,7 +111,7 @@ def _said(error: Exception) -> dict[str, Any]:
     }
 
 
-def _reason(error: Exception) -> FailureReason:
+def _reason(error: BaseException) -> FailureReason:
     if isinstance(error, SimulatedFailure):
         return FailureReason.SIMULATED_FAILURE
     if isinstance(error, InvalidParameters):

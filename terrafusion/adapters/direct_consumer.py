@@ -6,11 +6,30 @@ import asyncio
 from typing import Any, Final
 
 from faust.transport.drivers import aiokafka as driver
+from mode.threads import WorkerThread
 
 from terrafusion.boundaries import Boundary, cross
 
 FETCH_S: Final = 0.25
 """How long a fetch that finds nothing lasts; a rebalance waits for it."""
+
+
+class UnawaitedThread(WorkerThread):
+    """The consumer's thread, which ends with the process.
+
+    A rebalance that begins while a worker stops waits for parts of Faust that have stopped already, for ever: so waits
+    the thread, and so would a process that is done, with all its jobs handed back.
+    """
+
+    def __init__(self, service: Any, **options: Any) -> None:
+        super().__init__(service, **options)
+        self.daemon = True
+
+
+class DirectThread(driver.AIOKafkaConsumerThread):
+    """Faust's Kafka client, in such a thread."""
+
+    Worker = UnawaitedThread
 
 
 class DirectConsumer(driver.Consumer):
@@ -33,6 +52,9 @@ class DirectConsumer(driver.Consumer):
     _held: frozenset[Any] = frozenset()
     """Partitions to be read once the flow goes on."""
     _fetching: asyncio.Future[Any] | None = None
+
+    def _new_consumer_thread(self) -> DirectThread:
+        return DirectThread(self, loop=self.loop, beacon=self.beacon)
 
     def pause_partitions(self, tps: Any) -> None:
         """Read them no more."""

@@ -109,13 +109,23 @@ class Workbench:
             self.bell.ring()
 
     async def run(self, chunk: Sequence[Claim]) -> None:
-        """Have a chunk run and put down how each of its jobs ended; never raises for a job's sake."""
+        """Have a chunk run and put down how each of its jobs ended; never raises for a job's sake.
+
+        What cannot even be begun is let go, and its lease runs out: a job that stays held is never taken over.
+        """
+        try:
+            await self._run(chunk)
+        except Exception:
+            log.exception("jobs cannot be run here", jobs=[str(claim.job_id) for claim in chunk])
+            self._lose([claim.job_id for claim in chunk if self._is_held(claim) and not self._has_ended(claim)])
+
+    async def _run(self, chunk: Sequence[Claim]) -> None:
         wanted = {(claim.county_id, claim.data_version or "") for claim in chunk}
         data = {key: await self._version(*key) for key in wanted}
         ready = [claim for claim in chunk if self._is_held(claim) and not self._is_late(claim)]
         tasks = [task for claim in ready if (task := self._task(claim, data))]
         if tasks:
-            await self._attempt([claim for claim in ready if not self._held[claim.job_id].ended], tasks)
+            await self._attempt([claim for claim in ready if not self._has_ended(claim)], tasks)
 
     async def _attempt(self, claims: Sequence[Claim], tasks: Sequence[Task]) -> None:
         attempt = asyncio.ensure_future(self.pool.run(tasks, seconds=self._time_limit(claims)))
@@ -123,18 +133,18 @@ class Workbench:
             self._held[claim.job_id].attempt = attempt
         try:
             outcomes = await attempt
-        except (ChildDied, ChildTimedOut) as error:
-            await self._stopped(claims, error)
         except asyncio.CancelledError:
             if not attempt.cancelled() or is_cancelled():
                 raise
             await self._alone(claims)
+        except Exception as error:  # noqa: BLE001 - also what nobody foresaw ends a job only
+            await self._stopped(claims, error)
         else:
             self.pace.observe((claim.analysis_type, o.seconds) for claim, o in zip(claims, outcomes, strict=True))
             for claim, outcome in zip(claims, outcomes, strict=True):
                 await self._came_out(claim, outcome)
 
-    async def _stopped(self, claims: Sequence[Claim], error: ChildDied | ChildTimedOut) -> None:
+    async def _stopped(self, claims: Sequence[Claim], error: Exception) -> None:
         """Find out which job it was by running each alone; blame only one that was."""
         if len(claims) > 1:
             await self._alone(claims)
@@ -143,9 +153,13 @@ class Workbench:
         elif isinstance(error, ChildTimedOut):
             late = self._time_limit(claims) < self.limits.job_timeout_s
             self._fail(claims[0], FailureReason.DEADLINE_PASSED if late else FailureReason.TIMEOUT, str(error))
-        else:
+        elif isinstance(error, ChildDied):
             self.metrics.child_deaths.inc()
             await self._crashed(claims[0], str(error))
+        else:
+            log.error("the pool could not run a job", job_id=str(claims[0].job_id), exc_info=error)
+            message = f"{type(error).__name__}: {error}"[:1000]
+            self._fail(claims[0], FailureReason.PROCESSING_EXCEPTION, message)
 
     async def _alone(self, claims: Iterable[Claim]) -> None:
         for claim in claims:
@@ -200,7 +214,7 @@ class Workbench:
         cross(Boundary.CRASH_COUNTED)
         self.metrics.all_failed(taken.whose, FailureReason.ATTEMPTS_EXHAUSTED)
         self.metrics.dead_letters.labels(Stage.ANALYSE).inc(taken.given_up)
-        self._forget([claim.job_id])
+        self._forget(attempts)
 
     async def _give_back(self, attempts: Mapping[UUID, int], message: str, delay: timedelta) -> None:
         await until_available(self.jobs.release, attempts, message=message, delay=delay)
@@ -223,7 +237,7 @@ class Workbench:
             raise
         cross(Boundary.FINISHED)
         self._count(batch, done)
-        self._forget(finish.job_id for finish in batch)
+        self._forget({finish.job_id: finish.attempt for finish in batch})
         self.relay_bell.ring()
 
     async def _finish(self, batch: Sequence[Finish]) -> frozenset[UUID]:
@@ -242,7 +256,7 @@ class Workbench:
     def _count(self, batch: Sequence[Finish], done: frozenset[UUID]) -> None:
         self.metrics.fenced.inc(len(batch) - len(done))
         for finish in batch:
-            held = self._held.get(finish.job_id)
+            held = self._held_as(finish.job_id, finish.attempt)
             if held is None or finish.job_id not in done:
                 continue
             if finish.failure_reason:
@@ -266,8 +280,9 @@ class Workbench:
         lost = await self.leases.heartbeat(self.limits.owner, beats, lease=self.limits.lease)
         cross(Boundary.BEATEN)
         for beat in beats:
-            if beat.job_id in self._held and beat.job_id not in lost:
-                self._held[beat.job_id].leased_at = now
+            held = self._held_as(beat.job_id, beat.attempt)
+            if held and beat.job_id not in lost:
+                held.leased_at = now
         await self._part_with({beat.job_id: beat.attempt for beat in beats if beat.job_id in lost})
         self.relay_bell.ring()
 
@@ -313,7 +328,7 @@ class Workbench:
             held = self._held.pop(job_id, None)
             if held and held.attempt:
                 held.attempt.cancel()
-        self._forget([])
+        self._forget({})
 
     async def release_all(self) -> None:
         """Hand back what has not ended, and stop its children."""
@@ -325,8 +340,15 @@ class Workbench:
             attempt.cancel()
 
     def _is_held(self, claim: Claim) -> bool:
-        held = self._held.get(claim.job_id)
-        return held is not None and held.claim.attempt == claim.attempt
+        return self._held_as(claim.job_id, claim.attempt) is not None
+
+    def _held_as(self, job_id: UUID, attempt: int) -> _Held | None:
+        """Return what is held of an attempt: a worker may hold the next one of a job before it is done with this."""
+        held = self._held.get(job_id)
+        return held if held and held.claim.attempt == attempt else None
+
+    def _has_ended(self, claim: Claim) -> bool:
+        return self._held[claim.job_id].ended
 
     def _is_late(self, claim: Claim) -> bool:
         late = claim.seconds_left is not None and claim.seconds_left <= 0
@@ -338,8 +360,9 @@ class Workbench:
         left = [claim.seconds_left for claim in claims if claim.seconds_left is not None]
         return min([self.limits.job_timeout_s, *left])
 
-    def _forget(self, ids: Iterable[UUID]) -> None:
-        for job_id in ids:
-            self._held.pop(job_id, None)
+    def _forget(self, attempts: Mapping[UUID, int]) -> None:
+        for job_id, attempt in attempts.items():
+            if self._held_as(job_id, attempt):
+                del self._held[job_id]
         self.metrics.in_flight.set(self.held)
         self._room()

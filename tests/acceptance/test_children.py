@@ -82,9 +82,11 @@ def test_a_job_given_up_leaves_a_dead_letter_that_can_be_asked_again(rig: Rig, t
     assert rig.database.value("SELECT count(*) FROM dead_letters WHERE job_id = $1", job_id) == 1
 
 
-def test_the_pool_is_rebuilt(rig: Rig, tape: Tape) -> None:
+@pytest.mark.parametrize("killed", [1, POOL_SIZE])
+def test_the_pool_is_rebuilt(rig: Rig, tape: Tape, killed: int) -> None:
+    """Also where a part of the children is left: those go with the old pool."""
     for worker in rig.workers:
-        for child in worker.children():
+        for child in worker.children()[:killed]:
             child.kill()
     ids = rig.upstream.send(*(request("sleepy", parameters={"seconds": 0.05}) for _ in range(8)))
     assert {end["status"] for end in tape.ends(ids)} == {"COMPLETED"}
@@ -113,6 +115,7 @@ def test_a_service_that_is_away_is_no_fault_of_the_job(rig: Rig, tape: Tape, tmp
     [
         ("hungry", "out_of_memory", "MemoryError"),
         ("raising", "processing_exception", "ZeroDivisionError: a mistake in an analysis"),
+        ("quitting", "processing_exception", "SystemExit: an analysis that wants to end its process"),
         ("unstorable", "processing_exception", "cannot be stored"),
         ("FAILING_ANALYSIS_SIM", "simulated_failure", "The drill failed on purpose"),
     ],

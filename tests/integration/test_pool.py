@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -122,3 +123,12 @@ async def test_a_child_that_dies_idle_leaves_no_other_behind_and_nothing_waiting
         assert await pool._result(child.ready)
     assert len(pool._children()) == 2
     await pool.stop()
+
+
+async def test_a_clock_that_is_set_ends_no_job(pool: PebblePool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every look at it shows two hours more."""
+    looks, right = iter(range(1_000_000)), time.time
+    work = asyncio.ensure_future(pool._result(deaf, 1.0, seconds=LIMIT_S))
+    await asyncio.sleep(0)
+    monkeypatch.setattr(time, "time", lambda: right() + 7200 * next(looks))
+    assert await work is None

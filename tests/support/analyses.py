@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -71,6 +72,10 @@ def raising(_records: Records, _asked: Asked, _progress: Progress) -> Answer:
     raise ZeroDivisionError("a mistake in an analysis, with a \0 in it")
 
 
+def quitting(_records: Records, _asked: Asked, _progress: Progress) -> Answer:
+    sys.exit("an analysis that wants to end its process")
+
+
 def unstorable(_records: Records, _asked: Asked, _progress: Progress) -> Answer:
     return Answer(summary={"text": "a \0 that Postgres does not take"})
 
@@ -101,6 +106,7 @@ ANALYSES = (
     _named("away", Marked, away),
     _named("hungry", Asked, hungry),
     _named("raising", Asked, raising),
+    _named("quitting", Asked, quitting),
     _named("unstorable", Asked, unstorable),
     _named("tabled", Seconds, tabled),
     _named("only_sales", Asked, beside),

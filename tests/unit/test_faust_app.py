@@ -1,6 +1,8 @@
 """Where Faust is changed: what is committed, and how messages are delivered."""
 
 import asyncio
+import subprocess
+import sys
 from collections import defaultdict
 from types import SimpleNamespace
 
@@ -195,3 +197,15 @@ async def test_a_partition_that_was_never_committed_is_read_from_its_beginning()
     client = Client(committed)
     assert await _seek(client) == committed
     assert client.positions == {HERE: 5, TP("requests", 1): "beginning", TP("requests", 2): "beginning"}
+
+
+def test_a_process_that_is_done_does_not_wait_for_its_consumer():
+    """As where a rebalance began while it stopped: its thread waits for ever."""
+    stuck = (
+        "from threading import Event\n"
+        "from types import SimpleNamespace\n"
+        "from terrafusion.adapters.direct_consumer import DirectThread\n"
+        "DirectThread.Worker(SimpleNamespace(_start_thread=Event().wait)).start()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", stuck], timeout=60, check=False)
+    assert done.returncode == 0

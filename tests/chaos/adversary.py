@@ -1,0 +1,120 @@
+"""The worst moments, provoked one by one: each is what one guard is there for."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psutil
+from support.model import COMPLETED, Asked, Model
+from support.waiting import until
+
+from chaos.run import Outcome, idle, judged
+from chaos.system import System
+from chaos.traps import arm
+
+SECOND_RUN_S = 4.0
+WITHIN_S = 120.0
+
+Provoke = Callable[[System], Sequence[Asked]]
+
+
+def provoked(struck: System, moments: Sequence[Provoke]) -> Outcome:
+    """Bring about these moments, wait for rest, and hold what is seen to what was asked."""
+    asked = [one for provoke in moments for one in provoke(struck)]
+    _seen(struck, lambda: idle(struck), "the system is at rest")
+    return judged(Model(tuple(asked)), struck)
+
+
+def a_worker_wakes_with_an_old_answer(struck: System) -> Sequence[Asked]:
+    """Freeze a worker before it commits an answer, and wake it while another runs the job again."""
+    marker = struck.folder / "runs"
+    sprung = arm(struck.folder, "finish")
+    asked = _ask(struck, "counted", marker=str(marker), seconds=SECOND_RUN_S)
+    _seen(struck, sprung.exists, "a worker is about to commit")
+    runs, attempt = marker.stat().st_size, struck.database.job(asked.job_id)["attempt"]
+    _seen(struck, lambda: _runs_again(struck, asked, attempt), "another has taken it over")
+    os.kill(_pid(sprung), signal.SIGCONT)
+    return [Asked(asked.job_id, asked.ends, asked.value, stale_runs=runs)]
+
+
+def _runs_again(struck: System, asked: Asked, attempt: int) -> bool:
+    row = struck.database.job(asked.job_id)
+    return row["status"] == "RUNNING" and row["attempt"] > attempt
+
+
+def _seen(struck: System, look: Callable[[], Any], what: str) -> None:
+    """Wait for something while what dies is started again."""
+
+    def watch() -> Any:
+        struck.supervise()
+        return look()
+
+    until(watch, what=what, within=WITHIN_S)
+
+
+def the_relay_dies_with_what_it_read(struck: System) -> Sequence[Asked]:
+    """Kill the relay between the outbox and the broker."""
+    return _dies(struck, "publish")
+
+
+def a_worker_dies_with_what_it_took(struck: System) -> Sequence[Asked]:
+    """Kill a worker before it has written down a request, once what it acknowledged is committed."""
+    return _dies(struck, "accept")
+
+
+def requests_come_again(struck: System) -> Sequence[Asked]:
+    """Send a request again after its end, and then another one under its id."""
+    asked = _ask(struck, "sleepy", seconds=0.01)
+    _seen(struck, lambda: _status(struck, asked) == COMPLETED, "it has ended")
+    other = json.dumps({**json.loads(asked.value), "parameters": {"seconds": 0.02}}).encode()
+    for value in (asked.value, other):
+        struck.upstream.put(value, key=asked.job_id.encode())
+    struck.upstream.flush()
+    return [Asked(asked.job_id, asked.ends, asked.value, rivals=(other,))]
+
+
+MOMENTS: Mapping[str, Provoke] = {
+    "fencing": a_worker_wakes_with_an_old_answer,
+    "outbox": the_relay_dies_with_what_it_read,
+    "ordered_ack": a_worker_dies_with_what_it_took,
+    "dedupe": requests_come_again,
+    "digest": requests_come_again,
+}
+"""The moment that each guard is there for."""
+
+
+def _ask(struck: System, analysis_type: str, **parameters: Any) -> Asked:
+    request = {
+        "job_id": str(uuid4()),
+        "analysis_type": analysis_type,
+        "county_id": "king_wa",
+        "parameters": parameters,
+    }
+    asked = Asked(request["job_id"], frozenset({COMPLETED}), json.dumps(request).encode())
+    struck.upstream.put(asked.value, key=asked.job_id.encode())
+    struck.upstream.flush()
+    return asked
+
+
+def _status(struck: System, asked: Asked) -> str | None:
+    row = struck.database.job(asked.job_id)
+    return row and row["status"]
+
+
+def _dies(struck: System, trap: str) -> Sequence[Asked]:
+    """Ask for a job, and wait until who sprang the trap is dead."""
+    sprung = arm(struck.folder, trap)
+    asked = _ask(struck, "noop")
+    _seen(struck, sprung.exists, "the trap is sprung")
+    _seen(struck, lambda: not psutil.pid_exists(_pid(sprung)), "it is dead")
+    return [asked]
+
+
+def _pid(sprung: Path) -> int:
+    return int(until(sprung.read_text, what="it says who it is"))

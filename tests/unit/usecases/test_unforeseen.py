@@ -1,0 +1,94 @@
+"""What nobody foresaw while a job is run: it ends that job or lets it go; none is held for ever."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import timedelta
+
+import pytest
+
+from models.jobs import FailureReason, JobStatus
+from terrafusion.adapters.bell import AsyncBell
+from terrafusion.ports import Outcome
+from terrafusion.usecases.counties import KnownCounties
+from terrafusion.usecases.work import Limits, Workbench
+
+
+class Pool:
+    """Raises where a job among its tasks is one of ``bad``."""
+
+    def __init__(self):
+        self.bad = set()
+
+    async def run(self, tasks, *, seconds):
+        if self.bad & {task.job_id for task in tasks}:
+            raise pickle.PicklingError("an answer that cannot be sent")
+        return [Outcome(seconds=0.001, message="Done") for _ in tasks]
+
+
+class Broken(KnownCounties):
+    """Fails as a query does on a schema that it does not know."""
+
+    async def version(self, county_id, data_version):
+        raise RuntimeError("column data_versions.colour does not exist")
+
+
+@pytest.fixture
+def bench(office):
+    return make_bench(office, KnownCounties(office.stored_counties, office.metrics))
+
+
+def make_bench(office, counties):
+    return Workbench(
+        limits=Limits(owner="worker", slots=2, lease=timedelta(seconds=15), job_timeout_s=600, max_crashes=3),
+        jobs=office.store,
+        leases=office.store,
+        pool=Pool(),
+        counties=counties,
+        metrics=office.metrics,
+        bell=AsyncBell(),
+        relay_bell=AsyncBell(),
+        monotonic=office.clock.seconds,
+    )
+
+
+async def test_an_error_of_the_pool_fails_its_job_and_no_other(office, bench):
+    ids = [await office.waiting() for _ in range(3)]
+    bench.pool.bad = {ids[1]}
+    bench.pace.observe([("price_trend_by_zip", 0.001)])
+    [chunk] = await bench.claim()
+    await bench.run(chunk)
+    await bench.commit()
+    jobs = [await office.look(job_id) for job_id in ids]
+    assert [job.status for job in jobs] == [JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.COMPLETED]
+    assert jobs[1].failure_reason is FailureReason.PROCESSING_EXCEPTION
+    assert "an answer that cannot be sent" in jobs[1].message
+    assert bench.held == 0
+
+
+async def test_a_worker_that_cannot_run_a_job_lets_it_go(office):
+    bench = make_bench(office, Broken(office.stored_counties, office.metrics))
+    job_id = await office.waiting()
+    [chunk] = await bench.claim()
+    await bench.run(chunk)
+    assert bench.held == 0
+    office.clock.tick(16)
+    await bench.beat()
+    assert (await office.store.take_over(max_crashes=3)).returned == 1
+    assert (await office.look(job_id)).status is JobStatus.PENDING
+
+
+async def test_a_late_end_of_one_attempt_leaves_the_next_one_held(office, bench):
+    """As after a freeze: the end of the first waits to be committed when the same worker claims the second."""
+    await office.waiting()
+    [[first]] = await bench.claim()
+    await bench.run([first])
+    office.clock.tick(16)
+    assert (await office.store.take_over(max_crashes=3)).returned == 1
+    [[second]] = await bench.claim()
+    await bench.commit()
+    assert bench.held == 1
+    await bench.run([second])
+    await bench.commit()
+    job = await office.look(second.job_id)
+    assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2)
