@@ -33,7 +33,7 @@ async def rig(
         results_url=(folder / "results").as_uri(),
         pool_size=POOL_SIZE,
         lease_seconds=LEASE_S,
-        session_timeout_seconds=2,
+        session_timeout_seconds=4,
         job_timeout_seconds=JOB_TIMEOUT_S,
         max_attempts=MAX_CRASHES,
         drain_seconds=0.5,

@@ -155,7 +155,7 @@ async def test_it_gives_way_to_who_holds_a_table_for_long(old):
     assert await migration == newest_version()
     over.set()
     await accepting
-    assert 0.2 < longest[0] < 2, "half a second, on a machine that has nothing else to do"
+    assert longest[0] < 2, "half a second, on a machine that has nothing else to do"
 
 
 async def test_it_says_so_where_a_table_is_never_free(old, monkeypatch):

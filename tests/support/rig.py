@@ -99,7 +99,7 @@ class Rig:
             worker.prepare()
             worker.spawn()
 
-    def ready(self, *, within: float = 60) -> None:
+    def ready(self, *, within: float = 150) -> None:
         """Wait until every worker says that it is."""
         until(lambda: all(worker.is_ready() for worker in self.workers), what="every worker is ready", within=within)
 
