@@ -10,7 +10,7 @@ from typing import Any, Final
 import polars as pl
 
 from terrafusion.analysis.api import Caution
-from terrafusion.analysis.findings import FELL, ROSE, counted, direction, interval_of, nothing_selected
+from terrafusion.analysis.findings import FELL, ROSE, counted, direction, interval_of, nothing_selected, of_year_only
 from terrafusion.analysis.outliers import SMALLEST_GROUP
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.standard import JUDGED, MET, NOT_MET, STATISTICALLY_MET, bands
@@ -94,8 +94,7 @@ def cautions(told: Told) -> Iterator[Caution]:
     yield from _listed(rows.filter(pl.col("chasing_suspected")), "chasing_suspected", _CHASING)
     yield from _listed(rows.filter(~pl.col("suppressed"), pl.col("property_class").is_null()), "mixed_classes", _MIXED)
     yield from _of_time(told)
-    if told.year_only:
-        yield Caution("year_only", f"Of {told.year_only} sales only the year is known; they count as of 1 July")
+    yield from of_year_only(told.year_only)
     if row["median"] is not None and not _UNLIKELY[0] <= row["median"] / told.level <= _UNLIKELY[1]:
         message = (
             f"The median ratio is {row['median']:.3f} where {told.level:g} is expected; is assessment_level right?"

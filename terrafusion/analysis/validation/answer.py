@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
 from terrafusion.analysis.canonical import provenance
+from terrafusion.analysis.findings import counted
 from terrafusion.analysis.groups import level_name
 from terrafusion.analysis.parameters import COUNTY
 from terrafusion.analysis.profile import CountyProfile
@@ -99,9 +100,10 @@ def _counted(found: Mapping[str, Flags], supporting: tuple[str, ...], said: pl.S
     return np.asarray(~refused | said.fill_null(value=False).to_numpy())
 
 
-def _method(parameters: ValidationParameters, given: Judged, counted: int) -> dict[str, Any]:
+def _method(parameters: ValidationParameters, given: Judged, behind: int) -> dict[str, Any]:
     divisor = "n - 1" if parameters.standard_deviation == "sample" else "n"
-    years = f", of sales of which only the year is known {years_of(parameters.rolling_months)} whole years"
+    whole = counted(years_of(parameters.rolling_months), "whole year")
+    years = f", of sales of which only the year is known {whole}"
     return {
         "method": f"ln price and ln price per square foot against mean and sd ({divisor}) of the group in the trailing "
         f"{parameters.rolling_months} months{years if given.year_only else ''}, the sale's own and the sale itself included; "
@@ -118,7 +120,7 @@ def _method(parameters: ValidationParameters, given: Judged, counted: int) -> di
         "supporting": list(parameters.supporting),
         "checks_run": [check for check in CHECKS if check in given.checks],
         "checks_not_run": dict(given.not_run),
-        "sales_behind_windows": counted,
+        "sales_behind_windows": behind,
         "confidence_level": parameters.confidence_level,
     }
 
