@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import polars as pl
 
+from terrafusion.analysis.api import Caution
 from terrafusion.analysis.comparison import COLUMNS
 
 _QUALITY: Final = "constant_quality_change_pct"
@@ -39,6 +40,17 @@ class Headline:
 def counted(count: int, what: str) -> str:
     """Write a number of things: ``1 sale``, ``1,204 sales``."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def of_years(used: pl.DataFrame) -> Iterator[Caution]:
+    """Tell of the sales used of which only the year is known, where there are any."""
+    yield from of_year_only(int(used["year_only"].sum()))
+
+
+def of_year_only(count: int) -> Iterator[Caution]:
+    """Tell of so many sales of which only the year is known."""
+    if count:
+        yield Caution("year_only", f"Of {counted(count, 'sale')} only the year is known; counted as of 1 July")
 
 
 def nothing_selected(county_id: str, what: str = "sales") -> str:

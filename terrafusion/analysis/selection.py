@@ -44,6 +44,8 @@ class Selection:
     warnings: Sequence[Caution]
     kept: int = 0
     """How many of those used stand against their codes or names, because a person said so."""
+    stray: date | None = None
+    """From what day on sales were left out because they come long after all others."""
 
 
 def needed_columns(parameters: SharedParameters) -> frozenset[str]:
@@ -67,12 +69,18 @@ def needed_columns(parameters: SharedParameters) -> frozenset[str]:
 
 
 def select(
-    sales: pl.DataFrame, parameters: SharedParameters, profile: CountyProfile, *, groups: Sequence[str]
+    sales: pl.DataFrame,
+    parameters: SharedParameters,
+    profile: CountyProfile,
+    *,
+    groups: Sequence[str],
+    within: Selection | None = None,
 ) -> Selection:
     """Apply the filters in their order; the first that a sale fails gives its reason.
 
     ``sales`` has `needed_columns`, ``sale_id`` where the profile overrides, and ``group`` made of the columns
-    ``groups``. It is as large as the file: a caller that does not hold it spares its memory.
+    ``groups``. It is as large as the file: a caller that does not hold it spares its memory. Which sales come long
+    after all others is judged among those selected, or is what it was ``within`` a wider selection.
     """
     rules = parameters.sale_filter
     cautions: list[Caution] = []
@@ -89,29 +97,34 @@ def select(
     if used.is_empty():
         cautions += unmatched(sales, parameters)
     del sales
-    if parameters.end_date is None:
-        used = _recorded(used, excluded, cautions)
+    stray = _stray(used, parameters) if within is None else within.stray
+    if stray is not None:
+        used = _before(stray, used, excluded, cautions)
     if rules.outlier_method != "none":
         flagged, warned = flag_outliers(used, rules)
         cautions += warned
         excluded |= {_OUTLIER: int(flagged.sum())} if flagged.any() else {}
         used = used.filter(~flagged)
-    return Selection(used.drop(_OVERRIDE, _KEPT, strict=False), recorded, read, excluded, cautions, kept=_kept(used))
+    kept, used = _kept(used), used.drop(_OVERRIDE, _KEPT, strict=False)
+    return Selection(used, recorded, read, excluded, cautions, kept, stray)
 
 
 def _whether_known(name: str) -> pl.Expr:
     return pl.when(pl.col(name).is_not_null()).then(pl.lit(value=True)).alias(name)
 
 
-def _recorded(used: pl.DataFrame, excluded: dict[str, int], cautions: list[Caution]) -> pl.DataFrame:
+def _stray(used: pl.DataFrame, parameters: SharedParameters) -> date | None:
+    return first_stray(used["sale_date"]) if parameters.end_date is None else None
+
+
+def _before(day: date, used: pl.DataFrame, excluded: dict[str, int], cautions: list[Caution]) -> pl.DataFrame:
     """Leave out the few sales that come long after all others: their dates lie in the future, or are slips of the pen.
 
     One of them would stretch every span: homes would seem to have been watched, and records to reach, up to it.
     """
-    day = first_stray(used["sale_date"])
-    if day is None:
-        return used
     kept = used.filter(pl.col("sale_date") < day)
+    if kept.height == used.height:
+        return used
     excluded[_STRAY] = used.height - kept.height
     message = (
         f"{excluded[_STRAY]} of {used.height} sales are dated {day} or later, more than {PAUSE_DAYS} days after those "

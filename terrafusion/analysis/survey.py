@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from terrafusion.analysis.api import Caution, Records
+from terrafusion.analysis.findings import of_years
 from terrafusion.analysis.groups import ALL, columns_of
 from terrafusion.analysis.market import Market, market_of
 from terrafusion.analysis.parameters import SharedParameters
@@ -86,9 +87,7 @@ class Survey:
 
     def warnings(self) -> list[Caution]:
         """Tell what selecting the sales gave rise to."""
-        count = int(self.selection.used["year_only"].sum())
-        message = f"Of {count} sales only the year is known; they count as of 1 July"
-        return [*([Caution("year_only", message)] if count else []), *self.selection.warnings]
+        return [*of_years(self.selection.used), *self.selection.warnings]
 
 
 def stacked(**kinds: pl.DataFrame) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from terrafusion.analysis.cascade import FALLBACK
 from terrafusion.analysis.cells import critical_value, figures
 from terrafusion.analysis.comparison import compare
 from terrafusion.analysis.extension import Trend, extend
-from terrafusion.analysis.findings import Headline, headline_numbers, key_finding
+from terrafusion.analysis.findings import Headline, headline_numbers, key_finding, of_years
 from terrafusion.analysis.groups import ALL, columns_of
 from terrafusion.analysis.market import Market, market_of
 from terrafusion.analysis.parameters import TrendParameters
@@ -63,9 +63,9 @@ def trend(records: Records, parameters: TrendParameters, progress: Progress) -> 
     points, rows = extended.points, extended.rows
     summary = _summary(told, market, indexed)
     return Answer(
-        summary={**summary, **extended.told(summary["method"]), **_provenance(records, parameters)},
+        summary={**summary, **extended.told(summary["method"]), **provenance(records, parameters)},
         data_quality=_quality(selection, cells, market, parameters),
-        warnings=[*_year_warning(selection.used), *selection.warnings, *indexed.warnings, *extended.warnings],
+        warnings=[*of_years(selection.used), *selection.warnings, *indexed.warnings, *extended.warnings],
         trends=points if parameters.fallback == "cascade" else points.drop(FALLBACK),
         rows=rows,
         table=points.join(rows, on=extended.keys, how="left", maintain_order="left"),
@@ -129,12 +129,6 @@ def _summary(told: Headline, market: Market, indexed: Indexed) -> dict[str, Any]
     }
 
 
-def _provenance(records: Records, parameters: TrendParameters) -> dict[str, Any]:
-    return {
-        **provenance(records, parameters),
-    }
-
-
 def _quality(selection: Selection, cells: pl.DataFrame, market: Market, parameters: TrendParameters) -> dict[str, Any]:
     below = parameters.fallback_min_sales
     thin = cells.filter(pl.col("sales_volume") < below).height
@@ -143,9 +137,3 @@ def _quality(selection: Selection, cells: pl.DataFrame, market: Market, paramete
         "suppressed_cells": int(cells["suppressed"].sum()),
         "partial_periods": market.calendar.filter("partial")["period"].to_list(),
     }
-
-
-def _year_warning(used: pl.DataFrame) -> Iterator[Caution]:
-    count = int(used["year_only"].sum())
-    if count:
-        yield Caution("year_only", f"Of {count} sales only the year is known; they count as of 1 July")

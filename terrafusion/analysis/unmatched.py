@@ -45,7 +45,12 @@ def _values(recorded: pl.Series, wanted: Collection[str]) -> str:
     known = counts[recorded.name].to_list()
     if not known:
         return f"No sale has {recorded.name} {given}: nothing is recorded of it"
-    return f"No sale has {recorded.name} {given}; there are {_listed(known)}{nearest(min(wanted), known)}"
+    return f"No sale has {recorded.name} {given}; there are {_listed(known)}{_meant(recorded.name, min(wanted), known)}"
+
+
+def _meant(column: str, wanted: str, known: Collection[str]) -> str:
+    """Ask whether a recorded value was meant; a ZIP code is always like its neighbours', so none is guessed."""
+    return "" if column == "zip_code" else nearest(wanted, known)
 
 
 def _listed(words: Collection[str]) -> str:

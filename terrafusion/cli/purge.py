@@ -33,9 +33,16 @@ def purge(*, dry_run: DryRun = False, json: Json = False) -> None:
         note("Another process is purging now.")
         raise typer.Exit(FAILED)
     counts = {"jobs": purged.jobs, "dead_letters": purged.dead_letters, "files": purged.files}
+    tell({"dry_run": dry_run, **counts}, sentence(purged, dry_run=dry_run), json=json)
+
+
+def sentence(purged: Purged, *, dry_run: bool) -> str:
+    """Say what went, or would go."""
+    from terrafusion.analysis.findings import counted  # noqa: PLC0415 - slow to import
+
+    jobs, letters = counted(purged.jobs, "job"), counted(purged.dead_letters, "dead letter")
     verb = "Would purge" if dry_run else "Purged"
-    text = f"{verb} {purged.jobs:,} jobs, {purged.dead_letters:,} dead letters and {purged.files:,} files of no job."
-    tell({"dry_run": dry_run, **counts}, text, json=json)
+    return f"{verb} {jobs}, {letters} and {counted(purged.files, 'file')} of no job."
 
 
 async def _purge(settings: Settings, *, dry_run: bool) -> Purged | None:

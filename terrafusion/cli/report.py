@@ -158,7 +158,8 @@ def _by_group(result: Row, rows: Sequence[Row]) -> Table:
         name = group_of(row) if whole else f"{group_of(row)} *"
         changes = (row["raw_change_pct"], row["constant_quality_change_pct"])
         chart = sparkline([_height(mine.get(period)) for period in periods])
-        table.add_row(name, f"{row['sales']:,}", *_prices(mine.get(last)), *map(_change, changes), chart)
+        prices = _prices(mine.get(last)) if mine else ("", "", "")
+        table.add_row(name, f"{row['sales']:,}", *prices, *map(_change, changes), chart)
     if any(row["first_period"] not in (first, None) or row["last_period"] not in (last, None) for row in rows):
         _caption(table, f"* changes not from {first} to {last}: too few sales at an end")
     return table

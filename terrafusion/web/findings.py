@@ -93,7 +93,7 @@ def findings(document: Mapping[str, Any], group: str | None, address: str) -> Fi
         quality=facts(document.get("data_quality") or {}),
         warnings=[_warning(warning) for warning in document.get("warnings") or []],
         tables=[(label(name), _whole(value)) for name, value in summary.items() if is_table(value)],
-        trend=_trend(document.get("trends") or [], group, address),
+        trend=_trend(document, group, address),
         rows=_whole(rows) if rows else None,
     )
 
@@ -121,14 +121,15 @@ def _warning(warning: Any) -> tuple[str, str]:
     return "", str(warning)
 
 
-def _trend(points: Sequence[Mapping[str, Any]], group: str | None, address: str) -> Trend | None:
+def _trend(document: Mapping[str, Any], group: str | None, address: str) -> Trend | None:
+    points = document.get("trends") or []
     if not points:
         return None
     by_group = _grouped(points)
     groups = _groups(by_group, address)
     chosen = groups[0].name if group is None else group
     if chosen not in by_group:
-        raise NotFound(f"the result has no group {chosen[:100]!r}", field="group", value=chosen[:100])
+        raise _without(chosen[:100], cut="trends_total" in (document.get("result_summary") or {}))
     rows = by_group[chosen]
     return Trend(
         group=chosen,
@@ -139,6 +140,14 @@ def _trend(points: Sequence[Mapping[str, Any]], group: str | None, address: str)
         points=cells(rows[-MOST_POINTS:], _columns(rows), MOST_POINTS, total=len(rows)),
         suppressed=sum(bool(row.get("suppressed")) for row in rows),
     )
+
+
+def _without(group: str, *, cut: bool) -> NotFound:
+    """Refuse a group; where the document is ``cut`` it may be one whose points are in the file alone."""
+    if not cut:
+        return NotFound(f"the result has no group {group!r}", field="group", value=group)
+    message = f"the document holds no points of group {group!r}, but those of the groups with the most sales; the file holds all"
+    return NotFound(message, field="group", value=group)
 
 
 def _grouped(points: Sequence[Mapping[str, Any]]) -> Mapping[str, Sequence[Mapping[str, Any]]]:

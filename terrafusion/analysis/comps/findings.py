@@ -15,6 +15,7 @@ from terrafusion.analysis.comps.interval import LEAST
 from terrafusion.analysis.comps.model import LEAST_SALES, Model
 from terrafusion.analysis.comps.parameters import ComparableParameters
 from terrafusion.analysis.comps.rows import FEW_COMPS, FEW_SALES, NO_COMPS, NO_LOCATION
+from terrafusion.analysis.findings import of_years
 from terrafusion.analysis.indexes import CHARACTERISTICS
 
 FOR_INTERVAL: Final = LEAST
@@ -125,6 +126,4 @@ def of_model(model: Model, used: pl.DataFrame, day: date) -> Iterator[Caution]:
     if beyond > _BEYOND_DAYS:
         message = f"The valuation date lies {beyond} days after the last sale; prices are taken to stand still since"
         yield Caution("valuation_date_beyond_sales", message)
-    years = int(used["year_only"].sum())
-    if years:
-        yield Caution("year_only", f"Of {years} sales only the year is known; they count as of 1 July")
+    yield from of_years(used)

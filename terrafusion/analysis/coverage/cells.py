@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from operator import itemgetter
 from typing import Any, Final
 
@@ -42,24 +42,23 @@ def cells_of(market: Market, parameters: CoverageParameters) -> pl.DataFrame:
 
 
 def thin_cells(
-    market: Market, cells: pl.DataFrame, unsold: pl.DataFrame, parameters: CoverageParameters
+    market: Market, cells: pl.DataFrame, empty: Mapping[str, str], parameters: CoverageParameters
 ) -> Iterator[dict[str, Any]]:
     """Yield, for all cells and for those of each group, how many are thin, suppressed, or have no sale at all.
 
-    ``unsold`` are the groups of which the roll has parcels and none sold: ``group``, ``parcels``. The rows of groups stand
-    in the order of their names.
+    ``empty`` are the groups without a sale in any cell, and why each has none. The rows of groups stand in the order of
+    their names.
     """
     periods = market.calendar.height
     if len(market.labels) != 1 or market.labels[0] != ALL:
-        yield from _counts(ALL, cells, cells["group"].n_unique() + unsold.height, market, parameters)
+        yield from _counts(ALL, cells, cells["group"].n_unique() + len(empty), market, parameters)
     rows = [
         row
         for (name,), part in cells.group_by("group", maintain_order=True)
         for row in _counts(str(name), part, 1, market, parameters)
     ]
-    for group, parcels in unsold.iter_rows():
-        row = {"name": market.level, "measure": "no_sale", "group": group, "n": periods, "of": periods}
-        rows.append(row | {"value": 1.0, "note": f"none of {parcels:,} parcels on the roll sold"})
+    bare = {"name": market.level, "measure": "no_sale", "n": periods, "of": periods, "value": 1.0 if periods else None}
+    rows += [{**bare, "group": group, "note": why} for group, why in empty.items()]
     yield from sorted(rows, key=itemgetter("group"))
 
 

@@ -174,8 +174,8 @@ def cautions(rows: pl.DataFrame, roll: Roll | None, unsold: pl.DataFrame) -> Ite
         yield Caution("sold_not_on_roll", message)
     if unsold.height:
         listed = ", ".join(unsold["group"].head(_NAMED)) + (", ..." if unsold.height > _NAMED else "")
-        groups = f"{unsold.height:,} {'group' if unsold.height == 1 else 'groups'} of the roll"
-        message = f"Nothing sold in {groups}, of {unsold['parcels'].sum():,} parcels: {listed}"
+        parcels = counted(int(unsold["parcels"].sum()), "parcel")
+        message = f"No selected sale in {counted(unsold.height, 'group')} of the roll, of {parcels}: {listed}"
         yield Caution("groups_without_sale", message)
     differ = _of(rows, "representativeness", "standardized_difference").filter(pl.col("verdict") == DIFFERS)
     if differ.height:

@@ -16,10 +16,11 @@ from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.coverage import checks, fields, findings
 from terrafusion.analysis.coverage.cells import cells_of, thin_cells
 from terrafusion.analysis.coverage.chasing import chasing
-from terrafusion.analysis.coverage.dates import Dating, dated, dating_of
+from terrafusion.analysis.coverage.dates import Dating, dated, dating_of, within
 from terrafusion.analysis.coverage.parameters import CoverageParameters
 from terrafusion.analysis.coverage.roll import Roll, counts, representativeness, roll_of, sold_shares, unsold_groups
 from terrafusion.analysis.coverage.rows import SECTIONS, conform, to_rows
+from terrafusion.analysis.findings import counted
 from terrafusion.analysis.frames import PROPERTIES_SCHEMA, SALES_ORDER, SALES_SCHEMA
 from terrafusion.analysis.groups import columns_of, label_of
 from terrafusion.analysis.market import Market, market_of
@@ -50,6 +51,16 @@ class _Read:
     def unsold(self) -> pl.DataFrame:
         """See `terrafusion.analysis.coverage.roll.unsold_groups`."""
         return unsold_groups(self.roll, self.selection.used, self.parameters.group_by, self.records.profile)
+
+    @property
+    def empty(self) -> dict[str, str]:
+        """The groups without a sale in any cell, and why each has none."""
+        unsold = {
+            group: f"none of {counted(parcels, 'parcel')} on the roll has a selected sale"
+            for group, parcels in self.unsold.iter_rows()
+        }
+        unplaced = self.dating.unplaced(self.selection.used).iter_rows()
+        return unsold | {group: f"of its {counted(n, 'selected sale')} only the year is known" for group, n in unplaced}
 
     @property
     def as_of(self) -> date | None:
@@ -96,12 +107,12 @@ def _on_roll(read: _Read) -> dict[str, pl.DataFrame]:
 
 
 def _on_records(read: _Read) -> dict[str, pl.DataFrame]:
-    placed = read.dating.counted(read.sales).drop_nulls("sale_date")
+    placed = within(read.sales, read.market.period).drop_nulls("sale_date")
     numbers = periods.numbers(placed["sale_date"], read.market.period)
     by_period = fields.by_period(placed.with_columns(numbers.alias("ordinal")), _calendar(numbers, read.market.period))
     cells = cells_of(read.market, read.parameters)
     return {
-        "thin_cells": to_rows(thin_cells(read.market, cells, read.unsold, read.parameters)),
+        "thin_cells": to_rows(thin_cells(read.market, cells, read.empty, read.parameters)),
         "fields": to_rows(_fields(read, by_period)),
         "checks": to_rows(_checks(read)),
         "gaps": to_rows(checks.gaps(dated(read.sales)["sale_date"], read.parameters.gap_days)),

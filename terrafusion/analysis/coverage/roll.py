@@ -79,12 +79,16 @@ def roll_of(records: Records, used: pl.DataFrame, parameters: CoverageParameters
 def unsold_groups(
     roll: Roll | None, used: pl.DataFrame, group_by: Sequence[str], profile: CountyProfile
 ) -> pl.DataFrame:
-    """Return each ``group`` of which the roll has ``parcels`` and no selected sale; none where the roll cannot tell groups."""
+    """Return each ``group`` of which the roll has ``parcels`` and no selected sale; none where the roll cannot tell groups.
+
+    A group that the sales do not name, of whose parcels some sold all the same, is none: its sales are told elsewhere.
+    """
     if roll is None or not {*group_by} <= {*CATEGORIES, MARKET_AREA}:
         return pl.DataFrame(schema={"group": pl.String(), "parcels": pl.Int64()})
-    labelled = roll.parcels.with_columns(area_of(profile)).select(label_of(group_by).alias("group")).drop_nulls()
-    counted = labelled.group_by("group").agg(pl.len().cast(pl.Int64).alias("parcels")).sort("group")
-    return counted.filter(~pl.col("group").is_in(used["group"].unique().implode()))
+    placed = roll.parcels.with_columns(area_of(profile))
+    labelled = placed.select(label_of(group_by).alias("group"), "is_sold").drop_nulls("group")
+    unsold = _counted(labelled, pl.col("group"), by=["group"]).filter(pl.col("sold") == 0)
+    return unsold.filter(~pl.col("group").is_in(used["group"].unique().implode())).select("group", "parcels")
 
 
 def counts(roll: Roll, confidence_level: float) -> Iterator[dict[str, Any]]:

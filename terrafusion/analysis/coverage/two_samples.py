@@ -77,8 +77,8 @@ class TwoSamples:
     def ranks(self, confidence_level: float) -> dict[str, float]:
         """Return the chance that a sold parcel has more than an unsold one, ties counting half (Mann and Whitney 1947).
 
-        The interval is the wider of two. On the logit scale with the variance of DeLong, DeLong and Clarke-Pearson
-        (1988) it follows the shapes of both distributions, and knows too little where few parcels overlap; Newcombe's
+        The interval is two joined: from the lower of their lows to the higher of their highs. On the logit scale with
+        the variance of DeLong, DeLong and Clarke-Pearson (1988) it follows the shapes of both distributions, and knows too little where few parcels overlap; Newcombe's
         (2006, part 2, method 5) takes the shapes as alike, and holds where none overlap. p is normal, with continuity
         and ties.
         """

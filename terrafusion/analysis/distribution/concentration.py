@@ -36,11 +36,12 @@ def concentration(ordered: Floats, confidence_level: float, *, corrected: bool) 
     reach = critical_t(confidence_level, n - 1) * error / bare if bare else 0.0
     known = n >= LEAST_FOR_AN_INTERVAL
     logs = float(np.log(ordered).std(ddof=1))
+    value = scale * bare
     told = (
-        scale * bare,
+        value,
         scale * error,
-        unbiased / (1 + reach) if known else math.nan,
-        min(unbiased / max(1 - reach, unbiased), 1.0) if known else math.nan,
+        min(unbiased / (1 + reach), value) if known else math.nan,
+        max(min(unbiased / max(1 - reach, unbiased), 1.0), value) if known else math.nan,
         2 * NormalDist().cdf(logs / math.sqrt(2)) - 1,
     )
     return dict(zip(GINI, told, strict=True))
@@ -48,6 +49,8 @@ def concentration(ordered: Floats, confidence_level: float, *, corrected: bool) 
 
 def _gini(ordered: Floats) -> tuple[float, float]:
     """Return sum((2i - n - 1) S_i) / (n sum S) of two prices or more, and the error as each is left out."""
+    if ordered[0] == ordered[-1]:
+        return 0.0, 0.0  # rather than what rounding makes of it
     n, below = len(ordered), np.cumsum(ordered)
     weight = np.arange(1 - n, n, 2)
     total, spread = below[-1], float((weight * ordered).sum())

@@ -12,8 +12,7 @@ from terrafusion.analysis.api import Caution
 from terrafusion.analysis.equity.moran import LARGEST, LEAST
 from terrafusion.analysis.equity.parameters import EquityParameters
 from terrafusion.analysis.equity.rows import Study
-from terrafusion.analysis.findings import counted, nothing_selected
-from terrafusion.analysis.price_index.cautions import of_years
+from terrafusion.analysis.findings import counted, nothing_selected, of_years
 from terrafusion.analysis.ratios.standard import MET, NOT_MET, STATISTICALLY_MET, bands
 
 FALLING, RISING, WITHIN, UNCLEAR, DISAGREE, UNKNOWN = "falling", "rising", "within", "unclear", "disagree", "unknown"

@@ -11,6 +11,7 @@ import polars as pl
 
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
 from terrafusion.analysis.canonical import provenance
+from terrafusion.analysis.findings import of_years
 from terrafusion.analysis.groups import ALL, columns_of
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.market import Market, market_of
@@ -20,7 +21,6 @@ from terrafusion.analysis.price_forecast.forecast import HISTORY, PAST, SCHEMA, 
 from terrafusion.analysis.price_forecast.methods import LEAST
 from terrafusion.analysis.price_forecast.parameters import PriceForecastParameters
 from terrafusion.analysis.price_forecast.series import Series
-from terrafusion.analysis.price_index.cautions import of_years
 from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.reading import read_columns
 from terrafusion.analysis.selection import Selection, select

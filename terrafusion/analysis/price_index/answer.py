@@ -11,7 +11,7 @@ import polars as pl
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
 from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.cells import critical_value
-from terrafusion.analysis.findings import Headline, counted, headline_numbers, key_finding
+from terrafusion.analysis.findings import Headline, counted, headline_numbers, key_finding, of_years
 from terrafusion.analysis.groups import columns_of
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.market import Market, market_of
@@ -272,7 +272,7 @@ class _Teller:
         return quality
 
     def _warnings(self) -> Iterator[Caution]:
-        yield from cautions.of_years(self.selection.used)
+        yield from of_years(self.selection.used)
         yield from self.selection.warnings
         if set(self.found) & set(HEDONIC):
             yield from self.engine.design.warnings

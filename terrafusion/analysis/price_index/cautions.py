@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
-import polars as pl
 
 from terrafusion.analysis.api import Caution
 from terrafusion.analysis.price_index.estimate import FOR_ROBUST, FREEDOM, Estimate, filled
@@ -17,13 +16,6 @@ _NEED: Final[Mapping[Method, str]] = {
     "hedonic_imputation": f"a period with {FREEDOM} more than its fit has parameters",
     "stratified_median": "two periods with sales of the same stratum",
 }
-
-
-def of_years(used: pl.DataFrame) -> Iterator[Caution]:
-    """Tell of sales of which only the year is known."""
-    count = int(used["year_only"].sum())
-    if count:
-        yield Caution("year_only", f"Of {count} sales only the year is known; they count as of 1 July")
 
 
 def of_estimates(estimates: Sequence[Estimate], parameters: PriceIndexParameters) -> Iterator[Caution]:

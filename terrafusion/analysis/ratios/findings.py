@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,7 +10,7 @@ from typing import Any, Final
 import polars as pl
 
 from terrafusion.analysis.api import Caution
-from terrafusion.analysis.findings import FELL, ROSE, UNKNOWN, counted, direction, interval_of, nothing_selected
+from terrafusion.analysis.findings import FELL, ROSE, counted, direction, interval_of, nothing_selected, of_year_only
 from terrafusion.analysis.outliers import SMALLEST_GROUP
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.standard import JUDGED, MET, NOT_MET, STATISTICALLY_MET, bands
@@ -93,8 +94,7 @@ def cautions(told: Told) -> Iterator[Caution]:
     yield from _listed(rows.filter(pl.col("chasing_suspected")), "chasing_suspected", _CHASING)
     yield from _listed(rows.filter(~pl.col("suppressed"), pl.col("property_class").is_null()), "mixed_classes", _MIXED)
     yield from _of_time(told)
-    if told.year_only:
-        yield Caution("year_only", f"Of {told.year_only} sales only the year is known; they count as of 1 July")
+    yield from of_year_only(told.year_only)
     if row["median"] is not None and not _UNLIKELY[0] <= row["median"] / told.level <= _UNLIKELY[1]:
         message = (
             f"The median ratio is {row['median']:.3f} where {told.level:g} is expected; is assessment_level right?"
@@ -106,20 +106,21 @@ def _of_time(told: Told) -> Iterator[Caution]:
     """Tell where ratios move with the date of sale, as far as the interval, as it is printed, leaves zero out."""
     adjusted = told.parameters.time_adjust != "none"
     name = "adjusted_time_slope" if adjusted else "time_slope"
-    slope, low, high = (told.overall[f"{name}{end}"] for end in ("", "_ci_low", "_ci_high"))
-    moved = UNKNOWN if slope is None else direction(100 * slope, *(end and 100 * end for end in (low, high)))
-    if moved not in (ROSE, FELL):
+    slopes = (told.overall[f"{name}{end}"] for end in ("", "_ci_low", "_ci_high"))
+    change, low, high = (None if slope is None else 100 * math.expm1(slope) for slope in slopes)
+    moved = direction(change, low, high)
+    if change is None or moved not in (ROSE, FELL):
         return
-    sure = interval_of(told.parameters.confidence_level, f"{100 * low:+.1f}%", f"{100 * high:+.1f}%")
-    rate = f"{moved} by {abs(100 * slope):.1f}% a year ({sure})"
+    sure = interval_of(told.parameters.confidence_level, f"{low:+.1f}%", f"{high:+.1f}%")
+    rate = f"{moved} by {abs(change):.1f}% a year ({sure})"
     if adjusted:
         message = f"Ratios still {rate} after the adjustment of prices: the index does not follow what these homes did"
         yield Caution("ratios_move_after_adjustment", message)
         return
-    why = "prices outgrow values" if moved == FELL else "values outgrow prices"
+    prices = ROSE if moved == FELL else FELL
     message = (
-        f"Ratios {rate}: {why}, and the figures mix sales of different dates; time_adjust `hedonic` brings "
-        "all prices to the valuation date"
+        f"Ratios {rate}: prices {prices} against values, and the figures mix sales of different dates; time_adjust "
+        "`hedonic` brings all prices to the valuation date"
     )
     yield Caution("ratios_move_in_time", message)
 

@@ -9,8 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from terrafusion.analysis.api import Caution
-from terrafusion.analysis.findings import counted, nothing_selected, said_of
-from terrafusion.analysis.price_index.cautions import of_years
+from terrafusion.analysis.findings import counted, nothing_selected, of_years, said_of
 from terrafusion.analysis.price_index.parameters import REPEAT
 from terrafusion.analysis.selection import Selection
 from terrafusion.analysis.time_adjustment.parameters import TimeAdjustmentParameters

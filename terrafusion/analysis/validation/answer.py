@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from terrafusion.analysis.api import Answer, Progress, Records
+from terrafusion.analysis.api import Answer, Caution, Progress, Records
 from terrafusion.analysis.canonical import provenance
+from terrafusion.analysis.findings import counted
 from terrafusion.analysis.groups import level_name
 from terrafusion.analysis.parameters import COUNTY
 from terrafusion.analysis.profile import CountyProfile
@@ -42,7 +43,6 @@ def sale_validation(records: Records, parameters: ValidationParameters, progress
         year_only=given.year_only,
     )
     decided_on = overrides.cautions(judged.rows, parameters, records.profile)
-    outlying = outliers(given.sales, parameters)[1] if parameters.sale_filter.outlier_method != "none" else []
     return Answer(
         summary={
             "key_finding": findings.key_finding(told),
@@ -53,7 +53,7 @@ def sale_validation(records: Records, parameters: ValidationParameters, progress
             **provenance(records, parameters),
         },
         data_quality=_quality(given, judged.rows, parameters),
-        warnings=[*given.selection.warnings, *given.warnings, *outlying, *decided_on, *findings.cautions(told)],
+        warnings=[*given.selection.warnings, *given.warnings, *judged.outlying, *decided_on, *findings.cautions(told)],
         rows=inline(judged.rows),
         table=judged.rows,
     )
@@ -67,6 +67,7 @@ class _Judged(NamedTuple):
     first: pl.Series
     counted: int
     """How many sales windows rest on."""
+    outlying: Sequence[Caution]
 
 
 def _judge(given: Judged, parameters: ValidationParameters, profile: CountyProfile, progress: Progress) -> _Judged:
@@ -74,10 +75,12 @@ def _judge(given: Judged, parameters: ValidationParameters, profile: CountyProfi
     sales = overrides.with_decisions(given.sales, overrides.decisions(parameters, profile))
     said, past = sales["override_valid"], given.past
     progress(0.3, "Reading deeds and parties")
+    outlying, warned = outliers(sales, given.asked, parameters)
     found = {
         OVERRIDDEN: said.eq(other=False).fill_null(value=False).to_numpy(),
         **recorded(sales, parameters, profile, given.checks),
         **repeated(past, parameters, given.checks),
+        **outlying,
     }
     progress(0.5, "Judging prices in their groups")
     counted = _counted(found, parameters.supporting, said)
@@ -88,7 +91,7 @@ def _judge(given: Judged, parameters: ValidationParameters, profile: CountyProfi
     rows, first = rows_of(sales, judged, told, windows, parameters), told.first
     if not asked.all():
         rows, first = rows.filter(asked), first.filter(asked)
-    return _Judged(rows, findings.tally(found, asked.to_numpy()), first, int(np.sum(counted)))
+    return _Judged(rows, findings.tally(found, asked.to_numpy()), first, int(np.sum(counted)), warned)
 
 
 def _counted(found: Mapping[str, Flags], supporting: tuple[str, ...], said: pl.Series) -> Flags:
@@ -97,9 +100,10 @@ def _counted(found: Mapping[str, Flags], supporting: tuple[str, ...], said: pl.S
     return np.asarray(~refused | said.fill_null(value=False).to_numpy())
 
 
-def _method(parameters: ValidationParameters, given: Judged, counted: int) -> dict[str, Any]:
+def _method(parameters: ValidationParameters, given: Judged, behind: int) -> dict[str, Any]:
     divisor = "n - 1" if parameters.standard_deviation == "sample" else "n"
-    years = f", of sales of which only the year is known {years_of(parameters.rolling_months)} whole years"
+    whole = counted(years_of(parameters.rolling_months), "whole year")
+    years = f", of sales of which only the year is known {whole}"
     return {
         "method": f"ln price and ln price per square foot against mean and sd ({divisor}) of the group in the trailing "
         f"{parameters.rolling_months} months{years if given.year_only else ''}, the sale's own and the sale itself included; "
@@ -116,7 +120,7 @@ def _method(parameters: ValidationParameters, given: Judged, counted: int) -> di
         "supporting": list(parameters.supporting),
         "checks_run": [check for check in CHECKS if check in given.checks],
         "checks_not_run": dict(given.not_run),
-        "sales_behind_windows": counted,
+        "sales_behind_windows": behind,
         "confidence_level": parameters.confidence_level,
     }
 

@@ -28,7 +28,7 @@ def pattern(phrases: Sequence[str]) -> str:
 def institutions(sales: pl.DataFrame) -> dict[str, pl.Series]:
     """Say of each sale, for each kind of institution, whether a party is one."""
     row = _rows(sales, _either([phrase for phrases in _INSTITUTIONS.values() for phrase in phrases]))
-    some = sales[row].with_columns(pl.when(~pl.col(name).str.contains(_BEARER)).then(name) for name in PARTIES)
+    some = sales[row].with_columns(pl.when(~_bears(pl.col(name))).then(name) for name in PARTIES)
     return {code: _spread(sales, row, _said(some, _either(phrases))) for code, phrases in _INSTITUTIONS.items()}
 
 
@@ -100,9 +100,14 @@ def _may_share_a_word() -> pl.Expr:
     return joined | (words_of[0].list.set_intersection(words_of[1]).list.len() > 0)
 
 
+def _bears(name: pl.Expr) -> pl.Expr:
+    """Say whether a name is a person's whose last name could be an institution."""
+    return name.str.contains(_BEARER) & ~name.is_in(words.BANKS)
+
+
 def _person(name: str) -> pl.Expr:
     """Return the first person whom a name names, without what is no name; null where it is no person's."""
-    is_person = ~pl.col(name).str.contains(_NO_PERSON) | pl.col(name).str.contains(_BEARER)
+    is_person = ~pl.col(name).str.contains(_NO_PERSON) | _bears(pl.col(name))
     return pl.when(is_person).then(pl.col(name))
 
 

@@ -80,12 +80,12 @@ def read(records: Records, parameters: ValidationParameters) -> Judged:
     sales = sales.with_columns(unit_price().alias("unit_price"))
     sales, warned = _with_same_party(sales, not_run)
     profile = records.profile.model_copy(update={"sale_overrides": {}})
-    selection = select(sales, every, profile, groups=())
+    around = every.model_copy(update=_around(parameters))
+    held = select(sales, around, profile, groups=())
+    selection = held if around == every else select(sales, every, profile, groups=(), within=held)
     warnings = [] if "codes" in not_run else list(_unmapped(selection.used, profile))
     warnings += warned
     dates = parameters.start_date or date.min, parameters.end_date or date.max
-    around = every.model_copy(update=_around(parameters))
-    held = selection if around == every else select(sales, around, profile, groups=())
     return Judged(held.used, selection, dates, not_run, warnings)
 
 

@@ -24,7 +24,7 @@ _Found = Iterator[tuple[str, pl.Series]]
 def recorded(
     sales: pl.DataFrame, parameters: ValidationParameters, profile: CountyProfile, checks: frozenset[str]
 ) -> Mapping[str, Flags]:
-    """Return for each reason whether each sale has it."""
+    """Return for each reason but `outliers` whether each sale has it."""
     found: dict[str, Flags] = {}
     named = checks & _BY_NAME.keys()
     if named:
@@ -111,12 +111,15 @@ def _filtered(sales: pl.DataFrame, parameters: ValidationParameters) -> _Found:
     if rules.exclude_codes:
         codes = pl.col("validity_code", "deed_type").is_in(list(rules.exclude_codes)).fill_null(value=False)
         yield "excluded_code", sales.select(pl.any_horizontal(codes)).to_series()
-    if rules.outlier_method != "none":
-        yield "outlier", outliers(sales, parameters)[0]
 
 
-def outliers(sales: pl.DataFrame, parameters: ValidationParameters) -> tuple[pl.Series, list[Caution]]:
-    """Say of each sale whether the shared filter calls it an outlier of its group; a sale without one is in none."""
-    grouped = sales["group"].is_not_null().arg_true()
-    flagged, warned = flag_outliers(sales[grouped], parameters.sale_filter)
-    return pl.zeros(sales.height, pl.Boolean, eager=True).scatter(grouped, flagged), warned
+def outliers(
+    sales: pl.DataFrame, asked: pl.Series, parameters: ValidationParameters
+) -> tuple[Mapping[str, Flags], list[Caution]]:
+    """Say which of the sales asked for the shared filter calls outliers among them; a sale without a group is none."""
+    if parameters.sale_filter.outlier_method == "none":
+        return {}, []
+    judged = (asked & sales["group"].is_not_null()).arg_true()
+    flagged, warned = flag_outliers(sales[judged], parameters.sale_filter)
+    flags = pl.zeros(sales.height, pl.Boolean, eager=True).scatter(judged, flagged)
+    return {"outlier": flags.to_numpy()}, warned

@@ -282,3 +282,6 @@ GIVEN: Final = frozenset((*_COMMON.split(), *_SHORT.split()))
 
 BORNE: Final = ("BANK", "SHERIFF", "COLLEGE")
 """Words for institutions that people bear as last names."""
+
+BANKS: Final = ("HOWARD BANK", "WAYNE BANK")
+"""Banks, of Baltimore and of Honesdale, that could be people by their names."""

@@ -58,6 +58,11 @@ def test_each_exclusion_has_the_first_reason_that_applies(chosen):
             + " and 8 more",
         ),
         (
+            {"zip_code": ["98103", "98105"]},
+            {"zip_codes": ["98104"]},
+            "No sale has zip_code '98104'; there are 98103, 98105",
+        ),
+        (
             {"neighborhood": [None, None]},
             {"neighborhoods": ["North"]},
             "No sale has neighborhood 'North': nothing is recorded of it",

@@ -85,6 +85,16 @@ def test_a_row_has_price_count_interval_and_both_changes_side_by_side() -> None:
     assert line.split()[:7] == ["98101", "20,446", "1,203", "$1,250,000", "1,125-1,375k", "+55.0%", "+53.2%"]
 
 
+def test_a_group_whose_points_are_in_the_file_alone_has_no_count() -> None:
+    job = by_zip()
+    trends = [point for point in job["result"]["trends"] if point["group"] == "98101"]
+    few = [point("98103", "2010-Q1", 1e5, 100.0)]
+    text = shown(completed(job["result"]["rows"], [*trends, *few]))
+    lines = {line.split()[0]: line.split() for line in text.splitlines() if line.startswith("981")}
+    assert lines["98102"] == ["98102", "20,446"]
+    assert lines["98103"][:4] == ["98103", "*", "20,446", "0"]
+
+
 def test_eighty_columns_cut_no_figure() -> None:
     text = shown(by_zip())
     assert "…" not in text

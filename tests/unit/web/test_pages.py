@@ -274,7 +274,14 @@ class TestGroups:
         assert "Trend of z007" in (await page(client, f"{job}?group=z007")).text
 
     async def test_an_unknown_one_is_404(self, client, job):
-        assert "z999" in (await page(client, f"{job}?group=z999", 404)).text
+        assert "the result has no group 'z999'" in (await page(client, f"{job}?group=z999", 404)).text
+
+    async def test_one_that_the_document_has_no_room_for_is_in_the_file(self, client, world):
+        job_id = await world.accept()
+        await world.complete(job_id, document([point("a", 1)], result_summary={"trends_total": 2}))
+        text = (await page(client, f"/jobs/{job_id}?group=b", 404)).text
+        assert "the document holds no points of group 'b'" in text
+        assert "has no group" not in text
 
     async def test_3000_points_stay_a_light_page(self, client, job):
         answer = await client.get(job, headers=BROWSER)

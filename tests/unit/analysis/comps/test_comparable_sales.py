@@ -62,8 +62,8 @@ def test_every_flag_reason_and_caution_stands_on_the_page():
     flags = re.findall(r'^        "(\w+)": ', text, flags=re.MULTILINE)
     named = re.findall(r'Caution\("(\w+)"', text) + re.findall(r'\|= \{"(\w+)"', text)
     assert {"outlier", "far"} <= set(flags)
-    assert {"after_valuation_date", "year_only"} <= set(named)
-    assert [name for name in [*named, *flags] if f"`{name}`" not in PAGE and name not in SUBJECTS] == []
+    assert "after_valuation_date" in named
+    assert [name for name in [*named, "year_only", *flags] if f"`{name}`" not in PAGE and name not in SUBJECTS] == []
 
 
 def test_rows_and_subjects_agree(ask, town):

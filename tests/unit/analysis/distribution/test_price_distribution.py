@@ -13,7 +13,7 @@ from scipy.stats import binom, norm
 from support.markets import Recipe, market
 
 from terrafusion.analysis.cells import interval, needed_for_interval
-from terrafusion.analysis.distribution.concentration import concentration
+from terrafusion.analysis.distribution.concentration import GINI, concentration
 from terrafusion.analysis.distribution.findings import title
 from terrafusion.analysis.document import render
 from terrafusion.errors import InvalidParameters
@@ -73,6 +73,21 @@ def test_the_gini_coefficient_and_its_error_by_other_means(ties):
     jackknife = np.sqrt(149 / 150 * ((without - without.mean()) ** 2).sum())
     assert told["gini_standard_error"] == pytest.approx(jackknife, rel=1e-9)
     assert told["gini_lognormal"] == pytest.approx(2 * norm.cdf(np.log(prices).std(ddof=1) / np.sqrt(2)) - 1)
+
+
+@pytest.mark.parametrize("price", [2e5, 123_456.78, 1 / 3])
+@pytest.mark.parametrize("corrected", [False, True])
+def test_equal_prices_have_a_gini_coefficient_of_nothing(price, corrected):
+    told = concentration(np.full(300, price), 0.95, corrected=corrected)
+    assert [told[name] for name in GINI[:4]] == [0, 0, 0, 0]
+    assert told["gini_lognormal"] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("corrected", [False, True])
+def test_the_gini_coefficient_lies_in_its_interval(corrected):
+    widest = np.repeat([1e5, 4e5], [80, 40])  # G is as large as two prices allow, so its error is nothing
+    told = concentration(widest, 0.95, corrected=corrected)
+    assert told["gini_ci_low"] <= told["gini"] <= told["gini_ci_high"]
 
 
 def test_quantiles_and_their_intervals_by_hand(ask, town):

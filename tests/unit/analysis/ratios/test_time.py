@@ -64,6 +64,19 @@ def test_ratios_that_move_in_time_are_told_with_what_to_do(ask, rising, rate, sa
     assert left.code == "ratios_move_after_adjustment"
 
 
+def test_how_fast_ratios_move_is_told_in_percent_of_a_year_before(ask, rising):
+    years = pl.col("sale_date").dt.epoch("d") / 365.25 - 44
+    steep = rising.with_columns(pl.col("assessed_value") * (0.48 * years).exp())
+    answer = ask(STUDY, steep, **QUICK)
+    (caution,) = moving(answer)
+    slope, *ends = (100 * np.expm1(answer.summary[f"time_slope{end}"]) for end in ("", "_ci_low", "_ci_high"))
+    assert slope == pytest.approx(100 * np.expm1(0.4), abs=1.5)
+    between = "95% interval {:+.1f}% to {:+.1f}%".format(*ends)
+    assert caution.message.startswith(f"Ratios rose by {slope:.1f}% a year ({between}): prices fell against values, ")
+    (fell,) = moving(ask(STUDY, rising, **QUICK))
+    assert "): prices rose against values, " in fell.message
+
+
 def test_ratios_that_stand_still_are_not_warned_of(ask, rising):
     years = pl.col("sale_date").dt.epoch("d") / 365.25 - 47
     level = rising.with_columns(pl.col("assessed_value") * (GROWTH * years).exp())

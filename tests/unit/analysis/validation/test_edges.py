@@ -74,6 +74,31 @@ def test_the_shared_filters_outliers_need_a_group_and_their_cautions_are_told(ma
     assert "outliers_not_trimmed" in {caution.code for caution in nowhere.warnings}
 
 
+def test_the_shared_filters_outliers_are_those_of_the_sales_asked_for(market, judge, ask):
+    given = market(400, seed=3)
+    near = given.with_columns(pl.when(pl.int_range(400) == 0).then(9e6).otherwise("sale_price").alias("sale_price"))
+    far = near.with_columns(
+        pl.when(pl.col("sale_date") > date(2014, 3, 31)).then(9e6).otherwise("sale_price").alias("sale_price")
+    )
+    some = {"sale_filter": {"outlier_method": "iqr"}, "checks": ["price_bounds"], "end_date": "2014-03-31"}
+    assert judge(near, **some) == judge(far, **some)
+    assert judge(near, **some)["0"]["reason_codes"] == ["outlier"]
+    few = ask("sale_validation", near, **some | {"end_date": "2014-01-20"})
+    (said,) = (caution.message for caution in few.warnings if caution.code == "outliers_not_trimmed")
+    assert said.startswith("20 sales lie in groups")
+
+
+def test_a_pause_is_judged_once_among_all_sales_that_windows_rest_on(market, ask):
+    days = [date(2014, 1, 1)] * 300 + [date(2014, 6, 1)] * 20 + [date(2016, 2, 1)]
+    given = market(len(days), sale_date=days)
+    for start, strays in ((None, 1), ("2014-05-01", 1), ("2016-01-01", 0)):
+        answer = ask("sale_validation", given, start_date=start)
+        excluded = answer.data_quality["excluded"]
+        assert excluded.get("after_a_long_pause", 0) == strays, start
+        assert answer.data_quality["used"] == answer.table.height == len(days) - sum(excluded.values()), start
+        assert [caution.code for caution in answer.warnings].count("after_a_long_pause") == strays, start
+
+
 def test_a_group_judged_in_a_wider_one_is_thin(market, ask):
     given = market(60, step=0, zip_code=["98101"] * 50 + ["98102"] * 10)
     for fallback in ("none", "cascade"):

@@ -130,6 +130,8 @@ PARTIES = [
     ("BANK, JOHN", "BANK, MARY", ["family_sale"]),
     ("John Sheriff", "Mary College", []),
     ("Chase Bank", "Eva Zajac", ["financial_party"]),
+    ("Howard Bank", "Eva Zajac", ["financial_party"]),
+    ("Wayne Bank", "Eva Zajac", ["financial_party"]),
     ("Frost Bank", "Eva Zajac", ["financial_party"]),
     ("John Deere Bank", "Eva Zajac", ["financial_party"]),
     ("Bank of Ann Arbor", "Eva Zajac", ["financial_party"]),
@@ -319,4 +321,4 @@ def test_the_rules_and_their_version_move_together():
     assert len(set(CODES)) == len(CODES)
 
 
-DIGEST = "2953903bc2b54035"
+DIGEST = "2f1ab3d675984a00"

@@ -178,6 +178,12 @@ def test_a_sale_of_which_only_the_year_is_known_leaves_the_others_their_months(m
     assert said.startswith("Of 2 of 802 sales only the year is known")
 
 
+def test_one_year_is_written_as_one(market, ask):
+    given = market(40, year_only=[True] + [False] * 39)
+    assert "is known 1 whole year, the" in ask("sale_validation", given).summary["method"]
+    assert "is known 2 whole years, the" in ask("sale_validation", given, rolling_months=13).summary["method"]
+
+
 DAYS = st.dates(date(2014, 11, 1), date(2015, 2, 28))
 
 
