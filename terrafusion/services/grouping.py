@@ -39,6 +39,10 @@ class OwnConsumer(Protocol):
     def member_id(self) -> str:
         """By what the broker knows it; empty while it is none."""
 
+    @property
+    def rebalance(self) -> int | None:
+        """The number of the rebalance that has not ended here; None while none is under way."""
+
     def positions(self) -> Mapping[tuple[str, int], int]:
         """Return the next offset of each partition that it should be reading now, and none that it has paused."""
 
@@ -103,6 +107,9 @@ class GroupWatch:
             yield Trouble(Part.CONSUMER, dealt.state, f"the group is {dealt.state}", patience=PATIENCE_REBALANCE)
         elif member not in dealt.members:
             yield Trouble(Part.CONSUMER, "no member", "the group goes on without this worker")
+        elif (number := self._own.rebalance) is not None:
+            reason = "a rebalance that is over for the group does not end here"
+            yield Trouble(Part.CONSUMER, ("rebalancing", number), reason, patience=PATIENCE_REBALANCE)
         behind = {p: at for p, at in self._own.positions().items() if at < dealt.ends.get(p, at)}
         for (topic, number), at in behind.items():
             reason = f"nothing is read of {topic}, partition {number}, from offset {at} on"

@@ -29,6 +29,7 @@ class Own:
     def __init__(self):
         self.fault = None
         self.at = {HERE: 10}
+        self.rebalance = None
 
     def error(self):
         return self.fault
@@ -97,6 +98,14 @@ async def test_a_worker_that_the_group_does_not_know_has_to_end(world):
         True,
         "the group goes on without this worker",
     )
+
+
+async def test_a_rebalance_that_ended_for_the_group_and_not_here_has_to_end_the_worker(world):
+    world.own.rebalance, world.own.at = 3, {}
+    [trouble] = await world.look()
+    assert (trouble.part, trouble.ends, trouble.sign) == (Part.CONSUMER, True, ("rebalancing", 3))
+    world.own.rebalance = None
+    assert await world.look() == []
 
 
 async def test_a_position_that_does_not_move_keeps_its_sign_and_one_that_moves_does_not(world):
