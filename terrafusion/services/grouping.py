@@ -104,7 +104,8 @@ class GroupWatch:
     def _mine(self, dealt: Dealt) -> Iterator[Trouble]:
         member = self._own.member_id
         if dealt.state != STABLE:
-            yield Trouble(Part.CONSUMER, dealt.state, f"the group is {dealt.state}", patience=PATIENCE_REBALANCE)
+            sign, reason = (dealt.state, dealt.members), f"the group is {dealt.state}"
+            yield Trouble(Part.CONSUMER, sign, reason, patience=PATIENCE_REBALANCE)
         elif member not in dealt.members:
             yield Trouble(Part.CONSUMER, "no member", "the group goes on without this worker")
         elif (number := self._own.rebalance) is not None:

@@ -108,6 +108,18 @@ async def test_a_rebalance_that_ended_for_the_group_and_not_here_has_to_end_the_
     assert await world.look() == []
 
 
+async def test_a_group_that_is_dealt_anew_again_and_again_moves_while_its_members_come_and_go(world):
+    signs = []
+    for members in ("me",), ("me", "other"), ("me", "third"):
+        world.broker.dealt = replace(WELL, state="PreparingRebalance", members=frozenset(members))
+        [trouble] = await world.look()
+        assert (trouble.part, trouble.ends) == (Part.CONSUMER, True)
+        signs.append(trouble.sign)
+    await world.look()
+    assert len(set(signs)) == 3
+    assert [trouble.sign for trouble in await world.look()] == signs[-1:]
+
+
 async def test_a_position_that_does_not_move_keeps_its_sign_and_one_that_moves_does_not(world):
     world.broker.dealt = replace(WELL, ends={HERE: 12, THERE: 20})
     signs = []
