@@ -68,7 +68,7 @@ class GroupWatch:
         self._ask_at = 0.0
         self._dealt: Dealt | None = None
         self._first: dict[Place, tuple[int, int]] = {}
-        """Of each partition what is committed, and its end when that was first seen."""
+        """Of each partition what is committed, and the end of what is not waited for behind it."""
         self._waiting: dict[tuple[str, int, tuple[int, int]], float] = {}
 
     async def look(self) -> Sequence[Trouble]:
@@ -91,10 +91,10 @@ class GroupWatch:
         return dealt
 
     def _note(self, dealt: Dealt) -> None:
-        """Remember where each partition's end was when its offset was committed: a marker at the end is no record."""
+        """Remember what was committed when, and one offset behind it: the marker of a transaction is no record."""
         for place, committed in dealt.committed.items():
             if self._first.get(place, (-1, 0))[0] != committed:
-                self._first[place] = (committed, dealt.ends.get(place, committed))
+                self._first[place] = (committed, min(dealt.ends.get(place, committed), committed + 1))
         lag: Counter[str] = Counter({topic: 0 for topic, _ in dealt.ends})
         for place, end in dealt.ends.items():
             lag[place[0]] += max(0, end - dealt.committed.get(place, end))

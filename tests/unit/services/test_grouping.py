@@ -159,6 +159,20 @@ async def test_a_member_that_does_not_take_its_partition_is_told(world):
     assert trouble.reason == "records of requests, partition 1, wait: its worker does not take them"
 
 
+async def test_what_waited_before_the_first_look_waits(world):
+    world.broker.dealt = replace(WELL, owned=frozenset(), ends={HERE: 10, THERE: 25})
+    [trouble] = await world.look()
+    assert (trouble.part, trouble.sign[:2]) == (Part.PARTITION, THERE)
+
+
+async def test_one_record_behind_a_marker_waits(world):
+    world.broker.dealt = replace(WELL, ends={HERE: 10, THERE: 21})
+    assert await world.look() == []
+    world.broker.dealt = replace(WELL, ends={HERE: 10, THERE: 22})
+    [trouble] = await world.look()
+    assert (trouble.part, trouble.sign[:2]) == (Part.PARTITION, THERE)
+
+
 async def test_a_marker_at_the_end_of_a_partition_is_no_record(world):
     world.broker.dealt = replace(WELL, ends={HERE: 10, THERE: 21})
     assert await world.look() == []
