@@ -14,5 +14,6 @@ class Dealt:
     members: frozenset[str]
     owned: frozenset[tuple[str, int]]
     committed: Mapping[tuple[str, int], int]
+    """What lies before is done, or no longer there."""
     ends: Mapping[tuple[str, int], int]
     """The offset that the next record will have."""

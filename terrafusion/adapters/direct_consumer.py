@@ -9,9 +9,12 @@ from faust.transport.drivers import aiokafka as driver
 from mode.threads import WorkerThread
 
 from terrafusion.boundaries import Boundary, cross
+from terrafusion.errors import StoodStill
 
 FETCH_S: Final = 0.25
 """How long a fetch that finds nothing lasts; a rebalance waits for it."""
+SEEK_S: Final = 25.0
+"""Faust waits for 30 s, and then never again ends a rebalance, without a word."""
 
 
 class UnawaitedThread(WorkerThread):
@@ -80,10 +83,18 @@ class DirectConsumer(driver.Consumer):
         return await self._fetching
 
     async def perform_seek(self) -> None:
-        """Set positions once no fetch is under way: it would move one that was set, and what it brings is dropped."""
-        if self._fetching is not None:
-            await asyncio.wait([self._fetching])
-        await super().perform_seek()
+        """Set positions once no fetch is under way: it would move one that was set, and what it brings is dropped.
+
+        Raises StoodStill while the broker does not tell of them.
+        """
+        try:
+            async with asyncio.timeout(SEEK_S):
+                if self._fetching is not None:
+                    await asyncio.wait([self._fetching])
+                await super().perform_seek()
+        except TimeoutError as error:
+            msg = f"the broker has not told the offsets of its partitions within {SEEK_S:g} s"
+            raise StoodStill(msg) from error
 
     async def seek_to_committed(self) -> Any:
         """Set all positions in one step; Faust asks for one after the other, and leaves those never committed."""

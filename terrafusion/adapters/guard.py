@@ -18,8 +18,11 @@ from terrafusion.adapters.last_words import LastWords
 
 LOOK_EVERY_S: Final = 0.5
 PATIENCE_S: Final = 20.0
-HOLDS_ALL_S: Final = 15.0
-"""Processor time that the loop may spend within one step: a library that keeps all threads from running stops the guard too."""
+HOLDS_ALL_S: Final = 25.0
+"""Processor time that the loop may spend within one step: a library that keeps all threads from running stops the guard too.
+
+More than the guard takes to end a process: it tells why, and is counted.
+"""
 SAY_S: Final = 2.0
 EXIT_STOOD_STILL: Final = 4
 EXIT_LOOP: Final = 5

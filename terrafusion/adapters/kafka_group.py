@@ -44,12 +44,12 @@ class KafkaGroup:
         [answer] = await admin.describe_consumer_groups([self._group])
         _code, _group, state, _type, _protocol, members, *_ = answer.groups[0]
         committed = await admin.list_consumer_group_offsets(self._group, partitions=self._places)
-        ends = await consumer.end_offsets(self._places)
+        starts, ends = await consumer.beginning_offsets(self._places), await consumer.end_offsets(self._places)
         return Dealt(
             state=state,
             members=frozenset(member[0] for member in members),
             owned=frozenset(place for member in members for place in _dealt_to(member)),
-            committed=_places({tp: max(0, found.offset) for tp, found in committed.items()}),
+            committed=_places({tp: max(starts[tp], found.offset) for tp, found in committed.items()}),
             ends=_places(ends),
         )
 

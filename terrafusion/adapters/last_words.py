@@ -26,7 +26,12 @@ class LastWords:
         return {}
 
     def add(self, part: Part) -> None:
-        """Count one more; a disk that takes nothing is not what a worker ends for."""
+        """Count one more; a disk that takes nothing is not what a worker ends for.
+
+        Written beside and put in place: a death in between loses no count.
+        """
         with suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            self._file.write_bytes(orjson.dumps(Counter(self.read()) + Counter([part.value])))
+            beside = self._file.with_suffix(".new")
+            beside.write_bytes(orjson.dumps(Counter(self.read()) + Counter([part.value])))
+            beside.replace(self._file)

@@ -28,6 +28,11 @@ class FaustConsumer:
         """By what the broker knows it."""
         return getattr(self._coordinator, "member_id", "")
 
+    @property
+    def rebalance(self) -> int | None:
+        """The number of the rebalance that has not ended here; None while none is under way, or the worker stops."""
+        return self._app.rebalancing_count if self._app.rebalancing and not self._app.should_stop else None
+
     def positions(self) -> Mapping[tuple[str, int], int]:
         """Return the next offset of each partition that is being read."""
         if self._app.rebalancing or self._subscription is None:

@@ -39,6 +39,10 @@ class OwnConsumer(Protocol):
     def member_id(self) -> str:
         """By what the broker knows it; empty while it is none."""
 
+    @property
+    def rebalance(self) -> int | None:
+        """The number of the rebalance that has not ended here; None while none is under way."""
+
     def positions(self) -> Mapping[tuple[str, int], int]:
         """Return the next offset of each partition that it should be reading now, and none that it has paused."""
 
@@ -64,7 +68,7 @@ class GroupWatch:
         self._ask_at = 0.0
         self._dealt: Dealt | None = None
         self._first: dict[Place, tuple[int, int]] = {}
-        """Of each partition what is committed, and its end when that was first seen."""
+        """Of each partition what is committed, and the end of what is not waited for behind it."""
         self._waiting: dict[tuple[str, int, tuple[int, int]], float] = {}
 
     async def look(self) -> Sequence[Trouble]:
@@ -87,10 +91,10 @@ class GroupWatch:
         return dealt
 
     def _note(self, dealt: Dealt) -> None:
-        """Remember where each partition's end was when its offset was committed: a marker at the end is no record."""
+        """Remember what was committed when, and one offset behind it: the marker of a transaction is no record."""
         for place, committed in dealt.committed.items():
             if self._first.get(place, (-1, 0))[0] != committed:
-                self._first[place] = (committed, dealt.ends.get(place, committed))
+                self._first[place] = (committed, min(dealt.ends.get(place, committed), committed + 1))
         lag: Counter[str] = Counter({topic: 0 for topic, _ in dealt.ends})
         for place, end in dealt.ends.items():
             lag[place[0]] += max(0, end - dealt.committed.get(place, end))
@@ -100,9 +104,13 @@ class GroupWatch:
     def _mine(self, dealt: Dealt) -> Iterator[Trouble]:
         member = self._own.member_id
         if dealt.state != STABLE:
-            yield Trouble(Part.CONSUMER, dealt.state, f"the group is {dealt.state}", patience=PATIENCE_REBALANCE)
+            sign, reason = (dealt.state, dealt.members), f"the group is {dealt.state}"
+            yield Trouble(Part.CONSUMER, sign, reason, patience=PATIENCE_REBALANCE)
         elif member not in dealt.members:
             yield Trouble(Part.CONSUMER, "no member", "the group goes on without this worker")
+        elif (number := self._own.rebalance) is not None:
+            reason = "a rebalance that is over for the group does not end here"
+            yield Trouble(Part.CONSUMER, ("rebalancing", number), reason, patience=PATIENCE_REBALANCE)
         behind = {p: at for p, at in self._own.positions().items() if at < dealt.ends.get(p, at)}
         for (topic, number), at in behind.items():
             reason = f"nothing is read of {topic}, partition {number}, from offset {at} on"

@@ -15,9 +15,8 @@ from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import Unavailable
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.retrying import until_available
-from terrafusion.usecases.room import Room
+from terrafusion.usecases.room import MOST_AT_ONCE, Room
 
-MOST_AT_ONCE: Final = 500
 MOST_WAITING: Final = 2000
 LOOK_EVERY_S: Final = 1.0
 
@@ -54,7 +53,7 @@ class Intake(Service):
 
     @Service.task
     async def _watch(self) -> None:
-        """Learn what is paused, so that the worker knows and tells it also while nothing arrives."""
+        """Learn what is let in, so that the worker knows and tells it also while nothing arrives."""
         while not self.should_stop:
             with suppress(Unavailable):
                 await self._room.look()

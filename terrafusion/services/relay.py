@@ -138,6 +138,7 @@ class Relay(Service):
 
     async def _publish(self, records: Sequence[OutgoingRecord]) -> list[OutgoingRecord]:
         """Publish, halving what the broker refuses until the record that it means stands alone; return those."""
+        self._signs += 1
         try:
             await self._publisher.publish(records)
         except TooLarge:

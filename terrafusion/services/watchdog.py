@@ -14,6 +14,8 @@ from terrafusion.metrics import Metrics
 LOOK_EVERY_S: Final = 2.0
 PATIENCE_S: Final = 20.0
 """How long a part may stand still; with the looks between, less than half a minute passes until it is told."""
+FROZEN_S: Final = 10.0
+"""Between two looks so much passes only where the whole process stood still: a broker that is away holds one up for 6 s."""
 
 log = structlog.get_logger(__name__)
 Look = Callable[[], Awaitable[Sequence[Trouble]]]
@@ -39,6 +41,8 @@ class Watchdog(Service):
         self._end = end
         self._close = close
         self._monotonic = monotonic
+        self._looked_at = monotonic()
+        self._awake_s = 0.0
         self._since: dict[Seen, float] = {}
         self._told: set[Seen] = set()
 
@@ -57,7 +61,7 @@ class Watchdog(Service):
     async def look(self) -> Trouble | None:
         """Look once; returns what the worker has to end for."""
         seen = {(t.part, t.sign): t for look in self._looks for t in await look()}
-        now = self._monotonic()
+        now = self._awake()
         self._since = {key: self._since.get(key, now) for key in seen}
         self._told &= seen.keys()
         lasting = [t for key, t in seen.items() if now - self._since[key] >= PATIENCE_S * t.patience]
@@ -66,6 +70,13 @@ class Watchdog(Service):
         for part in {trouble.part for trouble in new}:
             self._tell(part, [trouble for trouble in new if trouble.part == part])
         return next((trouble for trouble in lasting if trouble.ends), None)
+
+    def _awake(self) -> float:
+        """Return the seconds that passed while it could look; of those in which the process was frozen, one pause."""
+        now = self._monotonic()
+        passed, self._looked_at = now - self._looked_at, now
+        self._awake_s += passed if passed < FROZEN_S else LOOK_EVERY_S
+        return self._awake_s
 
     def _tell(self, part: Part, troubles: Sequence[Trouble]) -> None:
         self._metrics.stalls.labels(part).inc()

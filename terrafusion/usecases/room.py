@@ -12,6 +12,8 @@ from terrafusion.usecases.pauses import KnownPauses
 
 COUNT_EVERY_S: Final = 10.0
 AGAIN_AFTER_S: Final = 1.0
+MOST_AT_ONCE: Final = 500
+"""Requests that a worker lets in together."""
 
 
 class Room:
@@ -26,30 +28,28 @@ class Room:
         self._monotonic = monotonic
         self._left = 0
         self._count_at = 0.0
-        self._shut = False
+        self._reached_at = float("-inf")
 
     @property
     def is_open(self) -> bool:
-        """Say whether requests are let in, as far as this worker knows."""
-        return not (self._shut or self._pauses.intake)
+        """Say whether every worker lets in whatever it has in hand, as far as this one has learnt lately."""
+        return self._monotonic() - self._reached_at < COUNT_EVERY_S and self._has(MOST_AT_ONCE)
 
     async def take(self, requests: int) -> None:
         """Return once so many more are let in: more than may wait at all, once none waits. Raises Unavailable."""
-        while not await self._has(requests):
-            self._shut = True
+        await self.look(requests)
+        while not self._has(requests):
             await asyncio.sleep(AGAIN_AFTER_S)
-        self._shut = False
+            await self.look(requests)
         self._left -= requests
 
-    async def look(self) -> None:
-        """Learn what is paused, also while nothing arrives. Raises Unavailable."""
+    async def look(self, requests: int = 0) -> None:
+        """Learn what is paused and whether there is room for so many, also while nothing arrives. Raises Unavailable."""
         await self._pauses.look()
-
-    async def _has(self, requests: int) -> bool:
-        await self._pauses.look()
-        if self._pauses.intake:
-            return False
         if self._left < requests or self._monotonic() >= self._count_at:
             self._left = self._max_pending - (await self._jobs.counts())[JobStatus.PENDING]
             self._count_at = self._monotonic() + COUNT_EVERY_S
-        return self._left >= min(requests, self._max_pending)
+        self._reached_at = self._monotonic()
+
+    def _has(self, requests: int) -> bool:
+        return not self._pauses.intake and self._left >= min(requests, self._max_pending)

@@ -73,6 +73,15 @@ def test_a_consumer_that_silently_stopped_ends_its_worker(rig: Rig, tape: Tape, 
     assert stalls(silent, "consumer") == counted + 1
 
 
+def test_a_rebalance_that_does_not_come_to_its_end_ends_its_worker(rig: Rig, tape: Tape) -> None:
+    stuck = rig.workers[0]
+    stuck.signal(Fault.OFFSETS_ARE_NOT_TOLD)
+    assert ended(stuck) == EXIT_STOOD_STILL
+    stuck.start()
+    ids = rig.upstream.send(*(request("noop") for _ in range(20)))
+    assert {end["status"] for end in tape.ends(ids, within=NOTICED_S)} == {"COMPLETED"}
+
+
 @contextmanager
 def requests(rig: Rig) -> Iterator[list[str]]:
     """Send requests all the time; the list has those that were sent."""

@@ -31,6 +31,8 @@ class Fault(IntEnum):
     RELAY_SLEEPS = signal.SIGRTMIN + 6
     REJOINS = signal.SIGRTMIN + 7
     """No fault: the group is dealt anew."""
+    OFFSETS_ARE_NOT_TOLD = signal.SIGRTMIN + 8
+    """While it is dealt anew."""
 
 
 def loop_sleeps() -> None:
@@ -83,6 +85,17 @@ def rejoins() -> None:
     in_its_thread(consumer()._coordinator.request_rejoin)
 
 
+def offsets_are_not_told() -> None:
+    from terrafusion.adapters import direct_consumer  # noqa: PLC0415 - the child never needs it
+
+    async def never(*_: Any) -> None:
+        await asyncio.sleep(FOR_EVER_S)
+
+    direct_consumer.SEEK_S = 2.0  # type: ignore[misc]
+    consumer().committed = never  # type: ignore[method-assign]
+    rejoins()
+
+
 def in_its_thread(work: Callable[[], Any]) -> None:
     consumer()._loop.call_soon_threadsafe(work)
 
@@ -96,6 +109,7 @@ CALLS: dict[Fault, Callable[[], None]] = {
     Fault.NOTHING_IS_FETCHED: nothing_is_fetched,
     Fault.RELAY_SLEEPS: relay_sleeps,
     Fault.REJOINS: rejoins,
+    Fault.OFFSETS_ARE_NOT_TOLD: offsets_are_not_told,
 }
 ANALYSES = ()
 

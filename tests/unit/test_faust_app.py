@@ -10,8 +10,11 @@ import pytest
 from faust.types import TP
 from intervaltree import IntervalTree
 
+from terrafusion.adapters import direct_consumer
 from terrafusion.adapters.direct_consumer import DirectConsumer, _seek
 from terrafusion.adapters.faust_app import SteadyChannel, make_app
+from terrafusion.adapters.own_consumer import FaustConsumer
+from terrafusion.errors import StoodStill
 from terrafusion.settings import Settings
 
 HERE = TP("requests", 0)
@@ -173,6 +176,20 @@ async def test_positions_are_set_once_no_fetch_is_under_way():
     assert (consumer._read_offset, consumer._committed_offset) == ({HERE: 7}, {HERE: 7})
 
 
+async def test_positions_that_cannot_be_set_end_the_worker_before_faust_gives_up_without_a_word(monkeypatch):
+    monkeypatch.setattr(direct_consumer, "SEEK_S", 0.01)
+    consumer = Consumer()
+    consumer._thread, consumer._read_offset = Thread(), {}
+    consumer._thread.call_thread = lambda *_: asyncio.Event().wait()
+    with pytest.raises(StoodStill, match="offsets of its partitions"):
+        await consumer.perform_seek()
+
+
+async def test_they_are_waited_for_less_long_than_by_faust(tmp_path):
+    app = make_app(Settings(kafka_bootstrap="127.0.0.1:1", data_dir=tmp_path), web_options={})
+    assert app.conf.broker_request_timeout > direct_consumer.SEEK_S
+
+
 class Client:
     """Aiokafka's consumer: positions that were moved, and what is committed."""
 
@@ -209,3 +226,9 @@ def test_a_process_that_is_done_does_not_wait_for_its_consumer():
     )
     done = subprocess.run([sys.executable, "-c", stuck], timeout=60, check=False)
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(("rebalancing", "stops", "told"), [(True, False, 4), (False, False, None), (True, True, None)])
+def test_a_rebalance_that_has_not_ended_here_is_told_with_its_number(rebalancing, stops, told):
+    app = SimpleNamespace(rebalancing=rebalancing, rebalancing_count=4, should_stop=stops)
+    assert FaustConsumer(app).rebalance == told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -81,6 +82,24 @@ def test_words_add_up_and_what_is_no_file_of_theirs_is_none(words):
     assert words.read() == {"loop": 2, "consumer": 1}
     words._file.write_text("[1]")
     assert words.read() == {}
+
+
+def test_a_death_amid_a_word_loses_none_of_those_before(words, monkeypatch):
+    words.add(Part.LOOP)
+
+    def half(path, data):
+        with path.open("wb") as file:
+            file.write(data[:3])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    words.add(Part.LOOP)
+    assert words.read() == {"loop": 1}
+
+
+def test_the_guard_comes_before_its_last_means():
+    """Where it can look, the log has the reason and the next worker counts it."""
+    assert guards.HOLDS_ALL_S > PATIENCE_S + LOOK_EVERY_S + guards.SAY_S
 
 
 def test_a_disk_that_takes_nothing_is_borne(tmp_path):

@@ -29,6 +29,7 @@ class Own:
     def __init__(self):
         self.fault = None
         self.at = {HERE: 10}
+        self.rebalance = None
 
     def error(self):
         return self.fault
@@ -99,6 +100,26 @@ async def test_a_worker_that_the_group_does_not_know_has_to_end(world):
     )
 
 
+async def test_a_rebalance_that_ended_for_the_group_and_not_here_has_to_end_the_worker(world):
+    world.own.rebalance, world.own.at = 3, {}
+    [trouble] = await world.look()
+    assert (trouble.part, trouble.ends, trouble.sign) == (Part.CONSUMER, True, ("rebalancing", 3))
+    world.own.rebalance = None
+    assert await world.look() == []
+
+
+async def test_a_group_that_is_dealt_anew_again_and_again_moves_while_its_members_come_and_go(world):
+    signs = []
+    for members in ("me",), ("me", "other"), ("me", "third"):
+        world.broker.dealt = replace(WELL, state="PreparingRebalance", members=frozenset(members))
+        [trouble] = await world.look()
+        assert (trouble.part, trouble.ends) == (Part.CONSUMER, True)
+        signs.append(trouble.sign)
+    await world.look()
+    assert len(set(signs)) == 3
+    assert [trouble.sign for trouble in await world.look()] == signs[-1:]
+
+
 async def test_a_position_that_does_not_move_keeps_its_sign_and_one_that_moves_does_not(world):
     world.broker.dealt = replace(WELL, ends={HERE: 12, THERE: 20})
     signs = []
@@ -136,6 +157,20 @@ async def test_a_member_that_does_not_take_its_partition_is_told(world):
     world.broker.dealt = replace(WELL, ends={HERE: 10, THERE: 25})
     [trouble] = await world.look()
     assert trouble.reason == "records of requests, partition 1, wait: its worker does not take them"
+
+
+async def test_what_waited_before_the_first_look_waits(world):
+    world.broker.dealt = replace(WELL, owned=frozenset(), ends={HERE: 10, THERE: 25})
+    [trouble] = await world.look()
+    assert (trouble.part, trouble.sign[:2]) == (Part.PARTITION, THERE)
+
+
+async def test_one_record_behind_a_marker_waits(world):
+    world.broker.dealt = replace(WELL, ends={HERE: 10, THERE: 21})
+    assert await world.look() == []
+    world.broker.dealt = replace(WELL, ends={HERE: 10, THERE: 22})
+    [trouble] = await world.look()
+    assert (trouble.part, trouble.sign[:2]) == (Part.PARTITION, THERE)
 
 
 async def test_a_marker_at_the_end_of_a_partition_is_no_record(world):

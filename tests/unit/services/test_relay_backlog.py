@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from models.records import OutgoingRecord
 from terrafusion.adapters.bell import AsyncBell
-from terrafusion.errors import Unavailable
+from terrafusion.errors import TooLarge, Unavailable
 from terrafusion.metrics import Metrics
 from terrafusion.services.relay import Relay
 
@@ -112,3 +112,17 @@ async def test_a_sign_comes_with_each_batch(relay, broker):
     await relay.empty(Shelf())
     [after] = await relay.look()
     assert before.sign != after.sign
+
+
+async def test_a_sign_comes_with_each_part_of_a_batch_that_is_halved(relay):
+    """Each refusal costs the publisher a new start: many of them last longer than the watchdog's patience."""
+    signs = []
+
+    class Strict:
+        async def publish(self, _records: Any) -> None:
+            signs.extend(trouble.sign for trouble in await relay.look())
+            raise TooLarge("too large")
+
+    relay._publisher = Strict()
+    await relay._publish([OutgoingRecord("status", b"k", b"v", ())] * 8)
+    assert len(signs) == len(set(signs)) == 15

@@ -75,6 +75,21 @@ async def test_what_moves_is_not_blamed(watchdog, clock, seen, registry):
     assert stalls(registry, Part.CONSUMER) is None
 
 
+@pytest.mark.parametrize("seconds", [30, 3600])
+async def test_a_process_that_was_frozen_as_a_whole_is_not_blamed(watchdog, clock, seen, seconds):
+    seen.append(Trouble(Part.RELAY, 5, "the relay does nothing"))
+    for _ in range(int(PATIENCE_S / 2) - 1):
+        await after(watchdog, clock, 2)
+    assert await after(watchdog, clock, seconds) is None
+    assert await after(watchdog, clock, 2) is not None
+
+
+async def test_looks_that_are_always_late_see_it_all_the_same(watchdog, clock, seen):
+    seen.append(Trouble(Part.RELAY, 5, "the relay does nothing"))
+    ended = [await after(watchdog, clock, 15) for _ in range(12)]
+    assert ended[-1] is not None
+
+
 async def test_what_went_on_may_stand_still_again(watchdog, clock, seen, registry):
     for troubles in ([Trouble(Part.CHILD, 7, "stopped", ends=False)], [], [Trouble(Part.CHILD, 7, "x", ends=False)]):
         seen[:] = troubles

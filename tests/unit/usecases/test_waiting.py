@@ -12,7 +12,7 @@ from models.messages import Command
 from models.pauses import Scope
 from terrafusion.errors import IntakePaused, Unavailable
 from terrafusion.usecases import room, waiting
-from terrafusion.usecases.room import Room
+from terrafusion.usecases.room import MOST_AT_ONCE, Room
 from terrafusion.usecases.waiting import Waiting
 
 
@@ -157,6 +157,30 @@ class TestRoom:
         assert not taking.done()
         await office.commands.resume(Command(command="resume"))
         await asyncio.wait_for(taking, 5)
+
+    async def test_a_worker_without_requests_knows_whether_those_of_others_are_let_in(self, office):
+        job_id = await office.waiting()
+        valve = Room(office.store, MOST_AT_ONCE, pauses=office.pauses, monotonic=office.clock.seconds)
+        assert not valve.is_open
+        await valve.look()
+        assert not valve.is_open
+        await office.commands.cancel(job_id)
+        office.clock.tick(room.COUNT_EVERY_S)
+        await valve.look()
+        assert valve.is_open
+        await office.commands.pause(Command(command="pause"))
+        assert not valve.is_open
+
+    async def test_one_that_has_not_reached_the_store_for_long_does_not_know(self, office):
+        valve = Room(office.store, 1000, pauses=office.pauses, monotonic=office.clock.seconds)
+        await valve.look()
+        office.stored_pauses.away = True
+        office.clock.tick(room.COUNT_EVERY_S / 2)
+        with pytest.raises(Unavailable):
+            await valve.look()
+        assert valve.is_open
+        office.clock.tick(room.COUNT_EVERY_S)
+        assert not valve.is_open
 
     async def test_a_store_that_is_away_is_told_to_the_caller(self, office):
         office.stored_pauses.away = True
