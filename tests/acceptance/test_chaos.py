@@ -33,6 +33,7 @@ def test_the_same_seed_makes_the_same_plan(tmp_path: Path) -> None:
     assert len(plans[0].messages) > JOBS > len(WEIGHTS)
 
 
+@pytest.mark.by_hand
 @pytest.mark.timeout(400)
 def test_nothing_is_found_where_every_guard_is_there(servers: Stage, tmp_path: Path) -> None:
     """Through the same moments as below."""
@@ -42,7 +43,9 @@ def test_nothing_is_found_where_every_guard_is_there(servers: Stage, tmp_path: P
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.by_hand if name == "digest" else ()) for name in MUTANTS]
+)
 def test_the_checker_misses_each_guard(servers: Stage, tmp_path: Path, name: str) -> None:
     with system(tmp_path, servers, name, CHAOS_TRAPS=str(tmp_path), CHAOS_MUTANT=name) as struck:
         struck.begin()

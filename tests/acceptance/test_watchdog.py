@@ -61,7 +61,9 @@ def test_a_loop_or_a_child_that_stands_still_holds_up_nobody_for_long(rig: Rig, 
     assert stalls(other, "child") > cured
 
 
-@pytest.mark.parametrize("fault", [Fault.COORDINATOR_GIVES_UP, Fault.COORDINATION_ENDS])
+@pytest.mark.parametrize(
+    "fault", [Fault.COORDINATOR_GIVES_UP, pytest.param(Fault.COORDINATION_ENDS, marks=pytest.mark.by_hand)]
+)
 def test_a_consumer_that_silently_stopped_ends_its_worker(rig: Rig, tape: Tape, fault: Fault) -> None:
     silent = rig.workers[0]
     counted = stalls(silent, "consumer")
