@@ -10,6 +10,7 @@ TerraFusionError
 │   └── SimulatedFailure
 ├── ChildDied         counted against the job, which is run again a few times
 ├── ChildTimedOut     the job fails
+├── PoolUnavailable   no child can be had: the job waits for another turn, and nobody is blamed
 ├── Unavailable       a service cannot be reached: retried
 │   └── IntakePaused  somebody has the intake stand still: the caller may come back
 ├── TooLarge          the broker refuses a record for its size: it is parked
@@ -81,6 +82,10 @@ class ChildDied(TerraFusionError):
 
 class ChildTimedOut(TerraFusionError):
     """A child process was ended because its job took too long."""
+
+
+class PoolUnavailable(TerraFusionError):
+    """The machine has no child process for a job, or the pool was given up under it."""
 
 
 class Unavailable(TerraFusionError):

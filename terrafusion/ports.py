@@ -353,7 +353,8 @@ class Pool(Protocol):
     async def run(self, tasks: Sequence[Task], *, seconds: float) -> Sequence[Outcome]:
         """Run tasks one after another in one child; cancelling it kills the child.
 
-        Raises ChildDied where the child ends on its own, ChildTimedOut where it is killed after ``seconds``.
+        Raises ChildDied where the child ends on its own, ChildTimedOut where it is killed after ``seconds``,
+        PoolUnavailable where no child is to be had or the pool was given up, for no fault of the tasks.
         """
 
 

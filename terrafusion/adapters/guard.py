@@ -38,16 +38,20 @@ class Guard:
         self._end = end
         self._beats = self._seen = self._still = 0
         self._looks_left: int | None = None
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to watch the running loop."""
-        self._loop = asyncio.get_running_loop()
-        self._beat()
-        threading.Thread(target=self._run, name="guard", daemon=True).start()
+        """Begin to watch the running loop, if that is not done already."""
+        if self._thread is None:
+            self._loop = asyncio.get_running_loop()
+            self._beat()
+            self._thread = threading.Thread(target=self._run, name="guard", daemon=True)
+            self._thread.start()
 
     def finish_within(self, seconds: float) -> None:
-        """End the process if it has not ended by itself until then."""
+        """End the process if it has not ended by itself until then, also where nothing was watched yet."""
         self._looks_left = int(seconds / LOOK_EVERY_S)
+        self.start()
 
     def _beat(self) -> None:
         self._beats += 1

@@ -58,8 +58,11 @@ class KafkaPublisher:
         """Disconnect."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            with suppress(KafkaError, TimeoutError):
+            try:
                 await _within(STOP_S, producer.stop())
+            except (KafkaError, TimeoutError):
+                with suppress(KafkaError, TimeoutError):
+                    await _within(STOP_S, _abandon(producer))
 
     async def publish(self, records: Sequence[OutgoingRecord]) -> None:
         """Publish all of them in one transaction, or none."""
@@ -99,6 +102,18 @@ class KafkaPublisher:
         for (topic, partition), part in dealt.items():
             for batch in _filled(self._producer, part):
                 yield topic, partition, batch
+
+
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    """Leave nothing of a producer whose own stop waits for what the broker does not take: it neither sends nor ends."""
+    gone = KafkaError("Its producer was given up")
+    sender, transactions = producer._sender.sender_task, producer._txn_manager  # noqa: SLF001 - stopped no other way
+    if sender is not None and not sender.done():
+        sender.cancel()
+        producer._message_accumulator.fail_all(gone)  # noqa: SLF001
+        transactions.fatal_error(gone)
+        transactions.wait_for_transaction_end().exception()  # seen, also where nobody waits for it
+    await producer.client.close()
 
 
 async def _within(seconds: float, work: Coroutine[Any, Any, None]) -> None:

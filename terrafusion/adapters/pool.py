@@ -24,7 +24,7 @@ from pebble import ProcessExpired, ProcessPool
 from models.troubles import Part, Trouble
 from terrafusion.adapters import child
 from terrafusion.boundaries import Boundary, cross
-from terrafusion.errors import ChildDied, ChildTimedOut
+from terrafusion.errors import ChildDied, ChildTimedOut, PoolUnavailable
 from terrafusion.ports import Outcome, Task
 from terrafusion.settings import Settings
 from terrafusion.usecases.retrying import is_cancelled
@@ -39,6 +39,14 @@ TASKS_A_CHILD: Final = 2
 """One that runs, and one in the pipe, so that no child waits for the parent between two."""
 
 TIME_EVERY_S: Final = 0.25
+
+TRIES: Final = 3
+"""How often a task is given to a pool until a child takes it."""
+
+MEND_EVERY_S: Final = 1.0
+"""A machine that cannot start a child is not asked more often."""
+
+MOST_DOUBLINGS: Final = 10
 
 ENVIRONMENT: Final = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -58,12 +66,20 @@ class _Run:
     future: Future[Any]
     seconds: float
     began: float | None = None
-    lost: ChildDied | ChildTimedOut | None = None
+    lost: PoolUnavailable | ChildTimedOut | None = None
 
-    def give_up(self, why: ChildDied | ChildTimedOut) -> None:
+    def give_up(self, why: PoolUnavailable | ChildTimedOut) -> None:
         """Wait for it no longer; pebble kills the child that has it."""
         self.lost = self.lost or why
         self.future.cancel()
+
+    def without_pool(self, reason: str) -> PoolUnavailable:
+        """Return what becomes of it where its pool is no more."""
+        return _NotBegun(reason) if self.began is None else PoolUnavailable(reason)
+
+
+class _NotBegun(PoolUnavailable):
+    """No child took it, so another pool may have it."""
 
 
 class PebblePool:
@@ -78,6 +94,7 @@ class PebblePool:
         """Tasks begun and ended."""
         self._rebuilt = 0
         """Times since a task was seen to begin."""
+        self._tried = -inf
         self._places = asyncio.Semaphore(TASKS_A_CHILD * settings.pool_size)
         self._returning: set[asyncio.Future[None]] = set()
         self._timing: asyncio.Future[None] | None = None
@@ -97,9 +114,15 @@ class PebblePool:
     def _build(self) -> None:
         workers = self._settings.pool_size
         arguments = (self._settings, self._writer)
-        self._pool = ProcessPool(workers, initializer=child.begin, initargs=arguments, context=SPAWN)
-        for _ in range(workers):
-            self._pool.schedule(child.ready)
+        pool = ProcessPool(workers, initializer=child.begin, initargs=arguments, context=SPAWN)
+        try:
+            for _ in range(workers):
+                pool.schedule(child.ready)
+        except (OSError, EOFError, RuntimeError) as error:
+            _leave(pool)
+            msg = f"No child process can be started: {error!r}, {error.__cause__!r}"
+            raise PoolUnavailable(msg) from error
+        self._pool = pool
 
     async def run(self, tasks: Sequence[Task], *, seconds: float) -> Sequence[Outcome]:
         """Run tasks in one child; see the port."""
@@ -119,29 +142,29 @@ class PebblePool:
         except ProcessExpired as error:
             msg = f"Its process ended by itself with code {error.exitcode}"
             raise ChildDied(msg) from error
-        except BrokenProcessPool as error:
-            msg = "The pool of processes broke under it"
-            raise ChildDied(msg) from error
         return outcomes
 
     async def _result(self, call: Callable[..., Any], *arguments: Any, seconds: float = inf) -> Any:
         """Have it done by a child, by another where its pool broke or was given up before one took it."""
-        for again in (True, True, False):
-            run = self._schedule(call, arguments, seconds)
-            try:
-                return await asyncio.wrap_future(run.future)
-            except BrokenProcessPool:
-                if run.began is not None or not again:
-                    raise
-            except asyncio.CancelledError:
-                if is_cancelled() or run.lost is None:
-                    raise
-                if run.began is not None or not again:
-                    raise run.lost from None
-            finally:
-                self._moves += 1
-                self._runs.discard(run)
-        raise AssertionError
+        for _ in range(TRIES - 1):
+            with suppress(_NotBegun):
+                return await self._try(call, arguments, seconds)
+            await asyncio.sleep(0 if self._is_up() else self._tried + MEND_EVERY_S - time.monotonic())
+        return await self._try(call, arguments, seconds)
+
+    async def _try(self, call: Callable[..., Any], arguments: Sequence[Any], seconds: float) -> Any:
+        run = self._schedule(call, arguments, seconds)
+        try:
+            return await asyncio.wrap_future(run.future)
+        except BrokenProcessPool as error:
+            raise _broken(run, error) from error
+        except asyncio.CancelledError:
+            if is_cancelled() or run.lost is None:
+                raise
+            raise run.lost from None
+        finally:
+            self._moves += 1
+            self._runs.discard(run)
 
     def _return_when_ready(self) -> None:
         """Give a place back once a child is there for it.
@@ -157,32 +180,48 @@ class PebblePool:
 
     async def _return(self) -> None:
         try:
-            with suppress(ProcessExpired, BrokenProcessPool, ChildDied):
+            with suppress(ProcessExpired, ChildDied, PoolUnavailable):
                 await self._result(child.ready)
         finally:
             self._places.release()
 
     def _schedule(self, call: Callable[..., Any], arguments: Sequence[Any], seconds: float) -> _Run:
-        assert self._pool is not None  # noqa: S101 - built at the start
-        if not self._pool.active:
-            self._rebuild()
-        run = _Run(self._pool.schedule(call, args=arguments), seconds)
+        if not self._is_up():
+            self._mend()
+        try:
+            run = _Run(self._running().schedule(call, args=arguments), seconds)
+        except RuntimeError as error:  # it broke since it was asked
+            raise _NotBegun(str(error)) from error
         self._runs.add(run)
         return run
+
+    def _is_up(self) -> bool:
+        return self._pool is not None and self._pool.active
+
+    def _running(self) -> ProcessPool:
+        if self._pool is None:
+            msg = "No child process can be started"
+            raise _NotBegun(msg)
+        return self._pool
 
     async def _time(self) -> None:
         """Hold the time limits, by a clock that nobody sets: pebble's own go by the time of day."""
         while True:
             await asyncio.sleep(TIME_EVERY_S)
-            now = time.monotonic()
-            if self._pool is not None and not self._pool.active:
-                self._rebuild()  # it broke when an idle child died, and aborts only what it had seen by then
-            for run in self._runs:
-                if run.began is None and run.future.running():
-                    run.began = now
-                    self._moves, self._rebuilt = self._moves + 1, 0
-                if run.began is not None and now - run.began > run.seconds:
-                    run.give_up(ChildTimedOut(f"It took longer than {run.seconds:g} s"))
+            try:
+                if not self._is_up():
+                    self._mend()  # it broke when an idle child died, and aborts only what it had seen by then
+                self._limit(time.monotonic())
+            except Exception:
+                log.exception("time limits could not be looked at")
+
+    def _limit(self, now: float) -> None:
+        for run in self._runs:
+            if run.began is None and run.future.running():
+                run.began = now
+                self._moves, self._rebuilt = self._moves + 1, 0
+            if run.began is not None and now - run.began > run.seconds:
+                run.give_up(ChildTimedOut(f"It took longer than {run.seconds:g} s"))
 
     async def look(self) -> Sequence[Trouble]:
         """Fulfil a watchdog's look: children that somebody stopped, and a pool that begins nothing."""
@@ -191,31 +230,46 @@ class PebblePool:
             Trouble(Part.CHILD, process.pid, f"process {process.pid} is stopped", ends=False, cure=process.kill)
             for process in stopped
         ]
-        waiting = [run for run in self._runs if not run.future.running() and not run.future.done()]
-        if waiting and len(self._runs) - len(waiting) < self._settings.pool_size:
+        if self._timing is not None and self._timing.done() and not self._stops:
+            troubles.append(Trouble(Part.CHILD, "limits", "nobody holds the time limits of jobs"))
+        if self._pool is None:
+            troubles.append(Trouble(Part.CHILD, "pool", "no child process can be started", ends=False))
+        elif self._waits():
             troubles.append(self._begins_nothing())
         return troubles
 
+    def _waits(self) -> bool:
+        """Say whether a task waits though a child is free."""
+        waiting = [run for run in self._runs if not run.future.running() and not run.future.done()]
+        return bool(waiting) and len(self._runs) - len(waiting) < self._settings.pool_size
+
     def _begins_nothing(self) -> Trouble:
-        reason, patience = "no child takes what waits", 2.0**self._rebuilt
+        reason, patience = "no child takes what waits", 2.0 ** min(self._rebuilt, MOST_DOUBLINGS)
         sign = (self._moves, self._rebuilt)
         return Trouble(Part.CHILD, sign, reason, ends=False, patience=patience, cure=self._rebuild)
 
     def _children(self) -> Sequence[Any]:
-        manager: Any = getattr(self._pool, "_pool_manager", None)
-        return () if manager is None else tuple(manager.worker_manager.workers.values())
+        return _children(self._pool)
+
+    def _mend(self) -> None:
+        """Build the pool anew, unless that was tried just now."""
+        if time.monotonic() - self._tried >= MEND_EVERY_S:
+            self._rebuild()
 
     def _rebuild(self) -> None:
-        """Leave the pool to itself without its children, and go on with another."""
+        """Leave the pool to itself without its children, and go on with another as soon as the machine lets one start."""
         log.warning("pool of child processes is built anew")
         self._rebuilt += 1
-        pool, children = self._pool, self._children()
-        self._build()
-        for process in children:
-            process.kill()
-        threading.Thread(target=_end, args=(pool,), daemon=True).start()
+        self._tried = time.monotonic()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            _leave(pool)
         for run in self._runs:
-            run.give_up(ChildDied("Its process did not answer any more"))
+            run.give_up(run.without_pool("Its pool of processes was given up"))
+        try:
+            self._build()
+        except PoolUnavailable as error:
+            log.error("the pool of child processes cannot be built", reason=str(error))  # noqa: TRY400 - said every second
 
     def _read_progress(self) -> None:
         while self._reader.poll():
@@ -242,7 +296,27 @@ def _is_stopped(pid: int | None) -> bool:
     return False
 
 
+def _broken(run: _Run, error: BrokenProcessPool) -> ChildDied | PoolUnavailable:
+    """Blame a job that had begun for what its child sent, and no job for what the machine refused."""
+    if run.began is None or isinstance(error.__cause__, (OSError, EOFError)):
+        return run.without_pool(f"Its pool of processes broke: {error}")
+    return ChildDied("The pool of processes broke under it")
+
+
+def _children(pool: Any) -> Sequence[Any]:
+    manager: Any = getattr(pool, "_pool_manager", None)
+    return () if manager is None else tuple(manager.worker_manager.workers.values())
+
+
+def _leave(pool: Any) -> None:
+    """End a pool without waiting for it."""
+    pool.stop()
+    for process in _children(pool):
+        process.kill()
+    with suppress(RuntimeError):  # no thread to be had either: what it held is closed once it is collected
+        threading.Thread(target=pool.join, daemon=True).start()
+
+
 def _end(pool: Any) -> None:
-    if pool is not None:
-        pool.stop()
-        pool.join()
+    pool.stop()
+    pool.join()

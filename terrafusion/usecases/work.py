@@ -14,7 +14,7 @@ import structlog
 from models.dead_letters import Stage
 from models.jobs import Claim, FailureReason, Finish, Heartbeat
 from terrafusion.boundaries import Boundary, cross
-from terrafusion.errors import ChildDied, ChildTimedOut, UnknownCounty, UnstorableData
+from terrafusion.errors import ChildDied, ChildTimedOut, PoolUnavailable, UnknownCounty, UnstorableData
 from terrafusion.metrics import Metrics
 from terrafusion.ports import Bell, DataVersion, JobStore, Outcome, Pool, Task
 from terrafusion.usecases.counties import KnownCounties
@@ -146,7 +146,9 @@ class Workbench:
 
     async def _stopped(self, claims: Sequence[Claim], error: Exception) -> None:
         """Find out which job it was by running each alone; blame only one that was."""
-        if len(claims) > 1:
+        if isinstance(error, PoolUnavailable):
+            await self._put_back(claims, f"Waits for a child process: {error}"[:1000])
+        elif len(claims) > 1:
             await self._alone(claims)
         elif not self._is_held(claims[0]):
             return
@@ -160,6 +162,12 @@ class Workbench:
             log.error("the pool could not run a job", job_id=str(claims[0].job_id), exc_info=error)
             message = f"{type(error).__name__}: {error}"[:1000]
             self._fail(claims[0], FailureReason.PROCESSING_EXCEPTION, message)
+
+    async def _put_back(self, claims: Iterable[Claim], message: str) -> None:
+        held = {claim.job_id: claim.attempt for claim in claims if self._is_held(claim)}
+        log.warning("jobs wait for another turn", jobs=len(held), reason=message)
+        if held:
+            await self._give_back(held, message, RETRY_AFTER)
 
     async def _alone(self, claims: Iterable[Claim]) -> None:
         for claim in claims:

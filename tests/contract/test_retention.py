@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ import pytest
 from contract.conftest import Bench
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from models.dead_letters import DeadLetter, Handling, LetterState, Stage
 from models.jobs import TERMINAL, Finish, JobStatus
@@ -183,3 +185,17 @@ async def test_a_letter_that_is_not_told_yet_stays(postgres_driver):
         assert await purging.forget_letters(age=0.1 * DAY, limit=9) == 0
         await postgres_driver.publish()
         assert await purging.forget_letters(age=0.1 * DAY, limit=9) == 1
+
+
+async def test_a_letter_that_is_being_replayed_stays(postgres_driver):
+    """Else the entry of its replay would name a letter that is gone, and its event be told by nobody."""
+    await TestLetters().keep(Bench(postgres_driver), 1)
+    await postgres_driver.publish()
+    await postgres_driver.age_letters(31 * DAY)
+    async with postgres_driver.retention.alone() as purging, postgres_driver._engine.connect() as replaying:
+        await replaying.execute(text("UPDATE dead_letters SET state = 'replayed', handled_at = now()"))
+        async with asyncio.timeout(10):
+            assert await purging.forget_letters(age=AGE, limit=9) == 0
+        await replaying.commit()
+        assert await purging.forget_letters(age=AGE, limit=9) == 0
+    assert len(await postgres_driver.letters()) == 1

@@ -11,6 +11,7 @@ from uuid import uuid4
 import orjson
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.producer.sender import SendProduceReqHandler
 from prometheus_client import CollectorRegistry
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -18,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from models.jobs import Finish, NewJob
 from models.records import OutgoingRecord
 from models.tables import outbox
+from terrafusion.adapters import kafka_publisher
 from terrafusion.adapters.bell import AsyncBell
 from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.kafka_publisher import KafkaPublisher
@@ -173,3 +175,24 @@ async def test_a_batch_with_one_refused_record_is_published_as_nothing(topics: s
     with pytest.raises(TooLarge, match="2 records"):
         await publisher.publish([*records(key, ["beside it"]), *records(key, ["x" * 5_000_000])])
     assert await values(topics, key) == []
+
+
+async def test_a_transaction_that_the_broker_does_not_take_leaves_nothing_behind(
+    topics: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SendProduceReqHandler, "handle_response", not_enough_replicas)
+    before = asyncio.all_tasks()
+    publisher = KafkaPublisher(Broker(topics))
+    await publisher.start()
+    monkeypatch.setattr(kafka_publisher, "PATIENCE_S", 2.0)
+    with pytest.raises(Unavailable, match="cannot take records"):
+        await publisher.publish(records(str(uuid4()), ["never"]))
+    async with asyncio.timeout(LIMIT_S):
+        while left := asyncio.all_tasks() - before:
+            await asyncio.wait(left, timeout=0.2)
+    assert set() == kafka_publisher._ABANDONED
+
+
+def not_enough_replicas(handler: Any, _: Any) -> None:
+    """Answer as a broker does whose topic has too few replicas in sync: come again."""
+    handler._to_reenqueue.extend(handler._batches.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from structlog.testing import capture_logs
@@ -57,7 +58,8 @@ def test_a_process_that_was_frozen_as_a_whole_is_not_blamed(guard, ended):
     assert ended == []
 
 
-def test_one_that_does_not_come_to_its_end_is_ended(guard, ended):
+def test_one_that_does_not_come_to_its_end_is_ended(guard, ended, monkeypatch):
+    monkeypatch.setattr(guard, "start", lambda: None)
     guard.finish_within(5)
     looks = 0
     while not ended:
@@ -65,6 +67,27 @@ def test_one_that_does_not_come_to_its_end_is_ended(guard, ended):
         guard.look()
         looks += 1
     assert (ended, looks) == ([EXIT_STOOD_STILL], 5 / LOOK_EVERY_S + 1)
+
+
+@pytest.fixture
+def threads(monkeypatch):
+    """The threads that would be started; nor is this process given a timer."""
+    started = []
+    thread = SimpleNamespace(start=lambda: started.append("guard"))
+    monkeypatch.setattr(guards.signal, "setitimer", lambda *_: None)
+    monkeypatch.setattr(guards.threading, "Thread", lambda **_: thread)
+    return started
+
+
+async def test_one_that_is_told_to_stop_before_it_began_is_watched_as_well(guard, threads):
+    guard.finish_within(5)
+    assert threads == ["guard"]
+
+
+async def test_it_is_one_thread_however_often_it_is_started(guard, threads):
+    guard.start()
+    guard.finish_within(60)
+    assert threads == ["guard"]
 
 
 def test_a_log_that_takes_nothing_does_not_keep_it(guard, ended, monkeypatch):

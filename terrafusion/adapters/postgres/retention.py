@@ -52,8 +52,9 @@ def _is_old_letter() -> ColumnElement[bool]:
 _FORGET_JOBS: Final = _forget_jobs()
 _OLD_LETTERS: Final = select(dead_letters.c.id).where(_is_old_letter()).order_by(dead_letters.c.id)
 _FORGET_LETTERS: Final = delete(dead_letters).where(
-    dead_letters.c.id.in_(_OLD_LETTERS.limit(bindparam("limit")).scalar_subquery())
+    dead_letters.c.id.in_(_OLD_LETTERS.limit(bindparam("limit")).with_for_update(skip_locked=True).scalar_subquery())
 )
+"""Locked before it is deleted, so that one which is replayed meanwhile is looked at again, and stays for its entry."""
 _COUNT_LETTERS: Final = select(func.count()).select_from(dead_letters).where(_is_old_letter())
 
 

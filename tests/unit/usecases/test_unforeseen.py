@@ -9,6 +9,7 @@ import pytest
 
 from models.jobs import FailureReason, JobStatus
 from terrafusion.adapters.bell import AsyncBell
+from terrafusion.errors import PoolUnavailable
 from terrafusion.ports import Outcome
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.work import Limits, Workbench
@@ -18,11 +19,11 @@ class Pool:
     """Raises where a job among its tasks is one of ``bad``."""
 
     def __init__(self):
-        self.bad = set()
+        self.bad, self.error = set(), pickle.PicklingError("an answer that cannot be sent")
 
     async def run(self, tasks, *, seconds):
         if self.bad & {task.job_id for task in tasks}:
-            raise pickle.PicklingError("an answer that cannot be sent")
+            raise self.error
         return [Outcome(seconds=0.001, message="Done") for _ in tasks]
 
 
@@ -64,6 +65,21 @@ async def test_an_error_of_the_pool_fails_its_job_and_no_other(office, bench):
     assert jobs[1].failure_reason is FailureReason.PROCESSING_EXCEPTION
     assert "an answer that cannot be sent" in jobs[1].message
     assert bench.held == 0
+
+
+async def test_a_machine_without_a_child_to_spare_is_no_fault_of_a_job(office, bench):
+    ids = [await office.waiting() for _ in range(2)]
+    bench.pool.bad, bench.pool.error = set(ids), PoolUnavailable("cannot fork")
+    for _ in range(5):
+        bench.pace.observe([("price_trend_by_zip", 0.001)])
+        [chunk] = await bench.claim()
+        await bench.run(chunk)
+        assert bench.held == 0
+        assert await bench.claim() == []
+        office.clock.tick(6)
+    jobs = [await office.look(job_id) for job_id in ids]
+    assert [job.status for job in jobs] == [JobStatus.PENDING] * 2
+    assert "cannot fork" in jobs[0].message
 
 
 async def test_a_worker_that_cannot_run_a_job_lets_it_go(office):
