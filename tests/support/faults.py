@@ -92,7 +92,7 @@ def offsets_are_not_told() -> None:
         await asyncio.sleep(FOR_EVER_S)
 
     direct_consumer.SEEK_S = 2.0  # type: ignore[misc]
-    consumer().committed = never  # type: ignore[method-assign]
+    consumer().committed = never
     rejoins()
 
 
