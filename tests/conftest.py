@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
 import asyncpg
+import hypothesis.internal.observability  # noqa: F401 - its plugin would import it at the end, where Python 3.11 may fail
 import pytest
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
