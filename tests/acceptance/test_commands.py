@@ -226,7 +226,7 @@ BAD: Mapping[str, tuple[bytes | None, str, str, str]] = {
     "null": (None, "decode", "MalformedMessage", "null"),
     "no object": (b'["cancel"]', "decode", "MalformedMessage", "a command is a JSON object"),
     "unknown verb": (b'{"command": "stop"}', "validate", "InvalidRequest", "command is 'stop'"),
-    "no job": (b'{"command": "cancel"}', "validate", "InvalidRequest", "job_id is None"),
+    "no job": (b'{"command": "cancel"}', "validate", "InvalidRequest", "job_id is null"),
     "unknown field": (b'{"command": "pause", "colour": 1}', "validate", "InvalidRequest", "colour is not known"),
     "two scopes": (
         b'{"command": "pause", "county_id": "king_wa", "analysis_type": "noop"}',

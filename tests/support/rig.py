@@ -43,6 +43,12 @@ def frozen(postgres: EmbeddedPostgres) -> Iterator[None]:
                 process.send_signal(signal.SIGCONT)
 
 
+def _runs_analyses(process: psutil.Process) -> bool:
+    with suppress(psutil.ZombieProcess, psutil.NoSuchProcess):  # it may end while we look
+        return "spawn_main" in " ".join(process.cmdline())
+    return False
+
+
 class TestedWorker(WorkerProcess):
     """A worker that is able to import the tests' analyses."""
 
@@ -72,7 +78,7 @@ class TestedWorker(WorkerProcess):
 
     def children(self) -> Sequence[psutil.Process]:
         """Return its child processes that run analyses."""
-        return [p for p in psutil.Process(self.pid).children() if "spawn_main" in " ".join(p.cmdline())]
+        return [p for p in psutil.Process(self.pid).children() if _runs_analyses(p)]
 
 
 class Rig:
