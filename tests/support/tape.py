@@ -111,6 +111,9 @@ class Tape:
 
     def __enter__(self) -> Self:
         self._thread.start()
+        read = -1
+        while read != (read := sum(map(len, self.records.values()))):  # what other tests left on the topics
+            self._stop.wait(1.0)
         return self
 
     def __exit__(self, *_: object) -> None:
