@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+from support.checker import by_job, life, told_end
 from support.doomed import Doomed
-from support.tape import COMPLETED, DEAD_LETTER, PARTITIONS, QUIET, STATUS, TERMINAL, Record
+from support.tape import COMPLETED, DEAD_LETTER, STATUS, Record
+from support.world import path_of, read_all
 
-MOVES = {
-    (None, "PENDING"),
-    (None, "FAILED"),
-    ("PENDING", "RUNNING"),
-    ("PENDING", "CANCELLED"),
-    ("PENDING", "FAILED"),
-    ("RUNNING", "RUNNING"),
-    ("RUNNING", "PENDING"),
-    *(("RUNNING", end) for end in TERMINAL),
-}
-TOLD_TWICE = ("sequence", "status", "analysis_type", "county_id", "failure_reason", "result_sha256")
-"""What the completed event and the row both tell."""
 UNTOLD = ("bulky",)
 """Analyses whose answer the broker refuses: their completed event is a dead letter."""
 
@@ -46,15 +32,16 @@ class Books:
 
     def of_jobs(self) -> Iterator[tuple[str, str]]:
         """Yield what is wrong with jobs: the blow each was asked for, and a sentence."""
-        statuses, ends = (_by_job(self.topics[topic]) for topic in (STATUS, COMPLETED))
+        statuses, ends = (by_job(self.topics[topic]) for topic in (STATUS, COMPLETED))
         for job_id, expected in self.expected.items():
             row = self.rows.get(job_id)
             if row is None:
                 yield expected.blow, f"{job_id} was lost"
                 continue
             kind = row["analysis_type"]
-            told = [] if kind in UNTOLD else _end(ends[job_id], row)
-            wrong = (*_as_expected(row, expected, self.deaths), *_life(statuses[job_id], row), *told, *_result(row))
+            told = [] if kind in UNTOLD else told_end(ends[job_id], row)
+            lived = (*life(statuses[job_id], row), *_ends_on_the_last(statuses[job_id], row))
+            wrong = (*_as_expected(row, expected, self.deaths), *lived, *told, *_result(row))
             yield from ((expected.blow, f"{job_id} {kind}: {problem}") for problem in wrong)
 
     def of_all(self) -> Iterator[str]:
@@ -81,41 +68,14 @@ def read(system: Doomed) -> Books:
     """Read everything."""
     topics = (STATUS, COMPLETED, DEAD_LETTER)
     return Books(
-        _read_topics(system.settings.kafka_bootstrap or "", topics),
+        read_all(system.settings.kafka_bootstrap or "", topics, since={}),
         {str(row["job_id"]): row for row in system.database.rows("SELECT * FROM market_analysis_jobs")},
         system.database.rows("SELECT * FROM dead_letters"),
-        _path(system.settings.results),
+        path_of(system.settings.results),
         system.expected,
         system.letters,
         system.deaths,
     )
-
-
-def _read_topics(bootstrap: str, topics: Sequence[str]) -> Mapping[str, Sequence[Record]]:
-    settings = {"bootstrap.servers": bootstrap, "group.id": "books", "enable.auto.commit": False}
-    consumer = Consumer(QUIET | settings | {"isolation.level": "read_committed", "enable.partition.eof": True})
-    places = [TopicPartition(topic, number, OFFSET_BEGINNING) for topic in topics for number in range(PARTITIONS)]
-    consumer.assign(places)
-    found: dict[str, list[Record]] = {topic: [] for topic in topics}
-    ends = 0
-    while ends < len(places):
-        message = consumer.poll(20)
-        assert message is not None, f"{len(places) - ends} partitions do not end"
-        if message.error() is None:
-            content = (message.key(), message.value(), tuple(message.headers() or ()))
-            found[message.topic()].append(Record(message.topic(), message.partition(), message.offset(), *content))
-        else:
-            assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
-            ends += 1
-    consumer.close()
-    return found
-
-
-def _by_job(records: Sequence[Record]) -> Mapping[str, Sequence[Record]]:
-    found: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
-        found[(record.key or b"").decode()].append(record)
-    return found
 
 
 def _as_expected(row: Any, expected: Any, deaths: int) -> Iterator[str]:
@@ -127,37 +87,9 @@ def _as_expected(row: Any, expected: Any, deaths: int) -> Iterator[str]:
         yield f"counts {row['crashes']} crashes, {deaths} processes died"
 
 
-def _life(records: Sequence[Record], row: Any) -> Iterator[str]:
-    """Hold the events to what a reader does: drop what it has seen, and then see no gap."""
-    seen: list[Mapping[str, Any]] = []
-    contents: dict[int, bytes | None] = {}
-    for record in records:
-        body = record.body
-        if record.header("ce_id") != f"status/{row['job_id']}/{body['sequence']}":
-            yield f"event {record.header('ce_id')} has the sequence {body['sequence']}"
-        if contents.setdefault(body["sequence"], record.value) != record.value:
-            yield f"two events {body['sequence']} that differ"
-        if not seen or body["sequence"] > seen[-1]["sequence"]:
-            seen.append(body)
-    sequences = [event["sequence"] for event in seen]
-    if sequences != list(range(1, row["sequence"] + 1)):
-        yield f"sequences are {sequences}, the row is at {row['sequence']}"
+def _ends_on_the_last(records: Sequence[Record], row: Any) -> Iterator[str]:
     if records and records[-1].body["sequence"] != row["sequence"]:
         yield "a compacted topic would keep an old state"
-    states = [None, *(event["status"] for event in seen)]
-    yield from (f"went from {move[0]} to {move[1]}" for move in pairwise(states) if move not in MOVES)
-
-
-def _end(records: Sequence[Record], row: Any) -> Iterator[str]:
-    names = {record.header("ce_id") for record in records}
-    if names != {f"completed/{row['job_id']}/{row['sequence']}"}:
-        yield f"completed events are {sorted(map(str, names))}, the row is at {row['sequence']}"
-    if len({record.value for record in records}) > 1:
-        yield "completed events that differ"
-    for event in (record.body for record in records[:1]):
-        told = {name: (event[name], row[name]) for name in TOLD_TWICE}
-        told["summary"] = (event["result_summary"], json.loads(row["result_summary_json"] or "null"))
-        yield from (f"{name} is {a!r} in the event and {b!r} in the row" for name, (a, b) in told.items() if a != b)
 
 
 def _result(row: Any) -> Iterator[str]:
@@ -171,9 +103,5 @@ def _result(row: Any) -> Iterator[str]:
 def _files(row: Any) -> Sequence[Path]:
     if row["result_data_location"] is None:
         return ()
-    path = _path(row["result_data_location"])
+    path = path_of(row["result_data_location"])
     return (path, path.with_suffix(".json"))
-
-
-def _path(url: str) -> Path:
-    return Path(unquote(urlsplit(url).path))

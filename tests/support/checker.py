@@ -66,18 +66,19 @@ def offsets_are_at_the_end(world: World, _model: Model) -> Findings:
 
 def status_events_have_no_gap(world: World, _model: Model) -> Findings:
     """Hold the events to what a reader does: drop what it has seen, and then see no gap."""
-    lives = _by_job(world.statuses)
+    lives = by_job(world.statuses)
     yield from (f"{job_id} has events and no row" for job_id in lives.keys() - world.rows.keys())
     for job_id, row in world.rows.items():
-        yield from (f"{job_id} {row['analysis_type']}: {problem}" for problem in _life(lives[job_id], row))
+        yield from (f"{job_id} {row['analysis_type']}: {problem}" for problem in life(lives[job_id], row))
 
 
-def _life(records: Sequence[Record], row: Any) -> Findings:
+def life(records: Sequence[Record], row: Any) -> Findings:
+    """Hold a job's status events to its row."""
     if len({record.partition for record in records}) > 1:
         yield "its events lie in several partitions"
     if records and records[-1].body["status"] != row["status"]:
         yield f"a compacted topic would keep {records[-1].body['status']} and it is {row['status']}"
-    yield from _identities(records, "status")
+    yield from _identities(records, "status", row)
     seen = _as_read(records)
     sequences = [event["sequence"] for event in seen]
     if sequences != list(range(1, row["sequence"] + 1)):
@@ -97,25 +98,26 @@ def _as_read(records: Sequence[Record]) -> Sequence[Mapping[str, Any]]:
     return seen
 
 
-def _identities(records: Sequence[Record], kind: str) -> Findings:
+def _identities(records: Sequence[Record], kind: str, row: Any) -> Findings:
     contents: dict[str, bytes | None] = {}
     for record in records:
         body, name = record.body, record.header("ce_id") or ""
-        if name != f"{kind}/{body['job_id']}/{body['sequence']}":
+        if {name} != {f"{kind}/{job_id}/{body['sequence']}" for job_id in (body["job_id"], row["job_id"])}:
             yield f"event {name} is of {body['job_id']} and has the sequence {body['sequence']}"
         if contents.setdefault(name, record.value) != record.value:
             yield f"two events {name} that differ"
 
 
 def the_end_is_told_once_in_effect(world: World, _model: Model) -> Findings:
-    ends = _by_job(world.completed)
+    ends = by_job(world.completed)
     yield from (f"{job_id} has an end and no row" for job_id in ends.keys() - world.rows.keys())
     for job_id, row in world.rows.items():
-        yield from (f"{job_id} {row['analysis_type']}: {problem}" for problem in _told_end(ends[job_id], row))
+        yield from (f"{job_id} {row['analysis_type']}: {problem}" for problem in told_end(ends[job_id], row))
 
 
-def _told_end(records: Sequence[Record], row: Any) -> Findings:
-    yield from _identities(records, "completed")
+def told_end(records: Sequence[Record], row: Any) -> Findings:
+    """Hold a job's completed events to its row."""
+    yield from _identities(records, "completed", row)
     names = {record.header("ce_id") for record in records}
     if names != {f"completed/{row['job_id']}/{row['sequence']}"}:
         yield f"its completed events are {sorted(map(str, names))}, the row is at {row['sequence']}"
@@ -283,7 +285,7 @@ _COUNTED: Mapping[str, Callable[[Any], str]] = {
 }
 
 
-def _by_job(records: Sequence[Record]) -> dict[str, list[Record]]:
+def by_job(records: Sequence[Record]) -> dict[str, list[Record]]:
     """Group by key, in the order of the log; a job's events all lie in one partition."""
     found: dict[str, list[Record]] = defaultdict(list)
     for record in records:
