@@ -30,7 +30,7 @@ soak: .venv/.installed-dev  ## 20 minutes at 200 jobs/s, and what grows meanwhil
 	PYTHONPATH=.:tests .venv/bin/python -m chaos.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE))
 
 test-long: .venv/.installed-dev  ## more of the same, some minutes: what `make test` shows in short
-	.venv/bin/pytest -m by_hand tests/acceptance
+	.venv/bin/pytest -m by_hand tests/acceptance tests/contract
 
 bench: .venv/.installed-dev  ## the figures of the goals, measured side by side
 	.venv/bin/python -m benchmarks

@@ -106,7 +106,8 @@ class Heart(Service):
 class Takeover(Service):
     """Ends what waited past its deadline, and returns jobs of workers that fell silent.
 
-    The latter never until one lease after the database came back.
+    The latter never until one lease after the database came back, or after it was itself stopped:
+    what it slept through may have been an outage, in which nobody could renew.
     """
 
     def __init__(
@@ -126,7 +127,7 @@ class Takeover(Service):
         self._metrics = metrics
         self._bell = bell
         self._monotonic = monotonic
-        self._reached_since = monotonic()
+        self._reached_since = self._looked_at = monotonic()
 
     @Service.task
     async def _run(self) -> None:
@@ -135,8 +136,12 @@ class Takeover(Service):
             await self.turn()
 
     async def turn(self) -> None:
-        """Look once; a database that did not answer begins its rest."""
-        if not await self._reaches(rested=self._monotonic() - self._reached_since >= self._lease):
+        """Look once; a database that did not answer begins its rest, and so does a gap between two looks."""
+        now = self._monotonic()
+        if now - self._looked_at >= self._lease / 2:
+            self._reached_since = now
+        self._looked_at = now
+        if not await self._reaches(rested=now - self._reached_since >= self._lease):
             self._reached_since = self._monotonic()
 
     async def _reaches(self, *, rested: bool) -> bool:

@@ -279,10 +279,15 @@ def by_itself(database_url):
     loop.close()
 
 
-def test_lives_of_workers(by_itself):
+@pytest.mark.parametrize(
+    ("lives", "derandomize"),
+    [(12, True), pytest.param(300, False, marks=[pytest.mark.by_hand, pytest.mark.timeout(3600)])],
+)
+def test_lives_of_workers(by_itself, lives, derandomize):
     engine, run = by_itself
     bounded = settings(
-        max_examples=12,
+        max_examples=lives,
+        derandomize=derandomize,
         stateful_step_count=30,
         deadline=None,
         database=None,
