@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from models.dead_letters import DeadLetter, Handling, KeptLetter, LetterEntry, LetterState, Stage
@@ -43,14 +43,40 @@ class JobFilter:
     county_id: str | None = None
     analysis_type: str | None = None
     correlation_id: str | None = None
+    since: datetime | None = None
+    """Accepted at this moment or later."""
+    until: datetime | None = None
+    """Accepted before this moment."""
+    text: str | None = None
+    """The beginning of its id, its correlation or who asked, of all jobs; what is none of these stands in its message."""
+
+
+ALL: Final = JobFilter()
+MOST_COUNTED: Final = 10_000
+"""A count goes no further: that there are more is all that is told."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a list, newest first, and where the next one begins: (created_at, job_id) of its last job."""
+    """A page of a list, and where the next one begins: (created_at, job_id) of the last job that was looked at.
+
+    Of a list that no index has in order only so many jobs are looked at, so a page may hold fewer than asked for.
+    """
 
     jobs: Sequence[Job]
     next_after: tuple[datetime, UUID] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """Jobs that somebody should look at, each kind cut at the limit that was asked for."""
+
+    failed: Sequence[Job] = ()
+    """Failed, not refused as they came, and not retried; newest first."""
+    stuck: Sequence[Job] = ()
+    """RUNNING under a lease that ran out and that nobody took over, the oldest first."""
+    late: Sequence[Job] = ()
+    """PENDING with a deadline that is near, or for long, the most urgent first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,14 +165,22 @@ class JobStore(Protocol):
     async def get(self, job_id: UUID) -> Job | None:
         """Return one job, parameters and result included."""
 
-    async def page(self, wanted: JobFilter, *, after: tuple[datetime, UUID] | None, limit: int) -> Page:
-        """Return jobs newest first."""
+    async def page(
+        self, wanted: JobFilter, *, after: tuple[datetime, UUID] | None, limit: int, oldest_first: bool = False
+    ) -> Page:
+        """Return jobs newest first, or the oldest."""
 
     async def live(self, limit: int) -> Sequence[JobStatusChanged]:
         """Return the last event of up to ``limit`` jobs that are not terminal, newest first."""
 
-    async def counts(self) -> Mapping[JobStatus, int]:
-        """Return how many jobs stand where; every state is there."""
+    async def counts(self, wanted: JobFilter = ALL, *, most: int = MOST_COUNTED) -> Mapping[JobStatus, int]:
+        """Return how many jobs of a filter, but for its status, stand where; every state is there.
+
+        None is counted further than ``most`` + 1. Where no index has the list in order, what `page` looks at is counted.
+        """
+
+    async def waiting(self, most: int) -> int:
+        """Return how many jobs are PENDING, counted no further than ``most``."""
 
 
 class Pauses(Protocol):

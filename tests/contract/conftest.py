@@ -19,7 +19,17 @@ from models.jobs import TERMINAL, Claim, FailureReason, Finish, Job, JobStatus, 
 from models.messages import JobCompleted, JobStatusChanged
 from models.queue import QueueRules
 from models.records import OutgoingRecord
-from models.tables import county_profiles, county_turns, data_versions, dead_letters, jobs, outbox, pauses
+from models.tables import (
+    county_profiles,
+    county_turns,
+    data_versions,
+    dead_letters,
+    job_attempts,
+    job_logs,
+    jobs,
+    outbox,
+    pauses,
+)
 from terrafusion.adapters.memory.counties import MemoryCounties
 from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.adapters.memory.pauses import MemoryPauses
@@ -228,7 +238,17 @@ class PostgresDriver:
 
     async def clear(self) -> None:
         async with self._engine.begin() as connection:
-            for table in (jobs, outbox, dead_letters, data_versions, county_profiles, pauses, county_turns):
+            for table in (
+                jobs,
+                job_attempts,
+                job_logs,
+                outbox,
+                dead_letters,
+                data_versions,
+                county_profiles,
+                pauses,
+                county_turns,
+            ):
                 await connection.execute(delete(table))
 
 

@@ -1,0 +1,43 @@
+"""What a view wants to know of jobs beside their rows; another port, fulfilled by the job stores."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+from uuid import UUID
+
+from models.attempts import AttemptLog, History
+from models.jobs import FailureReason
+from models.messages import JobStatusChanged
+from terrafusion.ports import Attention
+
+MOST_ATTEMPTS: Final = 20
+"""Of each job; the oldest go."""
+LEASE_GRACE: Final = timedelta(seconds=5)
+"""A lease that ran out is taken over sooner than that while all is well."""
+DEADLINE_NEAR: Final = timedelta(minutes=5)
+WAITS_LONG: Final = timedelta(minutes=15)
+REFUSED: Final = frozenset(
+    {FailureReason.INVALID_PARAMETERS, FailureReason.UNKNOWN_ANALYSIS_TYPE, FailureReason.UNKNOWN_COUNTY}
+)
+"""Reasons for which a request is refused as it comes: its dead letter tells of it."""
+
+
+class JobHistory(Protocol):
+    """What happened to jobs, and which of them somebody should look at."""
+
+    async def history(self, job_id: UUID) -> History:
+        """Return what is kept of a job's attempts; nothing of a job that nobody knows."""
+
+    async def retried(self, ids: Collection[UUID]) -> Mapping[UUID, UUID]:
+        """Return the last retry of each of these jobs that has one."""
+
+    async def attention(self, limit: int) -> Attention:
+        """Return up to ``limit`` jobs of each kind that somebody should look at."""
+
+    async def changed(self, since: datetime, limit: int) -> Sequence[JobStatusChanged]:
+        """Return the state of up to ``limit`` jobs that moved at ``since`` or later, those that moved first before others."""
+
+    async def keep_logs(self, logs: Sequence[AttemptLog]) -> None:
+        """Keep what was logged for attempts, in place of what was kept of each before."""
