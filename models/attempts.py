@@ -1,4 +1,4 @@
-"""What is kept of a job's attempts: when each ran, where, how it ended, and what was logged for it."""
+"""What is kept of a job's attempts, and which jobs somebody should look at."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+from models.jobs import Job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,3 +48,15 @@ class History:
     attempts: Sequence[Attempt] = ()
     logs: Sequence[AttemptLog] = ()
     retried_as: Sequence[UUID] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """Jobs that somebody should look at, each kind cut at the limit that was asked for."""
+
+    failed: Sequence[Job] = ()
+    """Failed, not refused as they came, and not retried; newest first."""
+    stuck: Sequence[Job] = ()
+    """RUNNING under a lease that ran out and that nobody took over, the oldest first."""
+    late: Sequence[Job] = ()
+    """PENDING with a deadline that is near, or for long, the most urgent first."""

@@ -127,7 +127,7 @@ Index(
 )
 Index("ix_jobs_requester", jobs.c.requested_by, *NEWEST_OF_SOME, postgresql_where=jobs.c.requested_by.is_not(None))
 Index("ix_jobs_retries", jobs.c.retry_of, postgresql_where=jobs.c.retry_of.is_not(None))
-Index("ix_jobs_ended", jobs.c.completed_at.desc(), postgresql_where=jobs.c.completed_at.is_not(None))
+Index("ix_jobs_ended", jobs.c.completed_at, postgresql_where=jobs.c.completed_at.is_not(None))
 Index(
     "ix_jobs_queue",
     jobs.c.county_id,

@@ -50,6 +50,7 @@ from terrafusion.adapters.postgres.outbox import PostgresOutbox
 from terrafusion.adapters.postgres.pausing import PostgresPauses
 from terrafusion.adapters.postgres.retention import PostgresRetention
 from terrafusion.adapters.postgres.store import PostgresJobStore
+from terrafusion.adapters.status_tail import StatusTail
 from terrafusion.adapters.stored_files import StoredFiles
 from terrafusion.analysis.registry import Catalogue, load_catalogue
 from terrafusion.boundaries import Boundary, cross
@@ -65,6 +66,7 @@ from terrafusion.services.relay import Relay
 from terrafusion.services.watchdog import Watchdog
 from terrafusion.settings import Settings
 from terrafusion.usecases.accept import Accept
+from terrafusion.usecases.bulk import Bulk
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.dead_letters import DeadLetterOffice
@@ -100,6 +102,7 @@ class Worker:
     pool: PebblePool
     bench: Workbench
     claimer: Claimer
+    tail: StatusTail
     others: Sequence[Service]
     """In the order they start; they stop in the other one."""
 
@@ -123,6 +126,7 @@ class Worker:
         cross(Boundary.DRAINED)
         for service in reversed(self.others):
             await service.stop()
+        await self.tail.stop()
         await self.pool.stop()
         for engine in self.engines:
             await engine.dispose()
@@ -166,7 +170,8 @@ class _Assembly:
         self.health = WorkerHealth(self.app, self.consumer, self.work)
         self.words = LastWords(settings.data_dir / f"last-words-{settings.http_port}.json")
         self._count_stalls()
-        self.live = Live(self.app, self.jobs, self.metrics)
+        self.tail = StatusTail(Broker.of(settings), lambda *record: self.live.hear(*record))  # noqa: PLW0108 - it is made next
+        self.live = Live(self.app, self.jobs, self.metrics, self.tail.read)
         self.pool = PebblePool(settings, lambda *news: self.bench.progressed(*news))  # noqa: PLW0108 - the bench is made next
         self.bench = self._bench()
         self.accept = Accept(
@@ -235,6 +240,7 @@ class _Assembly:
             pool=self.pool,
             bench=self.bench,
             claimer=Claimer(bench=self.bench, bell=self.jobs_bell, put=put),
+            tail=self.tail,
             others=(*self._services(room), intake, orders),
         )
         self.app.drain = worker.drain
@@ -250,12 +256,16 @@ class _Assembly:
             self.app,
             WebDeps(
                 store=self.jobs,
+                history=self.jobs,
                 counties=self.stored_counties,
                 live=self.live,
                 documents=ResultDocuments(self.objects),
                 catalogue=self.catalogue,
                 submit=self.accept.submit,
                 commands=self.commands,
+                bulk=Bulk(
+                    jobs=self.jobs, history=self.jobs, orders=self.commands, now=utc_now, monotonic=time.monotonic
+                ),
                 pauses=self.pauses,
                 waiting=Waiting(
                     jobs=self.jobs,

@@ -1,16 +1,17 @@
-"""What a view wants to know of jobs beside their rows; another port, fulfilled by the job stores."""
+"""What the views want to know of jobs beside their rows: their history, their movement, their documents."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
-from models.attempts import AttemptLog, History
+from models.attempts import AttemptLog, Attention, History
 from models.jobs import FailureReason
+from models.live import Missed
 from models.messages import JobStatusChanged
-from terrafusion.ports import Attention
 
 MOST_ATTEMPTS: Final = 20
 """Of each job; the oldest go."""
@@ -41,3 +42,22 @@ class JobHistory(Protocol):
 
     async def keep_logs(self, logs: Sequence[AttemptLog]) -> None:
         """Keep what was logged for attempts, in place of what was kept of each before."""
+
+
+class LiveJobs(Protocol):
+    """The live read model: jobs as the status topic tells of them."""
+
+    def get(self, job_id: UUID) -> JobStatusChanged | None:
+        """Return a job's last event where this process holds it."""
+
+    def follow(
+        self, job_id: UUID | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[JobStatusChanged | Missed]]:
+        """Subscribe to one job's events, or to all; who falls far behind loses what waits, and is told since when."""
+
+
+class Documents(Protocol):
+    """The result documents of finished jobs."""
+
+    async def read(self, location: str) -> Mapping[str, Any] | None:
+        """Return the document that lies beside the result file at ``location``; raises Unavailable."""

@@ -68,18 +68,6 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attention:
-    """Jobs that somebody should look at, each kind cut at the limit that was asked for."""
-
-    failed: Sequence[Job] = ()
-    """Failed, not refused as they came, and not retried; newest first."""
-    stuck: Sequence[Job] = ()
-    """RUNNING under a lease that ran out and that nobody took over, the oldest first."""
-    late: Sequence[Job] = ()
-    """PENDING with a deadline that is near, or for long, the most urgent first."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DataVersion:
     """One state of a county's records: where its snapshots lie and how the county writes its records."""
 
@@ -300,23 +288,6 @@ class KeptFiles(Protocol):
 
     async def remove(self, files: Sequence[OldFile]) -> None:
         """Remove files."""
-
-
-class LiveJobs(Protocol):
-    """The live read model: jobs as the status topic tells of them."""
-
-    def get(self, job_id: UUID) -> JobStatusChanged | None:
-        """Return a job's last event where this process holds it."""
-
-    def follow(self, job_id: UUID | None = None) -> AbstractAsyncContextManager[AsyncIterator[JobStatusChanged]]:
-        """Subscribe to one job's events, or to all; a reader that falls far behind loses the oldest."""
-
-
-class Documents(Protocol):
-    """The result documents of finished jobs."""
-
-    async def read(self, location: str) -> Mapping[str, Any] | None:
-        """Return the document that lies beside the result file at ``location``; raises Unavailable."""
 
 
 class Outbox(Protocol):

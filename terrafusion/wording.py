@@ -261,6 +261,15 @@ def _facts(values: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[s
             yield ": ".join(here), figure(value, str(name))
 
 
+def ago(value: datetime, now: datetime) -> str:
+    """Write how long ago something was, in one unit."""
+    seconds = max(0, round((now - value).total_seconds()))
+    for most, size, unit in ((60, 1, "s"), (3600, 60, "min"), (172_800, 3600, "h")):
+        if seconds < most:
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds // 86_400} days ago"
+
+
 def day(value: date | None) -> str:
     """Write a date."""
     return NOTHING if value is None else value.isoformat()

@@ -21,7 +21,7 @@ INDEXES = {
     "ix_jobs_correlation": ("correlation_id", *NEWEST_FIRST),
     "ix_jobs_requester": ("requested_by", *NEWEST_FIRST),
     "ix_jobs_retries": ("retry_of",),
-    "ix_jobs_ended": (sa.text("completed_at DESC"),),
+    "ix_jobs_ended": ("completed_at",),
 }
 PARTIAL = {
     "ix_jobs_correlation": "correlation_id IS NOT NULL",

@@ -12,7 +12,9 @@ from prometheus_client import CollectorRegistry
 from models.jobs import Job
 from models.messages import AnalysisRequest
 from terrafusion.analysis.registry import Catalogue
-from terrafusion.ports import Counties, DeadLetters, Documents, Health, JobStore, LiveJobs
+from terrafusion.job_history import Documents, JobHistory, LiveJobs
+from terrafusion.ports import Counties, DeadLetters, Health, JobStore
+from terrafusion.usecases.bulk import Bulk
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.pauses import KnownPauses
@@ -46,12 +48,14 @@ class WebDeps:
     """The ports and use cases behind the views."""
 
     store: JobStore
+    history: JobHistory
     counties: Counties
     live: LiveJobs
     documents: Documents
     catalogue: Catalogue
     submit: Submit
     commands: Commands
+    bulk: Bulk
     pauses: KnownPauses
     waiting: Waiting
     health: Health

@@ -20,6 +20,7 @@ from aiohttp.web import (
     middleware,
 )
 
+from terrafusion.web.assets import STATIC
 from terrafusion.web.problems import respond
 from topics.catalogue import MAX_REQUEST_BYTES
 
@@ -27,7 +28,7 @@ Handler = Callable[[Request], Awaitable[StreamResponse]]
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 POLICY: Final = (
-    "default-src 'self'; script-src 'none'; object-src 'none'; "
+    "default-src 'self'; script-src 'self'; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 SECURITY_HEADERS: Final[Mapping[str, str]] = {
@@ -38,7 +39,6 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-STATIC: Final = "/static/"
 BODY_S: Final = 20.0
 """For a body to arrive: a megabyte at 50 kB a second."""
 

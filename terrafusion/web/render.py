@@ -1,16 +1,17 @@
-"""The templates, and the style sheet they name."""
+"""The templates, and the files they name."""
 
 from __future__ import annotations
 
-from hashlib import sha256
-from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from terrafusion import wording
+from terrafusion.web.api import PREFIX
+from terrafusion.web.assets import address
+from terrafusion.web.timeline import took
 
-STATIC_FILES: Final = Path(__file__).parent / "static"
+SCRIPTS: Final = ("htmx-2.0.11.min.js", "htmx-ext-sse-2.2.4.min.js", "idiomorph-0.8.0.min.js", "live.js")
 
 
 def _environment() -> Environment:
@@ -28,9 +29,9 @@ def _environment() -> Environment:
         "figure": wording.figure,
         "day": wording.day,
         "waits": wording.waits,
+        "ago": wording.ago,
     }
-    style = sha256((STATIC_FILES / "app.css").read_bytes()).hexdigest()[:12]
-    environment.globals["style"] = f"/static/app.css?v={style}"
+    environment.globals |= {"static": address, "scripts": SCRIPTS, "prefix": PREFIX, "took": took}
     return environment
 
 
@@ -40,3 +41,8 @@ ENVIRONMENT: Final = _environment()
 def render(template: str, **values: Any) -> str:
     """Render a template; every value in it is escaped."""
     return ENVIRONMENT.get_template(template).render(**values)
+
+
+def macro(template: str, name: str) -> Any:
+    """Return a macro of a template, for a part of a page alone."""
+    return getattr(ENVIRONMENT.get_template(template).module, name)

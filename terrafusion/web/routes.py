@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any, cast
@@ -13,38 +14,48 @@ from faust.web.drivers.aiohttp import Web
 
 from terrafusion import DISTRIBUTION
 from terrafusion.web.api import PREFIX, Api
+from terrafusion.web.assets import STATIC, serve
 from terrafusion.web.commands import Commanding
 from terrafusion.web.contracts import Contracts
+from terrafusion.web.counting import Counted
 from terrafusion.web.dead_letters import DeadLetterViews
 from terrafusion.web.deps import WebDeps
-from terrafusion.web.middleware import STATIC, Handler, add_headers, answered
+from terrafusion.web.live_pages import LivePages
+from terrafusion.web.many import ManyViews
+from terrafusion.web.middleware import Handler, add_headers, answered
 from terrafusion.web.openapi import openapi
 from terrafusion.web.operations import LETTER_PATH
 from terrafusion.web.pages import Pages
 from terrafusion.web.probes import Probes
-from terrafusion.web.render import STATIC_FILES
+from terrafusion.web.sse import Outlet
 from terrafusion.web.streams import Streams
 from topics.asyncapi import asyncapi
 
 
 def register(app: faust.App, deps: WebDeps) -> None:
     """Add every page to a Faust app made with `application_options()`."""
-    streams = Streams(deps)
-    for path, (method, handler) in _routes(deps, streams).items():
+    outlet = Outlet()
+    for path, (method, handler) in _routes(deps, outlet).items():
         view = type(f"{method}{path}", (View,), {method: _view(handler)})
         app.page(path, name=path)(view)
     web = cast("Web", app.web)
-    web.add_static(STATIC, STATIC_FILES)
+    web.web_app.router.add_get(f"{STATIC}{{name}}", serve)
     web.web_app.on_response_prepare.append(add_headers)
-    web.web_app.on_shutdown.append(streams.stop)
+    web.web_app.on_shutdown.append(outlet.stop)
 
 
-def _routes(deps: WebDeps, streams: Streams) -> Mapping[str, tuple[str, Handler]]:
-    api, commands, probes, pages = Api(deps), Commanding(deps), Probes(deps), Pages(deps)
-    letters, release = DeadLetterViews(deps), version(DISTRIBUTION)
+def _routes(deps: WebDeps, outlet: Outlet) -> Mapping[str, tuple[str, Handler]]:
+    counted = Counted(deps.store, time.monotonic)
+    api, commands, probes, pages = Api(deps), Commanding(deps), Probes(deps), Pages(deps, counted)
+    many, live = ManyViews(deps), LivePages(deps, outlet, counted)
+    letters, streams, release = DeadLetterViews(deps), Streams(deps, outlet), version(DISTRIBUTION)
     contracts = Contracts(openapi=openapi(deps.catalogue, release), asyncapi=asyncapi(release))
     return {
         "/": ("get", pages.jobs),
+        "/attention": ("get", pages.attention),
+        "/bulk": ("get", many.ask),
+        "/live/jobs": ("get", live.jobs),
+        "/live/jobs/{job_id:[^/]+}": ("get", live.job),
         "/jobs/{job_id:[^/]+}": ("get", pages.job),
         f"{PREFIX}/run": ("post", api.run),
         f"{PREFIX}/status/{{job_id:[^/]+}}": ("get", api.status),
@@ -52,6 +63,8 @@ def _routes(deps: WebDeps, streams: Streams) -> Mapping[str, tuple[str, Handler]
         f"{PREFIX}/list": ("get", api.list),
         f"{PREFIX}/cancel/{{job_id:[^/]+}}": ("post", commands.cancel),
         f"{PREFIX}/retry/{{job_id:[^/]+}}": ("post", commands.retry),
+        f"{PREFIX}/cancel": ("post", many.cancel),
+        f"{PREFIX}/retry": ("post", many.retry),
         f"{PREFIX}/pause": ("post", commands.pause),
         f"{PREFIX}/resume": ("post", commands.resume),
         f"{PREFIX}/pauses": ("get", commands.pauses),

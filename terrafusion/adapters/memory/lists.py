@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from models.attempts import Attempt, AttemptLog, History
+from models.attempts import Attempt, AttemptLog, Attention, History
 from models.jobs import TERMINAL, Job, JobStatus
 from models.messages import JobStatusChanged
 from terrafusion.job_history import DEADLINE_NEAR, LEASE_GRACE, MOST_ATTEMPTS, REFUSED, WAITS_LONG
-from terrafusion.ports import ALL, MOST_COUNTED, Attention, JobFilter, Page
+from terrafusion.ports import ALL, MOST_COUNTED, JobFilter, Page
 
 SHORTEST_ID = 4
 

@@ -10,6 +10,7 @@ from sqlalchemy import Select, func, literal, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
+from models.attempts import Attention
 from models.jobs import TERMINAL, Job, JobStatus
 from models.messages import JobStatusChanged
 from models.tables import NEWEST_OF_SOME, Timestamp, jobs, runs, waits
@@ -17,7 +18,6 @@ from terrafusion.adapters.postgres.listing import MOST_LOOKED_AT
 from terrafusion.adapters.postgres.reading import LISTED, job_of
 from terrafusion.adapters.postgres.telling import TOLD
 from terrafusion.job_history import DEADLINE_NEAR, LEASE_GRACE, REFUSED, WAITS_LONG
-from terrafusion.ports import Attention
 
 _again: Final = jobs.alias("again")
 

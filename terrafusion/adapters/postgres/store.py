@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from models.attempts import AttemptLog, History
+from models.attempts import AttemptLog, Attention, History
 from models.dead_letters import DeadLetter
 from models.jobs import Claim, Finish, Heartbeat, Job, JobStatus
 from models.messages import JobStatusChanged
@@ -25,7 +25,7 @@ from terrafusion.adapters.postgres import (
     reading,
 )
 from terrafusion.adapters.postgres.engine import connected, single_statements, transaction
-from terrafusion.ports import ALL, MOST_COUNTED, Accepted, Attention, JobFilter, Offer, Page, TakenOver
+from terrafusion.ports import ALL, MOST_COUNTED, Accepted, JobFilter, Offer, Page, TakenOver
 
 
 class PostgresJobStore:

@@ -27,6 +27,7 @@ from terrafusion.errors import Conflict, Unavailable
 from terrafusion.metrics import Metrics
 from terrafusion.ports import Check, DataVersion, Offer
 from terrafusion.usecases.accept import Accept
+from terrafusion.usecases.bulk import Bulk
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.dead_letters import DeadLetterOffice
@@ -89,9 +90,13 @@ class Store(MemoryJobStore):
         self._reach()
         return await super().page(*arguments, **named)
 
-    async def counts(self) -> Mapping[JobStatus, int]:
+    async def counts(self, *arguments: Any, **named: Any) -> Mapping[JobStatus, int]:
         self._reach()
-        return await super().counts()
+        return await super().counts(*arguments, **named)
+
+    async def changed(self, *arguments: Any, **named: Any) -> Any:
+        self._reach()
+        return await super().changed(*arguments, **named)
 
     def _reach(self) -> None:
         if self.away:
@@ -230,6 +235,13 @@ class World:
                 on_told=lambda: None,
             ),
             commands=commands,
+            bulk=Bulk(
+                jobs=self.store,
+                history=self.store,
+                orders=commands,
+                now=self.clock,
+                monotonic=self.clock.seconds,
+            ),
             pauses=pauses,
             waiting=Waiting(
                 jobs=self.store,
@@ -239,6 +251,7 @@ class World:
                 monotonic=self.clock.seconds,
             ),
             store=self.store,
+            history=self.store,
             counties=self.counties,
             live=self.live,
             documents=self.documents,
