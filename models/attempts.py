@@ -31,6 +31,16 @@ class LogLine:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A line about a job; without an attempt it is that which runs. So many lines before it were left out."""
+
+    job_id: UUID
+    attempt: int | None
+    line: LogLine
+    left_out: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptLog:
     """The last lines that were logged for an attempt; ``left_out`` went before them."""

@@ -35,6 +35,7 @@ from terrafusion.adapters.faust_app import (
 )
 from terrafusion.adapters.guard import Guard
 from terrafusion.adapters.health import WorkerHealth
+from terrafusion.adapters.job_logs import WorkerLines
 from terrafusion.adapters.jobs_table import Live
 from terrafusion.adapters.kafka_group import KafkaGroup
 from terrafusion.adapters.kafka_publisher import KafkaPublisher
@@ -61,6 +62,7 @@ from terrafusion.services.grouping import GroupWatch
 from terrafusion.services.holding import Claimer, Committer, Heart, Takeover
 from terrafusion.services.intake import Arrival, Intake
 from terrafusion.services.listener import Listener
+from terrafusion.services.log_keeper import LogKeeper
 from terrafusion.services.purger import Purger
 from terrafusion.services.relay import Relay
 from terrafusion.services.watchdog import Watchdog
@@ -70,6 +72,7 @@ from terrafusion.usecases.bulk import Bulk
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.dead_letters import DeadLetterOffice
+from terrafusion.usecases.logbook import Logbook
 from terrafusion.usecases.pauses import KnownPauses
 from terrafusion.usecases.purge import Purge, Terms
 from terrafusion.usecases.room import Room
@@ -172,7 +175,8 @@ class _Assembly:
         self._count_stalls()
         self.tail = StatusTail(Broker.of(settings), lambda *record: self.live.hear(*record))  # noqa: PLW0108 - it is made next
         self.live = Live(self.app, self.jobs, self.metrics, self.tail.read)
-        self.pool = PebblePool(settings, lambda *news: self.bench.progressed(*news))  # noqa: PLW0108 - the bench is made next
+        self.book = Logbook(self.jobs, lambda job_id: self.bench.attempt_of(job_id))  # noqa: PLW0108 - the bench is made next
+        self.pool = PebblePool(settings, lambda *news: self.bench.progressed(*news), self.book.put)  # noqa: PLW0108
         self.bench = self._bench()
         self.accept = Accept(
             jobs=self.jobs,
@@ -341,6 +345,7 @@ class _Assembly:
             watchdog,
             Heart(self.bench, cancelled=cancelled),
             Committer(self.bench),
+            LogKeeper(self.book, WorkerLines(self.book.put)),
             takeover,
             Purger(purge, is_leader=lambda: relay.leads),
         )

@@ -336,6 +336,7 @@ class Task:
     county_id: str
     parameters: Mapping[str, Any]
     data: DataVersion
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from uuid import UUID
 import structlog
 from pebble import ProcessExpired, ProcessPool
 
+from models.attempts import Said
 from models.troubles import Part, Trouble
 from terrafusion.adapters import child
 from terrafusion.boundaries import Boundary, cross
@@ -85,9 +86,15 @@ class _NotBegun(PoolUnavailable):
 class PebblePool:
     """Fulfils `terrafusion.ports.Pool`."""
 
-    def __init__(self, settings: Settings, on_progress: Callable[[UUID, float, str], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        on_progress: Callable[[UUID, float, str], None],
+        on_log: Callable[[Said], None] = lambda _log: None,
+    ) -> None:
         self._settings = settings
         self._on_progress = on_progress
+        self._on_log = on_log
         self._pool: ProcessPool | None = None
         self._runs: set[_Run] = set()
         self._moves = 0
@@ -273,7 +280,11 @@ class PebblePool:
 
     def _read_progress(self) -> None:
         while self._reader.poll():
-            self._on_progress(*self._reader.recv())
+            told = self._reader.recv()
+            if isinstance(told, Said):
+                self._on_log(told)
+            else:
+                self._on_progress(*told)
 
     async def stop(self) -> None:
         """Kill the children and wait for them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -91,7 +91,7 @@ class Bulk:
         is about.
         """
         statuses = _statuses(many)
-        until = many.wanted.until or self._now()
+        until = many.wanted.until or await self._behind_the_newest(many.wanted, statuses)
         wanted = replace(many.wanted, until=until)
         told = Done(matching=await self._count(wanted, statuses), until=until)
         if many.confirm is None:
@@ -102,6 +102,13 @@ class Bulk:
         await self._carry_out(many, [replace(wanted, status=status) for status in statuses], told)
         told.left = max(0, told.matching - told.done - told.unchanged - told.refused)
         return told
+
+    async def _behind_the_newest(self, wanted: JobFilter, statuses: Sequence[JobStatus]) -> datetime:
+        """Return the moment, by the store's clock, behind all jobs that there are by now."""
+        lists = [replace(wanted, status=status) for status in statuses]
+        pages = [await self._jobs.page(one, after=None, limit=1) for one in lists]
+        newest = [job.created_at for page in pages for job in page.jobs]
+        return max(newest) + timedelta(microseconds=1) if newest else self._now()
 
     async def _count(self, wanted: JobFilter, statuses: Sequence[JobStatus]) -> int:
         counts = await self._jobs.counts(wanted)

@@ -79,6 +79,11 @@ class Workbench:
         """How many jobs are held."""
         return len(self._held)
 
+    def attempt_of(self, job_id: UUID) -> int | None:
+        """Return the attempt of a job that is held."""
+        held = self._held.get(job_id)
+        return held and held.claim.attempt
+
     def free(self) -> float:
         """Return how many slots are free, in parts of one."""
         taken = sum(self.pace.weight(held.claim.analysis_type) for held in self._held.values() if not held.ended)
@@ -153,10 +158,12 @@ class Workbench:
         elif not self._is_held(claims[0]):
             return
         elif isinstance(error, ChildTimedOut):
+            log.warning("child process was stopped", job_id=str(claims[0].job_id), reason=str(error))
             late = self._time_limit(claims) < self.limits.job_timeout_s
             self._fail(claims[0], FailureReason.DEADLINE_PASSED if late else FailureReason.TIMEOUT, str(error))
         elif isinstance(error, ChildDied):
             self.metrics.child_deaths.inc()
+            log.warning("child process ended under a job", job_id=str(claims[0].job_id), reason=str(error))
             await self._crashed(claims[0], str(error))
         else:
             log.error("the pool could not run a job", job_id=str(claims[0].job_id), exc_info=error)
@@ -185,7 +192,7 @@ class Workbench:
         if isinstance(found, UnknownCounty):
             self._fail(claim, FailureReason.UNKNOWN_COUNTY, str(found))
             return None
-        return Task(claim.job_id, claim.analysis_type, claim.county_id, claim.parameters, found)
+        return Task(claim.job_id, claim.analysis_type, claim.county_id, claim.parameters, found, claim.attempt)
 
     async def _came_out(self, claim: Claim, outcome: Outcome) -> None:
         if not self._is_held(claim):

@@ -20,9 +20,9 @@ from terrafusion.web.bodies import event_of, job_of
 from terrafusion.web.counting import Counted
 from terrafusion.web.deps import WebDeps
 from terrafusion.web.job_page import now_part, tries_part
-from terrafusion.web.listing import list_link, tiles
+from terrafusion.web.listing import filters, list_link, tiles
 from terrafusion.web.lookup import find_job
-from terrafusion.web.query import After, LiveQuery, NoQuery, read_cursor, read_job_id, read_query
+from terrafusion.web.query import After, ListPageQuery, LiveQuery, NoQuery, read_cursor, read_job_id, read_query
 from terrafusion.web.render import macro
 from terrafusion.web.sse import Frames, Outlet, frame
 from terrafusion.web.streams import Paced, life
@@ -74,6 +74,7 @@ class LivePages:
                     return await self._outlet.send(request, frames)
 
     async def _rows(self, query: LiveQuery, window: Window, paced: Paced) -> Frames:
+        page = ListPageQuery.model_validate(filters(query))
         counts, newer, still = Timer(COUNT_EVERY_S), Timer(TELL_NEWER_S), Timer(STILL_EVERY_S)
         moved = False
         async for event in paced:
@@ -84,11 +85,12 @@ class LivePages:
                 if window.shows(event):
                     yield _row(event)
             if window.has_news and newer.rings():
-                yield _swap(macro("rows.html", "newer")(window.take_news(), list_link(query)))
+                yield _swap(macro("rows.html", "newer")(window.take_news(), list_link(page), swap=True))
             if moved and counts.rings():
                 moved = False
                 with suppress(Unavailable):
-                    yield _swap(macro("rows.html", "tiles")(tiles(query, await self._counted.look(query.wanted))))
+                    counts_now = tiles(page, await self._counted.look(query.wanted))
+                    yield _swap(macro("rows.html", "tiles")(counts_now, swap=True))
             if still.rings():
                 yield STILL
 

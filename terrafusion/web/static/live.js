@@ -62,10 +62,7 @@
     } else if (!follows()) {
       leave();
     }
-    if (pause) {
-      pause.textContent = paused() ? "Go on" : "Stand still";
-      pause.setAttribute("aria-pressed", String(paused()));
-    }
+    if (pause) pause.textContent = paused() ? "Go on" : "Stand still";
     tick();
   }
 
@@ -122,5 +119,5 @@
   });
 
   setInterval(tick, 1000);
-  turn();
+  tick();
 })();

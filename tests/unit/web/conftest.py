@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry, Counter
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.attempts import AttemptLog, LogLine
 from models.jobs import FailureReason, Finish, Job, JobStatus, NewJob, Origin
 from models.messages import AnalysisRequest, JobStatusChanged
 from terrafusion.adapters.memory.counties import MemoryCounties
@@ -305,6 +306,11 @@ class World:
         await self.start()
         reason = FailureReason.PROCESSING_EXCEPTION
         await self.store.finish([Finish(job_id=job_id, attempt=1, message=message, failure_reason=reason)])
+
+    async def logged(self, job_id: UUID, text: str) -> None:
+        """Have a line logged for a job's first attempt."""
+        line = LogLine(self.clock.now, "info", text)
+        await self.store.keep_logs([AttemptLog(job_id=job_id, attempt=1, lines=[line])])
 
     async def event(self, job_id: UUID, **changes: Any) -> JobStatusChanged:
         """Tell a job's row as an event, with changes."""
