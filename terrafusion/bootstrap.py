@@ -315,7 +315,9 @@ class _Assembly:
             retention=PostgresRetention(self.own_purge, sender=self.name),
             files=StoredFiles(self.objects),
             terms=Terms.of_days(
-                jobs=self.settings.job_retention_days, letters=self.settings.dead_letter_retention_days
+                jobs=self.settings.job_retention_days,
+                letters=self.settings.dead_letter_retention_days,
+                versions=self.settings.data_version_retention_days,
             ),
             metrics=self.metrics,
         )
