@@ -22,7 +22,7 @@ from agents import commands, jobs, requests, status
 from models.jobs import Claim
 from models.queue import QueueRules
 from models.records import IncomingRecord
-from models.troubles import Part, Trouble
+from models.troubles import Part
 from terrafusion.adapters.bell import AsyncBell
 from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.faust_app import (
@@ -53,7 +53,6 @@ from terrafusion.adapters.postgres.store import PostgresJobStore
 from terrafusion.adapters.stored_files import StoredFiles
 from terrafusion.analysis.registry import Catalogue, load_catalogue
 from terrafusion.boundaries import Boundary, cross
-from terrafusion.errors import StoodStill
 from terrafusion.metrics import Metrics
 from terrafusion.services.commanding import Orders
 from terrafusion.services.grouping import GroupWatch
@@ -105,7 +104,6 @@ class Worker:
 
     async def start(self) -> None:
         """Start what works beside the agents; they are there already, so no claimed job is put into the void."""
-        self.guard.start()
         self.pool.start()
         for service in (*self.others, self.claimer):
             await self.app.add_runtime_dependency(service)
@@ -133,17 +131,27 @@ class Worker:
             await asyncio.sleep(0.02)
 
 
-def create_worker(settings: Settings) -> Worker:
+def make_guard(settings: Settings) -> Guard:
+    """Make what watches over a worker from the first moment of its process, before it is put together."""
+    return Guard(_last_words(settings))
+
+
+def _last_words(settings: Settings) -> LastWords:
+    return LastWords(settings.data_dir / f"last-words-{settings.http_port}.json")
+
+
+def create_worker(settings: Settings, guard: Guard) -> Worker:
     """Put a worker together from its settings. Raises Misconfigured."""
-    return _Assembly(settings, load_catalogue(settings.modules)).worker()
+    return _Assembly(settings, load_catalogue(settings.modules), guard).worker()
 
 
 class _Assembly:
     """The parts that several others need, made once."""
 
-    def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
+    def __init__(self, settings: Settings, catalogue: Catalogue, guard: Guard) -> None:
         self.settings = settings
         self.catalogue = catalogue
+        self.guard = guard
         self.metrics = Metrics(CollectorRegistry(), catalogue.names)
         self.work, self.own_heart, self.own_purge = (
             make_engine(settings.database, connections=n) for n in (CONNECTIONS, 1, 1)
@@ -164,7 +172,7 @@ class _Assembly:
         self.app = make_app(settings, web=BoundedWeb, web_options=application_options(settings.names))
         self.consumer = FaustConsumer(self.app)
         self.health = WorkerHealth(self.app, self.consumer, self.work)
-        self.words = LastWords(settings.data_dir / f"last-words-{settings.http_port}.json")
+        self.words = _last_words(settings)
         self._count_stalls()
         self.live = Live(self.app, self.jobs, self.metrics)
         self.pool = PebblePool(settings, lambda *news: self.bench.progressed(*news))  # noqa: PLW0108 - the bench is made next
@@ -231,7 +239,7 @@ class _Assembly:
             settings=self.settings,
             app=self.app,
             engines=self.engines,
-            guard=Guard(self.words),
+            guard=self.guard,
             pool=self.pool,
             bench=self.bench,
             claimer=Claimer(bench=self.bench, bell=self.jobs_bell, put=put),
@@ -307,7 +315,9 @@ class _Assembly:
             retention=PostgresRetention(self.own_purge, sender=self.name),
             files=StoredFiles(self.objects),
             terms=Terms.of_days(
-                jobs=self.settings.job_retention_days, letters=self.settings.dead_letter_retention_days
+                jobs=self.settings.job_retention_days,
+                letters=self.settings.dead_letter_retention_days,
+                versions=self.settings.data_version_retention_days,
             ),
             metrics=self.metrics,
         )
@@ -321,10 +331,12 @@ class _Assembly:
         watchdog = Watchdog(
             looks=(group.look, relay.look, self.pool.look),
             metrics=self.metrics,
-            end=self._end,
+            end=self.app.crash,
+            remember=self.words.add,
             close=group.stop,
             monotonic=time.monotonic,
         )
+        self.app.stood_still = watchdog.tell_end
         return (
             relay,
             Listener(hear),
@@ -334,11 +346,6 @@ class _Assembly:
             takeover,
             Purger(purge, is_leader=lambda: relay.leads),
         )
-
-    async def _end(self, trouble: Trouble) -> None:
-        """Stop, as well as that goes, with an error."""
-        self.words.add(trouble.part)
-        await self.app.crash(StoodStill(trouble.reason))
 
 
 async def _hand(service: Intake | Orders, record: IncomingRecord, acknowledge: Callable[[], None]) -> None:

@@ -107,6 +107,10 @@ class UnstorableData(TerraFusionError):
 class StoodStill(TerraFusionError):
     """A part of a worker does not move any more, and only a new process helps."""
 
+    def __init__(self, message: str, *, part: str) -> None:
+        super().__init__(message)
+        self.part = part
+
 
 class Misconfigured(TerraFusionError):
     """Settings that do not go together."""

@@ -66,6 +66,7 @@ class DataVersion:
     first_sale: date | None
     last_sale: date | None
     created_at: datetime
+    """When it became the current one, the last time that it did."""
     properties: int = 0
     properties_uri: str | None = None
     """None where it has none; likewise of listings."""
@@ -75,6 +76,11 @@ class DataVersion:
     def uri(self, kind: str) -> str | None:
         """Return where its records of a kind lie."""
         return {"sales": self.snapshot_uri, "properties": self.properties_uri, "listings": self.listings_uri}[kind]
+
+    @property
+    def uris(self) -> Sequence[str]:
+        """Where all of it lies."""
+        return [uri for uri in (self.snapshot_uri, self.properties_uri, self.listings_uri) if uri]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +224,16 @@ class EndedJob:
     analysis_type: str
 
 
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """Data versions of one county that others took the place of and no job names."""
+
+    county_id: str
+    versions: Sequence[str]
+    snapshots: Sequence[str]
+    """Where their snapshots lie, those that no other version has too."""
+
+
 class Retention(Protocol):
     """What is kept no longer. Ages are counted by the store's clock; what is live is never named nor forgotten."""
 
@@ -237,6 +253,16 @@ class Purging(Protocol):
     async def forget_letters(self, *, age: timedelta, limit: int) -> int:
         """Forget dead letters that were kept, or dealt with, longer ago than ``age``, once they are told."""
 
+    def replaced(self, *, age: timedelta, limit: int) -> AbstractAsyncContextManager[Replaced | None]:
+        """Hold versions of one county that were replaced longer ago than ``age``, those that came first before others.
+
+        Nothing is loaded of it while the block runs. Yields None where there are none, or only such of counties that
+        are being loaded.
+        """
+
+    async def forget_versions(self, held: Replaced, *, age: timedelta) -> int:
+        """Forget what is held, if it still is as it was; says how many."""
+
     async def without_result(self, ids: Collection[UUID]) -> frozenset[UUID]:
         """Say which of these jobs are known to have ended without a result file."""
 
@@ -245,6 +271,9 @@ class Purging(Protocol):
 
     async def count_letters(self, *, age: timedelta) -> int:
         """Return how many dead letters `forget_letters` would forget."""
+
+    async def count_versions(self, *, age: timedelta, jobs: timedelta | None) -> int:
+        """Return how many versions may go, once the jobs are forgotten that ended longer ago than ``jobs``; None is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +289,9 @@ class KeptFiles(Protocol):
 
     async def remove_results(self, jobs: Sequence[EndedJob]) -> None:
         """Remove whatever was kept of these jobs; that there is nothing is no error."""
+
+    async def remove_snapshots(self, locations: Sequence[str]) -> None:
+        """Remove snapshots; what lies elsewhere, or not at all, is no error."""
 
     def old(self, *, age: timedelta) -> AsyncIterator[Sequence[OldFile]]:
         """Return the files older than ``age`` that are a job's or unfinished, some at a time."""

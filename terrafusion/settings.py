@@ -80,6 +80,13 @@ class Settings(BaseSettings):
     dead_letter_retention_days: float = Field(
         90.0, ge=0, le=100_000, description="how long a dead letter is kept, open or not; 0 is for ever"
     )
+    data_version_retention_days: float = Field(
+        365.0,
+        ge=0,
+        le=100_000,
+        description="how long a county's data version, with its snapshots, is kept once another took its place and no job "
+        "names it; 0 is for ever",
+    )
     session_timeout_seconds: float = Field(10.0, ge=1, description="Kafka's patience with a silent worker")
     log_format: Literal["auto", "json", "console"] = Field("auto", description="`auto`: JSON unless on a terminal")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="the least that is logged")

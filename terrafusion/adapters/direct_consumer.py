@@ -8,6 +8,7 @@ from typing import Any, Final
 from faust.transport.drivers import aiokafka as driver
 from mode.threads import WorkerThread
 
+from models.troubles import Part
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import StoodStill
 
@@ -94,7 +95,7 @@ class DirectConsumer(driver.Consumer):
                 await super().perform_seek()
         except TimeoutError as error:
             msg = f"the broker has not told the offsets of its partitions within {SEEK_S:g} s"
-            raise StoodStill(msg) from error
+            raise StoodStill(msg, part=Part.CONSUMER) from error
 
     async def seek_to_committed(self) -> Any:
         """Set all positions in one step; Faust asks for one after the other, and leaves those never committed."""

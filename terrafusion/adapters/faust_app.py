@@ -15,6 +15,7 @@ from yarl import URL
 from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.direct_consumer import DirectTransport
 from terrafusion.adapters.kafka_records import read_any_header_name
+from terrafusion.errors import StoodStill
 from terrafusion.settings import Settings
 from topics.catalogue import APP_ID, COMMANDS, REQUESTS, STATUS
 
@@ -57,6 +58,8 @@ class MarketAnalysisApp(faust.App):
     """Called once agents run and partitions are dealt."""
     drain: Callable[[], Awaitable[None]]
     """Called before anything stops."""
+    stood_still: Callable[[StoodStill], None]
+    """Called once, where that is what it crashes of."""
     make_web: Callable[[faust.App], Any] | None = None
     """Makes the HTTP server; else it is Faust's own."""
 
@@ -93,6 +96,12 @@ class MarketAnalysisApp(faust.App):
         """Finish or hand back the jobs while the rest still runs; then stop as Faust does."""
         await self.drain()
         await super().on_stop()
+
+    def _crash(self, reason: BaseException) -> None:
+        """Take note of a crash, of whichever part."""
+        if isinstance(reason, StoodStill) and not self.crashed:
+            self.stood_still(reason)
+        super()._crash(reason)
 
 
 def _arrived(queue: Any) -> Iterator[Any]:

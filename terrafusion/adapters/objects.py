@@ -114,9 +114,14 @@ class Objects:
             path.stat()
         return path
 
-    def _path(self, location: str) -> str:
+    def path_of(self, location: str) -> str | None:
+        """Return the path of a location under ``url``; None where it lies elsewhere."""
         path = location.removeprefix(f"{self.url}/")
-        if path == location:
+        return None if path == location else path
+
+    def _path(self, location: str) -> str:
+        path = self.path_of(location)
+        if path is None:
             msg = f"{location} does not lie under {self.url}, where results are kept now"
             raise Unavailable(msg)
         return path

@@ -30,6 +30,11 @@ class StoredFiles:
         paths = [path for row in rows for path in (row, document_location(row))]
         await asyncio.to_thread(self._objects.delete_all, paths)
 
+    async def remove_snapshots(self, locations: Sequence[str]) -> None:
+        """Remove what lies where results are kept now; what an earlier URL holds stays there, as results do."""
+        if paths := [path for location in locations if (path := self._objects.path_of(location))]:
+            await asyncio.to_thread(self._objects.delete_all, paths)
+
     async def old(self, *, age: timedelta) -> AsyncIterator[Sequence[OldFile]]:
         """Return old files, some at a time."""
         before = datetime.now(UTC) - age

@@ -81,6 +81,9 @@ EXCUSED = {
         f"terrafusion/adapters/postgres/retention.py PostgresPurging.{name}": READS
         for name in ("count_jobs", "count_letters", "ended", "without_result")
     },
+    "terrafusion/adapters/postgres/replaced.py _of": READS,
+    "terrafusion/adapters/postgres/replaced.py count": READS,
+    "terrafusion/adapters/postgres/replaced.py replaced": LOCKS,
     "terrafusion/adapters/postgres/retention.py PostgresRetention.alone": LOCKS,
     "terrafusion/usecases/commands.py Commands.take": "carries out by other functions; CARRIED_OUT behind it",
 }

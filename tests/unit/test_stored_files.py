@@ -55,6 +55,15 @@ def put(folder, path, *, days):
     return place
 
 
+async def test_snapshots_are_removed_where_they_lie_here(files, folder):
+    kept = put(folder, "snapshots/c/sales/kept.parquet", days=9)
+    gone = put(folder, "snapshots/c/sales/gone.parquet", days=9)
+    missing = f"{folder.as_uri()}/snapshots/c/sales/missing.parquet"
+    await files.remove_snapshots([gone.as_uri(), missing, "s3://bucket/snapshots/c/sales/kept.parquet"])
+    await files.remove_snapshots(["s3://bucket/snapshots/c/sales/kept.parquet"])
+    assert (gone.exists(), kept.exists()) == (False, True)
+
+
 async def seen(files):
     return [file async for some in files.old(age=DAY) for file in some]
 

@@ -72,7 +72,7 @@ class MemoryJobStore:
         self.outbox: list[OutgoingRecord] = []
         self.dead_letters = MemoryDeadLetters(clock=clock, outbox=self.outbox)
         self.now = clock
-        self._counties = counties or MemoryCounties()
+        self.counties = counties or MemoryCounties()
         self._pauses = pauses or MemoryPauses(clock=clock)
         self._queue = queue
         self._rows: dict[UUID, _Row] = {}
@@ -83,9 +83,13 @@ class MemoryJobStore:
         """What could not be used so far."""
         return self.dead_letters.all
 
+    def all(self) -> Sequence[Job]:
+        """Return every job."""
+        return [row.job for row in self._rows.values()]
+
     def ended(self) -> Sequence[Job]:
         """Return the jobs that are terminal."""
-        return [row.job for row in self._rows.values() if row.job.status in TERMINAL]
+        return [job for job in self.all() if job.status in TERMINAL]
 
     def forget(self, job_id: UUID) -> None:
         """Have no row of a job any more."""
@@ -217,7 +221,7 @@ class MemoryJobStore:
             created_at=now,
             updated_at=now,
             completed_at=None if waits else now,
-            data_version=self._counties.current_of(new.county_id) if waits else None,
+            data_version=self.counties.current_of(new.county_id) if waits else None,
         )
         return _Row(job, new.deadline, now + self._queue.delay(new.priority))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -13,11 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.jobs import TERMINAL
 from models.tables import dead_letters, jobs, outbox
+from terrafusion.adapters.postgres import replaced
 from terrafusion.adapters.postgres.engine import connected, single_statements
 from terrafusion.adapters.postgres.moves import seconds, stands
 from terrafusion.adapters.postgres.telling import entered
 from terrafusion.boundaries import Boundary, cross
-from terrafusion.ports import EndedJob
+from terrafusion.ports import EndedJob, Replaced
 
 PURGE_LOCK: Final = 7_251_004
 
@@ -104,6 +105,14 @@ class PostgresPurging:
         cross(Boundary.LETTERS_PURGED)
         return gone.rowcount
 
+    def replaced(self, *, age: timedelta, limit: int) -> AbstractAsyncContextManager[Replaced | None]:
+        """Hold data versions of one county that nobody needs."""
+        return replaced.replaced(self._connection, age=age, limit=limit)
+
+    async def forget_versions(self, held: Replaced, *, age: timedelta) -> int:
+        """Forget data versions."""
+        return await replaced.forget(self._connection, held, age=age)
+
     async def without_result(self, ids: Collection[UUID]) -> frozenset[UUID]:
         """Say which jobs ended without a result file."""
         found = await self._connection.execute(_WITHOUT_RESULT, {"ids": list(ids)})
@@ -116,6 +125,10 @@ class PostgresPurging:
     async def count_letters(self, *, age: timedelta) -> int:
         """Return how many dead letters may go."""
         return int((await self._connection.execute(_COUNT_LETTERS, _of(age))).scalar_one())
+
+    async def count_versions(self, *, age: timedelta, jobs: timedelta | None) -> int:
+        """Return how many data versions may go."""
+        return await replaced.count(self._connection, age=age, jobs=jobs)
 
 
 def _of(age: timedelta) -> dict[str, float]:
