@@ -102,9 +102,12 @@ class Worker:
     others: Sequence[Service]
     """In the order they start; they stop in the other one."""
 
+    async def prepare(self) -> None:
+        """Start the children, which take longer to begin than all the rest."""
+        self.pool.start()
+
     async def start(self) -> None:
         """Start what works beside the agents; they are there already, so no claimed job is put into the void."""
-        self.pool.start()
         for service in (*self.others, self.claimer):
             await self.app.add_runtime_dependency(service)
 
@@ -175,7 +178,11 @@ class _Assembly:
         self.words = _last_words(settings)
         self._count_stalls()
         self.live = Live(self.app, self.jobs, self.metrics)
-        self.pool = PebblePool(settings, lambda *news: self.bench.progressed(*news))  # noqa: PLW0108 - the bench is made next
+        self.pool = PebblePool(
+            settings,
+            lambda *news: self.bench.progressed(*news),  # noqa: PLW0108 - the bench is made next
+            self.jobs_bell.ring,
+        )
         self.bench = self._bench()
         self.accept = Accept(
             jobs=self.jobs,
@@ -246,6 +253,7 @@ class _Assembly:
             others=(*self._services(room), intake, orders),
         )
         self.app.drain = worker.drain
+        self.app.prepare = worker.prepare
         self.app.begin = worker.start
         return worker
 

@@ -382,6 +382,10 @@ class Outcome:
 class Pool(Protocol):
     """Child processes that run analyses."""
 
+    @property
+    def has_child(self) -> bool:
+        """Whether a child is there, so that a task given now does not wait for one to begin."""
+
     async def run(self, tasks: Sequence[Task], *, seconds: float) -> Sequence[Outcome]:
         """Run tasks one after another in one child; cancelling it kills the child.
 

@@ -24,7 +24,7 @@ BUFFER: Final = 8 * POLL_RECORDS
 """A full stream buffer would block the one fetch loop, so one slow agent would starve all topics."""
 MOST_AT_ONCE: Final = 500
 NEVER_S: Final = 1e8
-HEARTBEAT_S: Final = 1.0
+HEARTBEAT_S: Final = 0.3
 """A member hears by its heartbeat that the group is dealt anew, and all requests wait for the last that does."""
 REBALANCE_S: Final = 15.0
 """The group waits so long for a member that is alive and does not answer."""
@@ -54,6 +54,8 @@ class StreamQueue(ThrowableQueue[Any]):
 class MarketAnalysisApp(faust.App):
     """A Faust app that starts our services after its own and drains them before it stops."""
 
+    prepare: Callable[[], Awaitable[None]]
+    """Called before anything starts."""
     begin: Callable[[], Awaitable[None]]
     """Called once agents run and partitions are dealt."""
     drain: Callable[[], Awaitable[None]]
@@ -86,6 +88,11 @@ class MarketAnalysisApp(faust.App):
         async for event in manual.events():
             more = [event, *_arrived(manual.channel.queue)]
             yield [event for event in more if event.message.generation_id == self.consumer_generation_id]
+
+    async def on_first_start(self) -> None:
+        """Begin with what takes longest."""
+        await self.prepare()
+        await super().on_first_start()
 
     async def on_started_init_extra_services(self) -> None:
         """Start our services as the last ones."""

@@ -85,10 +85,13 @@ class Workbench:
         return self.limits.slots - taken
 
     async def claim(self) -> Sequence[Sequence[Claim]]:
-        """Take as many jobs as there is room for, in chunks for the children."""
+        """Take as many jobs as there is room for, in chunks for the children; none while there is no child at all.
+
+        A child takes seconds to begin, and other workers may have some that are free.
+        """
         free = self.free()
         self._more = True
-        if free <= 0:
+        if free <= 0 or not self.pool.has_child:
             return []
         now, weights = self.monotonic(), self.pace.weights()
         claims = await self.jobs.claim(self.limits.owner, slots=free, weights=weights, lease=self.limits.lease)
