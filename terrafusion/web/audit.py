@@ -65,7 +65,7 @@ class Audit:
             "audit.html",
             now=self._deps.now(),
             entries=found[: query.limit],
-            query=_given(query),
+            query=dict.fromkeys(CONDITIONS) | _given(query),
             actions=sorted(TOLD),
             chips=[
                 Chip(label(name.removesuffix("_id")), str(value), _link(query, **{name: None}))

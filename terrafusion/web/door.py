@@ -16,7 +16,6 @@ import structlog
 from aiohttp.web import (
     HTTPException,
     HTTPForbidden,
-    HTTPSeeOther,
     HTTPTooManyRequests,
     HTTPUnauthorized,
     Request,
@@ -30,7 +29,7 @@ from terrafusion.credentials import AuditLog, Credentials
 from terrafusion.errors import NotAllowed, Rejected, Unavailable
 from terrafusion.usecases.attempts import Attempts
 from terrafusion.usecases.callers import SESSION, Call, KnownHolders, called, digest_of, must, new_secret
-from terrafusion.web.answers import wants_html
+from terrafusion.web.answers import see, wants_html
 from terrafusion.web.letters import read_letter_id
 from terrafusion.web.middleware import SAFE_METHODS, Handler
 from terrafusion.web.permissions import action_of
@@ -133,7 +132,12 @@ async def _admitted(door: Door, request: Request, handler: Handler) -> StreamRes
     if action in (None, Action.LOGIN, Action.LOGOUT):
         with called(Call(STRANGER)):
             return await handler(request)
-    who = await _known(door, request)
+    try:
+        who = await _known(door, request)
+    except HTTPUnauthorized:
+        if _is_reader(request):
+            return _to_login(request)
+        raise
 
     async def may_still() -> bool:
         with suppress(HTTPException, Unavailable):
@@ -152,19 +156,11 @@ async def _admitted(door: Door, request: Request, handler: Handler) -> StreamRes
 
 
 async def _known(door: Door, request: Request) -> Caller:
-    try:
-        who = await door.who(request)
-    except HTTPUnauthorized:
-        if _is_reader(request):
-            raise _to_login(request) from None
-        raise
+    """Return who asks; raises HTTPUnauthorized, and HTTPForbidden for a change that may be another page's."""
+    who = await door.who(request)
     if who is None:
-        raise (
-            _to_login(request)
-            if _is_reader(request)
-            else HTTPUnauthorized(text=NEEDED, headers={"WWW-Authenticate": CHALLENGE})
-        )
-    by_cookie = not request.headers.get("Authorization", "").lower().startswith("bearer")
+        raise HTTPUnauthorized(text=NEEDED, headers={"WWW-Authenticate": CHALLENGE})
+    by_cookie = BEARER.fullmatch(request.headers.get("Authorization", "")) is None
     if by_cookie and request.method not in SAFE_METHODS and not _says_where_from(request):
         raise HTTPForbidden(text=UNSAID)
     return who
@@ -180,8 +176,8 @@ def _says_where_from(request: Request) -> bool:
     return "Sec-Fetch-Site" in request.headers or "Origin" in request.headers
 
 
-def _to_login(request: Request) -> HTTPSeeOther:
-    return HTTPSeeOther(f"/login?{urlencode({'next': str(request.rel_url)})}")
+def _to_login(request: Request) -> Response:
+    return see(f"/login?{urlencode({'next': str(request.rel_url)})}")
 
 
 async def _told(door: Door, request: Request, action: Action, made: Call, status: int) -> None:
