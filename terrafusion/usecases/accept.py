@@ -133,9 +133,12 @@ class Accept:
         readable = read if isinstance(read, Envelope) else salvage(record)
         if refusal := readable and _refusal(readable, sender):
             return letter_of(record, refusal)
-        return self._judge(record, replace(read, source=sender.name) if isinstance(read, Envelope) else read)
+        signed = readable and replace(readable, source=sender.name)
+        return self._judge(record, signed if signed and isinstance(read, Envelope) else read, signed)
 
-    def _judge(self, record: IncomingRecord, envelope: Envelope | Rejected) -> Offer | DeadLetter:
+    def _judge(
+        self, record: IncomingRecord, envelope: Envelope | Rejected, salvaged: Envelope | None = None
+    ) -> Offer | DeadLetter:
         if isinstance(envelope, Envelope):
             try:
                 job = self._checked(envelope)
@@ -143,7 +146,7 @@ class Accept:
                 return Offer(replace(job, origin=_origin(record)), letter_of(record, conflict, job.job_id))
             except Rejected as error:
                 return _born_failed(record, envelope, error)
-        readable = salvage(record)
+        readable = salvaged or salvage(record)
         return letter_of(record, envelope) if readable is None else _born_failed(record, readable, envelope)
 
     def _checked(self, envelope: Envelope, seen: Seen = None) -> NewJob:
