@@ -43,6 +43,7 @@ from terrafusion.adapters.objects import Objects, ResultDocuments
 from terrafusion.adapters.own_consumer import FaustConsumer
 from terrafusion.adapters.pool import PebblePool
 from terrafusion.adapters.postgres.counties import PostgresCounties
+from terrafusion.adapters.postgres.credentials import PostgresAuditLog, PostgresCredentials
 from terrafusion.adapters.postgres.engine import make_engine
 from terrafusion.adapters.postgres.letters import PostgresDeadLetters
 from terrafusion.adapters.postgres.listening import listen
@@ -64,15 +65,19 @@ from terrafusion.services.relay import Relay
 from terrafusion.services.watchdog import Watchdog
 from terrafusion.settings import Settings
 from terrafusion.usecases.accept import Accept
+from terrafusion.usecases.attempts import Attempts
+from terrafusion.usecases.callers import KnownHolders, caller
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.pauses import KnownPauses
+from terrafusion.usecases.producers import EVERY_PRODUCER, Producers
 from terrafusion.usecases.purge import Purge, Terms
 from terrafusion.usecases.room import Room
 from terrafusion.usecases.waiting import Waiting
 from terrafusion.usecases.work import Limits, Workbench
 from terrafusion.web.deps import WebDeps, utc_now
+from terrafusion.web.door import Door, guarded
 from terrafusion.web.middleware import application_options
 from terrafusion.web.routes import register
 from terrafusion.web.server import BoundedWeb
@@ -172,7 +177,12 @@ class _Assembly:
         self.pauses = KnownPauses(PostgresPauses(self.work), self.metrics, time.monotonic)
         self.jobs_bell, self.relay_bell = AsyncBell(), AsyncBell()
         self.objects = Objects(settings.results)
-        self.app = make_app(settings, web=BoundedWeb, web_options=application_options(settings.names))
+        self.log = PostgresAuditLog(self.work)
+        self.known = KnownHolders(PostgresCredentials(self.work), monotonic=time.monotonic, now=utc_now)
+        self.door = self._door() if settings.access == "tokens" else None
+        self.producers = Producers(self.known) if settings.topic_access == "tokens" else EVERY_PRODUCER
+        options = application_options(settings.names, door=self.door and guarded(self.door))
+        self.app = make_app(settings, web=BoundedWeb, web_options=options)
         self.consumer = FaustConsumer(self.app)
         self.health = WorkerHealth(self.app, self.consumer, self.work)
         self.words = _last_words(settings)
@@ -190,6 +200,8 @@ class _Assembly:
             catalogue=catalogue,
             metrics=self.metrics,
             on_accepted=self._wake,
+            caller=caller,
+            producers=self.producers,
         )
         self.commands = Commands(
             jobs=self.jobs,
@@ -199,6 +211,17 @@ class _Assembly:
             catalogue=catalogue,
             metrics=self.metrics,
             on_moved=self._wake,
+            caller=caller,
+            producers=self.producers,
+        )
+
+    def _door(self) -> Door:
+        return Door(
+            known=self.known,
+            credentials=PostgresCredentials(self.work),
+            log=self.log,
+            attempts=Attempts(time.monotonic),
+            behind_tls=self.settings.behind_tls,
         )
 
     def _count_stalls(self) -> None:
@@ -282,6 +305,8 @@ class _Assembly:
                 ),
                 health=self.health,
                 registry=self.metrics.registry,
+                log=self.log,
+                door=self.door,
                 letters=self.letters,
                 office=DeadLetterOffice(
                     letters=self.letters,
@@ -290,6 +315,7 @@ class _Assembly:
                     execute=self.commands.execute,
                     metrics=self.metrics,
                     on_told=self.relay_bell.ring,
+                    caller=caller,
                 ),
             ),
         )
@@ -326,6 +352,7 @@ class _Assembly:
                 jobs=self.settings.job_retention_days,
                 letters=self.settings.dead_letter_retention_days,
                 versions=self.settings.data_version_retention_days,
+                deeds=self.settings.audit_retention_days,
             ),
             metrics=self.metrics,
         )

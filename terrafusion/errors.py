@@ -5,6 +5,7 @@ TerraFusionError
 │   ├── MalformedMessage
 │   ├── InvalidRequest
 │   ├── Conflict
+│   ├── NotAllowed
 │   └── NotFound
 ├── AnalysisError     the analysis cannot answer
 │   └── SimulatedFailure
@@ -62,6 +63,10 @@ class InvalidParameters(InvalidRequest):
 
 class Conflict(Rejected):
     """The same job id with another content, or a move that the job's state does not allow."""
+
+
+class NotAllowed(Rejected):
+    """It is not for this caller to do."""
 
 
 class NotFound(Rejected):

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
+from models.access import Counties as Seen
 from models.dead_letters import DeadLetter, Handling, KeptLetter, LetterEntry, LetterState, Stage
 from models.jobs import Claim, FailureReason, Finish, Heartbeat, Job, JobStatus, NewJob
 from models.messages import JobStatusChanged
@@ -43,6 +44,8 @@ class JobFilter:
     county_id: str | None = None
     analysis_type: str | None = None
     correlation_id: str | None = None
+    counties: Seen = None
+    """Of which counties; beside `county_id`, both must hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,20 @@ class TakenOver:
     """County and analysis type of each that was given up."""
 
 
-class JobStore(Protocol):
+class JobReader(Protocol):
+    """Jobs as they are shown; of other counties than ``counties`` there are none."""
+
+    async def get(self, job_id: UUID, *, counties: Seen = None) -> Job | None:
+        """Return one job, parameters and result included."""
+
+    async def page(self, wanted: JobFilter, *, after: tuple[datetime, UUID] | None, limit: int) -> Page:
+        """Return jobs newest first."""
+
+    async def counts(self, counties: Seen = None) -> Mapping[JobStatus, int]:
+        """Return how many jobs stand where; every state is there."""
+
+
+class JobStore(JobReader, Protocol):
     """Jobs, their moves and the events that tell of them: row and events always in one transaction."""
 
     async def accept(self, offers: Sequence[Offer], letters: Sequence[DeadLetter] = ()) -> Accepted:
@@ -142,17 +158,8 @@ class JobStore(Protocol):
     async def running(self) -> Mapping[str, int]:
         """Return how many jobs run, by county; a county without any is absent."""
 
-    async def get(self, job_id: UUID) -> Job | None:
-        """Return one job, parameters and result included."""
-
-    async def page(self, wanted: JobFilter, *, after: tuple[datetime, UUID] | None, limit: int) -> Page:
-        """Return jobs newest first."""
-
     async def live(self, limit: int) -> Sequence[JobStatusChanged]:
         """Return the last event of up to ``limit`` jobs that are not terminal, newest first."""
-
-    async def counts(self) -> Mapping[JobStatus, int]:
-        """Return how many jobs stand where; every state is there."""
 
 
 class Pauses(Protocol):
@@ -181,10 +188,12 @@ class LetterFilter:
     """Kept at this moment or later."""
     until: datetime | None = None
     """Kept before this moment."""
+    counties: Seen = None
+    """Telling of a job of these counties; a letter that tells of no job is of none."""
 
 
-class DeadLetters(Protocol):
-    """What could not be used, and what somebody did about it. Ids rise in the order in which letters were kept."""
+class LetterReader(Protocol):
+    """What could not be used. Ids rise in the order in which letters were kept."""
 
     async def page(self, wanted: LetterFilter, *, before: int | None, limit: int) -> Sequence[LetterEntry]:
         """Return letters newest first, those whose id is below ``before``."""
@@ -192,11 +201,15 @@ class DeadLetters(Protocol):
     async def count(self, wanted: LetterFilter, *, after: int) -> int:
         """Return how many letters with an id above ``after`` there are."""
 
+    async def get(self, letter_id: int, *, counties: Seen = None) -> KeptLetter | None:
+        """Return one letter, whole; as `LetterFilter` has it none of other counties."""
+
+
+class DeadLetters(LetterReader, Protocol):
+    """Dead letters, and what somebody did about them."""
+
     async def ids(self, wanted: LetterFilter, *, after: int, limit: int) -> Sequence[int]:
         """Return the ids above ``after``, oldest first."""
-
-    async def get(self, letter_id: int) -> KeptLetter | None:
-        """Return one letter, whole."""
 
     async def settle(self, ids: Sequence[int], handling: Handling) -> frozenset[int]:
         """Write down what was done about letters that are open; answers which were: of two who try one wins."""
@@ -208,96 +221,11 @@ class DeadLetters(Protocol):
 class Counties(Protocol):
     """Which counties are loaded."""
 
-    async def current(self) -> Sequence[DataVersion]:
-        """Return each known county's current data version, by county_id."""
+    async def current(self, of: Seen = None) -> Sequence[DataVersion]:
+        """Return each known county's current data version, by county_id; of other counties than ``of`` none."""
 
     async def version(self, county_id: str, data_version: str) -> DataVersion | None:
         """Return one data version."""
-
-
-@dataclass(frozen=True, slots=True)
-class EndedJob:
-    """A job that has ended, as far as its files are named after it."""
-
-    job_id: UUID
-    county_id: str
-    analysis_type: str
-
-
-@dataclass(frozen=True, slots=True)
-class Replaced:
-    """Data versions of one county that others took the place of and no job names."""
-
-    county_id: str
-    versions: Sequence[str]
-    snapshots: Sequence[str]
-    """Where their snapshots lie, those that no other version has too."""
-
-
-class Retention(Protocol):
-    """What is kept no longer. Ages are counted by the store's clock; what is live is never named nor forgotten."""
-
-    def alone(self) -> AbstractAsyncContextManager[Purging | None]:
-        """Become the one that purges; yields None where another does."""
-
-
-class Purging(Protocol):
-    """The hold of the one that purges."""
-
-    async def ended(self, *, age: timedelta, limit: int) -> Sequence[EndedJob]:
-        """Return jobs that ended longer ago than ``age``, those accepted first before others."""
-
-    async def forget_jobs(self, ids: Collection[UUID], *, age: timedelta) -> int:
-        """Forget those of these jobs that ended so long ago, and have a tombstone of each told; says how many."""
-
-    async def forget_letters(self, *, age: timedelta, limit: int) -> int:
-        """Forget dead letters that were kept, or dealt with, longer ago than ``age``, once they are told."""
-
-    def replaced(self, *, age: timedelta, limit: int) -> AbstractAsyncContextManager[Replaced | None]:
-        """Hold versions of one county that were replaced longer ago than ``age``, those that came first before others.
-
-        Nothing is loaded of it while the block runs. Yields None where there are none, or only such of counties that
-        are being loaded.
-        """
-
-    async def forget_versions(self, held: Replaced, *, age: timedelta) -> int:
-        """Forget what is held, if it still is as it was; says how many."""
-
-    async def without_result(self, ids: Collection[UUID]) -> frozenset[UUID]:
-        """Say which of these jobs are known to have ended without a result file."""
-
-    async def count_jobs(self, *, age: timedelta) -> int:
-        """Return how many jobs ended so long ago."""
-
-    async def count_letters(self, *, age: timedelta) -> int:
-        """Return how many dead letters `forget_letters` would forget."""
-
-    async def count_versions(self, *, age: timedelta, jobs: timedelta | None) -> int:
-        """Return how many versions may go, once the jobs are forgotten that ended longer ago than ``jobs``; None is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class OldFile:
-    """A file that has not been written to for long: of a job, or one that was never finished (None)."""
-
-    path: str
-    job_id: UUID | None
-
-
-class KeptFiles(Protocol):
-    """The files that results are kept in. Raises Unavailable where the store cannot be reached."""
-
-    async def remove_results(self, jobs: Sequence[EndedJob]) -> None:
-        """Remove whatever was kept of these jobs; that there is nothing is no error."""
-
-    async def remove_snapshots(self, locations: Sequence[str]) -> None:
-        """Remove snapshots; what lies elsewhere, or not at all, is no error."""
-
-    def old(self, *, age: timedelta) -> AsyncIterator[Sequence[OldFile]]:
-        """Return the files older than ``age`` that are a job's or unfinished, some at a time."""
-
-    async def remove(self, files: Sequence[OldFile]) -> None:
-        """Remove files."""
 
 
 class LiveJobs(Protocol):

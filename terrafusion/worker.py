@@ -10,12 +10,16 @@ from collections.abc import Callable
 from typing import Final
 
 import faust
+import structlog
 
 from terrafusion.adapters.guard import EXIT_STOOD_STILL, Guard
 from terrafusion.bootstrap import create_worker, make_guard
 from terrafusion.errors import Misconfigured, StoodStill
 from terrafusion.logs import configure
+from terrafusion.refusals import is_loopback
 from terrafusion.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 GC_THRESHOLDS: Final = (20_000, 20, 20)
 START_S: Final = 180.0
@@ -31,6 +35,7 @@ def run(settings: Settings, *, started: Callable[[], None] | None = None) -> Non
             msg = f"TERRAFUSION_{name} is not set; a worker needs it"
             raise Misconfigured(msg)
     configure(settings)
+    _tell_access(settings)
     (settings.data_dir / "faust").mkdir(parents=True, exist_ok=True)
     guard = make_guard(settings)
     guard.begin_within(START_S)
@@ -43,6 +48,12 @@ def run(settings: Settings, *, started: Callable[[], None] | None = None) -> Non
     finally:
         if isinstance(process.crash_reason, StoodStill):
             sys.exit(EXIT_STOOD_STILL)
+
+
+def _tell_access(settings: Settings) -> None:
+    if settings.access == "off":
+        tell = log.info if is_loopback(settings.http_host) else log.warning
+        tell("no login: whoever reaches this address may do everything", http_host=settings.http_host)
 
 
 def _spare_the_collector() -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from terrafusion.adapters.objects import Objects, document_location, result_path
-from terrafusion.ports import EndedJob, OldFile
+from terrafusion.keeping import EndedJob, OldFile
 
 UUID_TEXT: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 RESULT: Final = re.compile(rf"[^/]+/[^/]+/({UUID_TEXT})\.(?:parquet|json)")

@@ -64,6 +64,7 @@ async def _purge(settings: Settings, *, dry_run: bool) -> Purged | None:
             jobs=settings.job_retention_days,
             letters=settings.dead_letter_retention_days,
             versions=settings.data_version_retention_days,
+            deeds=settings.audit_retention_days,
         ),
         metrics=Metrics(CollectorRegistry(), ()),
     )

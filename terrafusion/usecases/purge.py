@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Self
 
+from terrafusion.keeping import KeptFiles, Purging, Retention
 from terrafusion.metrics import Metrics
-from terrafusion.ports import KeptFiles, Purging, Retention
 
 BATCH: Final = 500
 PAUSE_S: Final = 0.25
@@ -22,19 +22,20 @@ FORGOTTEN_AFTER: Final = timedelta(days=1)
 """No process writes for so long to a file of which nobody is told."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Terms:
     """How long what is kept; None is for ever."""
 
     jobs: timedelta | None
     letters: timedelta | None
     versions: timedelta | None
+    deeds: timedelta | None = None
+    """Entries of the audit log."""
 
     @classmethod
-    def of_days(cls, *, jobs: float, letters: float, versions: float) -> Self:
+    def of_days(cls, *, jobs: float, letters: float, versions: float, deeds: float = 0) -> Self:
         """Read the settings, where 0 stands for ever."""
-        jobs_age, letters_age, versions_age = (timedelta(days=days) or None for days in (jobs, letters, versions))
-        return cls(jobs=jobs_age, letters=letters_age, versions=versions_age)
+        return cls(*(timedelta(days=days) or None for days in (jobs, letters, versions, deeds)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Purge:
             if purging is None:
                 return None
             jobs, letters, versions = [await purge(purging) for purge in (self._jobs, self._letters, self._versions)]
+            await self._deeds(purging)
             return Purged(jobs, letters, versions, await self._sweep(purging) if sweep else 0)
 
     async def look(self) -> Purged | None:
@@ -115,6 +117,12 @@ class Purge:
                 return 0
             await self._files.remove_snapshots(held.snapshots)
             return await purging.forget_versions(held, age=age)
+
+    async def _deeds(self, purging: Purging) -> None:
+        age = self._terms.deeds
+        while age and (some := await purging.forget_deeds(age=age, limit=BATCH)):
+            self._count("audit_entries", some)
+            await self._pause(PAUSE_S)
 
     async def _sweep(self, purging: Purging, *, is_dry: bool = False) -> int:
         """Remove unfinished files, and results of jobs that are known to have none. An unknown job's file stays."""

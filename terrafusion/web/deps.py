@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from prometheus_client import CollectorRegistry
 
 from models.jobs import Job
 from models.messages import AnalysisRequest
 from terrafusion.analysis.registry import Catalogue
-from terrafusion.ports import Counties, DeadLetters, Documents, Health, JobStore, LiveJobs
+from terrafusion.credentials import AuditLog
+from terrafusion.ports import Counties, Documents, Health, JobReader, LetterReader, LiveJobs
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.dead_letters import DeadLetterOffice
-from terrafusion.usecases.pauses import KnownPauses
+from terrafusion.usecases.pauses import ShownPauses
 from terrafusion.usecases.waiting import Waiting
+
+if TYPE_CHECKING:
+    from terrafusion.web.door import Door
 
 
 class Submit(Protocol):
@@ -45,17 +49,20 @@ def utc_now() -> datetime:
 class WebDeps:
     """The ports and use cases behind the views."""
 
-    store: JobStore
+    store: JobReader
     counties: Counties
     live: LiveJobs
     documents: Documents
     catalogue: Catalogue
     submit: Submit
     commands: Commands
-    pauses: KnownPauses
+    pauses: ShownPauses
     waiting: Waiting
     health: Health
     registry: CollectorRegistry
-    letters: DeadLetters
+    letters: LetterReader
     office: DeadLetterOffice
+    log: AuditLog
+    door: Door | None = None
+    """Who tells callers apart; None where nobody does."""
     now: Callable[[], datetime] = utc_now

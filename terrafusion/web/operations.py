@@ -9,6 +9,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from terrafusion.web.api import PREFIX, Api
+from terrafusion.web.audit import Audit, AuditQuery
 from terrafusion.web.commands import Commanding
 from terrafusion.web.contracts import Contracts
 from terrafusion.web.dead_letters import DeadLetterViews
@@ -185,6 +186,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         sends={"confirm": 3, "note": "a test of the sender's"},
         problems=(400, 403, 409, 422, 503),
     ),
+    ("get", f"{PREFIX}/audit"): Operation(name="audit", handler=Audit.list, answers="AuditLog", query=AuditQuery),
     ("get", f"{PREFIX}/types"): Operation(name="types", handler=Api.types, answers="Analyses"),
     ("get", f"{PREFIX}/counties"): Operation(name="counties", handler=Api.counties, answers="Counties"),
     ("get", f"{PREFIX}/health"): Operation(name="health", handler=Probes.readyz, answers="Health", problems=()),

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from models.access import ANYBODY
 from terrafusion import wording
+from terrafusion.usecases.callers import caller_shown
 
 STATIC_FILES: Final = Path(__file__).parent / "static"
 
@@ -29,6 +31,7 @@ def _environment() -> Environment:
         "day": wording.day,
         "waits": wording.waits,
     }
+    environment.globals |= {"asked_by": caller_shown, "access_off": ANYBODY}
     style = sha256((STATIC_FILES / "app.css").read_bytes()).hexdigest()[:12]
     environment.globals["style"] = f"/static/app.css?v={style}"
     return environment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any, cast
 
@@ -12,11 +13,14 @@ from faust.web import View
 from faust.web.drivers.aiohttp import Web
 
 from terrafusion import DISTRIBUTION
+from terrafusion.usecases.seen import SeenCounties, SeenJobs, SeenLetters, SeenLive, SeenPauses
 from terrafusion.web.api import PREFIX, Api
+from terrafusion.web.audit import Audit
 from terrafusion.web.commands import Commanding
 from terrafusion.web.contracts import Contracts
 from terrafusion.web.dead_letters import DeadLetterViews
 from terrafusion.web.deps import WebDeps
+from terrafusion.web.login import Login
 from terrafusion.web.middleware import STATIC, Handler, add_headers, answered
 from terrafusion.web.openapi import openapi
 from terrafusion.web.operations import LETTER_PATH
@@ -29,19 +33,38 @@ from topics.asyncapi import asyncapi
 
 def register(app: faust.App, deps: WebDeps) -> None:
     """Add every page to a Faust app made with `application_options()`."""
-    streams = Streams(deps)
-    for path, (method, handler) in _routes(deps, streams).items():
-        view = type(f"{method}{path}", (View,), {method: _view(handler)})
-        app.page(path, name=path)(view)
+    seen = as_seen(deps)
+    streams = Streams(seen)
+    for path, methods in _routes(seen, streams).items():
+        handlers = {method: _view(handler) for method, handler in methods.items()}
+        app.page(path, name=path)(type(path, (View,), handlers))
     web = cast("Web", app.web)
     web.add_static(STATIC, STATIC_FILES)
     web.web_app.on_response_prepare.append(add_headers)
     web.web_app.on_shutdown.append(streams.stop)
 
 
-def _routes(deps: WebDeps, streams: Streams) -> Mapping[str, tuple[str, Handler]]:
+def as_seen(deps: WebDeps) -> WebDeps:
+    """Have the views read what their caller sees, and nothing else."""
+    return replace(
+        deps,
+        store=SeenJobs(deps.store),
+        counties=SeenCounties(deps.counties),
+        live=SeenLive(deps.live),
+        letters=SeenLetters(deps.letters),
+        pauses=SeenPauses(deps.pauses),
+    )
+
+
+def _routes(deps: WebDeps, streams: Streams) -> Mapping[str, Mapping[str, Handler]]:
+    login = Login(deps)
+    single = {path: {method: handler} for path, (method, handler) in _single(deps, streams).items()}
+    return {**single, "/login": {"get": login.page, "post": login.enter}}
+
+
+def _single(deps: WebDeps, streams: Streams) -> Mapping[str, tuple[str, Handler]]:
     api, commands, probes, pages = Api(deps), Commanding(deps), Probes(deps), Pages(deps)
-    letters, release = DeadLetterViews(deps), version(DISTRIBUTION)
+    letters, audit, release = DeadLetterViews(deps), Audit(deps), version(DISTRIBUTION)
     contracts = Contracts(openapi=openapi(deps.catalogue, release), asyncapi=asyncapi(release))
     return {
         "/": ("get", pages.jobs),
@@ -68,6 +91,9 @@ def _routes(deps: WebDeps, streams: Streams) -> Mapping[str, tuple[str, Handler]
         f"{PREFIX}/dead-letters/{LETTER_PATH}/discard": ("post", letters.discard),
         "/dead-letters": ("get", letters.list_page),
         "/dead-letters/{letter_id:[^/]+}": ("get", letters.show_page),
+        f"{PREFIX}/audit": ("get", audit.list),
+        "/audit": ("get", audit.list_page),
+        "/logout": ("post", Login(deps).leave),
         "/openapi.json": ("get", contracts.openapi),
         "/asyncapi.json": ("get", contracts.asyncapi),
         "/livez": ("get", probes.livez),

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter
 
+from models.access import Action, AuditEntry
 from models.dead_letters import LetterEntry, LetterState, Stage
 from models.jobs import FailureReason, Job, JobStatus
 from models.messages import AnalysisRequest, Command, JobCompleted, JobStatusChanged
@@ -86,6 +87,10 @@ def _letter_entry() -> dict[str, Any]:
     return shape({name: _plain(described[name], None) for name in ENTRY_FIELDS})
 
 
+def _audit_entry() -> dict[str, Any]:
+    return shape({name: _plain(described, None) for name, described in _dataclass(AuditEntry).items()})
+
+
 def _said(*names: str) -> dict[str, Any]:
     """Describe a body that says a part of a command, the rest of which its address says."""
     properties = _model(Command)["properties"]
@@ -161,6 +166,8 @@ SCHEMAS: Final[Mapping[str, Any]] = {
             "left": {"type": "integer"},
         }
     ),
+    "Action": {"type": "string", "enum": list(Action)},
+    "AuditLog": shape({"entries": many(_audit_entry()), "next_cursor": OR_NULL}),
     "Document": dict(OBJECT),
     "Job": _job(),
     "Result": RESULT,

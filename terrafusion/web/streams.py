@@ -13,6 +13,7 @@ from aiohttp.web import HTTPServiceUnavailable, Request, Response, StreamRespons
 from models.jobs import TERMINAL
 from models.messages import JobStatusChanged
 from terrafusion.errors import Unavailable
+from terrafusion.usecases.callers import call
 from terrafusion.web.bodies import event_of
 from terrafusion.web.deps import WebDeps
 from terrafusion.web.lookup import SHORT_PATIENCE_S, find_job, read_row
@@ -138,6 +139,8 @@ class Streams:
         await self._put(response, b"retry: 2000\n\n")
         written = now()
         async for event in paced:
+            if not await call().may_still():
+                return
             if event is not None:
                 await self._put(response, _frame(event))
                 written = now()

@@ -33,7 +33,8 @@ from terrafusion.adapters.postgres.pausing import PostgresPauses
 from terrafusion.adapters.postgres.retention import PostgresRetention
 from terrafusion.adapters.postgres.store import PostgresJobStore
 from terrafusion.embedded.postgres import EmbeddedPostgres
-from terrafusion.ports import Counties, DataVersion, JobFilter, JobStore, Offer, Pauses, Retention
+from terrafusion.keeping import Retention
+from terrafusion.ports import Counties, DataVersion, JobFilter, JobStore, Offer, Pauses
 from topics.catalogue import COMPLETED, DEAD_LETTER, REQUESTS, STATUS
 
 LEASE = timedelta(seconds=30)

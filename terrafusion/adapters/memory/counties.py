@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from models.access import Counties as Seen
 from terrafusion.ports import DataVersion
 
 
@@ -45,9 +46,9 @@ class MemoryCounties:
         version = self._current.get(county_id)
         return version.data_version if version else None
 
-    async def current(self) -> Sequence[DataVersion]:
+    async def current(self, of: Seen = None) -> Sequence[DataVersion]:
         """Return each known county's current data version."""
-        return [self._current[county_id] for county_id in sorted(self._current)]
+        return [self._current[county_id] for county_id in sorted(self._current) if of is None or county_id in of]
 
     async def version(self, county_id: str, data_version: str) -> DataVersion | None:
         """Return one data version."""

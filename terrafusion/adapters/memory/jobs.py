@@ -11,7 +11,8 @@ from uuid import UUID
 
 import orjson
 
-from models.dead_letters import DeadLetter, Stage
+from models.access import Counties as Seen
+from models.dead_letters import DeadLetter
 from models.jobs import (
     CANCEL,
     CLAIM,
@@ -35,11 +36,10 @@ from models.records import OutgoingRecord
 from terrafusion.adapters.memory.counties import MemoryCounties
 from terrafusion.adapters.memory.letters import MemoryDeadLetters
 from terrafusion.adapters.memory.pauses import MemoryPauses
-from terrafusion.errors import Conflict, UnstorableData
+from terrafusion.adapters.memory.writing import check_storable, given_up
+from terrafusion.errors import Conflict
 from terrafusion.ports import Accepted, JobFilter, Offer, Page, TakenOver
-from topics.catalogue import REQUESTS
 from topics.events import event_records
-from topics.requests import holds_null
 
 Clock = Callable[[], datetime]
 _ROUNDING: Final = 1e-9
@@ -70,7 +70,7 @@ class MemoryJobStore:
         queue: QueueRules = QueueRules(),  # noqa: B008 - frozen
     ) -> None:
         self.outbox: list[OutgoingRecord] = []
-        self.dead_letters = MemoryDeadLetters(clock=clock, outbox=self.outbox)
+        self.dead_letters = MemoryDeadLetters(clock=clock, outbox=self.outbox, job_of=self._job_of)
         self.now = clock
         self.counties = counties or MemoryCounties()
         self._pauses = pauses or MemoryPauses(clock=clock)
@@ -91,6 +91,10 @@ class MemoryJobStore:
         """Return the jobs that are terminal."""
         return [job for job in self.all() if job.status in TERMINAL]
 
+    def _job_of(self, job_id: UUID) -> Job | None:
+        row = self._rows.get(job_id)
+        return row.job if row else None
+
     def forget(self, job_id: UUID) -> None:
         """Have no row of a job any more."""
         del self._rows[job_id]
@@ -98,7 +102,7 @@ class MemoryJobStore:
     async def accept(self, offers: Sequence[Offer], letters: Sequence[DeadLetter] = ()) -> Accepted:
         """Write jobs and dead letters."""
         for offer in offers:
-            _check_storable(offer.job)
+            check_storable(offer.job)
         first = {offer.job.job_id: offer.job for offer in reversed(offers)}
         new = frozenset(first) - frozenset(self._rows)
         for job_id in new:
@@ -190,10 +194,10 @@ class MemoryJobStore:
         """Return how many jobs run, by county."""
         return self._running_by_county()
 
-    async def get(self, job_id: UUID) -> Job | None:
+    async def get(self, job_id: UUID, *, counties: Seen = None) -> Job | None:
         """Return one job."""
         row = self._rows.get(job_id)
-        return row.job if row else None
+        return row.job if row and _is_of(row.job, counties) else None
 
     async def page(self, wanted: JobFilter, *, after: tuple[datetime, UUID] | None, limit: int) -> Page:
         """Return jobs newest first, from the one behind ``after``."""
@@ -205,9 +209,9 @@ class MemoryJobStore:
         """Return the last event of jobs that are not terminal."""
         return [_changed(job) for job in self._newest() if job.status not in TERMINAL][:limit]
 
-    async def counts(self) -> Mapping[JobStatus, int]:
+    async def counts(self, counties: Seen = None) -> Mapping[JobStatus, int]:
         """Return how many jobs stand where."""
-        standing = [row.job.status for row in self._rows.values()]
+        standing = [row.job.status for row in self._rows.values() if _is_of(row.job, counties)]
         return {status: standing.count(status) for status in JobStatus}
 
     def _born(self, new: NewJob) -> _Row:
@@ -294,7 +298,7 @@ class MemoryJobStore:
     def _give_up(self, row: _Row, message: str) -> None:
         reason = FailureReason.ATTEMPTS_EXHAUSTED
         self._move(row, FAIL, message=f"{message}; given up after too many of these", failure_reason=reason)
-        self.dead_letters.keep([_given_up(row.job)])
+        self.dead_letters.keep([given_up(row.job)])
 
     def _move(self, row: _Row, move: Transition, **changes: Any) -> None:
         """Make a move and tell of it; raises Conflict for one that the table of transitions does not have."""
@@ -344,17 +348,6 @@ _COPIED: Final = (
 )
 
 
-def _check_storable(job: NewJob) -> None:
-    try:
-        written = orjson.dumps(job)
-    except orjson.JSONEncodeError as error:
-        msg = f"job {job.job_id} cannot be written as JSON: {error}"
-        raise UnstorableData(msg) from error
-    if holds_null(written):
-        msg = f"job {job.job_id} holds the character U+0000"
-        raise UnstorableData(msg)
-
-
 def _letters(offers: Sequence[Offer], conflicts: Sequence[Offer]) -> Iterator[DeadLetter]:
     yield from (offer.letter for offer in offers if offer.letter)
     yield from (offer.on_conflict for offer in conflicts if offer.on_conflict and not offer.letter)
@@ -371,25 +364,6 @@ def _ending(finish: Finish, job: Job) -> Mapping[str, Any]:
     }
 
 
-def _given_up(job: Job) -> DeadLetter:
-    request = {"analysis_type": job.analysis_type, "county_id": job.county_id, "parameters": job.parameters}
-    origin = job.origin
-    return DeadLetter(
-        topic=origin.topic if origin else REQUESTS.name,
-        partition=origin.partition if origin else None,
-        offset=origin.offset if origin else None,
-        timestamp=job.updated_at,
-        job_id=job.job_id,
-        key=str(job.job_id).encode(),
-        value=orjson.dumps({"job_id": str(job.job_id), **request}),
-        headers=(),
-        stage=Stage.ANALYSE,
-        error_class=FailureReason.ATTEMPTS_EXHAUSTED,
-        error_message=job.message,
-        attempts=job.attempt,
-    )
-
-
 def _changed(job: Job) -> JobStatusChanged:
     return JobStatusChanged.model_validate(job, from_attributes=True)
 
@@ -400,4 +374,8 @@ def _place(job: Job) -> tuple[datetime, UUID]:
 
 def _matches(job: Job, wanted: JobFilter) -> bool:
     asked = ((name, getattr(wanted, name)) for name in ("status", "county_id", "analysis_type", "correlation_id"))
-    return all(value is None or getattr(job, name) == value for name, value in asked)
+    return _is_of(job, wanted.counties) and all(value is None or getattr(job, name) == value for name, value in asked)
+
+
+def _is_of(job: Job, counties: Seen) -> bool:
+    return counties is None or job.county_id in counties

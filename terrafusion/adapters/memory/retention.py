@@ -8,16 +8,19 @@ from datetime import timedelta
 from uuid import UUID
 
 from models.jobs import TERMINAL, Job
+from terrafusion.adapters.memory.credentials import MemoryAuditLog
 from terrafusion.adapters.memory.jobs import MemoryJobStore
-from terrafusion.ports import DataVersion, EndedJob, Replaced
+from terrafusion.keeping import EndedJob, Replaced
+from terrafusion.ports import DataVersion
 from topics.events import tombstone
 
 
 class MemoryRetention:
     """Fulfils `terrafusion.ports.Retention` and `Purging` over a `MemoryJobStore`; what it tells is told at once."""
 
-    def __init__(self, store: MemoryJobStore) -> None:
+    def __init__(self, store: MemoryJobStore, log: MemoryAuditLog | None = None) -> None:
         self._store = store
+        self._log = log
         self._is_taken = False
 
     @asynccontextmanager
@@ -79,6 +82,10 @@ class MemoryRetention:
         named = {(job.county_id, job.data_version) for job in naming}
         old = self._store.counties.replaced(before=self._store.now() - age)
         return [version for version in old if (version.county_id, version.data_version) not in named]
+
+    async def forget_deeds(self, *, age: timedelta, limit: int) -> int:
+        """Forget entries of the audit log."""
+        return self._log.forget(self._store.now() - age, limit=limit) if self._log else 0
 
     async def without_result(self, ids: Collection[UUID]) -> frozenset[UUID]:
         """Say which jobs ended without a result file."""

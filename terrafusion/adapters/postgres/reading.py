@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, Uuid, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Select, Uuid, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.access import Counties as Seen
 from models.jobs import TERMINAL, FailureReason, Job, JobStatus, Origin
 from models.messages import JobStatusChanged
 from models.tables import Timestamp, jobs, runs
@@ -35,10 +36,16 @@ _LISTED: Final = (
 RUNNING: Final = select(jobs.c.county_id, func.count().label("running")).where(runs).group_by(jobs.c.county_id)
 
 
-async def get(connection: AsyncConnection, job_id: UUID) -> Job | None:
+async def get(connection: AsyncConnection, job_id: UUID, counties: Seen = None) -> Job | None:
     """Return one job."""
-    row = (await connection.execute(select(*_LISTED).where(jobs.c.job_id == job_id))).one_or_none()
+    query = select(*_LISTED).where(jobs.c.job_id == job_id, *seen(counties))
+    row = (await connection.execute(query)).one_or_none()
     return row and _job(row)
+
+
+def seen(counties: Seen) -> Sequence[ColumnElement[bool]]:
+    """Return the condition that a job is of these counties; none where it may be of any."""
+    return [] if counties is None else [jobs.c.county_id.in_(sorted(counties))]
 
 
 async def page(
@@ -52,7 +59,7 @@ async def page(
 
 
 def _filtered(wanted: JobFilter, after: tuple[datetime, UUID] | None) -> Select[Any]:
-    query = select(*_LISTED).order_by(jobs.c.created_at.desc(), jobs.c.job_id.desc())
+    query = select(*_LISTED).where(*seen(wanted.counties)).order_by(jobs.c.created_at.desc(), jobs.c.job_id.desc())
     for name in ("status", "county_id", "analysis_type", "correlation_id"):
         value = getattr(wanted, name)
         if value is not None:
@@ -72,9 +79,10 @@ async def live(connection: AsyncConnection, limit: int) -> Sequence[JobStatusCha
     return [JobStatusChanged(**row._asdict()) for row in rows]
 
 
-async def counts(connection: AsyncConnection) -> Mapping[JobStatus, int]:
+async def counts(connection: AsyncConnection, counties: Seen = None) -> Mapping[JobStatus, int]:
     """Return how many jobs stand where."""
-    rows = await connection.execute(select(jobs.c.status, func.count().label("n")).group_by(jobs.c.status))
+    query = select(jobs.c.status, func.count().label("n")).where(*seen(counties)).group_by(jobs.c.status)
+    rows = await connection.execute(query)
     found = {row.status: row.n for row in rows}
     return {status: found.get(status, 0) for status in JobStatus}
 

@@ -14,7 +14,7 @@ from models.jobs import TERMINAL
 from models.tables import data_versions, jobs
 from terrafusion.adapters.postgres.moves import seconds, stands
 from terrafusion.boundaries import Boundary, cross
-from terrafusion.ports import Replaced
+from terrafusion.keeping import Replaced
 
 LOAD_LOCK: Final = 7_251_002
 """With the county's hash, the advisory lock that makes changes of a county's records wait for each other."""

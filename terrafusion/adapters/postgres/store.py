@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from models.access import Counties as Seen
 from models.dead_letters import DeadLetter
 from models.jobs import Claim, Finish, Heartbeat, Job, JobStatus
 from models.messages import JobStatusChanged
@@ -99,10 +100,10 @@ class PostgresJobStore:
         async with connected(self._statements) as connection:
             return await reading.running(connection)
 
-    async def get(self, job_id: UUID) -> Job | None:
+    async def get(self, job_id: UUID, *, counties: Seen = None) -> Job | None:
         """Return one job."""
         async with connected(self._statements) as connection:
-            return await reading.get(connection, job_id)
+            return await reading.get(connection, job_id, counties)
 
     async def page(self, wanted: JobFilter, *, after: tuple[datetime, UUID] | None, limit: int) -> Page:
         """Return jobs newest first."""
@@ -114,7 +115,7 @@ class PostgresJobStore:
         async with connected(self._statements) as connection:
             return await reading.live(connection, limit)
 
-    async def counts(self) -> Mapping[JobStatus, int]:
+    async def counts(self, counties: Seen = None) -> Mapping[JobStatus, int]:
         """Return how many jobs stand where."""
         async with connected(self._statements) as connection:
-            return await reading.counts(connection)
+            return await reading.counts(connection, counties)

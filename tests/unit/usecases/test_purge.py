@@ -14,8 +14,9 @@ from terrafusion.adapters.memory.counties import MemoryCounties
 from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.adapters.memory.retention import MemoryRetention
 from terrafusion.errors import Unavailable
+from terrafusion.keeping import OldFile
 from terrafusion.metrics import Metrics
-from terrafusion.ports import DataVersion, Offer, OldFile
+from terrafusion.ports import DataVersion, Offer
 from terrafusion.usecases.purge import BATCH, PAUSE_S, Purge, Purged, Terms
 
 DAY = timedelta(days=1)

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from models.jobs import FailureReason, Finish, Job, JobStatus, NewJob, Origin
 from models.messages import AnalysisRequest, JobStatusChanged
 from terrafusion.adapters.memory.counties import MemoryCounties
+from terrafusion.adapters.memory.credentials import MemoryAuditLog
 from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.adapters.memory.pauses import MemoryPauses
 from terrafusion.analysis.api import Analysis, Answer
@@ -27,6 +28,7 @@ from terrafusion.errors import Conflict, Unavailable
 from terrafusion.metrics import Metrics
 from terrafusion.ports import Check, DataVersion, Offer
 from terrafusion.usecases.accept import Accept
+from terrafusion.usecases.callers import caller
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.dead_letters import DeadLetterOffice
@@ -34,6 +36,7 @@ from terrafusion.usecases.pauses import KnownPauses
 from terrafusion.usecases.waiting import Waiting
 from terrafusion.web import WebDeps, application_options, register
 from terrafusion.web.bodies import event_of
+from terrafusion.web.door import Door
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -79,19 +82,19 @@ class Store(MemoryJobStore):
     away = False
     silent = False
 
-    async def get(self, job_id: UUID) -> Job | None:
+    async def get(self, job_id: UUID, **named: Any) -> Job | None:
         self._reach()
         if self.silent:
             await asyncio.sleep(60)
-        return await super().get(job_id)
+        return await super().get(job_id, **named)
 
     async def page(self, *arguments: Any, **named: Any) -> Any:
         self._reach()
         return await super().page(*arguments, **named)
 
-    async def counts(self) -> Mapping[JobStatus, int]:
+    async def counts(self, *arguments: Any) -> Mapping[JobStatus, int]:
         self._reach()
-        return await super().counts()
+        return await super().counts(*arguments)
 
     def _reach(self) -> None:
         if self.away:
@@ -211,14 +214,19 @@ class World:
     pauses: MemoryPauses
     limit: int | None = None
     """How many jobs of a county may run."""
+    door: Door | None = None
+
+    def __post_init__(self) -> None:
+        self.log = MemoryAuditLog(clock=self.clock)
 
     def deps(self) -> WebDeps:
         metrics = Metrics(CollectorRegistry(), CATALOGUE.names)
         known = KnownCounties(self.counties, metrics)
         pauses = KnownPauses(self.pauses, metrics, self.clock.seconds)
         shared: dict[str, Any] = {"jobs": self.store, "counties": known, "catalogue": CATALOGUE, "metrics": metrics}
-        accept = Accept(**shared, on_accepted=lambda: None)
-        commands = Commands(**shared, accept=accept, pauses=pauses, on_moved=lambda: None)
+        accept = Accept(**shared, on_accepted=lambda: None, caller=caller)
+        commands = Commands(**shared, accept=accept, pauses=pauses, on_moved=lambda: None, caller=caller)
+        self.accepting = accept
         return WebDeps(
             letters=self.store.dead_letters,
             office=DeadLetterOffice(
@@ -228,6 +236,7 @@ class World:
                 execute=commands.execute,
                 metrics=metrics,
                 on_told=lambda: None,
+                caller=caller,
             ),
             commands=commands,
             pauses=pauses,
@@ -246,6 +255,8 @@ class World:
             submit=self.submit,
             health=self.health,
             registry=self.registry,
+            log=self.log,
+            door=self.door,
             now=self.clock,
         )
 
