@@ -1,7 +1,8 @@
-"""The templates, and the style sheet they name."""
+"""The templates, and the style sheets they name."""
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -29,9 +30,16 @@ def _environment() -> Environment:
         "day": wording.day,
         "waits": wording.waits,
     }
-    style = sha256((STATIC_FILES / "app.css").read_bytes()).hexdigest()[:12]
-    environment.globals["style"] = f"/static/app.css?v={style}"
+    environment.globals["style"] = static("app.css")
+    environment.globals["static"] = static
     return environment
+
+
+@cache
+def static(name: str) -> str:
+    """Return the address of a static file, which holds its version."""
+    version = sha256((STATIC_FILES / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={version}"
 
 
 ENVIRONMENT: Final = _environment()

@@ -17,9 +17,10 @@ from terrafusion.web.commands import Commanding
 from terrafusion.web.contracts import Contracts
 from terrafusion.web.dead_letters import DeadLetterViews
 from terrafusion.web.deps import WebDeps
+from terrafusion.web.downloads import Downloads
 from terrafusion.web.middleware import STATIC, Handler, add_headers, answered
 from terrafusion.web.openapi import openapi
-from terrafusion.web.operations import LETTER_PATH
+from terrafusion.web.operations import JOB_PATH, LETTER_PATH
 from terrafusion.web.pages import Pages
 from terrafusion.web.probes import Probes
 from terrafusion.web.render import STATIC_FILES
@@ -41,11 +42,15 @@ def register(app: faust.App, deps: WebDeps) -> None:
 
 def _routes(deps: WebDeps, streams: Streams) -> Mapping[str, tuple[str, Handler]]:
     api, commands, probes, pages = Api(deps), Commanding(deps), Probes(deps), Pages(deps)
-    letters, release = DeadLetterViews(deps), version(DISTRIBUTION)
+    letters, downloads, release = DeadLetterViews(deps), Downloads(deps), version(DISTRIBUTION)
     contracts = Contracts(openapi=openapi(deps.catalogue, release), asyncapi=asyncapi(release))
     return {
         "/": ("get", pages.jobs),
         "/jobs/{job_id:[^/]+}": ("get", pages.job),
+        f"/jobs/{JOB_PATH}/print": ("get", downloads.page),
+        f"/jobs/{JOB_PATH}/result.csv": ("get", downloads.csv),
+        f"/jobs/{JOB_PATH}/result.json": ("get", downloads.json),
+        f"/jobs/{JOB_PATH}/result.parquet": ("get", downloads.parquet),
         f"{PREFIX}/run": ("post", api.run),
         f"{PREFIX}/status/{{job_id:[^/]+}}": ("get", api.status),
         f"{PREFIX}/results/{{job_id:[^/]+}}": ("get", api.results),
