@@ -291,7 +291,7 @@ class _Assembly:
                 store=self.jobs,
                 counties=self.stored_counties,
                 live=self.live,
-                documents=ResultDocuments(self.objects),
+                documents=ResultDocuments(self.objects, self.settings.data_dir / "cache"),
                 catalogue=self.catalogue,
                 submit=self.accept.submit,
                 commands=self.commands,

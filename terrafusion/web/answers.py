@@ -15,8 +15,10 @@ def json_response(body: Any, *, status: int = 200, content_type: str = "applicat
 
 
 def html(text: str, *, status: int = 200) -> Response:
-    """Answer with a page, which may be JSON for somebody else."""
-    return Response(text=text, status=status, content_type="text/html", headers={"Vary": "Accept"})
+    """Answer with a page, which may be JSON for somebody else; compressed for who takes that."""
+    response = Response(text=text, status=status, content_type="text/html", headers={"Vary": "Accept, Accept-Encoding"})
+    response.enable_compression()
+    return response
 
 
 def see(path: str) -> Response:

@@ -13,6 +13,7 @@ from terrafusion.web.audit import Audit, AuditQuery
 from terrafusion.web.commands import Commanding
 from terrafusion.web.contracts import Contracts
 from terrafusion.web.dead_letters import DeadLetterViews
+from terrafusion.web.downloads import CSV, PARQUET, Downloads
 from terrafusion.web.letters import LettersQuery, SelectionQuery
 from terrafusion.web.probes import Probes
 from terrafusion.web.query import ListQuery, NoQuery
@@ -101,6 +102,15 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         answers="JobWithResult",
         example={**JOB, "result": None},
         problems=_OF_ONE,
+    ),
+    ("get", f"/jobs/{JOB_PATH}/result.json"): Operation(
+        name="result_json", handler=Downloads.json, answers="Result", problems=_OF_ONE
+    ),
+    ("get", f"/jobs/{JOB_PATH}/result.parquet"): Operation(
+        name="result_parquet", handler=Downloads.parquet, media=PARQUET, problems=_OF_ONE
+    ),
+    ("get", f"/jobs/{JOB_PATH}/result.csv"): Operation(
+        name="result_csv", handler=Downloads.csv, media=CSV, problems=_OF_ONE
     ),
     ("get", f"{PREFIX}/list"): Operation(
         name="list",

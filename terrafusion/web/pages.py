@@ -9,11 +9,11 @@ from terrafusion.web.answers import html, json_response, wants_json
 from terrafusion.web.api import PREFIX, read_document, results_body
 from terrafusion.web.bodies import page_body
 from terrafusion.web.deps import WebDeps
-from terrafusion.web.findings import findings
 from terrafusion.web.listing import chips, job_link, list_link, tiles
 from terrafusion.web.lookup import find_job
 from terrafusion.web.query import JobPageQuery, ListPageQuery, read_job_id, read_query, write_cursor
 from terrafusion.web.render import render
+from terrafusion.web.results.read import found_by
 from terrafusion.web.timeline import timeline, took
 from terrafusion.wording import indented
 
@@ -70,7 +70,7 @@ class Pages:
             ended=job.status in TERMINAL,
             steps=timeline(job, now),
             parameters=indented(job.parameters or {}),
-            found=document and findings(document, query.group, f"/jobs/{job.job_id}"),
+            found=document and found_by(self._deps.catalogue, job, document, query),
             moving=job.status not in TERMINAL,
             refresh_off=query.refresh == "off",
             refresh_link=f"/jobs/{job.job_id}" + ("" if query.refresh else "?refresh=off"),

@@ -15,6 +15,10 @@ OPEN: Final = None
 ACTIONS: Final[Mapping[tuple[str, str], Action | None]] = {
     ("get", "/"): Action.READ,
     ("get", "/jobs/{job_id}"): Action.READ,
+    ("get", "/jobs/{job_id}/print"): Action.READ,
+    ("get", "/jobs/{job_id}/result.csv"): Action.READ,
+    ("get", "/jobs/{job_id}/result.json"): Action.READ,
+    ("get", "/jobs/{job_id}/result.parquet"): Action.READ,
     ("get", "/dead-letters"): Action.READ,
     ("get", "/dead-letters/{letter_id}"): Action.READ,
     ("get", "/audit"): Action.AUDIT,

@@ -1,7 +1,8 @@
-"""The templates, and the style sheet they name."""
+"""The templates, and the style sheets they name."""
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -32,9 +33,16 @@ def _environment() -> Environment:
         "waits": wording.waits,
     }
     environment.globals |= {"asked_by": caller_shown, "access_off": ANYBODY}
-    style = sha256((STATIC_FILES / "app.css").read_bytes()).hexdigest()[:12]
-    environment.globals["style"] = f"/static/app.css?v={style}"
+    environment.globals["style"] = static("app.css")
+    environment.globals["static"] = static
     return environment
+
+
+@cache
+def static(name: str) -> str:
+    """Return the address of a static file, which holds its version."""
+    version = sha256((STATIC_FILES / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={version}"
 
 
 ENVIRONMENT: Final = _environment()

@@ -20,10 +20,11 @@ from terrafusion.web.commands import Commanding
 from terrafusion.web.contracts import Contracts
 from terrafusion.web.dead_letters import DeadLetterViews
 from terrafusion.web.deps import WebDeps
+from terrafusion.web.downloads import Downloads
 from terrafusion.web.login import Login
 from terrafusion.web.middleware import STATIC, Handler, add_headers, answered
 from terrafusion.web.openapi import openapi
-from terrafusion.web.operations import LETTER_PATH
+from terrafusion.web.operations import JOB_PATH, LETTER_PATH
 from terrafusion.web.pages import Pages
 from terrafusion.web.probes import Probes
 from terrafusion.web.render import STATIC_FILES
@@ -64,11 +65,16 @@ def _routes(deps: WebDeps, streams: Streams) -> Mapping[str, Mapping[str, Handle
 
 def _single(deps: WebDeps, streams: Streams) -> Mapping[str, tuple[str, Handler]]:
     api, commands, probes, pages = Api(deps), Commanding(deps), Probes(deps), Pages(deps)
-    letters, audit, release = DeadLetterViews(deps), Audit(deps), version(DISTRIBUTION)
+    letters, audit, downloads = DeadLetterViews(deps), Audit(deps), Downloads(deps)
+    release = version(DISTRIBUTION)
     contracts = Contracts(openapi=openapi(deps.catalogue, release), asyncapi=asyncapi(release))
     return {
         "/": ("get", pages.jobs),
         "/jobs/{job_id:[^/]+}": ("get", pages.job),
+        f"/jobs/{JOB_PATH}/print": ("get", downloads.page),
+        f"/jobs/{JOB_PATH}/result.csv": ("get", downloads.csv),
+        f"/jobs/{JOB_PATH}/result.json": ("get", downloads.json),
+        f"/jobs/{JOB_PATH}/result.parquet": ("get", downloads.parquet),
         f"{PREFIX}/run": ("post", api.run),
         f"{PREFIX}/status/{{job_id:[^/]+}}": ("get", api.status),
         f"{PREFIX}/results/{{job_id:[^/]+}}": ("get", api.results),

@@ -109,8 +109,10 @@ RESULT: Final = shape(
         "warnings": many(CAUTION),
         "trends": {**many(), "description": "a point for each group and period, at most 10,000; all are in the file"},
         "rows": {**many(), "description": "the type's own rows, at most 1,000; all are in the file"},
+        "pictures": {**OBJECT, "description": "what pictures are drawn from that neither trends nor rows tell"},
         "result_data_location": {"anyOf": [{"type": "string"}, NULL], "description": "the URI of the Parquet file"},
-    }
+    },
+    optional=frozenset({"pictures"}),
 )
 CHECK: Final = shape({"ok": {"type": "boolean"}, "detail": {"type": "string"}})
 TEXT: Final = {"type": "string"}

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
@@ -26,7 +27,7 @@ from terrafusion.analysis.api import Analysis, Answer
 from terrafusion.analysis.registry import Catalogue
 from terrafusion.errors import Conflict, Unavailable
 from terrafusion.metrics import Metrics
-from terrafusion.ports import Check, DataVersion, Offer
+from terrafusion.ports import Check, DataVersion, Offer, ResultBytes
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.callers import caller
 from terrafusion.usecases.commands import Commands
@@ -147,12 +148,27 @@ async def _drain(queue: asyncio.Queue[JobStatusChanged]) -> AsyncIterator[JobSta
 class Documents:
     def __init__(self) -> None:
         self.held: dict[str, Mapping[str, Any]] = {}
+        self.files: dict[str, Path] = {}
         self.away = False
 
     async def read(self, location: str) -> Mapping[str, Any] | None:
         if self.away:
             raise Unavailable("bucket secret-bucket cannot be reached")
         return self.held.get(location)
+
+    async def stream(self, location: str) -> ResultBytes:
+        data = (await self.local(location)).read_bytes()
+        return ResultBytes(len(data), _in_pieces(data))
+
+    async def local(self, location: str) -> Path:
+        if self.away:
+            raise Unavailable("bucket secret-bucket cannot be reached")
+        return self.files[location]
+
+
+async def _in_pieces(data: bytes) -> AsyncIterator[bytes]:
+    for begin in range(0, len(data), 100):
+        yield data[begin : begin + 100]
 
 
 class Health:

@@ -17,7 +17,16 @@ from terrafusion.analysis.registry import load_catalogue
 from terrafusion.web.openapi import openapi
 
 PREFIX = "/plugins/v1/market-analysis"
-PAGES = {"/", "/jobs/{job_id}", "/dead-letters", "/dead-letters/{letter_id}", "/audit", "/login", "/logout"}
+PAGES = {
+    "/",
+    "/jobs/{job_id}",
+    "/jobs/{job_id}/print",
+    "/dead-letters",
+    "/dead-letters/{letter_id}",
+    "/audit",
+    "/login",
+    "/logout",
+}
 """What is made for people stands in no document for programs."""
 DOCUMENT = openapi(load_catalogue(), "1.2.3")
 REQUEST = {"analysis_type": "price_trend_by_zip", "county_id": "king_wa"}
