@@ -21,6 +21,7 @@ test: .venv/.installed-dev  ## lint, types, import layers, every test
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/python -m terrafusion.embedded.learning
 	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration tests/acceptance tests/contract tests/unit
 
 chaos: .venv/.installed-dev  ## everything broken at once, checked afterwards; SEED=n JOBS=5000 BLOWS=50

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from models.records import IncomingRecord
+from models.records import TOKEN_HEADER, Headers, IncomingRecord
 from terrafusion.boundaries import Boundary, cross
 
 LAST_S: Final = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
@@ -27,6 +27,7 @@ def hand_over(app: Any, topic: Any, put: Put, *, name: str) -> None:
 
 def _record(event: Any) -> IncomingRecord:
     message = event.message
+    headers: Headers = tuple(message.headers or ())
     return IncomingRecord(
         topic=message.topic,
         partition=message.partition,
@@ -34,8 +35,19 @@ def _record(event: Any) -> IncomingRecord:
         timestamp=_moment(message.timestamp or 0.0),
         key=message.key,
         value=message.value,
-        headers=tuple(message.headers or ()),
+        headers=tuple(header for header in headers if not _is_token(header)),
+        token=_token(headers),
     )
+
+
+def _token(headers: Headers) -> str | None:
+    """Return the token that a record carries; two are none."""
+    found = [value for name, value in filter(_is_token, headers)]
+    return found[0].decode("ascii", "replace") if len(found) == 1 and found[0] else None
+
+
+def _is_token(header: tuple[str, bytes | None]) -> bool:
+    return header[0].lower() == TOKEN_HEADER
 
 
 def _moment(seconds: float) -> datetime:

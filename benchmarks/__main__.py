@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import latency, poison, start, throughput, zips
+from benchmarks import latency, poison, rolling, start, throughput, zips
 from benchmarks.size import Size
 
 MEASUREMENTS: Final[Mapping[str, Callable[[Path, Size], Iterator[Table]]]] = {
@@ -23,6 +23,7 @@ MEASUREMENTS: Final[Mapping[str, Callable[[Path, Size], Iterator[Table]]]] = {
     "poison": poison.measure,
     "latency": latency.measure,
     "zips": zips.measure,
+    "rolling": rolling.measure,
     "start": start.measure,
 }
 """By name, in the order they run. Each gets an empty folder."""

@@ -62,18 +62,18 @@ class Stage:
         read = without_repeats(read_records(file, SALES))
         return load(url or self.url, self.objects, COUNTY, read.records, kind=SALES)
 
-    def worker(self, url: URL | None = None, *, pool_size: int = 2) -> WorkerProcess:
+    def worker(self, url: URL | None = None, *, pool_size: int = 2, name: str = "worker") -> WorkerProcess:
         """Make a worker that knows the no-op analysis."""
         database = SecretStr((url or self.url).render_as_string(hide_password=False))
         told = Settings(
             database_url=database,
             kafka_bootstrap=self.kafka.bootstrap,
             results_url=self.objects.url,
-            data_dir=self.folder / "data",
+            data_dir=self.folder / "data" / name,
             analysis_modules="benchmarks.noop",
             pool_size=pool_size,
         )
-        return _Worker(self.folder / "worker", told, port=free_port())
+        return _Worker(self.folder / name, told, port=free_port())
 
     def program(self, module: str, *arguments: str) -> Program:
         """Make a program out of a module of this package."""

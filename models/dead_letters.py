@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from models.records import Headers
@@ -18,6 +19,10 @@ class Stage(StrEnum):
     ACCEPT = "accept"
     ANALYSE = "analyse"
     PUBLISH = "publish"
+
+
+OF_ITS_JOB: Final = frozenset({Stage.ANALYSE, Stage.PUBLISH})
+"""What these steps refuse tells of the job it names; a record of a topic may name another's."""
 
 
 class LetterState(StrEnum):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 Headers = tuple[tuple[str, bytes | None], ...]
 """In order; a name may come twice, and a value may be null."""
+
+
+TOKEN_HEADER: Final = "tf-token"  # noqa: S105 - a name
+"""Of a record: the token of who sends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,8 @@ class IncomingRecord:
     key: bytes | None
     value: bytes | None
     headers: Headers
+    token: str | None = field(default=None, repr=False)
+    """What its sender shows for who they are; taken out of the headers, so that nothing keeps it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from models.access import Role
 from models.dead_letters import LetterState
 from models.jobs import TERMINAL, FailureReason, JobStatus
 from models.pauses import Scope
@@ -355,3 +356,47 @@ data_versions: Final = Table(
 """Every state of a county's records that a job may have been answered from. ``snapshot_uri`` is that of its sales."""
 
 Index("uq_data_versions_current", data_versions.c.county_id, unique=True, postgresql_where=text("current"))
+
+access_tokens: Final = Table(
+    "access_tokens",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("counties", ARRAY(Text)),
+    Column("digest", LargeBinary, nullable=False),
+    Column("created_at", Timestamp, nullable=False, server_default=func.now()),
+    Column("created_by", Text),
+    Column("expires_at", Timestamp),
+    Column("revoked_at", Timestamp),
+    CheckConstraint(_one_of("role", Role), name="role"),
+    Index("uq_access_tokens_digest", "digest", unique=True),
+)
+"""Who may do what; null counties are all. Of the token itself only its SHA-256."""
+
+access_sessions: Final = Table(
+    "access_sessions",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("token_id", BigInteger, ForeignKey(access_tokens.c.id), nullable=False),
+    Column("created_at", Timestamp, nullable=False, server_default=func.now()),
+    Column("expires_at", Timestamp, nullable=False, index=True),
+)
+"""A browser in which somebody has shown a token, by the SHA-256 of its cookie."""
+
+audit_log: Final = Table(
+    "audit_log",
+    metadata,
+    Column("id", BigInteger, Identity(), primary_key=True),
+    Column("at", Timestamp, nullable=False, server_default=func.now(), index=True),
+    Column("action", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("who", Text),
+    Column("token_id", BigInteger),
+    Column("county_id", Text),
+    Column("job_id", Uuid),
+    Column("letter_id", BigInteger),
+    Column("detail", Text),
+    Column("address", Text),
+)
+"""Who did what, when, and what came of it. A trigger refuses to change an entry; retention alone removes some."""

@@ -10,6 +10,7 @@ from enum import StrEnum
 class Part(StrEnum):
     """A part of a worker, or of what workers do together."""
 
+    START = "start"
     LOOP = "loop"
     CONSUMER = "consumer"
     RELAY = "relay"

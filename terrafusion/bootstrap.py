@@ -22,7 +22,7 @@ from agents import commands, jobs, requests, status
 from models.jobs import Claim
 from models.queue import QueueRules
 from models.records import IncomingRecord
-from models.troubles import Part, Trouble
+from models.troubles import Part
 from terrafusion.adapters.bell import AsyncBell
 from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.faust_app import (
@@ -44,6 +44,7 @@ from terrafusion.adapters.objects import Objects, ResultDocuments
 from terrafusion.adapters.own_consumer import FaustConsumer
 from terrafusion.adapters.pool import PebblePool
 from terrafusion.adapters.postgres.counties import PostgresCounties
+from terrafusion.adapters.postgres.credentials import PostgresAuditLog, PostgresCredentials
 from terrafusion.adapters.postgres.engine import make_engine
 from terrafusion.adapters.postgres.letters import PostgresDeadLetters
 from terrafusion.adapters.postgres.listening import listen
@@ -55,7 +56,6 @@ from terrafusion.adapters.status_tail import StatusTail
 from terrafusion.adapters.stored_files import StoredFiles
 from terrafusion.analysis.registry import Catalogue, load_catalogue
 from terrafusion.boundaries import Boundary, cross
-from terrafusion.errors import StoodStill
 from terrafusion.metrics import Metrics
 from terrafusion.services.commanding import Orders
 from terrafusion.services.grouping import GroupWatch
@@ -68,17 +68,22 @@ from terrafusion.services.relay import Relay
 from terrafusion.services.watchdog import Watchdog
 from terrafusion.settings import Settings
 from terrafusion.usecases.accept import Accept
+from terrafusion.usecases.attempts import Attempts
 from terrafusion.usecases.bulk import Bulk
+from terrafusion.usecases.callers import KnownHolders, caller
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.logbook import Logbook
 from terrafusion.usecases.pauses import KnownPauses
+from terrafusion.usecases.producers import EVERY_PRODUCER, Producers
 from terrafusion.usecases.purge import Purge, Terms
 from terrafusion.usecases.room import Room
+from terrafusion.usecases.seen import SeenJobs
 from terrafusion.usecases.waiting import Waiting
 from terrafusion.usecases.work import Limits, Workbench
 from terrafusion.web.deps import WebDeps, utc_now
+from terrafusion.web.door import Door, guarded
 from terrafusion.web.middleware import application_options
 from terrafusion.web.routes import register
 from terrafusion.web.server import BoundedWeb
@@ -109,10 +114,12 @@ class Worker:
     others: Sequence[Service]
     """In the order they start; they stop in the other one."""
 
+    async def prepare(self) -> None:
+        """Start the children, which take longer to begin than all the rest."""
+        self.pool.start()
+
     async def start(self) -> None:
         """Start what works beside the agents; they are there already, so no claimed job is put into the void."""
-        self.guard.start()
-        self.pool.start()
         for service in (*self.others, self.claimer):
             await self.app.add_runtime_dependency(service)
 
@@ -140,17 +147,27 @@ class Worker:
             await asyncio.sleep(0.02)
 
 
-def create_worker(settings: Settings) -> Worker:
+def make_guard(settings: Settings) -> Guard:
+    """Make what watches over a worker from the first moment of its process, before it is put together."""
+    return Guard(_last_words(settings))
+
+
+def _last_words(settings: Settings) -> LastWords:
+    return LastWords(settings.data_dir / f"last-words-{settings.http_port}.json")
+
+
+def create_worker(settings: Settings, guard: Guard) -> Worker:
     """Put a worker together from its settings. Raises Misconfigured."""
-    return _Assembly(settings, load_catalogue(settings.modules)).worker()
+    return _Assembly(settings, load_catalogue(settings.modules), guard).worker()
 
 
 class _Assembly:
     """The parts that several others need, made once."""
 
-    def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
+    def __init__(self, settings: Settings, catalogue: Catalogue, guard: Guard) -> None:
         self.settings = settings
         self.catalogue = catalogue
+        self.guard = guard
         self.metrics = Metrics(CollectorRegistry(), catalogue.names)
         self.work, self.own_heart, self.own_purge = (
             make_engine(settings.database, connections=n) for n in (CONNECTIONS, 1, 1)
@@ -168,15 +185,25 @@ class _Assembly:
         self.pauses = KnownPauses(PostgresPauses(self.work), self.metrics, time.monotonic)
         self.jobs_bell, self.relay_bell = AsyncBell(), AsyncBell()
         self.objects = Objects(settings.results)
-        self.app = make_app(settings, web=BoundedWeb, web_options=application_options(settings.names))
+        self.log = PostgresAuditLog(self.work)
+        self.known = KnownHolders(PostgresCredentials(self.work), monotonic=time.monotonic, now=utc_now)
+        self.door = self._door() if settings.access == "tokens" else None
+        self.producers = Producers(self.known) if settings.topic_access == "tokens" else EVERY_PRODUCER
+        options = application_options(settings.names, door=self.door and guarded(self.door))
+        self.app = make_app(settings, web=BoundedWeb, web_options=options)
         self.consumer = FaustConsumer(self.app)
         self.health = WorkerHealth(self.app, self.consumer, self.work)
-        self.words = LastWords(settings.data_dir / f"last-words-{settings.http_port}.json")
+        self.words = _last_words(settings)
         self._count_stalls()
         self.tail = StatusTail(Broker.of(settings), lambda *record: self.live.hear(*record))  # noqa: PLW0108 - it is made next
         self.live = Live(self.app, self.jobs, self.metrics, self.tail.read)
         self.book = Logbook(self.jobs, lambda job_id: self.bench.attempt_of(job_id))  # noqa: PLW0108 - the bench is made next
-        self.pool = PebblePool(settings, lambda *news: self.bench.progressed(*news), self.book.put)  # noqa: PLW0108
+        self.pool = PebblePool(
+            settings,
+            lambda *news: self.bench.progressed(*news),  # noqa: PLW0108
+            self.book.put,
+            self.jobs_bell.ring,
+        )
         self.bench = self._bench()
         self.accept = Accept(
             jobs=self.jobs,
@@ -184,6 +211,8 @@ class _Assembly:
             catalogue=catalogue,
             metrics=self.metrics,
             on_accepted=self._wake,
+            caller=caller,
+            producers=self.producers,
         )
         self.commands = Commands(
             jobs=self.jobs,
@@ -193,6 +222,17 @@ class _Assembly:
             catalogue=catalogue,
             metrics=self.metrics,
             on_moved=self._wake,
+            caller=caller,
+            producers=self.producers,
+        )
+
+    def _door(self) -> Door:
+        return Door(
+            known=self.known,
+            credentials=PostgresCredentials(self.work),
+            log=self.log,
+            attempts=Attempts(time.monotonic),
+            behind_tls=self.settings.behind_tls,
         )
 
     def _count_stalls(self) -> None:
@@ -240,7 +280,7 @@ class _Assembly:
             settings=self.settings,
             app=self.app,
             engines=self.engines,
-            guard=Guard(self.words),
+            guard=self.guard,
             pool=self.pool,
             bench=self.bench,
             claimer=Claimer(bench=self.bench, bell=self.jobs_bell, put=put),
@@ -248,6 +288,7 @@ class _Assembly:
             others=(*self._services(room), intake, orders),
         )
         self.app.drain = worker.drain
+        self.app.prepare = worker.prepare
         self.app.begin = worker.start
         return worker
 
@@ -263,12 +304,16 @@ class _Assembly:
                 history=self.jobs,
                 counties=self.stored_counties,
                 live=self.live,
-                documents=ResultDocuments(self.objects),
+                documents=ResultDocuments(self.objects, self.settings.data_dir / "cache"),
                 catalogue=self.catalogue,
                 submit=self.accept.submit,
                 commands=self.commands,
                 bulk=Bulk(
-                    jobs=self.jobs, history=self.jobs, orders=self.commands, now=utc_now, monotonic=time.monotonic
+                    jobs=SeenJobs(self.jobs),
+                    history=self.jobs,
+                    orders=self.commands,
+                    now=utc_now,
+                    monotonic=time.monotonic,
                 ),
                 pauses=self.pauses,
                 waiting=Waiting(
@@ -280,6 +325,8 @@ class _Assembly:
                 ),
                 health=self.health,
                 registry=self.metrics.registry,
+                log=self.log,
+                door=self.door,
                 letters=self.letters,
                 office=DeadLetterOffice(
                     letters=self.letters,
@@ -288,6 +335,7 @@ class _Assembly:
                     execute=self.commands.execute,
                     metrics=self.metrics,
                     on_told=self.relay_bell.ring,
+                    caller=caller,
                 ),
             ),
         )
@@ -321,7 +369,10 @@ class _Assembly:
             retention=PostgresRetention(self.own_purge, sender=self.name),
             files=StoredFiles(self.objects),
             terms=Terms.of_days(
-                jobs=self.settings.job_retention_days, letters=self.settings.dead_letter_retention_days
+                jobs=self.settings.job_retention_days,
+                letters=self.settings.dead_letter_retention_days,
+                versions=self.settings.data_version_retention_days,
+                deeds=self.settings.audit_retention_days,
             ),
             metrics=self.metrics,
         )
@@ -335,10 +386,12 @@ class _Assembly:
         watchdog = Watchdog(
             looks=(group.look, relay.look, self.pool.look),
             metrics=self.metrics,
-            end=self._end,
+            end=self.app.crash,
+            remember=self.words.add,
             close=group.stop,
             monotonic=time.monotonic,
         )
+        self.app.stood_still = watchdog.tell_end
         return (
             relay,
             Listener(hear),
@@ -349,11 +402,6 @@ class _Assembly:
             takeover,
             Purger(purge, is_leader=lambda: relay.leads),
         )
-
-    async def _end(self, trouble: Trouble) -> None:
-        """Stop, as well as that goes, with an error."""
-        self.words.add(trouble.part)
-        await self.app.crash(StoodStill(trouble.reason))
 
 
 async def _hand(service: Intake | Orders, record: IncomingRecord, acknowledge: Callable[[], None]) -> None:

@@ -58,9 +58,10 @@ class Boundary(Enum):
     SNAPSHOT_STORED = "a snapshot is stored, its data version is not there"
     VERSION_WRITTEN = "a county's records and data version are written, uncommitted"
     VERSION_COMMITTED = "a county's data version is there, nobody was told"
-    FILES_REMOVED = "files of ended jobs are removed, their rows are not"
+    FILES_REMOVED = "files of ended jobs or replaced data are removed, the rows that name them are not"
     JOBS_PURGED = "ended jobs are forgotten, their tombstones in the outbox"
     LETTERS_PURGED = "dead letters are forgotten"
+    VERSIONS_PURGED = "replaced data versions are forgotten"
     MIGRATING = "a statement of a migration was run"
 
 

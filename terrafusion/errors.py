@@ -5,6 +5,7 @@ TerraFusionError
 │   ├── MalformedMessage
 │   ├── InvalidRequest
 │   ├── Conflict
+│   ├── NotAllowed
 │   └── NotFound
 ├── AnalysisError     the analysis cannot answer
 │   └── SimulatedFailure
@@ -64,6 +65,10 @@ class Conflict(Rejected):
     """The same job id with another content, or a move that the job's state does not allow."""
 
 
+class NotAllowed(Rejected):
+    """It is not for this caller to do."""
+
+
 class NotFound(Rejected):
     """Nothing has that id."""
 
@@ -106,6 +111,10 @@ class UnstorableData(TerraFusionError):
 
 class StoodStill(TerraFusionError):
     """A part of a worker does not move any more, and only a new process helps."""
+
+    def __init__(self, message: str, *, part: str) -> None:
+        super().__init__(message)
+        self.part = part
 
 
 class Misconfigured(TerraFusionError):

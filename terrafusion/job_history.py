@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Final, Protocol
 from uuid import UUID
 
+from models.access import Counties as Seen
 from models.attempts import AttemptLog, Attention, History
 from models.jobs import FailureReason
 from models.live import Missed
@@ -34,10 +37,10 @@ class JobHistory(Protocol):
     async def retried(self, ids: Collection[UUID]) -> Mapping[UUID, UUID]:
         """Return the last retry of each of these jobs that has one."""
 
-    async def attention(self, limit: int) -> Attention:
+    async def attention(self, limit: int, *, counties: Seen = None) -> Attention:
         """Return up to ``limit`` jobs of each kind that somebody should look at."""
 
-    async def changed(self, since: datetime, limit: int) -> Sequence[JobStatusChanged]:
+    async def changed(self, since: datetime, limit: int, *, counties: Seen = None) -> Sequence[JobStatusChanged]:
         """Return the state of up to ``limit`` jobs that moved at ``since`` or later, those that moved first before others."""
 
     async def keep_logs(self, logs: Sequence[AttemptLog]) -> None:
@@ -56,8 +59,22 @@ class LiveJobs(Protocol):
         """Subscribe to one job's events, or to all; who falls far behind loses what waits, and is told since when."""
 
 
+@dataclass(frozen=True, slots=True)
+class ResultBytes:
+    """A result file as it is: how long it is, and its bytes, some at a time."""
+
+    length: int
+    chunks: AsyncIterator[bytes]
+
+
 class Documents(Protocol):
-    """The result documents of finished jobs."""
+    """The result documents and files of finished jobs."""
 
     async def read(self, location: str) -> Mapping[str, Any] | None:
         """Return the document that lies beside the result file at ``location``; raises Unavailable."""
+
+    async def stream(self, location: str) -> ResultBytes:
+        """Open the result file at ``location``; raises NotFound, and Unavailable also while it is read."""
+
+    async def local(self, location: str) -> Path:
+        """Return a path on this machine that holds the result file; raises NotFound, Unavailable."""

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final, Protocol
 from uuid import UUID
 
+from models.access import Counties as Seen
 from models.dead_letters import DeadLetter, Handling, KeptLetter, LetterEntry, LetterState, Stage
 from models.jobs import Claim, FailureReason, Finish, Heartbeat, Job, JobStatus, NewJob
 from models.messages import JobStatusChanged
@@ -49,6 +50,8 @@ class JobFilter:
     """Accepted before this moment."""
     text: str | None = None
     """The beginning of its id, its correlation or who asked, of all jobs; what is none of these stands in its message."""
+    counties: Seen = None
+    """Of which counties; beside `county_id`, both must hold."""
 
 
 ALL: Final = JobFilter()
@@ -80,6 +83,7 @@ class DataVersion:
     first_sale: date | None
     last_sale: date | None
     created_at: datetime
+    """When it became the current one, the last time that it did."""
     properties: int = 0
     properties_uri: str | None = None
     """None where it has none; likewise of listings."""
@@ -89,6 +93,11 @@ class DataVersion:
     def uri(self, kind: str) -> str | None:
         """Return where its records of a kind lie."""
         return {"sales": self.snapshot_uri, "properties": self.properties_uri, "listings": self.listings_uri}[kind]
+
+    @property
+    def uris(self) -> Sequence[str]:
+        """Where all of it lies."""
+        return [uri for uri in (self.snapshot_uri, self.properties_uri, self.listings_uri) if uri]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +110,25 @@ class TakenOver:
     """County and analysis type of each that was given up."""
 
 
-class JobStore(Protocol):
+class JobReader(Protocol):
+    """Jobs as they are shown; of other counties than ``counties`` there are none."""
+
+    async def get(self, job_id: UUID, *, counties: Seen = None) -> Job | None:
+        """Return one job, parameters and result included."""
+
+    async def page(
+        self, wanted: JobFilter, *, after: tuple[datetime, UUID] | None, limit: int, oldest_first: bool = False
+    ) -> Page:
+        """Return jobs newest first, or the oldest."""
+
+    async def counts(self, wanted: JobFilter = ALL, *, most: int = MOST_COUNTED) -> Mapping[JobStatus, int]:
+        """Return how many jobs of a filter, but for its status, stand where; every state is there.
+
+        None is counted further than ``most`` + 1. Where no index has the list in order, what `page` looks at is counted.
+        """
+
+
+class JobStore(JobReader, Protocol):
     """Jobs, their moves and the events that tell of them: row and events always in one transaction."""
 
     async def accept(self, offers: Sequence[Offer], letters: Sequence[DeadLetter] = ()) -> Accepted:
@@ -150,22 +177,8 @@ class JobStore(Protocol):
     async def running(self) -> Mapping[str, int]:
         """Return how many jobs run, by county; a county without any is absent."""
 
-    async def get(self, job_id: UUID) -> Job | None:
-        """Return one job, parameters and result included."""
-
-    async def page(
-        self, wanted: JobFilter, *, after: tuple[datetime, UUID] | None, limit: int, oldest_first: bool = False
-    ) -> Page:
-        """Return jobs newest first, or the oldest."""
-
     async def live(self, limit: int) -> Sequence[JobStatusChanged]:
         """Return the last event of up to ``limit`` jobs that are not terminal, newest first."""
-
-    async def counts(self, wanted: JobFilter = ALL, *, most: int = MOST_COUNTED) -> Mapping[JobStatus, int]:
-        """Return how many jobs of a filter, but for its status, stand where; every state is there.
-
-        None is counted further than ``most`` + 1. Where no index has the list in order, what `page` looks at is counted.
-        """
 
     async def waiting(self, most: int) -> int:
         """Return how many jobs are PENDING, counted no further than ``most``."""
@@ -197,10 +210,12 @@ class LetterFilter:
     """Kept at this moment or later."""
     until: datetime | None = None
     """Kept before this moment."""
+    counties: Seen = None
+    """Telling of a job of these counties; a letter that tells of no job is of none."""
 
 
-class DeadLetters(Protocol):
-    """What could not be used, and what somebody did about it. Ids rise in the order in which letters were kept."""
+class LetterReader(Protocol):
+    """What could not be used. Ids rise in the order in which letters were kept."""
 
     async def page(self, wanted: LetterFilter, *, before: int | None, limit: int) -> Sequence[LetterEntry]:
         """Return letters newest first, those whose id is below ``before``."""
@@ -208,11 +223,15 @@ class DeadLetters(Protocol):
     async def count(self, wanted: LetterFilter, *, after: int) -> int:
         """Return how many letters with an id above ``after`` there are."""
 
+    async def get(self, letter_id: int, *, counties: Seen = None) -> KeptLetter | None:
+        """Return one letter, whole; as `LetterFilter` has it none of other counties."""
+
+
+class DeadLetters(LetterReader, Protocol):
+    """Dead letters, and what somebody did about them."""
+
     async def ids(self, wanted: LetterFilter, *, after: int, limit: int) -> Sequence[int]:
         """Return the ids above ``after``, oldest first."""
-
-    async def get(self, letter_id: int) -> KeptLetter | None:
-        """Return one letter, whole."""
 
     async def settle(self, ids: Sequence[int], handling: Handling) -> frozenset[int]:
         """Write down what was done about letters that are open; answers which were: of two who try one wins."""
@@ -224,70 +243,11 @@ class DeadLetters(Protocol):
 class Counties(Protocol):
     """Which counties are loaded."""
 
-    async def current(self) -> Sequence[DataVersion]:
-        """Return each known county's current data version, by county_id."""
+    async def current(self, of: Seen = None) -> Sequence[DataVersion]:
+        """Return each known county's current data version, by county_id; of other counties than ``of`` none."""
 
     async def version(self, county_id: str, data_version: str) -> DataVersion | None:
         """Return one data version."""
-
-
-@dataclass(frozen=True, slots=True)
-class EndedJob:
-    """A job that has ended, as far as its files are named after it."""
-
-    job_id: UUID
-    county_id: str
-    analysis_type: str
-
-
-class Retention(Protocol):
-    """What is kept no longer. Ages are counted by the store's clock; what is live is never named nor forgotten."""
-
-    def alone(self) -> AbstractAsyncContextManager[Purging | None]:
-        """Become the one that purges; yields None where another does."""
-
-
-class Purging(Protocol):
-    """The hold of the one that purges."""
-
-    async def ended(self, *, age: timedelta, limit: int) -> Sequence[EndedJob]:
-        """Return jobs that ended longer ago than ``age``, those accepted first before others."""
-
-    async def forget_jobs(self, ids: Collection[UUID], *, age: timedelta) -> int:
-        """Forget those of these jobs that ended so long ago, and have a tombstone of each told; says how many."""
-
-    async def forget_letters(self, *, age: timedelta, limit: int) -> int:
-        """Forget dead letters that were kept, or dealt with, longer ago than ``age``, once they are told."""
-
-    async def without_result(self, ids: Collection[UUID]) -> frozenset[UUID]:
-        """Say which of these jobs are known to have ended without a result file."""
-
-    async def count_jobs(self, *, age: timedelta) -> int:
-        """Return how many jobs ended so long ago."""
-
-    async def count_letters(self, *, age: timedelta) -> int:
-        """Return how many dead letters `forget_letters` would forget."""
-
-
-@dataclass(frozen=True, slots=True)
-class OldFile:
-    """A file that has not been written to for long: of a job, or one that was never finished (None)."""
-
-    path: str
-    job_id: UUID | None
-
-
-class KeptFiles(Protocol):
-    """The files that results are kept in. Raises Unavailable where the store cannot be reached."""
-
-    async def remove_results(self, jobs: Sequence[EndedJob]) -> None:
-        """Remove whatever was kept of these jobs; that there is nothing is no error."""
-
-    def old(self, *, age: timedelta) -> AsyncIterator[Sequence[OldFile]]:
-        """Return the files older than ``age`` that are a job's or unfinished, some at a time."""
-
-    async def remove(self, files: Sequence[OldFile]) -> None:
-        """Remove files."""
 
 
 class Outbox(Protocol):
@@ -355,6 +315,10 @@ class Outcome:
 
 class Pool(Protocol):
     """Child processes that run analyses."""
+
+    @property
+    def has_child(self) -> bool:
+        """Whether a child is there, so that a task given now does not wait for one to begin."""
 
     async def run(self, tasks: Sequence[Task], *, seconds: float) -> Sequence[Outcome]:
         """Run tasks one after another in one child; cancelling it kills the child.

@@ -113,10 +113,11 @@ def _openings(settings: Settings) -> Iterator[str]:
         yield from _open_database(settings)
     if "kafka" not in settings.insecure:
         yield from _open_kafka(settings)
-    if "http" not in settings.insecure and not is_loopback(settings.http_host):
+    if settings.access == "off" and "http" not in settings.insecure and not is_loopback(settings.http_host):
         yield (
             f"TERRAFUSION_HTTP_HOST is {settings.http_host}, which others can reach, and the view asks for no password; "
-            "allowed is the loopback, or, behind something that asks, TERRAFUSION_ALLOW_INSECURE=http."
+            "allowed is the loopback, TERRAFUSION_ACCESS=tokens, or, behind something that asks, "
+            "TERRAFUSION_ALLOW_INSECURE=http."
         )
 
 

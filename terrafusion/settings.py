@@ -17,6 +17,7 @@ from terrafusion.refusals import complaints, is_loopback
 
 PREFIX: Final = "TERRAFUSION_"
 BROKER: Final = re.compile(r"(\[[0-9A-Fa-f:]+\]|[^\s:\[\]]+):[0-9]{1,5}")
+TOKEN: Final = re.compile(r"tfm_[A-Za-z0-9_-]{43}")
 INSECURE: Final = ("database", "kafka", "http")
 
 
@@ -64,6 +65,17 @@ class Settings(BaseSettings):
         description="names by which the view may be asked, beside addresses and `localhost`, separated by commas; "
         "none is any name where others can reach it",
     )
+    access: Literal["off", "tokens"] = Field(
+        "off", description="who may use the view: `tokens` asks everybody for one, `off` nobody for anything"
+    )
+    topic_access: Literal["off", "tokens"] = Field(
+        "off", description="whether requests and commands on the topics must carry a token, in the header `tf-token`"
+    )
+    token: SecretStr | None = Field(None, description="the token that commands show to a worker, and on the topics")
+    behind_tls: bool = Field(
+        False,  # noqa: FBT003 - pydantic takes a default so
+        description="whether browsers reach the view by https, through what ends TLS before it; cookies ask for it then",
+    )
     pool_size: int = Field(2, ge=1, le=256, description="child processes, so analyses at a time")
     lease_seconds: float = Field(
         15.0, ge=3, le=3600, description="how long a silent worker keeps its jobs; each second it renews that"
@@ -79,6 +91,16 @@ class Settings(BaseSettings):
     )
     dead_letter_retention_days: float = Field(
         90.0, ge=0, le=100_000, description="how long a dead letter is kept, open or not; 0 is for ever"
+    )
+    data_version_retention_days: float = Field(
+        365.0,
+        ge=0,
+        le=100_000,
+        description="how long a county's data version, with its snapshots, is kept once another took its place and no job "
+        "names it; 0 is for ever",
+    )
+    audit_retention_days: float = Field(
+        730.0, ge=0, le=100_000, description="how long an entry of the audit log is kept; 0 is for ever"
     )
     session_timeout_seconds: float = Field(10.0, ge=1, description="Kafka's patience with a silent worker")
     log_format: Literal["auto", "json", "console"] = Field("auto", description="`auto`: JSON unless on a terminal")
@@ -128,6 +150,13 @@ class Settings(BaseSettings):
         has_user = "@" in parts.netloc and not parts.scheme.startswith("abfs")  # a container there
         if has_user or parts.password or parts.query:
             raise ValueError("may hold no user, password or query; the store's own variables say them (AWS_…)")
+        return value
+
+    @field_validator("token")
+    @classmethod
+    def _is_token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not TOKEN.fullmatch(value.get_secret_value()):
+            raise ValueError("must be a token as `terrafusion tokens create` prints it: tfm_ and 43 characters")
         return value
 
     @field_validator("secrets_dir")

@@ -9,7 +9,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 JOBS = "market_analysis_jobs"
 NEWEST_FIRST = (sa.text("created_at DESC NULLS LAST"), sa.text("job_id DESC NULLS LAST"))

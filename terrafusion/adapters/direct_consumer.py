@@ -8,11 +8,15 @@ from typing import Any, Final
 from faust.transport.drivers import aiokafka as driver
 from mode.threads import WorkerThread
 
+from models.troubles import Part
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import StoodStill
 
 FETCH_S: Final = 0.25
-"""How long a fetch that finds nothing lasts; a rebalance waits for it."""
+"""How long a fetch that finds nothing lasts, here and at the broker; a rebalance waits for it.
+
+A broker answers the requests of a connection one after the other, and Faust would have it wait 1.5 s for records.
+"""
 SEEK_S: Final = 25.0
 """Faust waits for 30 s, and then never again ends a rebalance, without a word."""
 
@@ -34,9 +38,14 @@ class DirectThread(driver.AIOKafkaConsumerThread):
 
     Worker = UnawaitedThread
 
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        client = super()._create_worker_consumer(transport)
+        client._fetch_max_wait_ms = int(1000 * FETCH_S)  # noqa: SLF001 - Faust has no setting for it
+        return client
+
 
 class DirectConsumer(driver.Consumer):
-    """Faust's consumer, with four of its ways changed.
+    """Faust's consumer, with five of its ways changed.
 
     It delivers a message by calling, not by a task each for the delivery and for its interruption: Faust makes
     four tasks a message so that a rebalance can interrupt a delivery that waits. Here a delivery can only wait
@@ -50,6 +59,8 @@ class DirectConsumer(driver.Consumer):
 
     After a rebalance it reads a topic only once all its positions are set. Faust fetches while it sets them, and then
     empties the buffers: what was delivered in between is gone, and its offset is committed with the next.
+
+    In a rebalance it asks the broker for nothing that is known: no changelog is ever written, so each ends where it begins.
     """
 
     _held: frozenset[Any] = frozenset()
@@ -94,7 +105,15 @@ class DirectConsumer(driver.Consumer):
                 await super().perform_seek()
         except TimeoutError as error:
             msg = f"the broker has not told the offsets of its partitions within {SEEK_S:g} s"
-            raise StoodStill(msg) from error
+            raise StoodStill(msg, part=Part.CONSUMER) from error
+
+    async def highwaters(self, *partitions: Any) -> Any:
+        """Say where changelogs end."""
+        return dict.fromkeys(partitions, 0)
+
+    async def earliest_offsets(self, *partitions: Any) -> Any:
+        """Say where changelogs begin."""
+        return dict.fromkeys(partitions, 0)
 
     async def seek_to_committed(self) -> Any:
         """Set all positions in one step; Faust asks for one after the other, and leaves those never committed."""
@@ -140,12 +159,12 @@ class DirectTransport(driver.Transport):
 
 
 async def _seek(client: Any) -> dict[Any, int | None]:
-    """Seek to what is committed, and to the beginning where nothing is; returns what is."""
+    """Seek to what is committed, and where nothing is to 0; returns what is.
+
+    Where 0 is not there any more the client goes on from the earliest, as it is told to, and until then nobody waits.
+    """
     places = tuple(client.assignment())
     committed = dict(zip(places, await asyncio.gather(*map(client.committed, places)), strict=True))
     for place, offset in committed.items():
-        if offset:
-            client.seek(place, offset)
-    if fresh := [place for place, offset in committed.items() if not offset]:
-        await client.seek_to_beginning(*fresh)
+        client.seek(place, offset or 0)
     return committed

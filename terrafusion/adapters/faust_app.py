@@ -15,6 +15,7 @@ from yarl import URL
 from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.direct_consumer import DirectTransport
 from terrafusion.adapters.kafka_records import read_any_header_name
+from terrafusion.errors import StoodStill
 from terrafusion.settings import Settings
 from topics.catalogue import APP_ID, COMMANDS, REQUESTS, STATUS
 
@@ -23,7 +24,7 @@ BUFFER: Final = 8 * POLL_RECORDS
 """A full stream buffer would block the one fetch loop, so one slow agent would starve all topics."""
 MOST_AT_ONCE: Final = 500
 NEVER_S: Final = 1e8
-HEARTBEAT_S: Final = 1.0
+HEARTBEAT_S: Final = 0.3
 """A member hears by its heartbeat that the group is dealt anew, and all requests wait for the last that does."""
 REBALANCE_S: Final = 15.0
 """The group waits so long for a member that is alive and does not answer."""
@@ -53,10 +54,14 @@ class StreamQueue(ThrowableQueue[Any]):
 class MarketAnalysisApp(faust.App):
     """A Faust app that starts our services after its own and drains them before it stops."""
 
+    prepare: Callable[[], Awaitable[None]]
+    """Called before anything starts."""
     begin: Callable[[], Awaitable[None]]
     """Called once agents run and partitions are dealt."""
     drain: Callable[[], Awaitable[None]]
     """Called before anything stops."""
+    stood_still: Callable[[StoodStill], None]
+    """Called once, where that is what it crashes of."""
     make_web: Callable[[faust.App], Any] | None = None
     """Makes the HTTP server; else it is Faust's own."""
 
@@ -84,6 +89,11 @@ class MarketAnalysisApp(faust.App):
             more = [event, *_arrived(manual.channel.queue)]
             yield [event for event in more if event.message.generation_id == self.consumer_generation_id]
 
+    async def on_first_start(self) -> None:
+        """Begin with what takes longest."""
+        await self.prepare()
+        await super().on_first_start()
+
     async def on_started_init_extra_services(self) -> None:
         """Start our services as the last ones."""
         await super().on_started_init_extra_services()
@@ -93,6 +103,12 @@ class MarketAnalysisApp(faust.App):
         """Finish or hand back the jobs while the rest still runs; then stop as Faust does."""
         await self.drain()
         await super().on_stop()
+
+    def _crash(self, reason: BaseException) -> None:
+        """Take note of a crash, of whichever part."""
+        if isinstance(reason, StoodStill) and not self.crashed:
+            self.stood_still(reason)
+        super()._crash(reason)
 
 
 def _arrived(queue: Any) -> Iterator[Any]:

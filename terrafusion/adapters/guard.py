@@ -1,4 +1,4 @@
-"""A thread that ends the process where its event loop has stood still, or where it does not come to its end."""
+"""A thread that ends the process where its event loop stands still, or where it comes neither to its work nor to its end."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ More than the guard takes to end a process: it tells why, and is counted.
 SAY_S: Final = 2.0
 EXIT_STOOD_STILL: Final = 4
 EXIT_LOOP: Final = 5
+OVERDUE: Final = {
+    Part.START: "it was started and has not begun to work",
+    Part.SHUTDOWN: "it was told to stop and did not",
+}
 
 log = structlog.get_logger(__name__)
 
@@ -36,22 +40,31 @@ class Guard:
     def __init__(self, words: LastWords, *, end: Callable[[int], None] = os._exit) -> None:
         self._words = words
         self._end = end
-        self._beats = self._seen = self._still = 0
-        self._looks_left: int | None = None
-        self._thread: threading.Thread | None = None
+        self._beats = self._seen = self._still = self._looks = 0
+        self._due: tuple[Part, int] | None = None
+        """What has to be over, and at which look."""
 
-    def start(self) -> None:
-        """Begin to watch the running loop, if that is not done already."""
-        if self._thread is None:
-            self._loop = asyncio.get_running_loop()
-            self._beat()
-            self._thread = threading.Thread(target=self._run, name="guard", daemon=True)
-            self._thread.start()
+    def begin_within(self, seconds: float) -> None:
+        """Begin to look; end the process if it has not `begun` until then."""
+        self._wait_for(Part.START, seconds)
+        threading.Thread(target=self._run, name="guard", daemon=True).start()
+
+    def watch(self) -> None:
+        """Watch the running loop from now on."""
+        self._loop = asyncio.get_running_loop()
+        self._beat()
+
+    def begun(self) -> None:
+        """Wait for the end of the start no longer."""
+        if self._due is not None and self._due[0] is Part.START:
+            self._due = None
 
     def finish_within(self, seconds: float) -> None:
-        """End the process if it has not ended by itself until then, also where nothing was watched yet."""
-        self._looks_left = int(seconds / LOOK_EVERY_S)
-        self.start()
+        """End the process if it has not ended by itself until then."""
+        self._wait_for(Part.SHUTDOWN, seconds)
+
+    def _wait_for(self, part: Part, seconds: float) -> None:
+        self._due = (part, self._looks + int(seconds / LOOK_EVERY_S))
 
     def _beat(self) -> None:
         self._beats += 1
@@ -67,14 +80,13 @@ class Guard:
 
     def look(self) -> None:
         """Look once."""
+        self._looks += 1
         self._still = self._still + 1 if self._beats == self._seen else 0
         self._seen = self._beats
-        if self._looks_left is not None:
-            self._looks_left -= 1
-        if self._looks_left is not None and self._looks_left < 0:
-            self._end_for(Part.SHUTDOWN, "it was told to stop and did not", EXIT_STOOD_STILL)
-        elif self._still * LOOK_EVERY_S >= PATIENCE_S:
+        if self._beats and self._still * LOOK_EVERY_S >= PATIENCE_S:
             self._end_for(Part.LOOP, f"the event loop has stood still for {PATIENCE_S:g} s", EXIT_LOOP)
+        elif (due := self._due) is not None and self._looks > due[1]:
+            self._end_for(due[0], OVERDUE[due[0]], EXIT_STOOD_STILL)
 
     def _end_for(self, part: Part, reason: str, code: int) -> None:
         """Say so, but not for long: what the loop waits for may be the very pipe of the log."""

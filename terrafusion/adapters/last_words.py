@@ -25,7 +25,7 @@ class LastWords:
             return {part.value: int(told[part]) for part in Part if part in told}
         return {}
 
-    def add(self, part: Part) -> None:
+    def add(self, part: str) -> None:
         """Count one more; a disk that takes nothing is not what a worker ends for.
 
         Written beside and put in place: a death in between loses no count.
@@ -33,5 +33,5 @@ class LastWords:
         with suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             beside = self._file.with_suffix(".new")
-            beside.write_bytes(orjson.dumps(Counter(self.read()) + Counter([part.value])))
+            beside.write_bytes(orjson.dumps(Counter(self.read()) + Counter([str(part)])))
             beside.replace(self._file)

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -22,6 +22,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import Conflict, Misconfigured, NotFound, Unavailable
+from terrafusion.job_history import ResultBytes
 
 CACHE_BYTES: Final = 20 * 2**30
 """What `local_copy` keeps on this machine; beyond it the longest unused files go."""
@@ -29,6 +30,7 @@ WITHOUT_NAMELESS: Final = (errno.EOPNOTSUPP, errno.EISDIR)
 """What file systems say that know no file without a name, such as NFS."""
 PATIENCE: Final = timedelta(seconds=20)
 LISTED: Final = 1000
+CHUNK: Final = 2**20
 
 
 class Objects:
@@ -61,6 +63,12 @@ class Objects:
         """Read a whole file; raises NotFound where there is none."""
         with _translated(location):
             return bytes(obstore.get(self._store, self._path(location)).bytes())
+
+    def open(self, location: str) -> tuple[int, Iterator[bytes]]:
+        """Open a file: its length, and its bytes some at a time; raises NotFound where there is none."""
+        with _translated(location):
+            found = obstore.get(self._store, self._path(location))
+        return found.meta["size"], _chunks(location, found.stream(min_chunk_size=CHUNK))
 
     def exists(self, location: str) -> bool:
         """Say whether there is such a file."""
@@ -104,7 +112,7 @@ class Objects:
         if copy.exists():
             os.utime(copy)
         else:
-            _keep(copy, self.get(location))
+            _keep(copy, self.open(location)[1])
             shrink(cache, CACHE_BYTES, spare=copy)
         return copy
 
@@ -114,9 +122,14 @@ class Objects:
             path.stat()
         return path
 
-    def _path(self, location: str) -> str:
+    def path_of(self, location: str) -> str | None:
+        """Return the path of a location under ``url``; None where it lies elsewhere."""
         path = location.removeprefix(f"{self.url}/")
-        if path == location:
+        return None if path == location else path
+
+    def _path(self, location: str) -> str:
+        path = self.path_of(location)
+        if path is None:
             msg = f"{location} does not lie under {self.url}, where results are kept now"
             raise Unavailable(msg)
         return path
@@ -138,8 +151,9 @@ class Objects:
 class ResultDocuments:
     """The result documents beside the result files."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: Objects, cache: Path) -> None:
         self._objects = objects
+        self._cache = cache
 
     async def read(self, location: str) -> Mapping[str, Any] | None:
         """Return the document that belongs to the result at ``location``; None where it is gone."""
@@ -148,9 +162,23 @@ class ResultDocuments:
         except NotFound:
             return None
 
+    async def stream(self, location: str) -> ResultBytes:
+        """Open a result file."""
+        length, chunks = await asyncio.to_thread(self._objects.open, location)
+        return ResultBytes(length, _in_threads(chunks))
+
+    async def local(self, location: str) -> Path:
+        """Return a path on this machine that holds the result file."""
+        return await asyncio.to_thread(self._objects.local_copy, location, self._cache)
+
     def _read(self, location: str) -> dict[str, Any]:
         document: dict[str, Any] = orjson.loads(self._objects.get(location))
         return document
+
+
+async def _in_threads(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    while chunk := await asyncio.to_thread(next, chunks, b""):
+        yield chunk
 
 
 def result_path(county_id: str, analysis_type: str, job_id: UUID) -> str:
@@ -193,10 +221,16 @@ def _stats(paths: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
             continue
 
 
-def _keep(copy: Path, data: bytes) -> None:
+def _chunks(location: str, stream: Iterable[Any]) -> Iterator[bytes]:
+    with _translated(location):
+        yield from map(bytes, stream)
+
+
+def _keep(copy: Path, chunks: Iterator[bytes]) -> None:
     copy.parent.mkdir(parents=True, exist_ok=True)
     staged = copy.with_name(f".{copy.name}.{uuid4().hex}")
-    staged.write_bytes(data)
+    with staged.open("wb") as file:
+        file.writelines(chunks)
     cross(Boundary.COPY_WRITTEN)
     staged.replace(copy)
 

@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -90,11 +91,16 @@ class PebblePool:
         self,
         settings: Settings,
         on_progress: Callable[[UUID, float, str], None],
-        on_log: Callable[[Said], None] = lambda _log: None,
+        on_log: Callable[[Said], None] = lambda _said: None,
+        on_child: Callable[[], None] = lambda: None,
     ) -> None:
+        """Take whom to tell of progress, of what jobs log, and of the first child that is there."""
         self._settings = settings
         self._on_progress = on_progress
         self._on_log = on_log
+        self._on_child = on_child
+        self.has_child = False
+        """Whether a child of the pool as it is now has begun."""
         self._pool: ProcessPool | None = None
         self._runs: set[_Run] = set()
         self._moves = 0
@@ -106,6 +112,7 @@ class PebblePool:
         self._returning: set[asyncio.Future[None]] = set()
         self._timing: asyncio.Future[None] | None = None
         self._stops = False
+        self._loop: asyncio.AbstractEventLoop
         self._reader: Connection
         self._writer: Connection
 
@@ -114,7 +121,8 @@ class PebblePool:
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         self._reader, self._writer = SPAWN.Pipe(duplex=False)
-        asyncio.get_running_loop().add_reader(self._reader.fileno(), self._read_progress)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._reader.fileno(), self._read_progress)
         self._build()
         self._timing = asyncio.ensure_future(self._time())
 
@@ -124,12 +132,23 @@ class PebblePool:
         pool = ProcessPool(workers, initializer=child.begin, initargs=arguments, context=SPAWN)
         try:
             for _ in range(workers):
-                pool.schedule(child.ready)
+                pool.schedule(child.ready).add_done_callback(partial(self._seen, pool))
         except (OSError, EOFError, RuntimeError) as error:
             _leave(pool)
             msg = f"No child process can be started: {error!r}, {error.__cause__!r}"
             raise PoolUnavailable(msg) from error
         self._pool = pool
+
+    def _seen(self, pool: ProcessPool, ready: Future[None]) -> None:
+        """Take note of a child that has begun; called by a thread of the pool's."""
+        if not ready.cancelled() and ready.exception() is None:
+            with suppress(RuntimeError):  # the loop is closed by now
+                self._loop.call_soon_threadsafe(self._note_child, pool)
+
+    def _note_child(self, pool: ProcessPool) -> None:
+        if pool is self._pool and not self.has_child:
+            self.has_child = True
+            self._on_child()
 
     async def run(self, tasks: Sequence[Task], *, seconds: float) -> Sequence[Outcome]:
         """Run tasks in one child; see the port."""
@@ -268,7 +287,7 @@ class PebblePool:
         log.warning("pool of child processes is built anew")
         self._rebuilt += 1
         self._tried = time.monotonic()
-        pool, self._pool = self._pool, None
+        pool, self._pool, self.has_child = self._pool, None, False
         if pool is not None:
             _leave(pool)
         for run in self._runs:

@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from terrafusion.adapters.objects import Objects, document_location, result_path
-from terrafusion.ports import EndedJob, OldFile
+from terrafusion.keeping import EndedJob, OldFile
 
 UUID_TEXT: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 RESULT: Final = re.compile(rf"[^/]+/[^/]+/({UUID_TEXT})\.(?:parquet|json)")
@@ -29,6 +29,11 @@ class StoredFiles:
         rows = [result_path(job.county_id, job.analysis_type, job.job_id) for job in jobs]
         paths = [path for row in rows for path in (row, document_location(row))]
         await asyncio.to_thread(self._objects.delete_all, paths)
+
+    async def remove_snapshots(self, locations: Sequence[str]) -> None:
+        """Remove what lies where results are kept now; what an earlier URL holds stays there, as results do."""
+        if paths := [path for location in locations if (path := self._objects.path_of(location))]:
+            await asyncio.to_thread(self._objects.delete_all, paths)
 
     async def old(self, *, age: timedelta) -> AsyncIterator[Sequence[OldFile]]:
         """Return old files, some at a time."""

@@ -10,6 +10,7 @@ import polars as pl
 from pydantic import BaseModel
 from threadpoolctl import threadpool_limits
 
+from terrafusion.analysis.places import area_column, map_of
 from terrafusion.analysis.profile import CountyProfile
 
 BESIDE_SALES: Final = frozenset({"properties", "listings"})
@@ -53,6 +54,8 @@ class Answer:
     trends: pl.DataFrame | None = None
     rows: pl.DataFrame | None = None
     table: pl.DataFrame | None = None
+    pictures: Mapping[str, Any] = field(default_factory=dict)
+    """What pictures are drawn from that neither rows nor points tell: counts and bounds, JSON values, at most some 100 kB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,4 +87,12 @@ class Analysis(Generic[P]):
             listings=records.listings if "listings" in read else None,
         )
         with threadpool_limits(1):
-            return self.compute(given, parameters, progress)
+            found = self.compute(given, parameters, progress)
+        return replace(found, pictures={**found.pictures, **_placed(found, records)})
+
+
+def _placed(found: Answer, records: Records) -> dict[str, Any]:
+    """Return the map of the areas that an answer tells of, where their sales have coordinates."""
+    column = area_column(found.summary)
+    drawn = None if column is None else map_of(records.sales, column)
+    return {} if drawn is None else {"map": drawn}

@@ -43,6 +43,7 @@ def render(answer: Answer) -> Rendered:
         "warnings": [asdict(caution) for caution in warnings],
         "trends": records(shown),
         "rows": records(None if answer.rows is None else answer.rows.head(ROWS_INLINE)),
+        "pictures": clean(answer.pictures),
     }
     return Rendered(document, parquet, None if parquet is None else hashlib.sha256(parquet).hexdigest())
 

@@ -23,6 +23,8 @@ COMMANDS: Final = (
     "steering",
     "dead_letters",
     "purge",
+    "tokens",
+    "audit",
     "compare",
     "schema",
 )

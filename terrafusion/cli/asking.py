@@ -23,14 +23,14 @@ def checked(given: Mapping[str, Any], params: str, settings: Settings) -> Analys
     return request
 
 
-async def send_one(broker: Broker, request: AnalysisRequest) -> dict[str, Any]:
+async def send_one(broker: Broker, settings: Settings, request: AnalysisRequest) -> dict[str, Any]:
     """Send a request and return it with the place it has on its topic."""
-    (sent,) = await send(broker, [request])
+    (sent,) = await send(broker, [request], token=settings.token)
     return {**request.model_dump(mode="json"), **asdict(sent)}
 
 
 async def send_and_wait(broker: Broker, settings: Settings, request: AnalysisRequest) -> dict[str, Any]:
     """Send a request, show its progress until its end, and return the job with its result."""
     view = view_of(settings)
-    await converse(broker, [request])
+    await converse(broker, [request], token=settings.token)
     return await view.get("results", str(request.job_id))

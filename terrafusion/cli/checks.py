@@ -21,6 +21,7 @@ from terrafusion.adapters.postgres.migrate import newest_version, schema_version
 from terrafusion.cli.configuration import brokers, database
 from terrafusion.cli.view import view_of
 from terrafusion.errors import TerraFusionError
+from terrafusion.refusals import is_loopback
 from terrafusion.settings import Settings
 
 SERVICES: Final = frozenset({"database", "broker", "object store"})
@@ -63,6 +64,7 @@ async def examine(settings: Settings) -> list[Finding]:
         "object store": _examine_store,
         "worker": _examine_worker,
         "disk": _examine_disk,
+        "access": _examine_access,
     }
     found = await asyncio.gather(*(_checked(name, check, settings) for name, check in checks.items()))
     return [finding for findings in found for finding in findings]
@@ -152,6 +154,17 @@ async def _examine_worker(settings: Settings) -> list[Finding]:
         return [Finding("worker", ok=True, detail=f"well, at {view.url}")]
     detail = f"at {view.url}, not well: {', '.join(failing)}"
     return [Finding("worker", ok=True, detail=detail, advice="What it misses stands above, or in its log.")]
+
+
+async def _examine_access(settings: Settings) -> list[Finding]:
+    """Tell who may do what; as these settings say, which a worker elsewhere need not share."""
+    on_topics = "a record must carry one" if settings.topic_access == "tokens" else "whoever may write may ask"
+    topics = Finding("topic access", ok=True, detail=f"{settings.topic_access}; {on_topics}")
+    if settings.access == "tokens":
+        return [Finding("access", ok=True, detail="tokens; who shows none is asked for one"), topics]
+    detail = f"off, no login: whoever reaches {settings.http_host} may do everything"
+    advice = None if is_loopback(settings.http_host) else "TERRAFUSION_ACCESS=tokens asks everybody for a token."
+    return [Finding("access", ok=True, detail=detail, advice=advice), topics]
 
 
 async def _examine_disk(settings: Settings) -> list[Finding]:

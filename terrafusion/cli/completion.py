@@ -67,5 +67,6 @@ def _ask(path: str, read: Read, answer: list[tuple[str, str]]) -> None:
     with suppress(TerraFusionError, OSError, HTTPException, ValueError, LookupError, TypeError):
         settings = read_settings()
         with closing(HTTPConnection(settings.http_host, settings.http_port, timeout=PATIENCE_S)) as connection:
-            connection.request("GET", f"/plugins/v1/market-analysis/{path}")
+            shown = {"Authorization": f"Bearer {settings.token.get_secret_value()}"} if settings.token else {}
+            connection.request("GET", f"/plugins/v1/market-analysis/{path}", headers=shown)
             answer += read(orjson.loads(connection.getresponse().read()))

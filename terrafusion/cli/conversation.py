@@ -12,10 +12,11 @@ from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from models.jobs import TERMINAL
 from models.messages import AnalysisRequest, JobStatusChanged
+from models.records import TOKEN_HEADER
 from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.kafka_records import read_any_header_name
 from terrafusion.cli.output import note
@@ -38,20 +39,26 @@ class Sent:
     offset: int
 
 
-async def send(broker: Broker, requests: Sequence[AnalysisRequest]) -> Sequence[Sent]:
+async def send(
+    broker: Broker, requests: Sequence[AnalysisRequest], *, token: SecretStr | None = None
+) -> Sequence[Sent]:
     """Put requests on their topic as CloudEvents and return once the broker has them; raises Unavailable."""
     producer = AIOKafkaProducer(**broker.options, enable_idempotence=True, max_request_size=2 * MAX_REQUEST_BYTES)
     try:
         async with _reaching(broker):
             await producer.start()
-            acks = [await _send(producer, request) for request in requests]
+            acks = [await _send(producer, request, token) for request in requests]
             return [Sent(REQUESTS.name, ack.partition, ack.offset) for ack in await asyncio.gather(*acks)]
     finally:
         await producer.stop()
 
 
 async def converse(
-    broker: Broker, requests: Sequence[AnalysisRequest], *, patience_s: float | None = None
+    broker: Broker,
+    requests: Sequence[AnalysisRequest],
+    *,
+    token: SecretStr | None = None,
+    patience_s: float | None = None,
 ) -> Sequence[UUID]:
     """Send requests, show how their jobs come along, and return the ids when all have ended.
 
@@ -59,7 +66,7 @@ async def converse(
     """
     jobs = {request.job_id: f"{request.analysis_type} {request.county_id}" for request in requests if request.job_id}
     async with _status_events(broker) as consumer:
-        await send(broker, requests)
+        await send(broker, requests, token=token)
         try:
             async with asyncio.timeout(patience_s):
                 await _follow(consumer, jobs)
@@ -69,7 +76,7 @@ async def converse(
     return tuple(jobs)
 
 
-async def _send(producer: AIOKafkaProducer, request: AnalysisRequest) -> Awaitable[Any]:
+async def _send(producer: AIOKafkaProducer, request: AnalysisRequest, token: SecretStr | None) -> Awaitable[Any]:
     key = str(request.job_id).encode()
     headers = [
         ("content-type", b"application/json"),
@@ -80,6 +87,7 @@ async def _send(producer: AIOKafkaProducer, request: AnalysisRequest) -> Awaitab
         ("ce_time", datetime.now(UTC).isoformat().encode()),
         ("ce_subject", b"job/" + key),
     ]
+    headers += [(TOKEN_HEADER, token.get_secret_value().encode())] if token else []
     value = request.model_dump_json(exclude_defaults=True).encode()
     acknowledged: Awaitable[Any] = await producer.send(REQUESTS.name, value, key=key, headers=headers)
     return acknowledged

@@ -62,7 +62,7 @@ def run(
     }
     request = asking.checked(given, params, settings)
     if not wait:
-        told = asyncio.run(asking.send_one(bootstrap, request))
+        told = asyncio.run(asking.send_one(bootstrap, settings, request))
         tell(told, told["job_id"], json=json)
         note(f"Sent; `terrafusion watch {told['job_id']}` follows it.")
         return

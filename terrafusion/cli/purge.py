@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,15 +26,15 @@ def add(app: typer.Typer) -> None:
 def purge(*, dry_run: DryRun = False, json: Json = False) -> None:
     """Forget what was kept long enough.
 
-    Jobs that have ended with their results after JOB_RETENTION_DAYS, dead letters after DEAD_LETTER_RETENTION_DAYS, files
-    that no job needs. Nothing that waits or runs is touched; a worker does the same each hour. Exit 1 where another is at it.
+    Jobs that have ended with their results after JOB_RETENTION_DAYS, dead letters after DEAD_LETTER_RETENTION_DAYS, data
+    versions that were replaced after DATA_VERSION_RETENTION_DAYS unless a job names them, files that no job needs. Nothing
+    that waits or runs is touched; a worker does the same each hour. Exit 1 where another is at it.
     """
     purged = asyncio.run(_purge(read_settings(), dry_run=dry_run))
     if purged is None:
         note("Another process is purging now.")
         raise typer.Exit(FAILED)
-    counts = {"jobs": purged.jobs, "dead_letters": purged.dead_letters, "files": purged.files}
-    tell({"dry_run": dry_run, **counts}, sentence(purged, dry_run=dry_run), json=json)
+    tell({"dry_run": dry_run, **asdict(purged)}, sentence(purged, dry_run=dry_run), json=json)
 
 
 def sentence(purged: Purged, *, dry_run: bool) -> str:
@@ -41,8 +42,8 @@ def sentence(purged: Purged, *, dry_run: bool) -> str:
     from terrafusion.analysis.findings import counted  # noqa: PLC0415 - slow to import
 
     jobs, letters = counted(purged.jobs, "job"), counted(purged.dead_letters, "dead letter")
-    verb = "Would purge" if dry_run else "Purged"
-    return f"{verb} {jobs}, {letters} and {counted(purged.files, 'file')} of no job."
+    versions, files = counted(purged.data_versions, "data version"), counted(purged.files, "file")
+    return f"{'Would purge' if dry_run else 'Purged'} {jobs}, {letters}, {versions} and {files} of no job."
 
 
 async def _purge(settings: Settings, *, dry_run: bool) -> Purged | None:
@@ -59,7 +60,12 @@ async def _purge(settings: Settings, *, dry_run: bool) -> Purged | None:
     purging = Purge(
         retention=PostgresRetention(engine),
         files=StoredFiles(Objects(settings.results)),
-        terms=Terms.of_days(jobs=settings.job_retention_days, letters=settings.dead_letter_retention_days),
+        terms=Terms.of_days(
+            jobs=settings.job_retention_days,
+            letters=settings.dead_letter_retention_days,
+            versions=settings.data_version_retention_days,
+            deeds=settings.audit_retention_days,
+        ),
         metrics=Metrics(CollectorRegistry(), ()),
     )
     try:

@@ -31,7 +31,8 @@ def view_of(settings: Settings) -> View:
         msg = "TERRAFUSION_HTTP_PORT is 0; a worker that is there already has a port of its own"
         raise Misconfigured(msg)
     host = ANYWHERE.get(settings.http_host, settings.http_host)
-    return View(str(URL.build(scheme="http", host=host, port=settings.http_port)))
+    token = settings.token.get_secret_value() if settings.token else None
+    return View(str(URL.build(scheme="http", host=host, port=settings.http_port)), token=token)
 
 
 class View:
@@ -40,8 +41,9 @@ class View:
     Raises Unavailable where none answers, Rejected with the worker's own sentence where it refuses.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, token: str | None = None) -> None:
         self.url = URL(url)
+        self._shown = {"Authorization": f"Bearer {token}"} if token else {}
 
     async def get(self, *path: str, **query: Any) -> dict[str, Any]:
         """Return a JSON answer; a part of the query that is None is left out."""
@@ -97,7 +99,7 @@ class View:
         url = self.url.joinpath(PREFIX, *path)
         try:
             async with (
-                aiohttp.ClientSession(timeout=patience) as session,
+                aiohttp.ClientSession(timeout=patience, headers=self._shown) as session,
                 session.request(method, url, **sent) as response,
             ):
                 yield response
@@ -115,6 +117,10 @@ async def _refusal(response: aiohttp.ClientResponse) -> TerraFusionError:
     if response.content_type != "application/problem+json":
         return Unavailable(f"{response.url} is no address of a worker: HTTP {response.status}")
     problem = orjson.loads(await response.read())
+    if response.status == HTTPStatus.UNAUTHORIZED:
+        return Rejected(
+            f"The worker at {response.url.origin()} asks for a token that is in force; TERRAFUSION_TOKEN is it."
+        )
     if response.status < HTTPStatus.INTERNAL_SERVER_ERROR:
         refused = Conflict if response.status == HTTPStatus.CONFLICT else Rejected
         return refused(problem["detail"], field=problem.get("field"), value=problem.get("value"))

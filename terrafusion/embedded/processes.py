@@ -91,6 +91,8 @@ class Server(ABC):
     name: str
     stop_signal: ClassVar[signal.Signals]
     at_our_death: ClassVar[signal.Signals]
+    stop_seconds: ClassVar[float] = STOP_SECONDS
+    """So long it may take to stop."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
@@ -170,7 +172,7 @@ class Server(ABC):
         if self._process is None:
             return
         try:
-            self._process.wait(STOP_SECONDS)
+            self._process.wait(self.stop_seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Final
 
 import structlog
@@ -15,7 +16,7 @@ FIRST_AFTER_S: Final = 600.0
 """Later than a rolling upgrade: a relay of the version before does not know how to tell that a job is gone."""
 EVERY_S: Final = 3600.0
 SWEEP_EVERY: Final = 24
-NOTHING: Final = Purged(0, 0, 0)
+NOTHING: Final = Purged(0, 0, 0, 0)
 
 log = structlog.get_logger(__name__)
 
@@ -46,4 +47,4 @@ class Purger(Service):
             log.warning("purging cannot go on now", reason=str(error))
             return
         if purged not in (None, NOTHING):
-            log.info("purged", jobs=purged.jobs, dead_letters=purged.dead_letters, files=purged.files)
+            log.info("purged", **asdict(purged))

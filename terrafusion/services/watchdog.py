@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import replace
 from typing import Final
 
 import structlog
 from mode import Service
 
 from models.troubles import Part, Trouble
+from terrafusion.errors import StoodStill
 from terrafusion.metrics import Metrics
 
 LOOK_EVERY_S: Final = 2.0
@@ -30,15 +32,17 @@ class Watchdog(Service):
         *,
         looks: Sequence[Look],
         metrics: Metrics,
-        end: Callable[[Trouble], Awaitable[None]],
+        end: Callable[[StoodStill], Awaitable[None]],
+        remember: Callable[[str], None],
         close: Callable[[], Awaitable[None]],
         monotonic: Callable[[], float],
     ) -> None:
-        """Take where to look, and what ends the worker, and what closes what the looks opened."""
+        """Take where to look, what ends the worker and what tells the next one of it, and what closes what was opened."""
         super().__init__()
         self._looks = looks
         self._metrics = metrics
         self._end = end
+        self._remember = remember
         self._close = close
         self._monotonic = monotonic
         self._looked_at = monotonic()
@@ -51,7 +55,7 @@ class Watchdog(Service):
         while not self.should_stop:
             await self.sleep(LOOK_EVERY_S)
             if ending := await self.look():
-                await self._end(ending)
+                await self._end(StoodStill(ending.reason, part=ending.part))
                 return
 
     async def on_shutdown(self) -> None:
@@ -65,11 +69,18 @@ class Watchdog(Service):
         self._since = {key: self._since.get(key, now) for key in seen}
         self._told &= seen.keys()
         lasting = [t for key, t in seen.items() if now - self._since[key] >= PATIENCE_S * t.patience]
-        new = [t for t in lasting if (t.part, t.sign) not in self._told]
+        new = [t for t in lasting if not t.ends and (t.part, t.sign) not in self._told]
         self._told |= {(t.part, t.sign) for t in new}
-        for part in {trouble.part for trouble in new}:
-            self._tell(part, [trouble for trouble in new if trouble.part == part])
-        return next((trouble for trouble in lasting if trouble.ends), None)
+        for trouble in _joined(new):
+            self._tell("something stands still", trouble.part, trouble.reason)
+        for cure in [trouble.cure for trouble in new if trouble.cure is not None]:
+            cure()
+        return next(iter(_joined([trouble for trouble in lasting if trouble.ends])), None)
+
+    def tell_end(self, error: StoodStill) -> None:
+        """Tell, now and to the worker that follows, what this one ends for, whoever found it."""
+        self._remember(error.part)
+        self._tell("worker ends itself", error.part, str(error))
 
     def _awake(self) -> float:
         """Return the seconds that passed while it could look; of those in which the process was frozen, one pause."""
@@ -78,10 +89,15 @@ class Watchdog(Service):
         self._awake_s += passed if passed < FROZEN_S else LOOK_EVERY_S
         return self._awake_s
 
-    def _tell(self, part: Part, troubles: Sequence[Trouble]) -> None:
+    def _tell(self, what: str, part: str, reason: str) -> None:
         self._metrics.stalls.labels(part).inc()
-        what = "worker ends itself" if any(trouble.ends for trouble in troubles) else "something stands still"
-        log.error(what, part=part, reason="; ".join(trouble.reason for trouble in troubles))
-        for trouble in troubles:
-            if trouble.cure is not None:
-                trouble.cure()
+        log.error(what, part=part, reason=reason)
+
+
+def _joined(troubles: Sequence[Trouble]) -> Sequence[Trouble]:
+    """Return one for each part, with the reasons of all."""
+    reasons: dict[Part, list[str]] = {}
+    for trouble in troubles:
+        reasons.setdefault(trouble.part, []).append(trouble.reason)
+    firsts = {trouble.part: trouble for trouble in reversed(troubles)}
+    return [replace(firsts[part], reason="; ".join(given)) for part, given in reasons.items()]

@@ -10,6 +10,8 @@ from uuid import UUID, uuid4
 
 import orjson
 
+from models.access import Action, Caller, anybody
+from models.access import Counties as Seen
 from models.dead_letters import DeadLetter, Stage
 from models.jobs import FailureReason, Job, NewJob, Origin
 from models.messages import AnalysisRequest
@@ -20,6 +22,7 @@ from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import (
     Conflict,
     InvalidRequest,
+    NotAllowed,
     Rejected,
     UnknownAnalysisType,
     UnknownCounty,
@@ -27,7 +30,9 @@ from terrafusion.errors import (
 )
 from terrafusion.metrics import Metrics
 from terrafusion.ports import Accepted, JobStore, Offer
+from terrafusion.usecases.callers import must, note
 from terrafusion.usecases.counties import KnownCounties
+from terrafusion.usecases.producers import EVERY_PRODUCER, Producers
 from terrafusion.usecases.refusing import LONGEST_REASON, letter_of
 from topics.requests import Envelope, decode, derived_id, salvage
 
@@ -51,7 +56,12 @@ class Accept:
         catalogue: Catalogue,
         metrics: Metrics,
         on_accepted: Callable[[], None],
+        caller: Callable[[], Caller] = anybody,
+        producers: Producers = EVERY_PRODUCER,
     ) -> None:
+        """Take also what tells who asks over HTTP, and who sent a record."""
+        self._caller = caller
+        self._producers = producers
         self._jobs = jobs
         self._counties = counties
         self._catalogue = catalogue
@@ -62,7 +72,9 @@ class Accept:
         """Accept a batch; what cannot be accepted becomes a dead letter. Raises Unavailable, then nothing is written."""
         read = [(record, _read(record)) for record in records]
         await self._counties.look(frozenset(e.request.county_id for _, e in read if isinstance(e, Envelope)))
-        await self._write([_Item(record, self._judge(record, envelope)) for record, envelope in read])
+        senders = await self._producers.all(records)
+        judged = zip(read, senders, strict=True)
+        await self._write([_Item(record, self._admit(record, envelope, who)) for (record, envelope), who in judged])
         self._on_accepted()
 
     async def submit(
@@ -80,10 +92,12 @@ class Accept:
         ``named`` is the job's id whatever the request says: who asks again derives it from what made it ask, so that
         asking twice makes one job.
         """
+        who = self._caller()
         await self._counties.look(frozenset({request.county_id}))
-        job_id = named or request.job_id or (idempotency_key and derived_id("idempotency-key", idempotency_key))
-        envelope = Envelope(job_id or uuid4(), request, request.correlation_id, traceparent, requested_by)
-        job = replace(self._checked(envelope), retry_of=retry_of)
+        job_id = named or request.job_id or (idempotency_key and _derived(idempotency_key, request, who))
+        envelope = Envelope(job_id or uuid4(), request, request.correlation_id, traceparent, who.name or requested_by)
+        job = replace(self._checked(envelope, who.counties), retry_of=retry_of)
+        note(job_id=job.job_id, county_id=job.county_id)
         accepted = await self._accept_one(job)
         self._on_accepted()
         return await self._standing(job.job_id, accepted)
@@ -108,7 +122,23 @@ class Accept:
             raise Conflict(msg, field="job_id", value=str(job_id))
         return job
 
-    def _judge(self, record: IncomingRecord, envelope: Envelope | Rejected) -> Offer | DeadLetter:
+    def _admit(
+        self, record: IncomingRecord, read: Envelope | Rejected, sender: Caller | NotAllowed
+    ) -> Offer | DeadLetter:
+        """Judge what its sender may send; of what they may not there is no job, for it would be another's."""
+        if isinstance(sender, NotAllowed):
+            return letter_of(record, sender)
+        if sender.name is None:
+            return self._judge(record, read)
+        readable = read if isinstance(read, Envelope) else salvage(record)
+        if refusal := readable and _refusal(readable, sender):
+            return letter_of(record, refusal)
+        signed = readable and replace(readable, source=sender.name)
+        return self._judge(record, signed if signed and isinstance(read, Envelope) else read, signed)
+
+    def _judge(
+        self, record: IncomingRecord, envelope: Envelope | Rejected, salvaged: Envelope | None = None
+    ) -> Offer | DeadLetter:
         if isinstance(envelope, Envelope):
             try:
                 job = self._checked(envelope)
@@ -116,13 +146,13 @@ class Accept:
                 return Offer(replace(job, origin=_origin(record)), letter_of(record, conflict, job.job_id))
             except Rejected as error:
                 return _born_failed(record, envelope, error)
-        readable = salvage(record)
+        readable = salvaged or salvage(record)
         return letter_of(record, envelope) if readable is None else _born_failed(record, readable, envelope)
 
-    def _checked(self, envelope: Envelope) -> NewJob:
+    def _checked(self, envelope: Envelope, seen: Seen = None) -> NewJob:
         request = envelope.request
         analysis = self._catalogue.get(request.analysis_type)
-        self._counties.check(request.county_id)
+        self._counties.check(request.county_id, seen)
         parameters = self._catalogue.check(request.analysis_type, request.parameters)
         return _new_job(envelope, _digest(analysis.name, request.county_id, canonical(parameters)))
 
@@ -160,6 +190,25 @@ def _read(record: IncomingRecord) -> Envelope | Rejected:
         return decode(record)
     except Rejected as error:
         return error
+
+
+def _refusal(envelope: Envelope, sender: Caller) -> NotAllowed | None:
+    county_id = envelope.request.county_id
+    try:
+        must(sender, Action.RUN)
+    except NotAllowed as refusal:
+        return refusal
+    if sender.sees(county_id):
+        return None
+    allowed = ", ".join(sorted(sender.counties or ())) or "none"
+    msg = f"county_id is {county_id!r}; the token {sender.name!r} may ask of: {allowed}"
+    return NotAllowed(msg, field="county_id", value=county_id, allowed=allowed)
+
+
+def _derived(key: str, request: AnalysisRequest, who: Caller) -> UUID:
+    """Return the id that a key stands for; of who sees some counties only in the county: others may use the same key."""
+    county = [] if who.counties is None else [request.county_id]
+    return derived_id("idempotency-key", *county, key)
 
 
 def _digest(analysis_type: str, county_id: str, parameters: Mapping[str, Any]) -> str:

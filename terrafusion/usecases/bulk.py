@@ -12,7 +12,8 @@ from models.jobs import CANCEL, TERMINAL, Job, JobStatus
 from models.messages import Verb
 from terrafusion.errors import Conflict, InvalidRequest, Rejected
 from terrafusion.job_history import JobHistory
-from terrafusion.ports import JobFilter, JobStore
+from terrafusion.ports import JobFilter, JobReader
+from terrafusion.usecases.callers import note
 
 BATCH: Final = 250
 MOST_A_CALL_S: Final = 10.0
@@ -72,7 +73,7 @@ class Bulk:
     def __init__(
         self,
         *,
-        jobs: JobStore,
+        jobs: JobReader,
         history: JobHistory,
         orders: Orders,
         now: Callable[[], datetime],
@@ -85,7 +86,7 @@ class Bulk:
         self._monotonic = monotonic
 
     async def order(self, many: Many) -> Done:
-        """Count the jobs and, where they are confirmed, carry the order out.
+        """Count the jobs and, where they are confirmed, carry the order out. The reader knows what the caller may see.
 
         Raises Conflict where more are like that than were confirmed, InvalidRequest for a status that an order never
         is about.
@@ -99,6 +100,7 @@ class Bulk:
         if told.matching > many.confirm:
             msg = f"{told.matching} jobs are like that by now, not {many.confirm}; look again before you confirm"
             raise Conflict(msg, field="confirm", value=many.confirm, allowed=f"{told.matching} or more")
+        note(detail=_told(many, told))
         await self._carry_out(many, [replace(wanted, status=status) for status in statuses], told)
         told.left = max(0, told.matching - told.done - told.unchanged - told.refused)
         return told
@@ -162,3 +164,10 @@ def _statuses(many: Many) -> Sequence[JobStatus]:
         msg = f"status is {named}; what is {named} cannot be {'cancelled' if many.verb is Verb.CANCEL else 'retried'}"
         raise InvalidRequest(msg, field="status", value=named, allowed=allowed)
     return [named]
+
+
+def _told(many: Many, told: Done) -> str:
+    """Say for the audit log which jobs were meant."""
+    named = {"status": many.wanted.status, "county": many.wanted.county_id, "type": many.wanted.analysis_type}
+    which = " ".join(f"{name}={value}" for name, value in named.items() if value)
+    return f"up to {told.matching} jobs {which}".strip()

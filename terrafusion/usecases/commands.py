@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 from uuid import UUID
 
+from models.access import Action, Caller, anybody
 from models.jobs import TERMINAL, FailureReason, Job, JobStatus
 from models.messages import AnalysisRequest, Command, Verb
 from models.pauses import Pause, Scope
@@ -14,6 +15,7 @@ from terrafusion.analysis.registry import Catalogue
 from terrafusion.errors import (
     Conflict,
     InvalidRequest,
+    NotAllowed,
     NotFound,
     Rejected,
     UnknownAnalysisType,
@@ -23,8 +25,10 @@ from terrafusion.errors import (
 from terrafusion.metrics import Metrics
 from terrafusion.ports import JobStore
 from terrafusion.usecases.accept import Accept
+from terrafusion.usecases.callers import Call, called, note
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.pauses import KnownPauses, because
+from terrafusion.usecases.producers import EVERY_PRODUCER, Producers
 from terrafusion.usecases.refusing import letter_of
 from topics.commands import Order, decode
 from topics.requests import derived_id
@@ -46,7 +50,12 @@ class Commands:
         catalogue: Catalogue,
         metrics: Metrics,
         on_moved: Callable[[], None],
+        caller: Callable[[], Caller] = anybody,
+        producers: Producers = EVERY_PRODUCER,
     ) -> None:
+        """Take also what tells for whom an order is carried out, and who sent a record."""
+        self._caller = caller
+        self._producers = producers
         self._jobs = jobs
         self._accept = accept
         self._pauses = pauses
@@ -57,7 +66,7 @@ class Commands:
 
     async def cancel(self, job_id: UUID, *, reason: str | None = None, requested_by: str | None = None) -> Job:
         """End a job that waits or runs, at once, and return it; raises Conflict for one that has ended."""
-        job, moved = await self._end(job_id, f"Cancelled{because(requested_by, reason)}")
+        job, moved = await self._end(job_id, f"Cancelled{because(self._by(requested_by), reason)}")
         if not moved:
             raise _has_ended(job)
         self._count(Verb.CANCEL, "done")
@@ -67,7 +76,7 @@ class Commands:
         self, ids: Sequence[UUID], *, reason: str | None = None, requested_by: str | None = None
     ) -> frozenset[UUID]:
         """End those of these jobs that wait or run; answers which did."""
-        moved = await self._jobs.cancel(ids, message=f"Cancelled{because(requested_by, reason)}")
+        moved = await self._jobs.cancel(ids, message=f"Cancelled{because(self._by(requested_by), reason)}")
         self._metrics.commands.labels(Verb.CANCEL, "done").inc(len(moved))
         self._on_moved()
         return moved
@@ -94,10 +103,8 @@ class Commands:
     async def pause(self, command: Command) -> Pause:
         """Have what a command names stand still, and return how it does; what stood still already is left as it is."""
         scope, names = await self._named(command)
-        pauses = [
-            await self._pauses.pause(scope, name, reason=command.reason, requested_by=command.requested_by)
-            for name in names
-        ]
+        by = self._by(command.requested_by)
+        pauses = [await self._pauses.pause(scope, name, reason=command.reason, requested_by=by) for name in names]
         self._count(Verb.PAUSE, "done")
         return pauses[0]
 
@@ -131,7 +138,9 @@ class Commands:
         try:
             if isinstance(order, Rejected):
                 raise order
-            await self.execute(order.command, key=str(order.identity), traceparent=order.traceparent)
+            sender = await self._producers.one(record, Action(order.command.command))
+            with called(Call(sender)):
+                await self.execute(order.command, key=str(order.identity), traceparent=order.traceparent)
         except (Rejected, UnstorableData) as error:
             if patient and isinstance(order, Order) and _may_come(order.command, error):
                 return False
@@ -139,7 +148,8 @@ class Commands:
         return True
 
     async def _cancel_once(self, job_id: UUID, command: Command) -> Job:
-        job, moved = await self._end(job_id, f"Cancelled{because(command.requested_by, command.reason)}")
+        by = self._by(command.requested_by)
+        job, moved = await self._end(job_id, f"Cancelled{because(by, command.reason)}")
         if not moved and job.status is not JobStatus.CANCELLED:
             raise _has_ended(job)
         self._count(Verb.CANCEL, "done" if moved else "unchanged")
@@ -147,6 +157,8 @@ class Commands:
 
     async def _end(self, job_id: UUID, message: str) -> tuple[Job, bool]:
         """Cancel a job and say whether it moved; looks again where it came between two looks."""
+        if self._caller().counties is not None:
+            await self._job(job_id)
         while True:
             moved = await self._jobs.cancel([job_id], message=message)
             job = await self._job(job_id)
@@ -155,19 +167,28 @@ class Commands:
                 return job, bool(moved)
 
     async def _job(self, job_id: UUID) -> Job:
-        job = await self._jobs.get(job_id)
+        job = await self._jobs.get(job_id, counties=self._caller().counties)
         if job is None:
             raise NotFound(f"no job has the id {job_id}", field="job_id", value=str(job_id))
+        note(job_id=job_id, county_id=job.county_id)
         return job
+
+    def _by(self, requested_by: str | None) -> str | None:
+        """Say by whom: who is known cannot be somebody else."""
+        return self._caller().name or requested_by
 
     async def _named(self, command: Command) -> tuple[Scope, Sequence[str]]:
         """Say what a command pauses or resumes; what stands still goes on again also where nobody knows it any more."""
         scope, name = _addressed(command)
+        who = self._caller()
+        if scope is not Scope.COUNTY and who.counties is not None:
+            raise _not_of_all(command, who)
         try:
             return scope, await self._known(scope, name)
         except (UnknownCounty, UnknownAnalysisType):
             await self._pauses.look()
-            if command.command is Verb.RESUME and name in self._pauses.names(scope):
+            is_paused = name in self._pauses.names(scope) and (scope is not Scope.COUNTY or who.sees(name))
+            if command.command is Verb.RESUME and is_paused:
                 return scope, [name]
             raise
 
@@ -178,7 +199,8 @@ class Commands:
             return [analysis.name, *analysis.aliases]
         if scope is Scope.COUNTY:
             await self._counties.look(frozenset({name}))
-            self._counties.check(name)
+            self._counties.check(name, self._caller().counties)
+            note(county_id=name)
         return [name]
 
     async def _refuse(self, record: IncomingRecord, order: Order | Rejected, error: Exception) -> None:
@@ -206,6 +228,13 @@ def _addressed(command: Command) -> tuple[Scope, str]:
     if command.analysis_type is not None:
         return Scope.TYPE, command.analysis_type
     return Scope.INTAKE, ""
+
+
+def _not_of_all(command: Command, who: Caller) -> NotAllowed:
+    allowed = ", ".join(sorted(who.counties or ())) or "none"
+    what = f"the type {command.analysis_type}" if command.analysis_type else "the intake"
+    msg = f"{what} is that of all counties; the token {who.name!r} may {command.command} those of: {allowed}"
+    return NotAllowed(msg, field="county_id", allowed=allowed)
 
 
 def _may_come(command: Command, error: Exception) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from models.access import Counties as Seen
 from terrafusion.errors import UnknownCounty
 from terrafusion.metrics import Metrics
 from terrafusion.ports import Counties, DataVersion
@@ -30,10 +31,11 @@ class KnownCounties:
         self._names = names
         self._metrics.know_counties(names)
 
-    def check(self, county_id: str) -> None:
-        """Raise UnknownCounty unless it is known."""
-        if county_id not in self._names:
-            allowed = ", ".join(sorted(self._names)) or "none is loaded yet"
+    def check(self, county_id: str, seen: Seen = None) -> None:
+        """Raise UnknownCounty unless it is known, and among those that may be seen: of others nothing is told."""
+        names = self._names if seen is None else self._names & seen
+        if county_id not in names:
+            allowed = ", ".join(sorted(names)) or "none is loaded yet"
             msg = f"county_id is {county_id!r}; loaded counties are: {allowed}"
             raise UnknownCounty(msg, field="county_id", value=county_id, allowed=allowed)
 

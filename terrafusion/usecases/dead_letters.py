@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 import structlog
 
+from models.access import Caller, anybody
 from models.dead_letters import Handling, KeptLetter, LetterEntry, LetterState, Stage
 from models.jobs import TERMINAL, Job, Origin
 from models.messages import AnalysisRequest, Command, Verb
@@ -94,7 +95,9 @@ class DeadLetterOffice:
         execute: Execute,
         metrics: Metrics,
         on_told: Callable[[], None],
+        caller: Callable[[], Caller] = anybody,
     ) -> None:
+        self._caller = caller
         self._letters = letters
         self._jobs = jobs
         self._submit = submit
@@ -107,7 +110,7 @@ class DeadLetterOffice:
 
         Raises NotFound, Conflict where it was dealt with before, Rejected where it is refused again: it stays open.
         """
-        letter = await self._open(letter_id)
+        letter, by = await self._open(letter_id), self._by(by)
         outcome = await self._way(letter)(letter, value, by)
         self._count(LetterState.REPLAYED, [letter_id], by)
         return outcome
@@ -115,6 +118,7 @@ class DeadLetterOffice:
     async def discard(self, letter_id: int, *, note: str, by: str | None = None) -> Outcome:
         """Put a letter aside; raises NotFound, Conflict where it was dealt with before."""
         await self._open(letter_id)
+        by = self._by(by)
         await self._mark(letter_id, Handling(state=LetterState.DISCARDED, by=by, note=note))
         self._count(LetterState.DISCARDED, [letter_id], by)
         return Outcome(letter_id, "Discarded")
@@ -129,7 +133,7 @@ class DeadLetterOffice:
 
     async def discard_many(self, selection: Selection, *, note: str, by: str | None = None) -> Bulk:
         """Put the letters of a selection aside; raises Conflict where they are not as many as expected."""
-        ids = await self._confirmed(selection)
+        ids, by = await self._confirmed(selection), self._by(by)
         done = await self._letters.settle(ids, Handling(state=LetterState.DISCARDED, by=by, note=note))
         self._count(LetterState.DISCARDED, sorted(done), by)
         late = Conflict("somebody else dealt with it meanwhile")
@@ -137,11 +141,12 @@ class DeadLetterOffice:
         return _bulk(selection, list(discarded))
 
     async def _confirmed(self, selection: Selection) -> Sequence[int]:
-        found = await self._letters.count(selection.wanted, after=selection.after)
+        wanted = replace(selection.wanted, counties=self._caller().counties)
+        found = await self._letters.count(wanted, after=selection.after)
         if found != selection.confirm:
             msg = f"{found} open dead letters are like that, not {selection.confirm}; look again before you confirm"
             raise Conflict(msg, field="confirm", value=selection.confirm, allowed=str(found))
-        return await self._letters.ids(selection.wanted, after=selection.after, limit=MOST_AT_ONCE)
+        return await self._letters.ids(wanted, after=selection.after, limit=MOST_AT_ONCE)
 
     async def _tried(self, letter_id: int, by: str | None) -> Outcome:
         try:
@@ -222,13 +227,17 @@ class DeadLetterOffice:
             raise await self._too_late(letter.id)
 
     async def _open(self, letter_id: int) -> KeptLetter:
-        letter = await self._letters.get(letter_id)
+        letter = await self._letters.get(letter_id, counties=self._caller().counties)
         if letter is None:
             msg = f"no dead letter has the id {letter_id}"
             raise NotFound(msg, field="id", value=letter_id)
         if letter.state is not LetterState.OPEN:
             raise _dealt_with(letter)
         return letter
+
+    def _by(self, named: str | None) -> str | None:
+        """Say by whom: who is known cannot be somebody else."""
+        return self._caller().name or named
 
     async def _mark(self, letter_id: int, handling: Handling) -> None:
         cross(Boundary.REPLAYED)

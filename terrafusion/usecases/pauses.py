@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from models.pauses import Pause, Scope
 from terrafusion.errors import IntakePaused
@@ -11,6 +11,16 @@ from terrafusion.metrics import Metrics
 from terrafusion.ports import Pauses
 
 KNOWN_FOR_S: Final = 1.0
+
+
+class ShownPauses(Protocol):
+    """What stands still, as `KnownPauses` has it or as a caller sees it."""
+
+    async def look(self) -> Sequence[Pause]:
+        """Return what is paused, oldest first. Raises Unavailable."""
+
+    async def admit(self) -> None:
+        """Let a request in; raises IntakePaused where none is let in now, and Unavailable."""
 
 
 class KnownPauses:

@@ -1,7 +1,7 @@
 """Retention: what ended long ago goes, a batch at a time, with its files and a word to whoever follows the topics.
 
-A job's files go before its row. Whatever breaks in between, the row still says which files are left to remove, and
-the next pass does it all again; the other way round they would lie there for ever.
+Files go before the row that names them, a job's and a data version's. Whatever breaks in between, the row still says
+which files are left to remove, and the next pass does it all again; the other way round they would lie there for ever.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Self
 
+from terrafusion.keeping import KeptFiles, Purging, Retention
 from terrafusion.metrics import Metrics
-from terrafusion.ports import KeptFiles, Purging, Retention
 
 BATCH: Final = 500
 PAUSE_S: Final = 0.25
@@ -22,17 +22,20 @@ FORGOTTEN_AFTER: Final = timedelta(days=1)
 """No process writes for so long to a file of which nobody is told."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Terms:
     """How long what is kept; None is for ever."""
 
     jobs: timedelta | None
     letters: timedelta | None
+    versions: timedelta | None
+    deeds: timedelta | None = None
+    """Entries of the audit log."""
 
     @classmethod
-    def of_days(cls, *, jobs: float, letters: float) -> Self:
+    def of_days(cls, *, jobs: float, letters: float, versions: float, deeds: float = 0) -> Self:
         """Read the settings, where 0 stands for ever."""
-        return cls(jobs=timedelta(days=jobs) or None, letters=timedelta(days=letters) or None)
+        return cls(*(timedelta(days=days) or None for days in (jobs, letters, versions, deeds)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,9 @@ class Purged:
 
     jobs: int
     dead_letters: int
+    data_versions: int
     files: int
-    """Files without a job that needs them; those of the jobs are not counted."""
+    """Files without a job that needs them; those of the jobs and data versions are not counted."""
 
 
 class Purge:
@@ -68,18 +72,20 @@ class Purge:
         async with self._retention.alone() as purging:
             if purging is None:
                 return None
-            jobs, letters = await self._jobs(purging), await self._letters(purging)
-            return Purged(jobs, letters, await self._sweep(purging) if sweep else 0)
+            jobs, letters, versions = [await purge(purging) for purge in (self._jobs, self._letters, self._versions)]
+            await self._deeds(purging)
+            return Purged(jobs, letters, versions, await self._sweep(purging) if sweep else 0)
 
     async def look(self) -> Purged | None:
         """Say what `run` would purge, and purge nothing."""
         async with self._retention.alone() as purging:
             if purging is None:
                 return None
-            jobs, letters = self._terms.jobs, self._terms.letters
+            jobs, letters, versions = self._terms.jobs, self._terms.letters, self._terms.versions
             return Purged(
                 await purging.count_jobs(age=jobs) if jobs else 0,
                 await purging.count_letters(age=letters) if letters else 0,
+                await purging.count_versions(age=versions, jobs=jobs) if versions else 0,
                 await self._sweep(purging, is_dry=True),
             )
 
@@ -97,6 +103,26 @@ class Purge:
             gone += self._count("dead_letters", some)
             await self._pause(PAUSE_S)
         return gone
+
+    async def _versions(self, purging: Purging) -> int:
+        age, gone = self._terms.versions, 0
+        while age and (some := await self._some_versions(purging, age)):
+            gone += self._count("data_versions", some)
+            await self._pause(PAUSE_S)
+        return gone
+
+    async def _some_versions(self, purging: Purging, age: timedelta) -> int:
+        async with purging.replaced(age=age, limit=BATCH) as held:
+            if held is None:
+                return 0
+            await self._files.remove_snapshots(held.snapshots)
+            return await purging.forget_versions(held, age=age)
+
+    async def _deeds(self, purging: Purging) -> None:
+        age = self._terms.deeds
+        while age and (some := await purging.forget_deeds(age=age, limit=BATCH)):
+            self._count("audit_entries", some)
+            await self._pause(PAUSE_S)
 
     async def _sweep(self, purging: Purging, *, is_dry: bool = False) -> int:
         """Remove unfinished files, and results of jobs that are known to have none. An unknown job's file stays."""

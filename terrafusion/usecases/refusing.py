@@ -7,7 +7,7 @@ from uuid import UUID
 
 from models.dead_letters import DeadLetter, Stage
 from models.records import IncomingRecord
-from terrafusion.errors import Conflict, MalformedMessage, NotFound, UnstorableData
+from terrafusion.errors import Conflict, MalformedMessage, NotAllowed, NotFound, UnstorableData
 
 LONGEST_REASON: Final = 1000
 
@@ -33,4 +33,4 @@ def _stage(error: Exception) -> Stage:
     """Name the step: what it is, what it says, or what stands against it here."""
     if isinstance(error, MalformedMessage):
         return Stage.DECODE
-    return Stage.ACCEPT if isinstance(error, Conflict | NotFound | UnstorableData) else Stage.VALIDATE
+    return Stage.ACCEPT if isinstance(error, Conflict | NotAllowed | NotFound | UnstorableData) else Stage.VALIDATE

@@ -82,7 +82,7 @@ class Workbench:
     def attempt_of(self, job_id: UUID) -> int | None:
         """Return the attempt of a job that is held."""
         held = self._held.get(job_id)
-        return held and held.claim.attempt
+        return held.claim.attempt if held else None
 
     def free(self) -> float:
         """Return how many slots are free, in parts of one."""
@@ -90,10 +90,13 @@ class Workbench:
         return self.limits.slots - taken
 
     async def claim(self) -> Sequence[Sequence[Claim]]:
-        """Take as many jobs as there is room for, in chunks for the children."""
+        """Take as many jobs as there is room for, in chunks for the children; none while there is no child at all.
+
+        A child takes seconds to begin, and other workers may have some that are free.
+        """
         free = self.free()
         self._more = True
-        if free <= 0:
+        if free <= 0 or not self.pool.has_child:
             return []
         now, weights = self.monotonic(), self.pace.weights()
         claims = await self.jobs.claim(self.limits.owner, slots=free, weights=weights, lease=self.limits.lease)

@@ -15,7 +15,7 @@ def json_response(body: Any, *, status: int = 200, content_type: str = "applicat
 
 
 def html(text: str, *, status: int = 200) -> Response:
-    """Answer with a page, which may be JSON for somebody else."""
+    """Answer with a page, which may be JSON for somebody else; compressed for who takes that."""
     headers = {"Vary": "Accept, Accept-Encoding, HX-Request"}
     response = Response(text=text, status=status, content_type="text/html", headers=headers)
     response.enable_compression()

@@ -80,6 +80,7 @@ def summary_document(job: Job) -> dict[str, Any]:
         "warnings": [],
         "trends": [],
         "rows": [],
+        "pictures": {},
         "result_data_location": None,
     }
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from prometheus_client import CollectorRegistry
 
 from models.jobs import Job
 from models.messages import AnalysisRequest
 from terrafusion.analysis.registry import Catalogue
+from terrafusion.credentials import AuditLog
 from terrafusion.job_history import Documents, JobHistory, LiveJobs
-from terrafusion.ports import Counties, DeadLetters, Health, JobStore
+from terrafusion.ports import Counties, Health, JobReader, LetterReader
 from terrafusion.usecases.bulk import Bulk
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.dead_letters import DeadLetterOffice
-from terrafusion.usecases.pauses import KnownPauses
+from terrafusion.usecases.pauses import ShownPauses
 from terrafusion.usecases.waiting import Waiting
+
+if TYPE_CHECKING:
+    from terrafusion.web.door import Door
 
 
 class Submit(Protocol):
@@ -47,7 +51,7 @@ def utc_now() -> datetime:
 class WebDeps:
     """The ports and use cases behind the views."""
 
-    store: JobStore
+    store: JobReader
     history: JobHistory
     counties: Counties
     live: LiveJobs
@@ -56,10 +60,13 @@ class WebDeps:
     submit: Submit
     commands: Commands
     bulk: Bulk
-    pauses: KnownPauses
+    pauses: ShownPauses
     waiting: Waiting
     health: Health
     registry: CollectorRegistry
-    letters: DeadLetters
+    letters: LetterReader
     office: DeadLetterOffice
+    log: AuditLog
+    door: Door | None = None
+    """Who tells callers apart; None where nobody does."""
     now: Callable[[], datetime] = utc_now

@@ -20,6 +20,8 @@ from aiohttp.web import (
     middleware,
 )
 
+from models.access import ANYBODY
+from terrafusion.usecases.callers import Call, called
 from terrafusion.web.assets import STATIC
 from terrafusion.web.problems import respond
 from topics.catalogue import MAX_REQUEST_BYTES
@@ -43,13 +45,17 @@ BODY_S: Final = 20.0
 """For a body to arrive: a megabyte at 50 kB a second."""
 
 
-def application_options(names: Collection[str] | None = None) -> dict[str, Any]:
+def application_options(names: Collection[str] | None = None, *, door: Any = None) -> dict[str, Any]:
     """Return what Faust hands to aiohttp's application, for `web_application_options`.
 
-    ``names`` are those by which the view may be asked, beside addresses and localhost; None is any.
+    ``names`` are those by which the view may be asked, beside addresses and localhost; None is any. ``door`` is the
+    middleware that lets in who may come in; without one everybody may do everything.
     """
     host = [] if names is None else [asked_by(frozenset(name.lower() for name in names))]
-    return {"client_max_size": MAX_REQUEST_BYTES, "middlewares": [told_errors, *host, same_origin, whole_body]}
+    return {
+        "client_max_size": MAX_REQUEST_BYTES,
+        "middlewares": [told_errors, *host, same_origin, door or everybody, whole_body],
+    }
 
 
 async def answered(request: Request, handler: Handler) -> StreamResponse:
@@ -70,10 +76,17 @@ async def told_errors(request: Request, handler: Handler) -> StreamResponse:
 
 @middleware
 async def same_origin(request: Request, handler: Handler) -> StreamResponse:
-    """Refuse what another site's page makes a browser send: nobody here is asked for a password."""
+    """Refuse what another site's page makes a browser send: here it may be known, or nobody is asked who they are."""
     if request.method not in SAFE_METHODS and _is_foreign(request):
         raise HTTPForbidden(text="A page of another origin may not change anything here.")
     return await handler(request)
+
+
+@middleware
+async def everybody(request: Request, handler: Handler) -> StreamResponse:
+    """Let in whoever comes."""
+    with called(Call(ANYBODY)):
+        return await handler(request)
 
 
 def _is_foreign(request: Request) -> bool:

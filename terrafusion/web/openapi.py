@@ -9,14 +9,23 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from models.access import Action
 from terrafusion.analysis.registry import Catalogue
 from terrafusion.web.operations import OPERATIONS, Operation
+from terrafusion.web.permissions import ACTIONS
 from terrafusion.web.shapes import SCHEMAS
 
 VERSION: Final = "3.1.0"
 PLACE: Final = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 IDS: Final = {"job_id": {"type": "string", "format": "uuid"}, "letter_id": {"type": "integer", "minimum": 1}}
 ABOUT: Final = "Market analyses for county assessment offices: requests in, jobs and results out."
+TOKEN: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "`tfm_…`, where access is on (`TERRAFUSION_ACCESS=tokens`); where it is off nobody is asked for one",
+}
+UNKNOWN_CALLER: Final = (401, 403, 429)
+"""What a caller gets whose token is not known, whose role is not enough, who tried too many."""
 PROBLEM: Final = "application/problem+json"
 
 
@@ -24,22 +33,26 @@ def openapi(catalogue: Catalogue, version: str) -> Mapping[str, Any]:
     """Return the document; ``version`` is that of the software."""
     paths: dict[str, dict[str, Any]] = {}
     for (method, path), operation in OPERATIONS.items():
-        paths.setdefault(PLACE.sub(r"{\1}", path), {})[method] = _operation(path, operation)
+        plain = PLACE.sub(r"{\1}", path)
+        is_open = ACTIONS.get((method, plain), Action.AUDIT) is None
+        paths.setdefault(plain, {})[method] = _operation(path, operation, is_open=is_open)
     return {
         "openapi": VERSION,
         "info": {"title": "TerraFusion Market Analysis", "version": version, "description": ABOUT},
         "servers": [{"url": "http://127.0.0.1:6066", "description": "a worker on this machine"}],
         "paths": paths,
-        "components": {"schemas": {**SCHEMAS, **_parameters(catalogue)}},
+        "components": {"schemas": {**SCHEMAS, **_parameters(catalogue)}, "securitySchemes": {"token": TOKEN}},
     }
 
 
-def _operation(path: str, operation: Operation) -> Mapping[str, Any]:
+def _operation(path: str, operation: Operation, *, is_open: bool) -> Mapping[str, Any]:
+    problems = sorted({*operation.problems, *(() if is_open else UNKNOWN_CALLER)})
     told: dict[str, Any] = {
         "operationId": operation.name,
         "summary": (operation.handler.__doc__ or "").strip().partition("\n")[0],
         "parameters": [*_places(path), *_query(operation.query), *_headers(operation.headers)],
-        "responses": {str(status): _answer(operation, status) for status in (operation.status, *operation.problems)},
+        "responses": {str(status): _answer(operation, status) for status in (operation.status, *problems)},
+        "security": [] if is_open else [{}, {"token": []}],
     }
     if operation.body:
         told["requestBody"] = {

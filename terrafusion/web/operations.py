@@ -9,9 +9,11 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from terrafusion.web.api import PREFIX, Api
+from terrafusion.web.audit import Audit, AuditQuery
 from terrafusion.web.commands import Commanding
 from terrafusion.web.contracts import Contracts
 from terrafusion.web.dead_letters import DeadLetterViews
+from terrafusion.web.downloads import CSV, PARQUET, Downloads
 from terrafusion.web.letters import LettersQuery, SelectionQuery
 from terrafusion.web.many import ManyViews
 from terrafusion.web.probes import Probes
@@ -101,6 +103,15 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         answers="JobWithResult",
         example={**JOB, "result": None},
         problems=_OF_ONE,
+    ),
+    ("get", f"/jobs/{JOB_PATH}/result.json"): Operation(
+        name="result_json", handler=Downloads.json, answers="Result", problems=_OF_ONE
+    ),
+    ("get", f"/jobs/{JOB_PATH}/result.parquet"): Operation(
+        name="result_parquet", handler=Downloads.parquet, media=PARQUET, problems=_OF_ONE
+    ),
+    ("get", f"/jobs/{JOB_PATH}/result.csv"): Operation(
+        name="result_csv", handler=Downloads.csv, media=CSV, problems=_OF_ONE
     ),
     ("get", f"{PREFIX}/list"): Operation(
         name="list",
@@ -199,6 +210,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         sends={"confirm": 3, "note": "a test of the sender's"},
         problems=(400, 403, 409, 422, 503),
     ),
+    ("get", f"{PREFIX}/audit"): Operation(name="audit", handler=Audit.list, answers="AuditLog", query=AuditQuery),
     ("get", f"{PREFIX}/types"): Operation(name="types", handler=Api.types, answers="Analyses"),
     ("get", f"{PREFIX}/counties"): Operation(name="counties", handler=Api.counties, answers="Counties"),
     ("get", f"{PREFIX}/health"): Operation(name="health", handler=Probes.readyz, answers="Health", problems=()),

@@ -21,7 +21,6 @@ from terrafusion.web.api import read_document, read_page, results_body
 from terrafusion.web.bodies import attention_body, page_body
 from terrafusion.web.counting import Counted
 from terrafusion.web.deps import WebDeps
-from terrafusion.web.findings import findings
 from terrafusion.web.job_page import attempts_part, now_part
 from terrafusion.web.listing import bulk_links, chips, filters, list_link, live_link, tiles
 from terrafusion.web.lookup import find_job
@@ -36,6 +35,7 @@ from terrafusion.web.query import (
     write_cursor,
 )
 from terrafusion.web.render import render
+from terrafusion.web.results.read import found_by
 from terrafusion.wording import indented
 
 MOST_SHOWN: Final = 50
@@ -109,7 +109,7 @@ class Pages:
             now_part=Markup(await now_part(self._deps, job, swap=False)),  # noqa: S704 - rendered by a template
             attempts_part=Markup(await self._attempts(job)),  # noqa: S704
             parameters=indented(job.parameters or {}),
-            found=document and findings(document, query.group, f"/jobs/{job.job_id}"),
+            found=document and found_by(self._deps.catalogue, job, document, query),
             moving=job.status not in TERMINAL,
             refresh_off=query.refresh == "off",
             refresh_link=f"/jobs/{job.job_id}" + ("" if query.refresh else "?refresh=off"),

@@ -10,7 +10,7 @@ from typing import Any, Final
 import structlog
 from aiohttp.web import HTTPException, Request, Response
 
-from terrafusion.errors import Conflict, IntakePaused, MalformedMessage, NotFound, Rejected, Unavailable
+from terrafusion.errors import Conflict, IntakePaused, MalformedMessage, NotAllowed, NotFound, Rejected, Unavailable
 from terrafusion.web.answers import html, json_response, wants_html
 from terrafusion.web.query import BadQuery
 from terrafusion.web.render import render
@@ -19,6 +19,7 @@ RETRY_AFTER_S: Final = 5
 STATUSES: Final[Mapping[type[Rejected], HTTPStatus]] = {
     BadQuery: HTTPStatus.BAD_REQUEST,
     MalformedMessage: HTTPStatus.BAD_REQUEST,
+    NotAllowed: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
 }
@@ -91,7 +92,7 @@ def _kind(error: type[Rejected]) -> str:
 
 def _of_http(error: HTTPException) -> Problem:
     status = HTTPStatus(error.status)
-    kept = {name: error.headers[name] for name in ("Allow", "Retry-After") if name in error.headers}
+    kept = {name: error.headers[name] for name in ("Allow", "Retry-After", "WWW-Authenticate") if name in error.headers}
     details = {
         HTTPStatus.NOT_FOUND: "There is nothing at this address.",
         HTTPStatus.METHOD_NOT_ALLOWED: f"This address takes {kept.get('Allow', 'other methods')}.",

@@ -122,6 +122,8 @@ class JobPageQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     group: str | None = None
+    subject: str | None = None
+    reason: str | None = None
     refresh: Literal["off"] | None = None
 
 

@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from models.access import ANYBODY
 from terrafusion import wording
+from terrafusion.usecases.callers import caller_shown
 from terrafusion.web.api import PREFIX
 from terrafusion.web.assets import address
 from terrafusion.web.timeline import took
@@ -32,6 +34,7 @@ def _environment() -> Environment:
         "ago": wording.ago,
     }
     environment.globals |= {"static": address, "scripts": SCRIPTS, "prefix": PREFIX, "took": took}
+    environment.globals |= {"asked_by": caller_shown, "access_off": ANYBODY}
     return environment
 
 

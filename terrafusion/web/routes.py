@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any, cast
 
@@ -13,18 +14,22 @@ from faust.web import View
 from faust.web.drivers.aiohttp import Web
 
 from terrafusion import DISTRIBUTION
+from terrafusion.usecases.seen import SeenCounties, SeenHistory, SeenJobs, SeenLetters, SeenLive, SeenPauses
 from terrafusion.web.api import PREFIX, Api
 from terrafusion.web.assets import STATIC, serve
+from terrafusion.web.audit import Audit
 from terrafusion.web.commands import Commanding
 from terrafusion.web.contracts import Contracts
 from terrafusion.web.counting import Counted
 from terrafusion.web.dead_letters import DeadLetterViews
 from terrafusion.web.deps import WebDeps
+from terrafusion.web.downloads import Downloads
 from terrafusion.web.live_pages import LivePages
+from terrafusion.web.login import Login
 from terrafusion.web.many import ManyViews
 from terrafusion.web.middleware import Handler, add_headers, answered
 from terrafusion.web.openapi import openapi
-from terrafusion.web.operations import LETTER_PATH
+from terrafusion.web.operations import JOB_PATH, LETTER_PATH
 from terrafusion.web.pages import Pages
 from terrafusion.web.probes import Probes
 from terrafusion.web.sse import Outlet
@@ -34,21 +39,41 @@ from topics.asyncapi import asyncapi
 
 def register(app: faust.App, deps: WebDeps) -> None:
     """Add every page to a Faust app made with `application_options()`."""
-    outlet = Outlet()
-    for path, (method, handler) in _routes(deps, outlet).items():
-        view = type(f"{method}{path}", (View,), {method: _view(handler)})
-        app.page(path, name=path)(view)
+    seen, outlet = as_seen(deps), Outlet()
+    for path, methods in _routes(seen, outlet).items():
+        handlers = {method: _view(handler) for method, handler in methods.items()}
+        app.page(path, name=path)(type(path, (View,), handlers))
     web = cast("Web", app.web)
     web.web_app.router.add_get(f"{STATIC}{{name}}", serve)
     web.web_app.on_response_prepare.append(add_headers)
     web.web_app.on_shutdown.append(outlet.stop)
 
 
-def _routes(deps: WebDeps, outlet: Outlet) -> Mapping[str, tuple[str, Handler]]:
+def as_seen(deps: WebDeps) -> WebDeps:
+    """Have the views read what their caller sees, and nothing else."""
+    return replace(
+        deps,
+        store=SeenJobs(deps.store),
+        history=SeenHistory(deps.history, deps.store),
+        counties=SeenCounties(deps.counties),
+        live=SeenLive(deps.live),
+        letters=SeenLetters(deps.letters),
+        pauses=SeenPauses(deps.pauses),
+    )
+
+
+def _routes(deps: WebDeps, outlet: Outlet) -> Mapping[str, Mapping[str, Handler]]:
+    login = Login(deps)
+    single = {path: {method: handler} for path, (method, handler) in _single(deps, outlet).items()}
+    return {**single, "/login": {"get": login.page, "post": login.enter}}
+
+
+def _single(deps: WebDeps, outlet: Outlet) -> Mapping[str, tuple[str, Handler]]:
     counted = Counted(deps.store, time.monotonic)
     api, commands, probes, pages = Api(deps), Commanding(deps), Probes(deps), Pages(deps, counted)
-    many, live = ManyViews(deps), LivePages(deps, outlet, counted)
-    letters, streams, release = DeadLetterViews(deps), Streams(deps, outlet), version(DISTRIBUTION)
+    many, streams, live = ManyViews(deps), Streams(deps, outlet), LivePages(deps, outlet, counted)
+    letters, audit, downloads = DeadLetterViews(deps), Audit(deps), Downloads(deps)
+    release = version(DISTRIBUTION)
     contracts = Contracts(openapi=openapi(deps.catalogue, release), asyncapi=asyncapi(release))
     return {
         "/": ("get", pages.jobs),
@@ -57,6 +82,10 @@ def _routes(deps: WebDeps, outlet: Outlet) -> Mapping[str, tuple[str, Handler]]:
         "/live/jobs": ("get", live.jobs),
         "/live/jobs/{job_id:[^/]+}": ("get", live.job),
         "/jobs/{job_id:[^/]+}": ("get", pages.job),
+        f"/jobs/{JOB_PATH}/print": ("get", downloads.page),
+        f"/jobs/{JOB_PATH}/result.csv": ("get", downloads.csv),
+        f"/jobs/{JOB_PATH}/result.json": ("get", downloads.json),
+        f"/jobs/{JOB_PATH}/result.parquet": ("get", downloads.parquet),
         f"{PREFIX}/run": ("post", api.run),
         f"{PREFIX}/status/{{job_id:[^/]+}}": ("get", api.status),
         f"{PREFIX}/results/{{job_id:[^/]+}}": ("get", api.results),
@@ -81,6 +110,9 @@ def _routes(deps: WebDeps, outlet: Outlet) -> Mapping[str, tuple[str, Handler]]:
         f"{PREFIX}/dead-letters/{LETTER_PATH}/discard": ("post", letters.discard),
         "/dead-letters": ("get", letters.list_page),
         "/dead-letters/{letter_id:[^/]+}": ("get", letters.show_page),
+        f"{PREFIX}/audit": ("get", audit.list),
+        "/audit": ("get", audit.list_page),
+        "/logout": ("post", Login(deps).leave),
         "/openapi.json": ("get", contracts.openapi),
         "/asyncapi.json": ("get", contracts.asyncapi),
         "/livez": ("get", probes.livez),

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, TypeAdapter
 
+from models.access import Action, AuditEntry
 from models.dead_letters import LetterEntry, LetterState, Stage
 from models.jobs import FailureReason, Job, JobStatus
 from models.messages import AnalysisRequest, Command, JobCompleted, JobStatusChanged
@@ -87,6 +88,10 @@ def _letter_entry() -> dict[str, Any]:
     return shape({name: _plain(described[name], None) for name in ENTRY_FIELDS})
 
 
+def _audit_entry() -> dict[str, Any]:
+    return shape({name: _plain(described, None) for name, described in _dataclass(AuditEntry).items()})
+
+
 def _said(*names: str) -> dict[str, Any]:
     """Describe a body that says a part of a command, the rest of which its address says."""
     properties = _model(Command)["properties"]
@@ -105,8 +110,10 @@ RESULT: Final = shape(
         "warnings": many(CAUTION),
         "trends": {**many(), "description": "a point for each group and period, at most 10,000; all are in the file"},
         "rows": {**many(), "description": "the type's own rows, at most 1,000; all are in the file"},
+        "pictures": {**OBJECT, "description": "what pictures are drawn from that neither trends nor rows tell"},
         "result_data_location": {"anyOf": [{"type": "string"}, NULL], "description": "the URI of the Parquet file"},
-    }
+    },
+    optional=frozenset({"pictures"}),
 )
 CHECK: Final = shape({"ok": {"type": "boolean"}, "detail": {"type": "string"}})
 TEXT: Final = {"type": "string"}
@@ -175,6 +182,8 @@ SCHEMAS: Final[Mapping[str, Any]] = {
             "left": {"type": "integer", "description": "for the next call with the same query and `until`"},
         }
     ),
+    "Action": {"type": "string", "enum": list(Action)},
+    "AuditLog": shape({"entries": many(_audit_entry()), "next_cursor": OR_NULL}),
     "Document": dict(OBJECT),
     "Job": _job(),
     "Result": RESULT,

@@ -9,6 +9,8 @@ from typing import Final, TypeVar
 
 from aiohttp.web import HTTPServiceUnavailable, Request, StreamResponse
 
+from terrafusion.usecases.callers import call
+
 POLL_S: Final = 1.0
 KEEP_ALIVE_S: Final = 15.0
 WRITE_S: Final = 30.0
@@ -88,6 +90,8 @@ class Outlet:
         await self._put(response, b"retry: 2000\n\n")
         written = now()
         async for content in frames:
+            if not await call().may_still():
+                return
             if content is not None:
                 await self._put(response, content)
                 written = now()

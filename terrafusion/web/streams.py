@@ -43,7 +43,7 @@ class Streams:
         with self._outlet.place():
             async with self._deps.live.follow() as events, aclosing(self._outlet.paced(events)) as paced:
                 came_back = _left_at(request)
-                async with aclosing(self._every(came_back and Missed(came_back), paced)) as frames:
+                async with aclosing(self._every(Missed(came_back) if came_back else None, paced)) as frames:
                     return await self._outlet.send(request, frames)
 
     async def one(self, request: Request) -> StreamResponse:
@@ -71,7 +71,7 @@ class Streams:
                 async for resumed in self._resumed(event):
                     yield resumed
             else:
-                yield event and _frame(event, placed=True)
+                yield None if event is None else _frame(event, placed=True)
 
     async def _resumed(self, missed: Missed) -> Frames:
         """Tell that events were missed, and how the jobs stand that moved since; whether those are all of them."""
@@ -117,7 +117,7 @@ async def _stands(deps: WebDeps, job_id: UUID) -> JobStatusChanged | None:
 
 async def _framed(changes: AsyncGenerator[JobStatusChanged | None, None]) -> Frames:
     async for event in changes:
-        yield event and _frame(event)
+        yield None if event is None else _frame(event)
 
 
 def _frame(event: JobStatusChanged, *, placed: bool = False) -> bytes:

@@ -40,6 +40,7 @@ IN_ERRANDS = {
     Boundary.FILES_REMOVED,
     Boundary.JOBS_PURGED,
     Boundary.LETTERS_PURGED,
+    Boundary.VERSIONS_PURGED,
     Boundary.MIGRATING,
 }
 """Those have their deaths in tests/integration/test_deaths.py."""

@@ -77,9 +77,11 @@ def test_a_consumer_that_silently_stopped_ends_its_worker(rig: Rig, tape: Tape, 
 
 def test_a_rebalance_that_does_not_come_to_its_end_ends_its_worker(rig: Rig, tape: Tape) -> None:
     stuck = rig.workers[0]
+    counted, before = stalls(stuck, "consumer"), told(stuck, "worker ends itself")
     stuck.signal(Fault.OFFSETS_ARE_NOT_TOLD)
     assert ended(stuck) == EXIT_STOOD_STILL
     stuck.start()
+    assert (stalls(stuck, "consumer"), told(stuck, "worker ends itself")) == (counted + 1, before + 1)
     ids = rig.upstream.send(*(request("noop") for _ in range(20)))
     assert {end["status"] for end in tape.ends(ids, within=NOTICED_S)} == {"COMPLETED"}
 

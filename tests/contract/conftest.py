@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import delete, func, insert, make_url, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.dead_letters import DeadLetter, Stage
@@ -42,7 +43,8 @@ from terrafusion.adapters.postgres.pausing import PostgresPauses
 from terrafusion.adapters.postgres.retention import PostgresRetention
 from terrafusion.adapters.postgres.store import PostgresJobStore
 from terrafusion.embedded.postgres import EmbeddedPostgres
-from terrafusion.ports import Counties, DataVersion, JobFilter, JobStore, Offer, Pauses, Retention
+from terrafusion.keeping import Retention
+from terrafusion.ports import Counties, DataVersion, JobFilter, JobStore, Offer, Pauses
 from topics.catalogue import COMPLETED, DEAD_LETTER, REQUESTS, STATUS
 
 LEASE = timedelta(seconds=30)
@@ -85,8 +87,11 @@ class Driver(Protocol):
     def rule(self, rules: QueueRules) -> None:
         """Have the store give jobs out by other rules from now on."""
 
-    async def load(self, county_id: str, version: str) -> None:
-        """Make ``version`` the county's current data version."""
+    async def load(self, county_id: str, version: str, *uris: str) -> None:
+        """Make ``version`` the county's current data version; ``uris`` are those of sales, properties and listings."""
+
+    async def age_versions(self, delta: timedelta) -> None:
+        """Have every data version have become current so much longer ago."""
 
     async def age(self, job_id: UUID, delta: timedelta) -> None:
         """Have everything of a job be so much longer ago."""
@@ -132,19 +137,26 @@ class MemoryDriver:
     def rule(self, rules: QueueRules) -> None:
         self.store._queue = rules
 
-    async def load(self, county_id: str, version: str) -> None:
+    async def load(self, county_id: str, version: str, *uris: str) -> None:
         self.counties.add(
             DataVersion(
                 county_id=county_id,
                 data_version=version,
-                snapshot_uri="file:///nowhere",
                 profile={},
                 sales=1,
                 first_sale=None,
                 last_sale=None,
-                created_at=self._now,
+                created_at=self._tick(),
+                **_located(*uris),
             )
         )
+
+    async def age_versions(self, delta: timedelta) -> None:
+        for key, version in self.counties._versions.items():
+            older = replace(version, created_at=version.created_at - delta)
+            self.counties._versions[key] = older
+            if self.counties._current[version.county_id] is version:
+                self.counties._current[version.county_id] = older
 
     async def age(self, job_id: UUID, delta: timedelta) -> None:
         row = self.store._rows[job_id]
@@ -192,15 +204,22 @@ class PostgresDriver:
     def rule(self, rules: QueueRules) -> None:
         self.store = PostgresJobStore(self._engine, queue=rules)
 
-    async def load(self, county_id: str, version: str) -> None:
+    async def load(self, county_id: str, version: str, *uris: str) -> None:
         async with self._engine.begin() as connection:
             known = select(func.count()).where(county_profiles.c.county_id == county_id)
             if not (await connection.execute(known)).scalar_one():
                 await connection.execute(insert(county_profiles).values(county_id=county_id, profile={}))
             of_county = data_versions.c.county_id == county_id
             await connection.execute(update(data_versions).where(of_county).values(current=False))
-            values = {"county_id": county_id, "data_version": version, "snapshot_uri": "file:///nowhere"}
-            await connection.execute(insert(data_versions).values(**values, profile={}, sales=1, current=True))
+            told = {"current": True, "created_at": func.clock_timestamp()}
+            values = {"county_id": county_id, "data_version": version, "profile": {}, "sales": 1, **_located(*uris)}
+            statement = upsert(data_versions).values(**values, **told)
+            key = ["county_id", "data_version"]
+            await connection.execute(statement.on_conflict_do_update(index_elements=key, set_=told))
+
+    async def age_versions(self, delta: timedelta) -> None:
+        async with self._engine.begin() as connection:
+            await connection.execute(update(data_versions).values(created_at=data_versions.c.created_at - delta))
 
     async def age(self, job_id: UUID, delta: timedelta) -> None:
         older = {name: jobs.c[name] - delta for name in ("created_at", "updated_at", "completed_at")}
@@ -250,6 +269,10 @@ class PostgresDriver:
                 county_turns,
             ):
                 await connection.execute(delete(table))
+
+
+def _located(sales: str = "file:///nowhere", *others: str) -> dict[str, str | None]:
+    return dict(zip_longest(("snapshot_uri", "properties_uri", "listings_uri"), (sales, *others)))
 
 
 class Bench:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from models.attempts import AttemptLog, LogLine
 from models.jobs import FailureReason, Finish, Heartbeat, JobStatus
+from terrafusion.adapters.postgres.listing import ids_from
 from terrafusion.job_history import DEADLINE_NEAR, MOST_ATTEMPTS, WAITS_LONG
 from terrafusion.ports import ALL, JobFilter, Offer
 
@@ -208,8 +209,6 @@ async def test_what_changed_since_a_moment_is_told_once_as_it_stands(bench):
 
 
 def test_an_id_begins_with_at_least_four_digits():
-    from terrafusion.adapters.postgres.listing import ids_from
-
     assert ids_from("c4ca") == (UUID("c4ca" + "0" * 28), UUID("c4ca" + "f" * 28))
     assert ids_from("C4CA4238-a0") == (UUID("c4ca4238a0" + "0" * 22), UUID("c4ca4238a0" + "f" * 22))
     assert [ids_from(text) for text in ("c4c", "xyz1", "0" * 33, "")] == [None] * 4

@@ -16,6 +16,7 @@ from models.dead_letters import DeadLetter, Handling, LetterState, Stage
 from models.jobs import TERMINAL, Finish, JobStatus
 from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.adapters.postgres.letters import PostgresDeadLetters
+from terrafusion.adapters.postgres.replaced import LOAD_LOCK
 from terrafusion.ports import LetterFilter, Offer
 from topics.catalogue import STATUS
 
@@ -199,3 +200,108 @@ async def test_a_letter_that_is_being_replayed_stays(postgres_driver):
         await replaying.commit()
         assert await purging.forget_letters(age=AGE, limit=9) == 0
     assert len(await postgres_driver.letters()) == 1
+
+
+class TestVersions:
+    async def purge(self, bench, *, age=AGE, limit=9):
+        """Forget what may go; returns the versions, and which snapshots go with them."""
+        async with bench.driver.retention.alone() as purging:
+            counted = await purging.count_versions(age=age, jobs=None)
+            async with purging.replaced(age=age, limit=limit) as held:
+                if held is None:
+                    assert counted == 0
+                    return [], []
+                assert await purging.forget_versions(held, age=age) == len(held.versions) <= counted
+        for version in held.versions:
+            assert await bench.driver.counties.version(held.county_id, version) is None
+        return list(held.versions), list(held.snapshots)
+
+    async def test_what_was_replaced_long_ago_goes_and_the_current_one_never(self, old):
+        for version in ("v1", "v2"):
+            await old.driver.load("king_wa", version, f"file:///{version}")
+        await old.driver.age_versions(29 * DAY)
+        assert await self.purge(old) == ([], [])
+        await old.driver.age_versions(2 * DAY)
+        await old.driver.load("king_wa", "v3", "file:///v3")
+        assert await self.purge(old) == (["v1"], ["file:///v1"]), "v2 was replaced a moment ago"
+        await old.driver.age_versions(4000 * DAY)
+        assert await self.purge(old) == (["v2"], ["file:///v2"])
+        assert await self.purge(old) == ([], [])
+        assert [version.data_version for version in await old.driver.counties.current()] == ["v3"]
+
+    async def test_what_a_job_names_stays_until_the_job_goes(self, old):
+        await old.driver.load("king_wa", "v1", "file:///v1")
+        claim = await old.standing(JobStatus.COMPLETED)
+        await old.driver.load("king_wa", "v2", "file:///v2")
+        await old.driver.age_versions(40 * DAY)
+        await old.driver.age(claim.job_id, 40 * DAY)
+        assert await self.purge(old) == ([], [])
+        async with old.driver.retention.alone() as purging:
+            assert await purging.count_versions(age=AGE, jobs=AGE) == 1, "once the job is gone"
+            assert await purging.count_versions(age=AGE, jobs=50 * DAY) == 0
+        assert await purge(old) == 1
+        assert await self.purge(old) == (["v1"], ["file:///v1"])
+
+    @pytest.mark.parametrize("status", LIVE)
+    async def test_what_a_live_job_names_stays_whatever_its_age(self, old, status):
+        await old.driver.load("king_wa", "v1")
+        job_id = (await old.standing(status)).job_id
+        await old.driver.load("king_wa", "v2")
+        await old.driver.age_versions(4000 * DAY)
+        await old.driver.age(job_id, 4000 * DAY)
+        assert await self.purge(old) == ([], [])
+        async with old.driver.retention.alone() as purging:
+            assert await purging.count_versions(age=AGE, jobs=AGE) == 0
+
+    async def test_a_snapshot_that_another_version_has_too_stays(self, old):
+        await old.driver.load("king_wa", "v1", "file:///s1", "file:///p1")
+        await old.driver.load("king_wa", "v2", "file:///s1", "file:///p2", "file:///l2")
+        await old.driver.load("king_wa", "v3", "file:///s3", "file:///p2")
+        await old.driver.age_versions(31 * DAY)
+        assert await self.purge(old, limit=1) == (["v1"], ["file:///p1"])
+        assert await self.purge(old) == (["v2"], ["file:///l2", "file:///s1"])
+
+    async def test_one_that_came_back_counts_from_then_on(self, old):
+        for version in ("v1", "v2"):
+            await old.driver.load("king_wa", version)
+        await old.driver.age_versions(31 * DAY)
+        for version in ("v1", "v3"):
+            await old.driver.load("king_wa", version)
+        assert await self.purge(old) == ([], []), "v2 was there for 31 days, until a moment ago"
+        await old.driver.age_versions(31 * DAY)
+        assert (await self.purge(old))[0] == ["v2", "v1"]
+
+    async def test_no_more_are_held_than_asked_for_and_of_one_county(self, old):
+        for version in ("v1", "v2", "v3"):
+            for county in ("king_wa", "lucas_oh"):
+                await old.driver.load(county, version)
+        await old.driver.age_versions(31 * DAY)
+        batches = [(await self.purge(old, limit=1))[0] for _ in range(5)]
+        assert sorted(batches) == [[], ["v1"], ["v1"], ["v2"], ["v2"]]
+        assert batches[-1] == []
+        assert len(await old.driver.counties.current()) == 2
+
+
+async def test_a_county_that_is_being_loaded_is_left_alone(postgres_driver):
+    for county in ("king_wa", "lucas_oh"):
+        for version in ("v1", "v2"):
+            await postgres_driver.load(county, version)
+    await postgres_driver.age_versions(31 * DAY)
+    async with postgres_driver._engine.begin() as loading, postgres_driver.retention.alone() as purging:
+        await loading.execute(text(f"SELECT pg_advisory_xact_lock({LOAD_LOCK}, hashtext('king_wa'))"))
+        async with purging.replaced(age=AGE, limit=9) as held:
+            assert held.county_id == "lucas_oh"
+            assert await purging.forget_versions(held, age=AGE) == 1
+        async with purging.replaced(age=AGE, limit=9) as held:
+            assert held is None
+
+
+async def test_nothing_is_loaded_of_a_county_while_its_versions_are_held(postgres_driver):
+    for version in ("v1", "v2"):
+        await postgres_driver.load("king_wa", version)
+    await postgres_driver.age_versions(31 * DAY)
+    is_free = text(f"SELECT pg_try_advisory_xact_lock({LOAD_LOCK}, hashtext('king_wa'))")
+    async with postgres_driver._engine.begin() as loading, postgres_driver.retention.alone() as purging:
+        async with purging.replaced(age=AGE, limit=9):
+            assert not (await loading.execute(is_free)).scalar_one()
+        assert (await loading.execute(is_free)).scalar_one()

@@ -19,6 +19,7 @@ from support.nursery import Nursery
 
 from terrafusion.adapters.objects import Objects
 from terrafusion.adapters.postgres.migrate import newest_version
+from terrafusion.adapters.snapshots import write_snapshot
 from terrafusion.boundaries import Boundary
 from terrafusion.embedded.postgres import EmbeddedPostgres
 from terrafusion.settings import Settings
@@ -138,6 +139,26 @@ KEEP_JOB = """
     VALUES ($1, 'tabled', 'lucas', 'COMPLETED', 'Completed', '{}', 5, 'd', 3, 1,
             now() - interval '9 years', now() - interval '9 years', now() - interval '9 years', $2, 'd')
 """
+
+
+KEEP_VERSION = """
+    INSERT INTO data_versions (county_id, data_version, snapshot_uri, profile, sales, current, created_at)
+    VALUES ('lucas', $1, $2, '{}', 1, $1 = '2', now() - interval '9 years' + $1::int * interval '1 day')
+"""
+
+
+@pytest.mark.parametrize("boundary", [Boundary.FILES_REMOVED, Boundary.VERSIONS_PURGED], ids=lambda value: value.name)
+def test_a_purge_of_data_that_dies_is_ended_by_the_next(mortal: Mortal, boundary: Boundary) -> None:
+    mortal.database.rows("INSERT INTO county_profiles (county_id, profile) VALUES ('lucas', '{}')")
+    for number in range(3):
+        location = write_snapshot(Objects(mortal.settings.results), "lucas", "sales", b"rows of %d" % number)
+        mortal.database.rows(KEEP_VERSION, str(number), location)
+    left = "SELECT string_agg(data_version, ' ' ORDER BY data_version) FROM data_versions"
+    assert dies(mortal, boundary, "purge")
+    assert mortal.database.value(left) == ("0 1 2" if boundary is Boundary.FILES_REMOVED else "2")
+    mortal.errand("purge")
+    assert mortal.database.value(left) == "2"
+    assert len([path for path in (mortal.folder / "results").rglob("*") if path.is_file()]) == 1
 
 
 @pytest.mark.parametrize(

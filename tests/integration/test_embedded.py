@@ -124,6 +124,14 @@ async def test_kafka_keeps_records_when_killed(tmp_path: Path) -> None:
             assert (await consumer.getone()).value == b"kept"
 
 
+def test_kafka_starts_also_where_what_java_learned_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "broken.aot"
+    broken.write_bytes(b"half of it")
+    monkeypatch.setattr("terrafusion.embedded.jars.memory", lambda _: broken)
+    with EmbeddedKafka(tmp_path / "kafka") as server:
+        assert server.is_running
+
+
 async def test_each_test_has_a_migrated_database(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM market_analysis_jobs"))).scalar() == 0

@@ -94,7 +94,7 @@ async def following(
         database_url=SecretStr(database_url), kafka_bootstrap=topics, data_dir=tmp_path, http_port=free_port()
     )
     app = make_app(settings, web_options={})
-    app.begin = app.drain = nothing
+    app.prepare = app.begin = app.drain = nothing
     jobs = PostgresJobStore(engine)
     live = Live(app, jobs, Metrics(CollectorRegistry(), ()))
     status.register(app, status_topic(app), live.see, live.forget)

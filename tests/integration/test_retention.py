@@ -122,7 +122,7 @@ async def test_rows_files_and_topic_forget_the_same_jobs(
     await PostgresJobStore(engine).accept([Offer(waiting)])
     await aged(engine, [*old, waiting.job_id])
     await published(engine, topics)
-    would = {"dry_run": True, "jobs": 3, "dead_letters": 0, "files": 0}
+    would = {"dry_run": True, "jobs": 3, "dead_letters": 0, "data_versions": 0, "files": 0}
     assert await asyncio.to_thread(purge, "--dry-run") == (0, would)
     assert all(len(job_files(results, job_id)) == 2 for job_id in (*old, *new))
     assert await asyncio.to_thread(purge) == (0, would | {"dry_run": False})
@@ -150,7 +150,7 @@ async def test_one_that_is_killed_amid_it_leaves_nothing_that_the_next_does_not_
             raise broken
 
     def purging(**more: Any) -> Purge:
-        terms = Terms.of_days(jobs=365, letters=0)
+        terms = Terms.of_days(jobs=365, letters=0, versions=0)
         metrics = Metrics(CollectorRegistry(), ())
         files = StoredFiles(Objects(str(results)))
         return Purge(retention=PostgresRetention(engine), files=files, terms=terms, metrics=metrics, **more)

@@ -66,6 +66,8 @@ class NoBell:
 class HandPool:
     """Fulfils `terrafusion.ports.Pool`: a child ends when the test says so."""
 
+    has_child = True
+
     def __init__(self) -> None:
         self.open: list[tuple[Sequence[Task], asyncio.Future[Sequence[Outcome]]]] = []
 

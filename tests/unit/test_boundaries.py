@@ -55,6 +55,19 @@ EXCUSED = {
     "terrafusion/adapters/postgres/leases.py any_expired": READS,
     "terrafusion/adapters/postgres/leases.py crashed": "locks rows; COUNTING_CRASH behind it",
     "terrafusion/adapters/postgres/leases.py take_over": "locks rows; COUNTING_CRASH behind it",
+    **{
+        f"terrafusion/adapters/postgres/credentials.py {name}": why
+        for name, why in {
+            "PostgresAuditLog.page": READS,
+            "PostgresAuditLog.write": "beside what it tells of; nothing stands on it",
+            "PostgresCredentials.close": "one statement, and nothing to go on with",
+            "PostgresCredentials.create": "one statement; who was not told of it makes another",
+            "PostgresCredentials.holders": READS,
+            "PostgresCredentials.open": "what is forgotten held no longer; a cookie that nobody got opens nothing",
+            "PostgresCredentials.revoke": "one statement, the same again",
+            "PostgresCredentials.tokens": READS,
+        }.items()
+    },
     "terrafusion/adapters/postgres/letters.py PostgresDeadLetters.count": READS,
     "terrafusion/adapters/postgres/letters.py PostgresDeadLetters.get": READS,
     "terrafusion/adapters/postgres/letters.py PostgresDeadLetters.ids": READS,
@@ -86,6 +99,10 @@ EXCUSED = {
         f"terrafusion/adapters/postgres/retention.py PostgresPurging.{name}": READS
         for name in ("count_jobs", "count_letters", "ended", "without_result")
     },
+    "terrafusion/adapters/postgres/replaced.py _of": READS,
+    "terrafusion/adapters/postgres/replaced.py count": READS,
+    "terrafusion/adapters/postgres/replaced.py replaced": LOCKS,
+    "terrafusion/adapters/postgres/retention.py PostgresPurging.forget_deeds": "past its time; the next pass goes on",
     "terrafusion/adapters/postgres/retention.py PostgresRetention.alone": LOCKS,
     "terrafusion/usecases/commands.py Commands.take": "carries out by other functions; CARRIED_OUT behind it",
 }

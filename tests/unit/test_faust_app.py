@@ -205,15 +205,12 @@ class Client:
     def seek(self, place, offset):
         self.positions[place] = offset
 
-    async def seek_to_beginning(self, *places):
-        self.positions |= dict.fromkeys(places, "beginning")
-
 
 async def test_a_partition_that_was_never_committed_is_read_from_its_beginning():
     committed = {HERE: 5, TP("requests", 1): None, TP("requests", 2): 0}
     client = Client(committed)
     assert await _seek(client) == committed
-    assert client.positions == {HERE: 5, TP("requests", 1): "beginning", TP("requests", 2): "beginning"}
+    assert client.positions == {HERE: 5, TP("requests", 1): 0, TP("requests", 2): 0}
 
 
 def test_a_process_that_is_done_does_not_wait_for_its_consumer():

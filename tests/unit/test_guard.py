@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from structlog.testing import capture_logs
@@ -28,8 +27,23 @@ def ended():
 
 
 @pytest.fixture
-def guard(words, ended):
-    return Guard(words, end=ended.append)
+def guard(words, ended, monkeypatch):
+    """One whose looks are the test's, of a loop that has turned once."""
+    made = Guard(words, end=ended.append)
+    monkeypatch.setattr(made, "_run", lambda: None)
+    made._beats = 1
+    made.look()
+    return made
+
+
+def looked(guard, ended, *, beats=True):
+    """Look until it ends the process; returns how often that was."""
+    looks = 0
+    while not ended:
+        guard._beats += beats
+        guard.look()
+        looks += 1
+    return looks
 
 
 def test_a_loop_that_beats_is_left_alone(guard, ended):
@@ -58,36 +72,35 @@ def test_a_process_that_was_frozen_as_a_whole_is_not_blamed(guard, ended):
     assert ended == []
 
 
-def test_one_that_does_not_come_to_its_end_is_ended(guard, ended, monkeypatch):
-    monkeypatch.setattr(guard, "start", lambda: None)
+def test_one_that_does_not_come_to_its_end_is_ended(guard, ended, words):
     guard.finish_within(5)
-    looks = 0
-    while not ended:
+    assert (looked(guard, ended), ended) == (5 / LOOK_EVERY_S + 1, [EXIT_STOOD_STILL])
+    assert words.read() == {"shutdown": 1}
+
+
+@pytest.mark.parametrize("beats", [0, 1])
+def test_one_that_does_not_begin_is_ended_whether_its_loop_turns_or_is_not_there_yet(words, ended, guard, beats):
+    guard._beats = 0
+    guard.begin_within(50)
+    assert (looked(guard, ended, beats=beats), ended) == (50 / LOOK_EVERY_S + 1, [EXIT_STOOD_STILL])
+    assert words.read() == {"start": 1}
+
+
+def test_one_that_has_begun_is_left_alone(guard, ended):
+    guard.begin_within(5)
+    guard.begun()
+    for _ in range(3 * LOOKS):
         guard._beats += 1
         guard.look()
-        looks += 1
-    assert (ended, looks) == ([EXIT_STOOD_STILL], 5 / LOOK_EVERY_S + 1)
+    assert ended == []
 
 
-@pytest.fixture
-def threads(monkeypatch):
-    """The threads that would be started; nor is this process given a timer."""
-    started = []
-    thread = SimpleNamespace(start=lambda: started.append("guard"))
-    monkeypatch.setattr(guards.signal, "setitimer", lambda *_: None)
-    monkeypatch.setattr(guards.threading, "Thread", lambda **_: thread)
-    return started
-
-
-async def test_one_that_is_told_to_stop_before_it_began_is_watched_as_well(guard, threads):
+def test_one_that_is_told_to_stop_before_it_began_is_watched_as_well(guard, ended, words):
+    guard.begin_within(60)
     guard.finish_within(5)
-    assert threads == ["guard"]
-
-
-async def test_it_is_one_thread_however_often_it_is_started(guard, threads):
-    guard.start()
-    guard.finish_within(60)
-    assert threads == ["guard"]
+    guard.begun()
+    looked(guard, ended)
+    assert words.read() == {"shutdown": 1}
 
 
 def test_a_log_that_takes_nothing_does_not_keep_it(guard, ended, monkeypatch):

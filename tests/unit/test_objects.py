@@ -113,16 +113,30 @@ def test_a_place_that_cannot_be_is_refused_at_once(url: str) -> None:
         Objects(url)
 
 
-async def test_the_document_lies_beside_the_rows(objects: Objects) -> None:
+async def test_the_document_lies_beside_the_rows(objects: Objects, tmp_path: Path) -> None:
+    documents = ResultDocuments(objects, tmp_path / "cache")
     location = objects.put_new("county/type/job.parquet", b"rows")
-    assert await ResultDocuments(objects).read(location) is None
+    assert await documents.read(location) is None
     objects.put_new("county/type/job.json", b'{"result_summary": {"n": 3}}')
-    assert await ResultDocuments(objects).read(location) == {"result_summary": {"n": 3}}
+    assert await documents.read(location) == {"result_summary": {"n": 3}}
 
 
-async def test_a_result_kept_elsewhere_is_unavailable(objects: Objects) -> None:
+async def test_a_result_file_is_read_some_at_a_time(objects: Objects, tmp_path: Path) -> None:
+    documents, data = ResultDocuments(objects, tmp_path / "cache"), bytes(range(256)) * 20_000
+    location = objects.put_new("county/type/job.parquet", data)
+    file = await documents.stream(location)
+    chunks = [chunk async for chunk in file.chunks]
+    assert (file.length, b"".join(chunks)) == (len(data), data)
+    assert len(chunks) > 2 or not objects.url.startswith("file")
+    assert (await documents.local(location)).read_bytes() == data
+    for missing in (documents.stream, documents.local):
+        with pytest.raises(NotFound):
+            await missing(location.replace("job", "gone"))
+
+
+async def test_a_result_kept_elsewhere_is_unavailable(objects: Objects, tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
-        await ResultDocuments(objects).read("s3://gone/a.parquet")
+        await ResultDocuments(objects, tmp_path).read("s3://gone/a.parquet")
 
 
 def test_the_location_of_a_document() -> None:

@@ -25,6 +25,7 @@ class Machine:
         self.refusal: Exception | None = None
         self.built: list[FakePool] = []
         self.answers: Any = True
+        self.is_quick = True
 
     def pool(self, *_: Any, **__: Any) -> FakePool:
         self.built.append(FakePool(self))
@@ -44,13 +45,15 @@ class FakePool:
     def __init__(self, machine: Machine) -> None:
         self.machine, self.active, self.ended = machine, True, False
         self.process = Process()
+        self.scheduled: list[ProcessFuture] = []
         self._pool_manager = SimpleNamespace(worker_manager=SimpleNamespace(workers={1: self.process}))
 
     def schedule(self, call: Any, args: Any = ()) -> ProcessFuture:
         if self.machine.refusal:
             raise self.machine.refusal
         future = ProcessFuture()
-        if call is child.ready:
+        self.scheduled.append(future)
+        if call is child.ready and self.machine.is_quick:
             future.set_result(self.machine.answers)
         return future
 
@@ -76,6 +79,32 @@ async def pool(machine, tmp_path):
     made.start()
     yield made
     await made.stop()
+
+
+async def until(look):
+    async with asyncio.timeout(5):
+        while not look():  # noqa: ASYNC110 - a thread's call
+            await asyncio.sleep(0.01)
+
+
+async def test_it_says_when_its_first_child_is_there_and_again_after_it_was_built_anew(machine, tmp_path):
+    told, machine.is_quick = [], False
+    pool = PebblePool(Settings(data_dir=tmp_path, pool_size=2), lambda *_: None, lambda: told.append("a child"))
+    pool.start()
+    assert (pool.has_child, told) == (False, [])
+    for ready in machine.built[0].scheduled:
+        ready.set_result(None)
+    await until(lambda: pool.has_child)
+    pool._rebuild()
+    assert (pool.has_child, told) == (False, ["a child"])
+    pool._seen(machine.built[0], machine.built[0].scheduled[0])
+    machine.built[1].scheduled[0].set_exception(OSError())
+    await asyncio.sleep(0.05)
+    assert not pool.has_child, "neither one of the pool before nor one that failed"
+    machine.built[1].scheduled[1].set_result(None)
+    await until(lambda: pool.has_child)
+    assert told == ["a child", "a child"]
+    await pool.stop()
 
 
 async def begun(pool, *, seconds=60.0):

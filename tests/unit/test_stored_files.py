@@ -12,7 +12,7 @@ import pytest
 from terrafusion.adapters.objects import Objects
 from terrafusion.adapters.stored_files import StoredFiles
 from terrafusion.errors import Unavailable
-from terrafusion.ports import EndedJob, OldFile
+from terrafusion.keeping import EndedJob, OldFile
 
 DAY = timedelta(days=1)
 JOB = UUID("9a3e8998-0efa-4582-82c4-45e709f7082d")
@@ -53,6 +53,15 @@ def put(folder, path, *, days):
     then = time.time() - days * 86_400
     os.utime(place, (then, then))
     return place
+
+
+async def test_snapshots_are_removed_where_they_lie_here(files, folder):
+    kept = put(folder, "snapshots/c/sales/kept.parquet", days=9)
+    gone = put(folder, "snapshots/c/sales/gone.parquet", days=9)
+    missing = f"{folder.as_uri()}/snapshots/c/sales/missing.parquet"
+    await files.remove_snapshots([gone.as_uri(), missing, "s3://bucket/snapshots/c/sales/kept.parquet"])
+    await files.remove_snapshots(["s3://bucket/snapshots/c/sales/kept.parquet"])
+    assert (gone.exists(), kept.exists()) == (False, True)
 
 
 async def seen(files):

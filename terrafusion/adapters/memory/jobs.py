@@ -11,7 +11,7 @@ from uuid import UUID
 
 import orjson
 
-from models.dead_letters import DeadLetter, Stage
+from models.dead_letters import DeadLetter
 from models.jobs import (
     CANCEL,
     CLAIM,
@@ -35,11 +35,10 @@ from terrafusion.adapters.memory.counties import MemoryCounties
 from terrafusion.adapters.memory.letters import MemoryDeadLetters
 from terrafusion.adapters.memory.lists import MemoryLists, Row
 from terrafusion.adapters.memory.pauses import MemoryPauses
-from terrafusion.errors import Conflict, UnstorableData
+from terrafusion.adapters.memory.writing import check_storable, given_up
+from terrafusion.errors import Conflict
 from terrafusion.ports import Accepted, Offer, TakenOver
-from topics.catalogue import REQUESTS
 from topics.events import event_records
-from topics.requests import holds_null
 
 Clock = Callable[[], datetime]
 _ROUNDING: Final = 1e-9
@@ -59,8 +58,8 @@ class MemoryJobStore(MemoryLists):
     ) -> None:
         super().__init__(clock)
         self.outbox: list[OutgoingRecord] = []
-        self.dead_letters = MemoryDeadLetters(clock=clock, outbox=self.outbox)
-        self._counties = counties or MemoryCounties()
+        self.dead_letters = MemoryDeadLetters(clock=clock, outbox=self.outbox, job_of=self._job_of)
+        self.counties = counties or MemoryCounties()
         self._pauses = pauses or MemoryPauses(clock=clock)
         self._queue = queue
         self._served: dict[str, datetime] = {}
@@ -70,9 +69,17 @@ class MemoryJobStore(MemoryLists):
         """What could not be used so far."""
         return self.dead_letters.all
 
+    def all(self) -> Sequence[Job]:
+        """Return every job."""
+        return [row.job for row in self._rows.values()]
+
     def ended(self) -> Sequence[Job]:
         """Return the jobs that are terminal."""
-        return [row.job for row in self._rows.values() if row.job.status in TERMINAL]
+        return [job for job in self.all() if job.status in TERMINAL]
+
+    def _job_of(self, job_id: UUID) -> Job | None:
+        row = self._rows.get(job_id)
+        return row.job if row else None
 
     def forget(self, job_id: UUID) -> None:
         """Have no row of a job any more."""
@@ -84,7 +91,7 @@ class MemoryJobStore(MemoryLists):
     async def accept(self, offers: Sequence[Offer], letters: Sequence[DeadLetter] = ()) -> Accepted:
         """Write jobs and dead letters."""
         for offer in offers:
-            _check_storable(offer.job)
+            check_storable(offer.job)
         first = {offer.job.job_id: offer.job for offer in reversed(offers)}
         new = frozenset(first) - frozenset(self._rows)
         for job_id in new:
@@ -187,7 +194,7 @@ class MemoryJobStore(MemoryLists):
             created_at=now,
             updated_at=now,
             completed_at=None if waits else now,
-            data_version=self._counties.current_of(new.county_id) if waits else None,
+            data_version=self.counties.current_of(new.county_id) if waits else None,
         )
         return Row(job, new.deadline, now + self._queue.delay(new.priority))
 
@@ -261,7 +268,7 @@ class MemoryJobStore(MemoryLists):
     def _give_up(self, row: Row, message: str) -> None:
         reason = FailureReason.ATTEMPTS_EXHAUSTED
         self._move(row, FAIL, message=f"{message}; given up after too many of these", failure_reason=reason)
-        self.dead_letters.keep([_given_up(row.job)])
+        self.dead_letters.keep([given_up(row.job)])
 
     def _move(self, row: Row, move: Transition, **changes: Any) -> None:
         """Make a move and tell of it; raises Conflict for one that the table of transitions does not have."""
@@ -310,17 +317,6 @@ _COPIED: Final = (
 )
 
 
-def _check_storable(job: NewJob) -> None:
-    try:
-        written = orjson.dumps(job)
-    except orjson.JSONEncodeError as error:
-        msg = f"job {job.job_id} cannot be written as JSON: {error}"
-        raise UnstorableData(msg) from error
-    if holds_null(written):
-        msg = f"job {job.job_id} holds the character U+0000"
-        raise UnstorableData(msg)
-
-
 def _letters(offers: Sequence[Offer], conflicts: Sequence[Offer]) -> Iterator[DeadLetter]:
     yield from (offer.letter for offer in offers if offer.letter)
     yield from (offer.on_conflict for offer in conflicts if offer.on_conflict and not offer.letter)
@@ -335,22 +331,3 @@ def _ending(finish: Finish, job: Job) -> Mapping[str, Any]:
         "result_data_location": finish.result_data_location,
         "result_sha256": finish.result_sha256,
     }
-
-
-def _given_up(job: Job) -> DeadLetter:
-    request = {"analysis_type": job.analysis_type, "county_id": job.county_id, "parameters": job.parameters}
-    origin = job.origin
-    return DeadLetter(
-        topic=origin.topic if origin else REQUESTS.name,
-        partition=origin.partition if origin else None,
-        offset=origin.offset if origin else None,
-        timestamp=job.updated_at,
-        job_id=job.job_id,
-        key=str(job.job_id).encode(),
-        value=orjson.dumps({"job_id": str(job.job_id), **request}),
-        headers=(),
-        stage=Stage.ANALYSE,
-        error_class=FailureReason.ATTEMPTS_EXHAUSTED,
-        error_message=job.message,
-        attempts=job.attempt,
-    )

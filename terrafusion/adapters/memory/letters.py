@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from itertools import count
+from uuid import UUID
 
-from models.dead_letters import DeadLetter, Handling, KeptLetter, LetterEntry, LetterState, Refusal, Stage
+from models.access import Counties as Seen
+from models.dead_letters import OF_ITS_JOB, DeadLetter, Handling, KeptLetter, LetterEntry, LetterState, Refusal, Stage
+from models.jobs import Job, Origin
 from models.records import OutgoingRecord
 from terrafusion.ports import LetterFilter
 from topics.events import dead_letter_record
@@ -16,8 +19,16 @@ from topics.events import dead_letter_record
 class MemoryDeadLetters:
     """Fulfils `terrafusion.ports.DeadLetters`. What it tells is put at the end of ``outbox``."""
 
-    def __init__(self, *, clock: Callable[[], datetime], outbox: list[OutgoingRecord]) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], datetime],
+        outbox: list[OutgoingRecord],
+        job_of: Callable[[UUID], Job | None] = lambda _: None,
+    ) -> None:
+        """Take a clock, where to tell, and what returns the job of an id."""
         self._clock = clock
+        self._job_of = job_of
         self._outbox = outbox
         self._kept: dict[int, KeptLetter] = {}
         self._ids = count(1)
@@ -65,9 +76,10 @@ class MemoryDeadLetters:
         """Return ids, oldest first."""
         return [kept.id for kept in self._wanted(wanted) if kept.id > after][:limit]
 
-    async def get(self, letter_id: int) -> KeptLetter | None:
+    async def get(self, letter_id: int, *, counties: Seen = None) -> KeptLetter | None:
         """Return one letter, whole."""
-        return self._kept.get(letter_id)
+        kept = self._kept.get(letter_id)
+        return kept if kept and self._is_of(kept, counties) else None
 
     async def settle(self, ids: Sequence[int], handling: Handling) -> frozenset[int]:
         """Write down what was done about letters that are open."""
@@ -93,7 +105,17 @@ class MemoryDeadLetters:
         return kept
 
     def _wanted(self, wanted: LetterFilter) -> Iterator[KeptLetter]:
-        return (kept for kept in self._kept.values() if _matches(kept, wanted))
+        found = (kept for kept in self._kept.values() if _matches(kept, wanted))
+        return (kept for kept in found if self._is_of(kept, wanted.counties))
+
+    def _is_of(self, kept: KeptLetter, counties: Seen) -> bool:
+        """Say whether a letter tells of a job of these counties: its id alone may be somebody else's."""
+        if counties is None:
+            return True
+        job = self._job_of(kept.job_id) if kept.job_id else None
+        if job is None or job.county_id not in counties:
+            return False
+        return kept.stage in OF_ITS_JOB or (job.origin is not None and _place(job.origin) == _place(kept))
 
     def _handled(self, kept: KeptLetter, handling: Handling) -> KeptLetter:
         return replace(
@@ -112,6 +134,10 @@ def _letter(kept: KeptLetter) -> DeadLetter:
 
 def _entry(kept: KeptLetter) -> LetterEntry:
     return LetterEntry(**{field.name: getattr(kept, field.name) for field in fields(LetterEntry)})
+
+
+def _place(at: Origin | Refusal) -> tuple[str, int | None, int | None]:
+    return at.topic, at.partition, at.offset
 
 
 def _coordinates(letter: Refusal) -> tuple[str, int | None, int | None, Stage]:

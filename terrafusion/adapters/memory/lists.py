@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from models.access import Counties as Seen
 from models.attempts import Attempt, AttemptLog, Attention, History
 from models.jobs import TERMINAL, Job, JobStatus
 from models.messages import JobStatusChanged
@@ -37,10 +38,10 @@ class MemoryLists:
         self._attempts: dict[UUID, list[Attempt]] = {}
         self._logs: dict[tuple[UUID, int], AttemptLog] = {}
 
-    async def get(self, job_id: UUID) -> Job | None:
+    async def get(self, job_id: UUID, *, counties: Seen = None) -> Job | None:
         """Return one job."""
         row = self._rows.get(job_id)
-        return row.job if row else None
+        return row.job if row and is_of(row.job, counties) else None
 
     async def page(
         self, wanted: JobFilter, *, after: tuple[datetime, UUID] | None, limit: int, oldest_first: bool = False
@@ -75,17 +76,18 @@ class MemoryLists:
         """Return the last retry of each of these jobs that has one."""
         return {job.retry_of: job.job_id for job in reversed(self._newest()) if job.retry_of in ids and job.retry_of}
 
-    async def attention(self, limit: int) -> Attention:
+    async def attention(self, limit: int, *, counties: Seen = None) -> Attention:
         """Return jobs that somebody should look at."""
         now, retried = self.now(), {row.job.retry_of for row in self._rows.values()}
-        failed = [job for job in self._newest() if _failed(job) and job.job_id not in retried]
+        failed = [job for job in self._newest(counties) if _failed(job) and job.job_id not in retried]
         leased = sorted((row.lease_until, row.job.job_id) for row in self._rows.values() if row.lease_until)
-        stuck = [self._rows[job_id].job for until, job_id in leased if until < now - LEASE_GRACE]
-        return Attention(failed=failed[:limit], stuck=stuck[:limit], late=self._late(now)[:limit])
+        silent = [self._rows[job_id].job for until, job_id in leased if until < now - LEASE_GRACE]
+        stuck, late = ([job for job in kind if is_of(job, counties)] for kind in (silent, self._late(now)))
+        return Attention(failed=failed[:limit], stuck=stuck[:limit], late=late[:limit])
 
-    async def changed(self, since: datetime, limit: int) -> Sequence[JobStatusChanged]:
+    async def changed(self, since: datetime, limit: int, *, counties: Seen = None) -> Sequence[JobStatusChanged]:
         """Return the state of jobs that moved since, those that moved first before others."""
-        moved = [job for job in self._newest() if job.updated_at >= since]
+        moved = [job for job in self._newest(counties) if job.updated_at >= since]
         return [_changed(job) for job in sorted(moved, key=lambda job: (job.updated_at, job.job_id))][:limit]
 
     async def keep_logs(self, logs: Sequence[AttemptLog]) -> None:
@@ -121,12 +123,18 @@ class MemoryLists:
         if wanted.text is None:
             return jobs
         for names in (_begins, _correlates, _asked):
-            if any(names(job, wanted.text) for job in self._newest()):
+            if any(names(job, wanted.text) for job in self._newest(wanted.counties)):
                 return [job for job in jobs if names(job, wanted.text)]
         return [job for job in jobs if wanted.text.casefold() in job.message.casefold()]
 
-    def _newest(self) -> Sequence[Job]:
-        return sorted((row.job for row in self._rows.values()), key=_place, reverse=True)
+    def _newest(self, counties: Seen = None) -> Sequence[Job]:
+        jobs = (row.job for row in self._rows.values() if is_of(row.job, counties))
+        return sorted(jobs, key=_place, reverse=True)
+
+
+def is_of(job: Job, counties: Seen) -> bool:
+    """Say whether a job is of one of these counties."""
+    return counties is None or job.county_id in counties
 
 
 def _begins(job: Job, text: str) -> bool:
@@ -151,7 +159,7 @@ def _matches(job: Job, wanted: JobFilter) -> bool:
     asked = ((getattr(wanted, name), getattr(job, name)) for name in named)
     since, until = wanted.since, wanted.until
     within = (since is None or job.created_at >= since) and (until is None or job.created_at < until)
-    return within and all(value is None or value == has for value, has in asked)
+    return within and is_of(job, wanted.counties) and all(value is None or value == has for value, has in asked)
 
 
 def _place(job: Job) -> tuple[datetime, UUID]:

@@ -10,12 +10,13 @@ from sqlalchemy import Select, func, literal, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
+from models.access import Counties as Seen
 from models.attempts import Attention
 from models.jobs import TERMINAL, Job, JobStatus
 from models.messages import JobStatusChanged
 from models.tables import NEWEST_OF_SOME, Timestamp, jobs, runs, waits
 from terrafusion.adapters.postgres.listing import MOST_LOOKED_AT
-from terrafusion.adapters.postgres.reading import LISTED, job_of
+from terrafusion.adapters.postgres.reading import LISTED, job_of, seen
 from terrafusion.adapters.postgres.telling import TOLD
 from terrafusion.job_history import DEADLINE_NEAR, LEASE_GRACE, REFUSED, WAITS_LONG
 
@@ -27,9 +28,9 @@ def _ago(age: timedelta) -> ColumnElement[datetime]:
     return func.now() - text(f"interval '{age.total_seconds()} seconds'")
 
 
-def failures(limit: int) -> Select[Any]:
+def failures(limit: int, counties: Seen = None) -> Select[Any]:
     """Make the statement of the failed that nobody has retried."""
-    newest = select(*LISTED).where(jobs.c.status == JobStatus.FAILED).order_by(*NEWEST_OF_SOME)
+    newest = select(*LISTED).where(jobs.c.status == JobStatus.FAILED, *seen(counties)).order_by(*NEWEST_OF_SOME)
     rows = newest.limit(MOST_LOOKED_AT).subquery("failed")
     refused = rows.c.failure_reason.in_(sorted(REFUSED)) & (rows.c.attempt == 0)
     retried = select(_again.c.job_id).where(_again.c.retry_of == rows.c.job_id).exists()
@@ -46,28 +47,35 @@ _OLD: Final = (
 )
 
 
-async def attention(connection: AsyncConnection, limit: int) -> Attention:
+async def attention(connection: AsyncConnection, limit: int, counties: Seen = None) -> Attention:
     """Return up to ``limit`` jobs of each kind."""
     failed, stuck, urgent, old = [
         [job_of(row) for row in await connection.execute(statement)]
-        for statement in (failures(limit), _STUCK.limit(limit), _URGENT.limit(limit), _OLD.limit(limit))
+        for statement in (
+            failures(limit, counties),
+            *(late.where(*seen(counties)).limit(limit) for late in (_STUCK, _URGENT, _OLD)),
+        )
     ]
     late: dict[Any, Job] = {job.job_id: job for job in (*urgent, *old)}
     return Attention(failed=failed, stuck=stuck, late=list(late.values())[:limit])
 
 
-async def changed(connection: AsyncConnection, since: datetime, limit: int) -> Sequence[JobStatusChanged]:
+async def changed(
+    connection: AsyncConnection, since: datetime, limit: int, counties: Seen = None
+) -> Sequence[JobStatusChanged]:
     """Return the state of jobs that moved at ``since`` or later, those that moved first before others."""
-    rows = await connection.execute(moved_since(since, limit))
+    rows = await connection.execute(moved_since(since, limit, counties))
     return [JobStatusChanged(**row._asdict()) for row in rows]
 
 
-def moved_since(since: datetime, limit: int) -> Select[Any]:
+def moved_since(since: datetime, limit: int, counties: Seen = None) -> Select[Any]:
     """Make that statement: of the live the newest are looked at, of the ended those that ended since."""
     moment = literal(since, Timestamp)
-    ended = select(*TOLD).where(jobs.c.completed_at >= moment).order_by(jobs.c.completed_at).limit(limit)
+    ended = (
+        select(*TOLD).where(jobs.c.completed_at >= moment, *seen(counties)).order_by(jobs.c.completed_at).limit(limit)
+    )
     alive = [
-        select(*TOLD).where(jobs.c.status == status).order_by(*NEWEST_OF_SOME).limit(MOST_LOOKED_AT)
+        select(*TOLD).where(jobs.c.status == status, *seen(counties)).order_by(*NEWEST_OF_SOME).limit(MOST_LOOKED_AT)
         for status in JobStatus
         if status not in TERMINAL
     ]

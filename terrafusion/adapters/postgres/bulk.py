@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 from adbc_driver_manager import Error
@@ -12,11 +12,9 @@ from adbc_driver_postgresql import dbapi
 from sqlalchemy import URL
 
 from terrafusion.adapters.postgres.engine import DATA_ERRORS, RETRYABLE, shared_dsn, without_password
+from terrafusion.adapters.postgres.replaced import LOAD_LOCK
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import Misconfigured, Unavailable, UnstorableData
-
-LOAD_LOCK: Final = 7_251_002
-"""With the county's hash, the advisory lock that makes changes of a county's records wait for each other."""
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from models.access import Counties as Seen
 from models.tables import data_versions
 from terrafusion.adapters.postgres.engine import transaction
 from terrafusion.ports import DataVersion
@@ -22,10 +23,11 @@ class PostgresCounties:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def current(self) -> Sequence[DataVersion]:
+    async def current(self, of: Seen = None) -> Sequence[DataVersion]:
         """Return each known county's current data version, by county_id."""
+        wanted = CURRENT if of is None else CURRENT.where(data_versions.c.county_id.in_(sorted(of)))
         async with transaction(self._engine) as connection:
-            return [_version(row) for row in await connection.execute(CURRENT)]
+            return [_version(row) for row in await connection.execute(wanted)]
 
     async def version(self, county_id: str, data_version: str) -> DataVersion | None:
         """Return one data version."""

@@ -7,13 +7,30 @@ from dataclasses import fields
 from typing import Any, Final
 
 import msgpack
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Select, Update, any_, bindparam, func, select, text, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Select,
+    Update,
+    and_,
+    any_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from models.dead_letters import DeadLetter, Handling, KeptLetter, LetterEntry, LetterState, Stage
+from models.access import Counties as Seen
+from models.dead_letters import OF_ITS_JOB, DeadLetter, Handling, KeptLetter, LetterEntry, LetterState, Stage
 from models.records import OutgoingRecord
-from models.tables import dead_letters
+from models.tables import dead_letters, jobs
 from terrafusion.adapters.postgres.engine import connected, single_statements
+from terrafusion.adapters.postgres.reading import seen
 from terrafusion.adapters.postgres.telling import AnyRow, entered
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.ports import LetterFilter
@@ -58,10 +75,11 @@ class PostgresDeadLetters:
         async with connected(self._engine) as connection:
             return [row.id for row in await connection.execute(query)]
 
-    async def get(self, letter_id: int) -> KeptLetter | None:
+    async def get(self, letter_id: int, *, counties: Seen = None) -> KeptLetter | None:
         """Return one letter, whole."""
+        query = select(dead_letters).where(dead_letters.c.id == letter_id, *_of_counties(counties))
         async with connected(self._engine) as connection:
-            row = (await connection.execute(select(dead_letters).where(dead_letters.c.id == letter_id))).one_or_none()
+            row = (await connection.execute(query)).one_or_none()
         return KeptLetter(**_values(row)) if row else None
 
     async def settle(self, ids: Sequence[int], handling: Handling) -> frozenset[int]:
@@ -114,7 +132,21 @@ def _values(row: AnyRow) -> dict[str, Any]:
     return values
 
 
+def _of_counties(counties: Seen) -> Iterator[ColumnElement[bool]]:
+    """Ask that a letter tells of a job of these counties: of the one made of its record, or that it is the end of."""
+    if counties is None:
+        return
+    same_place = (
+        jobs.c.origin_topic == dead_letters.c.topic,
+        jobs.c.origin_partition == dead_letters.c.partition,
+        jobs.c.origin_offset == dead_letters.c.offset,
+    )
+    its_own = or_(dead_letters.c.stage.in_(sorted(OF_ITS_JOB)), and_(*same_place))
+    yield exists().where(jobs.c.job_id == dead_letters.c.job_id, *seen(counties), its_own)
+
+
 def _conditions(wanted: LetterFilter) -> Iterator[ColumnElement[bool]]:
+    yield from _of_counties(wanted.counties)
     if wanted.state is not None:
         yield _IS_OPEN if wanted.state is LetterState.OPEN else dead_letters.c.state == wanted.state
     for name in EXACT:

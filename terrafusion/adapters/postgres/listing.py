@@ -11,15 +11,16 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import CompoundSelect, Select, Uuid, func, literal, select, tuple_, union_all
+from sqlalchemy import CompoundSelect, Select, Uuid, false, func, literal, select, tuple_, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import Subquery
 
+from models.access import Counties as Seen
 from models.jobs import TERMINAL, JobStatus
 from models.messages import JobStatusChanged
 from models.tables import Timestamp, jobs
-from terrafusion.adapters.postgres.reading import LISTED, job_of
+from terrafusion.adapters.postgres.reading import LISTED, job_of, seen
 from terrafusion.adapters.postgres.telling import TOLD
 from terrafusion.ports import JobFilter, Page
 
@@ -35,6 +36,8 @@ SHORTEST_ID: Final = 4
 ID_DIGITS: Final = 32
 HEXADECIMAL: Final = frozenset("0123456789abcdef")
 PLACE: Final = (jobs.c.created_at, jobs.c.job_id)
+MOST_BRANCHES: Final = 20
+"""Counties that are each looked up by an index; of more the newest jobs are looked through."""
 SELECTIVE: Final = ("status", "county_id", "analysis_type")
 """What indexes begin with, alone and with a status."""
 
@@ -79,7 +82,7 @@ async def counts(connection: AsyncConnection, wanted: JobFilter, most: int) -> M
     """Return how many jobs of a filter stand where, whatever status it names."""
     every = replace(wanted, status=None)
     if every.correlation_id is None and every.text is None:
-        statement: Any = counted_each([*_asked(every), *_times(every)], most + 1)
+        statement: Any = counted_each([*_asked(every), *seen(every.counties), *_times(every)], most + 1)
     else:
         statement = _counted_together(_within(await _way(connection, every), _times(every)))
     found = {row.status: row.n for row in await connection.execute(statement)}
@@ -99,19 +102,19 @@ async def live(connection: AsyncConnection, limit: int) -> Sequence[JobStatusCha
 
 
 async def _way(connection: AsyncConnection, wanted: JobFilter) -> Way:
-    named = await _named(connection, wanted.text) if wanted.text else None
+    named = await _named(connection, wanted.text, wanted.counties) if wanted.text else None
     said = [_says(wanted.text)] if wanted.text and named is None else []
     if wanted.correlation_id is not None:
         return Way([(jobs.c.correlation_id == wanted.correlation_id,)], [*_rest(wanted), *filter(None, [named]), *said])
     return _by_index(wanted, said) if named is None else Way([(named(jobs.c),)], _rest(wanted))
 
 
-async def _named(connection: AsyncConnection, text: str) -> Condition | None:
+async def _named(connection: AsyncConnection, text: str, counties: Seen) -> Condition | None:
     """Find out whether a text names jobs: by their id, their correlation or who asked."""
     names = [_is("correlation_id", text), _is("requested_by", text)]
     if ids := ids_from(text):
         names.insert(0, _lies_between(*ids))
-    known = select(*(select(jobs.c.job_id).where(fits(jobs.c)).exists() for fits in names))
+    known = select(*(select(jobs.c.job_id).where(fits(jobs.c), *seen(counties)).exists() for fits in names))
     row = (await connection.execute(known)).one()
     return next((fits for fits, is_known in zip(names, row, strict=True) if is_known), None)
 
@@ -125,13 +128,23 @@ def ids_from(text: str) -> tuple[UUID, UUID] | None:
 
 
 def _by_index(wanted: JobFilter, rest: Rest = ()) -> Way:
-    """Go by what an index begins with: it has a county, a type or both with a status, so each status is a branch."""
-    asked = _asked(wanted)
-    if not asked:
+    """Go by what an index begins with: it has a county, a type or both with a status, so each of these is a branch."""
+    counties = _counties(wanted)
+    asked = _asked(replace(wanted, county_id=None, status=None))
+    if counties is None and not asked and wanted.status is None:
         return Way([()], rest, by_all=True)
-    if wanted.status is not None:
-        return Way([asked], rest)
-    return Way([(*asked, jobs.c.status == status) for status in JobStatus], rest)
+    if counties is not None and len(counties) > MOST_BRANCHES:
+        return _by_index(replace(wanted, counties=None), [*rest, _is_one_of(counties)])
+    of = [()] if counties is None else [(jobs.c.county_id == county_id,) for county_id in counties]
+    statuses = list(JobStatus) if wanted.status is None and (asked or counties is not None) else [wanted.status]
+    return Way([(*county, *asked, jobs.c.status == status) for county in of for status in statuses], rest)
+
+
+def _counties(wanted: JobFilter) -> Sequence[str] | None:
+    """Return of which counties jobs are wanted; None where it does not matter."""
+    if wanted.county_id is None:
+        return None if wanted.counties is None else sorted(wanted.counties)
+    return [wanted.county_id] if wanted.counties is None or wanted.county_id in wanted.counties else []
 
 
 def _asked(wanted: JobFilter) -> Branch:
@@ -139,7 +152,12 @@ def _asked(wanted: JobFilter) -> Branch:
 
 
 def _rest(wanted: JobFilter) -> Rest:
-    return [_is(name, value) for name in SELECTIVE if (value := getattr(wanted, name)) is not None]
+    named = [_is(name, value) for name in SELECTIVE if (value := getattr(wanted, name)) is not None]
+    return named if wanted.counties is None else [*named, _is_one_of(sorted(wanted.counties))]
+
+
+def _is_one_of(counties: Sequence[str]) -> Condition:
+    return lambda columns: columns.county_id.in_(counties)
 
 
 def _is(name: str, value: str) -> Condition:
@@ -179,6 +197,8 @@ def listed(way: Way, limit: int, columns: Sequence[Any] = LISTED) -> Select[Any]
 
 def _looked_at(way: Way, columns: Sequence[Any], most: int) -> Subquery:
     """Take each branch in the order of its index, and merge them."""
+    if not way.branches:
+        return select(*columns).where(false()).subquery("looked_at")
     several = [select(*columns).where(*branch).order_by(*way.order(jobs.c)).limit(most) for branch in way.branches]
     if len(several) == 1:
         return several[0].subquery("looked_at")

@@ -6,34 +6,31 @@ import asyncio
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, event, func, select, text
+from sqlalchemy import URL, Connection, event, func, select
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from terrafusion.adapters.postgres.engine import connected, make_engine, single_statements
+from terrafusion.adapters.postgres.engine import connected, make_engine
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import Unavailable
 
+T = TypeVar("T")
+
 MIGRATION_LOCK: Final = 7_251_001
 AGAIN_AFTER_S: Final = 0.2
-WAIT_S: Final = 0.5
-"""A migration waits so long for a table; so long, and no longer, do accepts wait behind it."""
-LOOK_S: Final = 0.1
+WAIT_S: Final = 0.25
+"""A migration waits so long for a table; so long do accepts wait behind it. It may have one and wait for the next."""
 GIVE_WAY_S: Final = 1.0
 TIMES: Final = 60
-QUERY_CANCELED: Final = "57014"
+LOCK_NOT_AVAILABLE: Final = "55P03"
+PATIENCE: Final = "SET LOCAL lock_timeout"
 _TRY: Final = select(func.pg_try_advisory_lock(MIGRATION_LOCK))
-_CANCEL: Final = text(f"""
-    SELECT pg_cancel_backend(pid) FROM pg_locks
-    WHERE pid = :pid AND NOT granted AND locktype = 'relation' AND mode = 'AccessExclusiveLock'
-      AND waitstart < clock_timestamp() - interval '{WAIT_S} seconds'
-""")  # noqa: S608 - our own number
 
 
 def _scripts() -> Path:
@@ -67,7 +64,7 @@ async def _once(url: URL, revision: str) -> str:
     try:
         async with connected(engine) as connection:
             await _alone(connection)
-            await _moved(url, connection, revision)
+            await _moved(connection, revision)
             version = await schema_version(connection)
             await connection.invalidate()  # ends the session, so the lock as well
             return version or "base"
@@ -75,33 +72,16 @@ async def _once(url: URL, revision: str) -> str:
         await engine.dispose()
 
 
-async def _moved(url: URL, connection: AsyncConnection, revision: str) -> None:
-    pid = (await connection.execute(select(func.pg_backend_pid()))).scalar_one()
-    await connection.commit()
-    watch = asyncio.create_task(_give_way(url, pid))
+async def _moved(connection: AsyncConnection, revision: str) -> None:
     try:
         await connection.run_sync(_move, revision)
     except PendingRollbackError as error:  # what alembic meets when it cleans up on a connection that is gone
         msg = "the connection to Postgres was lost amid a migration; run it again"
         raise Unavailable(msg) from error
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != QUERY_CANCELED:
+        if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
             raise
         raise _GaveWay("a table that has to change is in use for long; run it again") from error
-    finally:
-        watch.cancel()
-
-
-async def _give_way(url: URL, pid: int) -> None:
-    """Cancel what waits too long for a table, whatever a migration says of it itself."""
-    engine = make_engine(url, connections=1)
-    try:
-        async with connected(single_statements(engine)) as connection:
-            while True:
-                await connection.execute(_CANCEL, {"pid": pid})
-                await asyncio.sleep(LOOK_S)
-    finally:
-        await engine.dispose()
 
 
 class _GaveWay(Unavailable):
@@ -120,9 +100,15 @@ def _move(connection: Connection, revision: str) -> None:
     standing = MigrationContext.configure(connection).get_current_revision()
     connection.commit()
     older = {script.revision for script in ScriptDirectory.from_config(_config()).iterate_revisions(standing, "base")}
+    event.listen(connection, "before_cursor_execute", _hurried, retval=True)
     event.listen(connection, "after_cursor_execute", _executed)
     go = command.downgrade if revision in older - {standing} | {"base"} else command.upgrade
     go(_config(connection), revision)
+
+
+def _hurried(_connection: object, _cursor: object, statement: str, parameters: T, *_more: object) -> tuple[str, T]:
+    """Have a migration wait for a table as long as we say, whatever it says; an index made beside the workers waits on."""
+    return f"{PATIENCE} = '{WAIT_S}s'" if statement.startswith(PATIENCE) else statement, parameters
 
 
 def _executed(*_statement: object) -> None:

@@ -35,15 +35,15 @@ RETIRE: Final = "UPDATE data_versions SET current = false WHERE county_id = $1 A
 PUBLISH: Final = """
 INSERT INTO data_versions
     (county_id, data_version, profile, snapshot_uri, sales, first_sale, last_sale,
-     properties_uri, properties, listings_uri, listings, current)
+     properties_uri, properties, listings_uri, listings, current, created_at)
 VALUES ($1, $2, $3::jsonb, $4, $5, nullif($6, '')::date, nullif($7, '')::date,
-        nullif($8, ''), $9, nullif($10, ''), $11, true)
+        nullif($8, ''), $9, nullif($10, ''), $11, true, clock_timestamp())
 ON CONFLICT (county_id, data_version) DO UPDATE SET current = true, snapshot_uri = excluded.snapshot_uri,
-    properties_uri = excluded.properties_uri, listings_uri = excluded.listings_uri
+    properties_uri = excluded.properties_uri, listings_uri = excluded.listings_uri, created_at = excluded.created_at
 WHERE NOT data_versions.current OR data_versions.snapshot_uri <> excluded.snapshot_uri
    OR data_versions.properties_uri <> excluded.properties_uri OR data_versions.listings_uri <> excluded.listings_uri
 """
-"""Empty text stands for what is not there: the driver cannot say null."""
+"""Empty text stands for what is not there: the driver cannot say null. One that comes back counts from now on."""
 
 
 @dataclass(frozen=True, slots=True)

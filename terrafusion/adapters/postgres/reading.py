@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.access import Counties as Seen
 from models.jobs import FailureReason, Job, JobStatus, Origin
 from models.tables import jobs, runs
 from terrafusion.adapters.postgres.moves import stands
@@ -34,10 +35,16 @@ LISTED: Final = (
 RUNNING: Final = select(jobs.c.county_id, func.count().label("running")).where(runs).group_by(jobs.c.county_id)
 
 
-async def get(connection: AsyncConnection, job_id: UUID) -> Job | None:
+async def get(connection: AsyncConnection, job_id: UUID, counties: Seen = None) -> Job | None:
     """Return one job."""
-    row = (await connection.execute(select(*LISTED).where(jobs.c.job_id == job_id))).one_or_none()
+    query = select(*LISTED).where(jobs.c.job_id == job_id, *seen(counties))
+    row = (await connection.execute(query)).one_or_none()
     return row and job_of(row)
+
+
+def seen(counties: Seen) -> Sequence[ColumnElement[bool]]:
+    """Return the condition that a job is of these counties; none where it may be of any."""
+    return [] if counties is None else [jobs.c.county_id.in_(sorted(counties))]
 
 
 async def running(connection: AsyncConnection) -> Mapping[str, int]:

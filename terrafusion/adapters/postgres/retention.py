@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -12,13 +12,14 @@ from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, bindparam, dele
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.jobs import TERMINAL
-from models.tables import dead_letters, jobs, outbox
+from models.tables import audit_log, dead_letters, jobs, outbox
+from terrafusion.adapters.postgres import replaced
 from terrafusion.adapters.postgres.engine import connected, single_statements
 from terrafusion.adapters.postgres.history import forgotten
 from terrafusion.adapters.postgres.moves import seconds, stands
 from terrafusion.adapters.postgres.telling import entered
 from terrafusion.boundaries import Boundary, cross
-from terrafusion.ports import EndedJob
+from terrafusion.keeping import EndedJob, Replaced
 
 PURGE_LOCK: Final = 7_251_004
 
@@ -56,6 +57,10 @@ _FORGET_LETTERS: Final = delete(dead_letters).where(
     dead_letters.c.id.in_(_OLD_LETTERS.limit(bindparam("limit")).with_for_update(skip_locked=True).scalar_subquery())
 )
 """Locked before it is deleted, so that one which is replayed meanwhile is looked at again, and stays for its entry."""
+_OLD_DEEDS: Final = select(audit_log.c.id).where(audit_log.c.at < _LONG_AGO).order_by(audit_log.c.at)
+_FORGET_DEEDS: Final = delete(audit_log).where(
+    audit_log.c.id.in_(_OLD_DEEDS.limit(bindparam("limit")).scalar_subquery())
+)
 _COUNT_LETTERS: Final = select(func.count()).select_from(dead_letters).where(_is_old_letter())
 
 
@@ -105,6 +110,19 @@ class PostgresPurging:
         cross(Boundary.LETTERS_PURGED)
         return gone.rowcount
 
+    def replaced(self, *, age: timedelta, limit: int) -> AbstractAsyncContextManager[Replaced | None]:
+        """Hold data versions of one county that nobody needs."""
+        return replaced.replaced(self._connection, age=age, limit=limit)
+
+    async def forget_versions(self, held: Replaced, *, age: timedelta) -> int:
+        """Forget data versions."""
+        return await replaced.forget(self._connection, held, age=age)
+
+    async def forget_deeds(self, *, age: timedelta, limit: int) -> int:
+        """Forget entries of the audit log."""
+        gone = await self._connection.execute(_FORGET_DEEDS, {"limit": limit, **_of(age)})
+        return gone.rowcount
+
     async def without_result(self, ids: Collection[UUID]) -> frozenset[UUID]:
         """Say which jobs ended without a result file."""
         found = await self._connection.execute(_WITHOUT_RESULT, {"ids": list(ids)})
@@ -117,6 +135,10 @@ class PostgresPurging:
     async def count_letters(self, *, age: timedelta) -> int:
         """Return how many dead letters may go."""
         return int((await self._connection.execute(_COUNT_LETTERS, _of(age))).scalar_one())
+
+    async def count_versions(self, *, age: timedelta, jobs: timedelta | None) -> int:
+        """Return how many data versions may go."""
+        return await replaced.count(self._connection, age=age, jobs=jobs)
 
 
 def _of(age: timedelta) -> dict[str, float]:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from models.access import Counties as Seen
 from models.attempts import AttemptLog, Attention, History
 from models.dead_letters import DeadLetter
 from models.jobs import Claim, Finish, Heartbeat, Job, JobStatus
@@ -110,10 +111,10 @@ class PostgresJobStore:
         async with connected(self._statements) as connection:
             return await reading.running(connection)
 
-    async def get(self, job_id: UUID) -> Job | None:
+    async def get(self, job_id: UUID, *, counties: Seen = None) -> Job | None:
         """Return one job."""
         async with connected(self._statements) as connection:
-            return await reading.get(connection, job_id)
+            return await reading.get(connection, job_id, counties)
 
     async def page(
         self, wanted: JobFilter, *, after: tuple[datetime, UUID] | None, limit: int, oldest_first: bool = False
@@ -147,15 +148,15 @@ class PostgresJobStore:
         async with connected(self._statements) as connection:
             return await history.retried(connection, ids)
 
-    async def attention(self, limit: int) -> Attention:
+    async def attention(self, limit: int, *, counties: Seen = None) -> Attention:
         """Return jobs that somebody should look at."""
         async with connected(self._statements) as connection:
-            return await attention.attention(connection, limit)
+            return await attention.attention(connection, limit, counties)
 
-    async def changed(self, since: datetime, limit: int) -> Sequence[JobStatusChanged]:
+    async def changed(self, since: datetime, limit: int, *, counties: Seen = None) -> Sequence[JobStatusChanged]:
         """Return the state of jobs that moved since."""
         async with connected(self._statements) as connection:
-            return await attention.changed(connection, since, limit)
+            return await attention.changed(connection, since, limit, counties)
 
     async def keep_logs(self, logs: Sequence[AttemptLog]) -> None:
         """Keep what was logged for attempts."""

@@ -18,8 +18,10 @@ from terrafusion.analysis.comps.interval import Trial, trial
 from terrafusion.analysis.comps.model import LEAST_SALES, Model, fit
 from terrafusion.analysis.comps.parameters import ComparableParameters
 from terrafusion.analysis.comps.reconcile import reconcile
-from terrafusion.analysis.comps.rows import ROWS, Found, comparable_rows, subject_rows, without_model
+from terrafusion.analysis.comps.rows import ROWS, Found, comparable_rows, home_rows, subject_rows, without_model
 from terrafusion.analysis.comps.search import Finder, Limits, Subjects
+from terrafusion.analysis.document import ROWS_INLINE
+from terrafusion.analysis.document import records as listed
 from terrafusion.analysis.hedonic import Codes
 from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.selection import Selection
@@ -41,6 +43,8 @@ class _Result:
 
     rows: pl.DataFrame
     subjects: pl.DataFrame
+    homes: pl.DataFrame | None = None
+    """Those of the subjects and comparables that a document has room for."""
     model: Model | None = None
     trial: Trial | None = None
     absurd: int = 0
@@ -75,6 +79,7 @@ def comparable_sales(records: Records, parameters: ComparableParameters, progres
         warnings=[*selection.warnings, *_cautions(selection, result, day), *findings.cautions(told)],
         rows=result.rows,
         table=_table(result),
+        pictures={"homes": listed(result.homes)},
     )
 
 
@@ -97,7 +102,8 @@ def _result(
         found.append(Found(model, subjects, comps, reconcile(model, subjects, comps), reach))
     rows = pl.concat([comparable_rows(one, parameters) for one in found]).sort("subject_parcel_id", "rank")
     told = pl.concat([subject_rows(one, parameters) for one in found]).sort("subject_parcel_id")
-    return _Result(rows, told, model, tried, finder.absurd(limits))
+    homes = pl.concat([home_rows(one) for one in found]).sort("subject_parcel_id", "rank").head(ROWS_INLINE)
+    return _Result(rows, told, homes, model, tried, finder.absurd(limits))
 
 
 def _dealt(homes: pl.DataFrame, sold: pl.Series) -> list[pl.DataFrame]:

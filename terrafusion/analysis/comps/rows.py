@@ -15,7 +15,7 @@ from terrafusion.analysis.comps.reconcile import Reconciled, similarity
 from terrafusion.analysis.comps.regression import PARTS
 from terrafusion.analysis.comps.search import Comps, Subjects
 from terrafusion.analysis.hedonic import Floats
-from terrafusion.analysis.indexes import CHARACTERISTICS
+from terrafusion.analysis.indexes import CHARACTERISTICS, SIZES
 
 ADJUSTMENTS: Final = ("time", *PARTS)
 
@@ -93,6 +93,22 @@ def comparable_rows(found: Found, parameters: ComparableParameters) -> pl.DataFr
     )
     flagged = table.with_columns(_flags(_sale_flags(found, parameters, table)).alias("flags"))
     return flagged.select(pl.col(name).cast(kind) for name, kind in ROWS.items())
+
+
+def home_rows(found: Found) -> pl.DataFrame:
+    """Return what is known of the subjects' homes and, as of their sales, of the comparables'."""
+    there, model = found.there, found.model
+    subject, rank = np.nonzero(there)
+    subjects = _homes(found.subjects.homes).with_columns(subject_parcel_id=pl.col("parcel_number"), rank=pl.lit(0))
+    parcels = found.subjects.homes.parcel.gather(subject)
+    compared = _homes(model.homes.taken(found.comps.sale[there]))
+    compared = compared.with_columns(parcels.alias("subject_parcel_id"), pl.Series("rank", rank + 1, dtype=pl.Int32))
+    return pl.concat([subjects, compared]).select("subject_parcel_id", "rank", pl.exclude("subject_parcel_id", "rank"))
+
+
+def _homes(homes: Homes) -> pl.DataFrame:
+    values = [_known(name, np.exp(value) if name in SIZES else value).round(3) for name, value in homes.values.items()]
+    return pl.DataFrame([homes.parcel.alias("parcel_number"), homes.kind.alias("property_type"), *values])
 
 
 def _known(name: str, values: Floats) -> pl.Series:

@@ -11,6 +11,7 @@ import polars as pl
 
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
 from terrafusion.analysis.canonical import provenance
+from terrafusion.analysis.document import records
 from terrafusion.analysis.findings import of_years
 from terrafusion.analysis.groups import ALL, columns_of
 from terrafusion.analysis.indexes import CHARACTERISTICS
@@ -33,6 +34,9 @@ METHOD: Final = (
 INDICES: Final = {True: "hedonic time-dummy regression", False: "median price"}
 
 _HEADLINE: Final = ("change_pct", "change_ci_low_pct", "change_ci_high_pct", "interval_level", "errors")
+
+_POINTS_PICTURED: Final = 1_000
+_PERIODS_PICTURED: Final = 60
 
 _COLUMNS: Final = frozenset({*CHARACTERISTICS, "zip_code", "property_type"})
 
@@ -107,7 +111,22 @@ class _Found:
             warnings=list(self._warnings()),
             rows=rows,
             table=self._table(rows),
+            pictures=self._pictures(),
         )
+
+    def _pictures(self) -> dict[str, Any]:
+        """Tell the latest past and the fan of the groups with the most sales, as many as there is room for."""
+        room, told = _POINTS_PICTURED, []
+        for one in sorted(self.groups, key=lambda one: (-int(one.series.observations.sum()), one.group)):
+            history = one.history().tail(_PERIODS_PICTURED)
+            room -= history.height
+            if room < 0:
+                break
+            told.append((history.select("group", "period", "period_start", "index"), one.fan()))
+        return {
+            "history": [row for history, _ in told for row in records(history)],
+            "fan": [row for _, fan in told for row in fan],
+        }
 
     def _table(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Stack what comes, what was, and the forecasts of the past; ``record`` tells which is which."""

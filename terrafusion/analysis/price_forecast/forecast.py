@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -62,6 +63,8 @@ HISTORY: Final[dict[str, pl.DataType]] = {
     "imputed": pl.Boolean(),
 }
 """A period of the series."""
+
+FAN_LEVELS: Final = (0.5, 0.8, 0.95)
 
 PAST: Final[dict[str, pl.DataType]] = {
     **{name: SCHEMA[name] for name in ("group", "period")},
@@ -134,6 +137,20 @@ class Forecast:
             "imputed": ~estimated,
         }
         return pl.DataFrame(columns, schema=HISTORY)
+
+    def fan(self) -> list[dict[str, Any]]:
+        """Return what each period ahead may be with each of `FAN_LEVELS`, as far as past forecasts reached."""
+        if self.test is None:
+            return []
+        told = []
+        for level in FAN_LEVELS:
+            for row, reached in zip(self.table.iter_rows(named=True), reaches(self.test, level), strict=True):
+                if math.isfinite(reached.radius):
+                    low, high = (row["index"] * math.exp(way * reached.radius) for way in (-1, 1))
+                    told.append(
+                        {"group": self.group, "level": level, "horizon": row["horizon"], "low": low, "high": high}
+                    )
+        return told
 
     def past(self) -> pl.DataFrame:
         """Return every forecast of the backtest: from which period, how far ahead, and how far off."""

@@ -62,7 +62,7 @@ def stratified_median(strata: Strata, options: Options) -> Estimate:
     if not used:
         return nothing(observations, 0)
     found, inverse = _solve(strata)
-    cover = inverse @ _noise(strata, found) @ inverse
+    cover = inverse @ _noise(strata, found, _drawn_to_zero(strata, inverse)) @ inverse
     freedom = used - len(strata.counts) - int(np.isfinite(found).sum()) + 1
     series = [_solve(strata.until(last), invert=False)[0] for last in options.lasts(len(observations))]
     return Estimate(
@@ -102,10 +102,25 @@ def _solve(strata: Strata, *, invert: bool = True) -> tuple[Floats, Floats]:
     return effects, inverse
 
 
-def _noise(strata: Strata, effects: Floats) -> Floats:
+def _drawn_to_zero(strata: Strata, inverse: Floats) -> Floats:
+    """Return for how many residuals of each stratum the fit itself is the cause that they lie near zero.
+
+    By the leverages h of the cells in the weighted fit: one where a cell has an effect for itself (h = 1) and so its
+    median is drawn to zero, h^3 else, as simulated markets say (docs/analyses/price_index.md).
+    """
+    sold = (strata.counts > 0).astype(np.float64)
+    spans = np.maximum(sold.sum(axis=1), 1)[:, None]
+    weight, across = _shares(strata)[:, None], sold @ inverse
+    own = (across * sold).sum(axis=1)[:, None]
+    leverage = sold * (1 / spans + weight * (np.diag(inverse) - 2 * across / spans + own / spans**2))
+    drawn: Floats = (leverage**3).sum(axis=1)
+    return drawn
+
+
+def _noise(strata: Strata, effects: Floats, fitted: Floats) -> Floats:
     """Return the covariance of the right-hand side: the medians of cells err independently of each other."""
     sold = strata.counts > 0
-    errs = np.where(sold, _unit_variances(strata, effects)[:, None] / np.maximum(strata.counts, 1), 0.0)
+    errs = np.where(sold, _unit_variances(strata, effects, fitted)[:, None] / np.maximum(strata.counts, 1), 0.0)
     spans, weights = np.maximum(sold.sum(axis=1), 1), _shares(strata)
     square = weights**2
     mixed = (errs * (square / spans)[:, None]).T @ sold
@@ -114,12 +129,12 @@ def _noise(strata: Strata, effects: Floats) -> Floats:
     return noise
 
 
-def _unit_variances(strata: Strata, effects: Floats) -> Floats:
+def _unit_variances(strata: Strata, effects: Floats, fitted: Floats) -> Floats:
     """Return n times the variance of a stratum's median of n sales, from what the index leaves of their logs.
 
     By the distance between order statistics about the median of all the stratum's residuals, as McKean and Schrader
-    (1984) do, which needs no shape of the distribution. Each effect that was fitted draws about one residual to
-    zero, and is not counted. A stratum below `_LEAST` sales takes the variance of all strata.
+    (1984) do, which needs no shape of the distribution; ``fitted`` residuals of a stratum lie near zero by the fit alone,
+    and are not counted. A stratum below `_LEAST` sales takes the variance of all strata.
     """
     known = np.isfinite(strata.medians - effects)
     above = np.where(known, strata.medians - effects, 0.0).sum(axis=1)
@@ -130,9 +145,9 @@ def _unit_variances(strata: Strata, effects: Floats) -> Floats:
     order = np.lexsort((left, row))
     ends = np.cumsum(np.bincount(row, minlength=len(levels)))
     parts = np.split(left[order], ends[:-1])
-    fitted = 1 + (np.isfinite(effects).sum() - 1) / len(levels)
-    overall = _unit_variance(np.sort(left), fitted * len(levels))
-    return np.array([_unit_variance(part, fitted) if len(part) >= _LEAST else overall for part in parts])
+    overall = _unit_variance(np.sort(left), float(fitted.sum()))
+    told = zip(parts, fitted, strict=True)
+    return np.array([_unit_variance(part, few) if len(part) >= _LEAST else overall for part, few in told])
 
 
 def _unit_variance(ordered: Floats, fitted: float) -> float:

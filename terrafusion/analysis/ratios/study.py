@@ -18,6 +18,7 @@ from terrafusion.analysis.ratios.bootstrap import LARGEST
 from terrafusion.analysis.ratios.fallback import with_fallback
 from terrafusion.analysis.ratios.groups import Laid, laid_out, overall_of, rows_of
 from terrafusion.analysis.ratios.parameters import RatioParameters
+from terrafusion.analysis.ratios.pictures import pictures
 from terrafusion.analysis.ratios.reading import assessment_level, read, valued
 from terrafusion.analysis.ratios.rows import Rules
 from terrafusion.analysis.ratios.standard import SOURCE, bands
@@ -52,6 +53,7 @@ def ratio_study(records: Records, parameters: RatioParameters, progress: Progres
         warnings=[*selection.warnings, *adjusted.warnings, *skipped(parameters, rules), *findings.cautions(told)],
         rows=rows,
         table=rows,
+        pictures=pictures(laid.value, laid.price, parameters.confidence_level),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -26,6 +26,9 @@ from terrafusion.analysis.validation.statistics import by_statistics, context, w
 from terrafusion.analysis.validation.verdicts import decided, verdicts
 
 Flags = NDArray[np.bool_]
+
+_FARTHEST: Final = 5
+"""Standard deviations that a picture shows."""
 
 
 def sale_validation(records: Records, parameters: ValidationParameters, progress: Progress) -> Answer:
@@ -56,7 +59,20 @@ def sale_validation(records: Records, parameters: ValidationParameters, progress
         warnings=[*given.selection.warnings, *given.warnings, *judged.outlying, *decided_on, *findings.cautions(told)],
         rows=inline(judged.rows),
         table=judged.rows,
+        pictures={name: _spread(judged.rows[name]) for name in ("z_price", "z_unit_price")},
     )
+
+
+def _spread(z: pl.Series) -> dict[str, Any]:
+    """Count z-scores in quarters of a standard deviation; those farther out than `_FARTHEST` together."""
+    known = z.drop_nulls().to_numpy()
+    edges = np.linspace(-_FARTHEST, _FARTHEST, 8 * _FARTHEST + 1)
+    return {
+        "edges": edges.tolist(),
+        "counts": np.histogram(known, edges)[0].tolist(),
+        "below": int((known < -_FARTHEST).sum()),
+        "above": int((known > _FARTHEST).sum()),
+    }
 
 
 class _Judged(NamedTuple):

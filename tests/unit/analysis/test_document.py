@@ -22,6 +22,7 @@ def test_the_document_is_json_without_nan_or_infinity():
         "warnings": [],
         "trends": [{"group": "a", "day": "2014-05-01", "price": None}, {"group": "b", "day": None, "price": None}],
         "rows": document["trends"],
+        "pictures": {},
     }
 
 

@@ -38,3 +38,10 @@ def test_a_jar_that_is_not_the_locked_one_is_refused_and_not_kept(
     with pytest.raises(Unavailable, match=r"differ in .*re2j-1\.8\.jar"):
         jars.kafka_jars(tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_java_is_told_of_what_it_learned_only_where_that_is_there(tmp_path: Path) -> None:
+    folder = tmp_path / "kafka-1.0"
+    assert jars.remembered(folder) == ()
+    jars.memory(folder).touch()
+    assert jars.remembered(folder)[0] == f"-XX:AOTCache={jars.memory(folder)}"

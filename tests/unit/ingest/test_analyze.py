@@ -47,7 +47,7 @@ def test_one_document_is_printed(run: Run, file: Path) -> None:
     assert document["file"]["rejected_by_reason"] == {"bad_date": 1}
     assert document["result"]["data_quality"]["read"] == 120  # repeated rows stay
     assert set(document["result"]) == {
-        "result_summary", "data_quality", "warnings", "trends", "rows", "result_data_location",
+        "result_summary", "data_quality", "warnings", "trends", "rows", "pictures", "result_data_location",
     }  # fmt: skip
 
 

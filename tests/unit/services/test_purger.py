@@ -26,7 +26,7 @@ class Purge:
             self.done.set()
         if self.away:
             raise Unavailable("Postgres is away")
-        return Purged(1, 0, 0)
+        return Purged(1, 0, 0, 0)
 
 
 @pytest.fixture

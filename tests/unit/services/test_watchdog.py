@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from models.troubles import Part, Trouble
+from terrafusion.errors import StoodStill
 from terrafusion.metrics import Metrics
 from terrafusion.services.watchdog import PATIENCE_S, Watchdog
 
@@ -36,11 +37,18 @@ def registry():
 
 
 @pytest.fixture
-def watchdog(clock, seen, registry):
+def remembered():
+    return []
+
+
+@pytest.fixture
+def watchdog(clock, seen, registry, remembered):
     async def look():
         return list(seen)
 
-    return Watchdog(looks=[look], metrics=Metrics(registry, ()), end=None, close=None, monotonic=clock)
+    return Watchdog(
+        looks=[look], metrics=Metrics(registry, ()), end=None, remember=remembered.append, close=None, monotonic=clock
+    )
 
 
 def stalls(registry, part):
@@ -118,3 +126,18 @@ async def test_many_at_once_are_one_line(watchdog, clock, seen, registry):
             await after(watchdog, clock, 2)
     assert [entry["reason"] for entry in logs] == ["partition 0; partition 1; partition 2"]
     assert stalls(registry, Part.PARTITION) == 1.0
+
+
+async def test_what_it_ends_for_has_the_reasons_of_its_part(watchdog, clock, seen):
+    seen += [Trouble(Part.CONSUMER, number, f"partition {number}", patience=0) for number in range(2)]
+    seen.append(Trouble(Part.RELAY, 5, "the relay does nothing", patience=0))
+    ending = await after(watchdog, clock, 2)
+    assert (ending.part, ending.reason) == (Part.CONSUMER, "partition 0; partition 1")
+
+
+def test_an_end_is_told_counted_and_remembered_whoever_found_it(watchdog, registry, remembered):
+    with capture_logs() as logs:
+        watchdog.tell_end(StoodStill("the broker has not told the offsets", part=Part.CONSUMER))
+    assert [(entry["part"], entry["reason"]) for entry in logs] == [("consumer", "the broker has not told the offsets")]
+    assert stalls(registry, Part.CONSUMER) == 1.0
+    assert remembered == [Part.CONSUMER]

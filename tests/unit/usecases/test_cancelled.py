@@ -23,6 +23,7 @@ class Pool:
 
     def __init__(self):
         self.begun, self.killed, self.released = [], [], asyncio.Event()
+        self.has_child = True
 
     async def run(self, tasks, *, seconds):
         ids = [task.job_id for task in tasks]
@@ -89,6 +90,16 @@ def warnings():
 
 def lost(office):
     return office.registry.get_sample_value("terrafusion_leases_lost_total")
+
+
+async def test_nothing_is_claimed_before_there_is_a_child_for_it(office, worker):
+    """It takes seconds to begin, and others may have one that is free."""
+    job_id = await office.waiting()
+    worker.pool.has_child = False
+    assert await worker.bench.claim() == []
+    assert (await office.look(job_id)).status == JobStatus.PENDING
+    worker.pool.has_child = True
+    assert len(await worker.bench.claim()) == 1
 
 
 @pytest.mark.parametrize("look", ["beat", "stop_cancelled"])

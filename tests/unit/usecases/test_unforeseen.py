@@ -19,6 +19,7 @@ class Pool:
     """Raises where a job among its tasks is one of ``bad``."""
 
     def __init__(self):
+        self.has_child = True
         self.bad, self.error = set(), pickle.PicklingError("an answer that cannot be sent")
 
     async def run(self, tasks, *, seconds):

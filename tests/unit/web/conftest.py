@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
@@ -20,22 +21,27 @@ from models.attempts import AttemptLog, LogLine
 from models.jobs import FailureReason, Finish, Job, JobStatus, NewJob, Origin
 from models.messages import AnalysisRequest, JobStatusChanged
 from terrafusion.adapters.memory.counties import MemoryCounties
+from terrafusion.adapters.memory.credentials import MemoryAuditLog
 from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.adapters.memory.pauses import MemoryPauses
 from terrafusion.analysis.api import Analysis, Answer
 from terrafusion.analysis.registry import Catalogue
 from terrafusion.errors import Conflict, Unavailable
+from terrafusion.job_history import ResultBytes
 from terrafusion.metrics import Metrics
 from terrafusion.ports import Check, DataVersion, Offer
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.bulk import Bulk
+from terrafusion.usecases.callers import caller
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.pauses import KnownPauses
+from terrafusion.usecases.seen import SeenJobs
 from terrafusion.usecases.waiting import Waiting
 from terrafusion.web import WebDeps, application_options, register
 from terrafusion.web.bodies import event_of
+from terrafusion.web.door import Door
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -81,11 +87,11 @@ class Store(MemoryJobStore):
     away = False
     silent = False
 
-    async def get(self, job_id: UUID) -> Job | None:
+    async def get(self, job_id: UUID, **named: Any) -> Job | None:
         self._reach()
         if self.silent:
             await asyncio.sleep(60)
-        return await super().get(job_id)
+        return await super().get(job_id, **named)
 
     async def page(self, *arguments: Any, **named: Any) -> Any:
         self._reach()
@@ -150,12 +156,27 @@ async def _drain(queue: asyncio.Queue[JobStatusChanged]) -> AsyncIterator[JobSta
 class Documents:
     def __init__(self) -> None:
         self.held: dict[str, Mapping[str, Any]] = {}
+        self.files: dict[str, Path] = {}
         self.away = False
 
     async def read(self, location: str) -> Mapping[str, Any] | None:
         if self.away:
             raise Unavailable("bucket secret-bucket cannot be reached")
         return self.held.get(location)
+
+    async def stream(self, location: str) -> ResultBytes:
+        data = (await self.local(location)).read_bytes()
+        return ResultBytes(len(data), _in_pieces(data))
+
+    async def local(self, location: str) -> Path:
+        if self.away:
+            raise Unavailable("bucket secret-bucket cannot be reached")
+        return self.files[location]
+
+
+async def _in_pieces(data: bytes) -> AsyncIterator[bytes]:
+    for begin in range(0, len(data), 100):
+        yield data[begin : begin + 100]
 
 
 class Health:
@@ -217,14 +238,19 @@ class World:
     pauses: MemoryPauses
     limit: int | None = None
     """How many jobs of a county may run."""
+    door: Door | None = None
+
+    def __post_init__(self) -> None:
+        self.log = MemoryAuditLog(clock=self.clock)
 
     def deps(self) -> WebDeps:
         metrics = Metrics(CollectorRegistry(), CATALOGUE.names)
         known = KnownCounties(self.counties, metrics)
         pauses = KnownPauses(self.pauses, metrics, self.clock.seconds)
         shared: dict[str, Any] = {"jobs": self.store, "counties": known, "catalogue": CATALOGUE, "metrics": metrics}
-        accept = Accept(**shared, on_accepted=lambda: None)
-        commands = Commands(**shared, accept=accept, pauses=pauses, on_moved=lambda: None)
+        accept = Accept(**shared, on_accepted=lambda: None, caller=caller)
+        commands = Commands(**shared, accept=accept, pauses=pauses, on_moved=lambda: None, caller=caller)
+        self.accepting = accept
         return WebDeps(
             letters=self.store.dead_letters,
             office=DeadLetterOffice(
@@ -234,10 +260,11 @@ class World:
                 execute=commands.execute,
                 metrics=metrics,
                 on_told=lambda: None,
+                caller=caller,
             ),
             commands=commands,
             bulk=Bulk(
-                jobs=self.store,
+                jobs=SeenJobs(self.store),
                 history=self.store,
                 orders=commands,
                 now=self.clock,
@@ -260,6 +287,8 @@ class World:
             submit=self.submit,
             health=self.health,
             registry=self.registry,
+            log=self.log,
+            door=self.door,
             now=self.clock,
         )
 

@@ -151,6 +151,7 @@ class TestResults:
             "warnings": [],
             "trends": [],
             "rows": [],
+            "pictures": {},
             "result_data_location": None,
         }
 

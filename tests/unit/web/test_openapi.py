@@ -26,6 +26,10 @@ PAGES = {
     "/jobs/{job_id}",
     "/dead-letters",
     "/dead-letters/{letter_id}",
+    "/jobs/{job_id}/print",
+    "/audit",
+    "/login",
+    "/logout",
 }
 """What is made for people stands in no document for programs."""
 DOCUMENT = openapi(load_catalogue(), "1.2.3")

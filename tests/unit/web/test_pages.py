@@ -217,8 +217,8 @@ class TestAJob:
         assert "$401,000 ($390,000 to $430,000)" in outline.text
         assert "101.0 (95.0 to 125.0)" in outline.text
         assert "ab" * 32 in outline.text
-        assert len(outline.all("svg")) == 2
-        assert {"line median", "line index", "line raw"} <= {
+        assert outline.all("svg")[1]["role"] == "img"
+        assert {"line c0", "line raw", "band c0", "band raw"} <= {
             attrs["class"] for attrs in outline.all("path") if "class" in attrs
         }
 
@@ -234,11 +234,11 @@ class TestAJob:
 
     async def test_with_rows_of_its_own(self, client, world):
         rows = [{"group": f"g{n}", "n": n, "cod": 12.345, "flags": ["a", "b"]} for n in range(120)]
-        job_id = await world.accept()
+        job_id = await world.accept(analysis_type="somebody_elses")
         await world.complete(job_id, document(rows=rows))
         outline = await page(client, f"/jobs/{job_id}")
         assert "12.35" in outline.text or "12.34" in outline.text
-        assert "50 of 120 rows are shown" in outline.text
+        assert "60 of 120 rows are shown" in outline.text
         assert "g119" not in outline.text
 
     async def test_gives_json_to_who_asks_for_it(self, client, world):
@@ -295,7 +295,7 @@ class TestGroups:
         job_id = await world.accept()
         await world.complete(job_id, document([point(f"g{n}", 1) for n in range(5000)]))
         answer = await client.get(f"/jobs/{job_id}", headers=BROWSER)
-        assert "4,700 only in the JSON" in await answer.text()
+        assert "4,700 only in the downloads" in await answer.text()
         assert len(await answer.read()) < 80_000
 
 
@@ -337,3 +337,28 @@ class TestNothingIsTakenForMarkup:
         assert "<script>" in (await page(client, "/?status=%3Cscript%3E", 400)).text
         await page(client, "/jobs/%3Cscript%3E", 400)
         await page(client, "/%3Cscript%3E", 404)
+
+
+class TestPaper:
+    async def test_what_was_found_stands_without_the_frame_and_says_where_it_comes_from(self, client, world):
+        job_id = await world.accept()
+        await world.complete(job_id, document([point("98103", month) for month in range(1, 13)]))
+        outline = await page(client, f"/jobs/{job_id}/print")
+        assert outline.all("nav") == outline.all("form") == []
+        assert outline.all("details") == []
+        for text in ("Prices rose 3.1%.", "$401,000 ($390,000 to $430,000)", "Few sales.", str(job_id), "ab" * 32):
+            assert text in outline.text
+
+    async def test_it_may_be_of_another_group(self, client, world):
+        job_id = await world.accept()
+        await world.complete(job_id, document([point(group, month) for group in "ab" for month in range(1, 13)]))
+        assert "Trend of b" in (await page(client, f"/jobs/{job_id}/print?group=b")).text
+
+    async def test_a_job_without_a_result_has_nothing_to_print(self, client, world):
+        assert "has no result" in (await page(client, f"/jobs/{await world.accept()}/print", 404)).text
+
+    async def test_it_is_json_to_who_asks_for_that(self, client, world):
+        job_id = await world.accept()
+        await world.complete(job_id, document())
+        answer = await client.get(f"/jobs/{job_id}/print", headers={"Accept": "application/json"})
+        assert (await answer.json())["result"]["warnings"] == [{"code": "thin", "message": "Few sales."}]

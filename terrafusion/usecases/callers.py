@@ -1,0 +1,153 @@
+"""Who asks: known by the secret they show, and to everything that is done for them.
+
+Of whom something is done stands in a context variable for as long as it lasts, as a trace does. What reads or changes
+anything is handed `caller` when it is put together, as it is handed a clock; where nobody was named, it raises.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from secrets import token_urlsafe
+from typing import Any, Final
+
+from models.access import NEEDS, OF_ALL, STRANGER, Action, Caller, Role, Token
+from terrafusion.credentials import Holders
+from terrafusion.errors import NotAllowed, Unavailable
+
+TOKEN: Final = "tfm_"  # noqa: S105 - the beginning of each
+SESSION: Final = "tfs_"
+RANDOM_BYTES: Final = 32
+WELL_FORMED: Final = re.compile(r"tf[ms]_[A-Za-z0-9_-]{43}")
+KNOWN_FOR_S: Final = 4.0
+"""A token that is revoked works no longer than this."""
+KNOWN_AT_MOST_S: Final = 600.0
+"""While the store is away: nobody can revoke a token then, either."""
+MOST_KNOWN: Final = 10_000
+
+
+def new_secret(kind: str) -> str:
+    """Make a secret of 256 random bits."""
+    return kind + token_urlsafe(RANDOM_BYTES)
+
+
+def digest_of(secret: str) -> bytes:
+    """Return what is kept of a secret: at this much chance nobody can try all there are, so no slow hash is needed."""
+    return sha256(secret.encode()).digest()
+
+
+class KnownHolders:
+    """Who holds which secret, as it stood seconds ago, so that a request costs no query."""
+
+    def __init__(self, holders: Holders, *, monotonic: Callable[[], float], now: Callable[[], datetime]) -> None:
+        self._holders = holders
+        self._monotonic = monotonic
+        self._now = now
+        self._known: OrderedDict[bytes, tuple[Token, float]] = OrderedDict()
+
+    async def find(self, secret: str) -> Caller | None:
+        """Return whose secret this is; None where it is nobody's. Raises Unavailable."""
+        return (await self.find_all([secret])).get(secret)
+
+    async def find_all(self, secrets: Collection[str]) -> Mapping[str, Caller]:
+        """Do so for many with one query; who is absent is nobody."""
+        digests = {secret: digest_of(secret) for secret in secrets if WELL_FORMED.fullmatch(secret)}
+        known = self._known_for(digests.values(), KNOWN_FOR_S)
+        if missing := set(digests.values()) - known.keys():
+            known |= await self._looked_up(missing)
+        return {secret: known[digest].caller for secret, digest in digests.items() if digest in known}
+
+    def has_known(self, secret: str) -> bool:
+        """Say whether it was somebody's when it was last asked about."""
+        return digest_of(secret) in self._known
+
+    def forget(self, secret: str) -> None:
+        """Ask again about a secret the next time."""
+        self._known.pop(digest_of(secret), None)
+
+    def _known_for(self, digests: Collection[bytes], seconds: float) -> dict[bytes, Token]:
+        since = self._monotonic() - seconds
+        found = ((digest, *self._known.get(digest, (None, 0.0))) for digest in digests)
+        return {digest: token for digest, token, looked_at in found if token and looked_at > since}
+
+    async def _looked_up(self, digests: Collection[bytes]) -> dict[bytes, Token]:
+        try:
+            found = await self._holders.holders(digests)
+        except Unavailable:
+            known = self._known_for(digests, KNOWN_AT_MOST_S)
+            in_force = {digest: token for digest, token in known.items() if not token.has_expired(self._now())}
+            if len(in_force) < len(digests):
+                raise
+            return in_force
+        self._remember(digests, found)
+        return dict(found)
+
+    def _remember(self, digests: Collection[bytes], found: Mapping[bytes, Token]) -> None:
+        for digest in digests:
+            self._known.pop(digest, None)
+        self._known |= {digest: (token, self._monotonic()) for digest, token in found.items()}
+        while len(self._known) > MOST_KNOWN:
+            self._known.popitem(last=False)
+
+
+async def _always() -> bool:
+    return True
+
+
+@dataclass(slots=True)
+class Call:
+    """Something that is done for somebody: for whom, whether they may still, and what the audit log is to tell of it."""
+
+    caller: Caller
+    may_still: Callable[[], Awaitable[bool]] = _always
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+_CALL: Final[ContextVar[Call]] = ContextVar("call")
+
+
+@contextmanager
+def called(call: Call) -> Iterator[Call]:
+    """Have everything in the block be done for somebody."""
+    before = _CALL.set(call)
+    try:
+        yield call
+    finally:
+        _CALL.reset(before)
+
+
+def call() -> Call:
+    """Return what is being done; raises LookupError where nobody was named."""
+    return _CALL.get()
+
+
+def caller() -> Caller:
+    """Return for whom; raises LookupError where nobody was named: nothing is shown by mistake."""
+    return _CALL.get().caller
+
+
+def caller_shown() -> Caller:
+    """Return for whom, as far as a page is to tell it."""
+    made = _CALL.get(None)
+    return made.caller if made else STRANGER
+
+
+def note(**facts: Any) -> None:
+    """Have the audit log tell this of what is being done."""
+    made = _CALL.get(None)
+    if made is not None:
+        made.facts |= facts
+
+
+def must(who: Caller, action: Action) -> None:
+    """Raise NotAllowed unless somebody's role is enough."""
+    if not who.may(action):
+        needed = f"{NEEDS.get(action) or Role.OPERATOR}{' of all counties' if action in OF_ALL else ''}"
+        msg = f"{action} needs the role {needed}; the token {who.name!r} has {who.role}"
+        raise NotAllowed(msg, field="role", value=who.role, allowed=needed)

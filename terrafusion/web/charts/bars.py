@@ -1,0 +1,175 @@
+"""Bars: how many lie where, how much each of several things comes to, and how parts make up a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from terrafusion.web.charts.panel import LEFT, RIGHT, WIDTH, Panel
+from terrafusion.web.charts.scale import Axis, Marked, Words, exact, linear, plain
+from terrafusion.web.charts.shapes import Box, Drawing, Key, Label, Path, Rule, Shape
+
+ROW: Final = 22.0
+NAMES: Final = 200.0
+"""Room for the names at the left."""
+HEIGHT: Final = 190.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A place on the axis across that is marked with a line from top to bottom."""
+
+    kind: str
+    value: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Histogram:
+    """Counts between edges; ``zone`` is an acceptable span, ``curve`` the height that each bin is expected to have."""
+
+    edges: Sequence[float]
+    counts: Sequence[float]
+    words: Words = plain
+    zone: tuple[float, float] | None = None
+    zone_says: str = ""
+    limits: Sequence[Limit] = ()
+    curve: Sequence[float] = ()
+    curve_says: str = ""
+    what: str = "sales"
+
+
+def histogram(title: str, told: Histogram) -> Drawing | None:
+    """Draw how many lie where; None where none does."""
+    edges, counts = told.edges, told.counts
+    if not any(counts) or len(edges) != len(counts) + 1 or edges[0] >= edges[-1]:
+        return None
+    across = exact(edges[0], edges[-1], LEFT + 4, WIDTH - RIGHT - 4, told.words)
+    up = linear([0.0, *counts, *told.curve], 24 + HEIGHT, 24, plain)
+    panel = Panel(x=across, y=up, title=f"Number of {told.what}")
+    shapes: list[Shape] = [*panel.grid(), *_zone(panel, told), *_bins(panel, told)]
+    middles = [across.axis((one + other) / 2) for one, other in pairwise(edges)]
+    shapes += panel.line("raw", middles, told.curve or [None] * len(middles), told.curve_says)
+    shapes += [shape for limit in told.limits for shape in _limit(panel, limit)]
+    shapes += panel.across()
+    keys = [("zone ok", told.zone_says if told.zone else ""), ("line raw", told.curve_says if told.curve else "")]
+    legend = [Key("column c0", told.what.capitalize()), *(Key(kind, text) for kind, text in keys if text)]
+    legend += [Key(f"limit {limit.kind}", limit.text) for limit in told.limits if limit.text]
+    return Drawing(title=title, about=f"{title}.", width=WIDTH, height=24 + HEIGHT + 26, shapes=shapes, legend=legend)
+
+
+def _zone(panel: Panel, told: Histogram) -> Iterator[Shape]:
+    if told.zone:
+        axis = panel.x.axis
+        low, high = (axis(min(max(value, axis.low), axis.high)) for value in told.zone)
+        yield Box("zone ok", low, panel.top, round(high - low, 1), panel.bottom - panel.top)
+
+
+def _bins(panel: Panel, told: Histogram) -> Iterator[Shape]:
+    for place, count in enumerate(told.counts):
+        if count:
+            left, right = panel.x.axis(told.edges[place]), panel.x.axis(told.edges[place + 1])
+            top = panel.y.axis(count)
+            text = f"{told.words(told.edges[place])} to {told.words(told.edges[place + 1])}: {count:,.0f} {told.what}"
+            yield Box("column c0", left + 0.5, top, round(right - left - 1, 1), round(panel.bottom - top, 1), text)
+
+
+def _limit(panel: Panel, limit: Limit) -> Iterator[Shape]:
+    axis = panel.x.axis
+    if axis.low <= limit.value <= axis.high:
+        at = axis(limit.value)
+        yield Rule(f"limit {limit.kind}", at, panel.top, at, panel.bottom, limit.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a bar."""
+
+    kind: str
+    value: float
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A named bar of parts that lie one after another, and what is written at its end."""
+
+    name: str
+    parts: Sequence[Part]
+    text: str = ""
+
+
+def bars(title: str, rows: Sequence[Bar], *, words: Words = plain, legend: Sequence[Key] = ()) -> Drawing | None:
+    """Draw bars that lie, one below another; None where all are empty."""
+    ends = [sum(part.value for part in row.parts) for row in rows]
+    if not any(ends):
+        return None
+    height = 8 + ROW * len(rows)
+    across = linear([0.0, *ends], NAMES, WIDTH - RIGHT - 60, words, wanted=6)
+    panel = Panel(x=across, y=Marked(Axis(0, 1, height, 4), ()))
+    shapes: list[Shape] = [*panel.across(lines=True)]
+    for place, row in enumerate(rows):
+        shapes += _bar(across.axis, row, 8 + ROW * place)
+    return Drawing(title=title, about=f"{title}.", width=WIDTH, height=height + 26, shapes=shapes, legend=legend)
+
+
+def _bar(axis: Axis, row: Bar, top: float) -> Iterator[Shape]:
+    yield Label("end", NAMES - 8, top + 13, row.name[:32])
+    begin = 0.0
+    for part in row.parts:
+        if part.value:
+            left, right = axis(begin), axis(begin + part.value)
+            yield Box(f"bar {part.kind}", left, top + 2, round(right - left, 1), ROW - 6, part.text)
+        begin += part.value
+    yield Label("start", axis(begin) + 5, top + 13, row.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One of the amounts that add up: up or down from where the one before ended."""
+
+    name: str
+    value: float
+    text: str
+
+
+def waterfall(
+    title: str, steps: Sequence[Step], *, words: Words, span: tuple[float, float] | None = None
+) -> Drawing | None:
+    """Draw how amounts add up to a total; ``span`` is the range in which the total lies."""
+    if not steps:
+        return None
+    ends = [sum(step.value for step in steps[: place + 1]) for place in range(len(steps))]
+    shown = [*ends, *(span or ())]
+    height = 8 + ROW * (len(steps) + 1)
+    across = linear(shown, NAMES, WIDTH - RIGHT - 70, words, wanted=6)
+    panel = Panel(x=across, y=Marked(Axis(0, 1, height, 4), ()))
+    axis, shapes = across.axis, [*panel.across(lines=True)]
+    if span:
+        low, high = (axis(value) for value in span)
+        shapes.append(Box("zone c0", low, 4, round(high - low, 1), height - 4, f"{words(span[0])} to {words(span[1])}"))
+    for place, (step, end) in enumerate(zip(steps, ends, strict=True)):
+        begin = max(end - step.value, axis.low)
+        shapes += _step(axis, step, (begin, end), 8 + ROW * place)
+    total = ends[-1]
+    shapes += [
+        Label("end strong", NAMES - 8, 8 + ROW * len(steps) + 13, "Value"),
+        Path("arrow", f"M{axis(total):g} 4 V{height:g}", words(total)),
+        Label("start strong", axis(total) + 5, 8 + ROW * len(steps) + 13, words(total)),
+    ]
+    legend = [
+        Key("bar up", "adds"),
+        Key("bar down", "takes away"),
+        *([Key("zone c0", "range of the value")] if span else []),
+    ]
+    return Drawing(title=title, about=f"{title}.", width=WIDTH, height=height + 26, shapes=shapes, legend=legend)
+
+
+def _step(axis: Axis, step: Step, reach: tuple[float, float], top: float) -> Iterator[Shape]:
+    yield Label("end", NAMES - 8, top + 13, step.name[:32])
+    left, right = sorted((axis(reach[0]), axis(reach[1])))
+    kind = "up" if step.value >= 0 else "down"
+    yield Box(f"bar {kind}", left, top + 2, max(round(right - left, 1), 1.0), ROW - 6, f"{step.name}: {step.text}")
+    yield Label("start", right + 5, top + 13, step.text)

@@ -1,0 +1,220 @@
+"""The door of the view: who comes in, by a token or by a session, and what they did."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from math import ceil
+from typing import Any, Final
+from urllib.parse import urlencode
+from uuid import UUID
+
+import structlog
+from aiohttp.web import (
+    HTTPException,
+    HTTPForbidden,
+    HTTPTooManyRequests,
+    HTTPUnauthorized,
+    Request,
+    Response,
+    StreamResponse,
+    middleware,
+)
+
+from models.access import STRANGER, TOLD, Action, Caller, Deed
+from terrafusion.credentials import AuditLog, Credentials
+from terrafusion.errors import NotAllowed, Rejected, Unavailable
+from terrafusion.usecases.attempts import Attempts
+from terrafusion.usecases.callers import SESSION, Call, KnownHolders, called, digest_of, must, new_secret
+from terrafusion.web.answers import see, wants_html
+from terrafusion.web.letters import read_letter_id
+from terrafusion.web.middleware import SAFE_METHODS, Handler
+from terrafusion.web.permissions import action_of
+from terrafusion.web.problems import problem_of
+
+MOST_TOLD: Final = 500
+"""Characters of a query."""
+SESSION_LASTS: Final = timedelta(hours=12)
+BEARER: Final = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
+CHALLENGE: Final = 'Bearer realm="terrafusion"'
+NEEDED: Final = "This needs a token, as `Authorization: Bearer tfm_…`; people log in at /login."
+UNKNOWN: Final = "The token is not known, has expired or was revoked."
+TOO_MANY: Final = "Too many tokens from this address were not known; wait before you try another."
+UNSAID: Final = "A browser must say from which page a change comes."
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Tells callers apart where access is on."""
+
+    known: KnownHolders
+    credentials: Credentials
+    log: AuditLog
+    attempts: Attempts
+    behind_tls: bool = False
+
+    @property
+    def cookie(self) -> str:
+        """The name of the session's cookie; with the prefix a browser takes it from this very host over TLS alone."""
+        return "__Host-terrafusion" if self.behind_tls else "terrafusion"
+
+    async def who(self, request: Request) -> Caller | None:
+        """Return who asks; None where no secret is shown. Raises HTTPException where one is shown and is nobody's."""
+        secret = self.shown(request)
+        return await self.holder(secret, request.remote) if secret else None
+
+    def shown(self, request: Request) -> str | None:
+        """Return the secret that a request shows: a token before a session."""
+        written = BEARER.fullmatch(request.headers.get("Authorization", ""))
+        return written[1] if written else request.cookies.get(self.cookie)
+
+    async def holder(self, secret: str, address: str | None) -> Caller:
+        """Return whose a secret is; raises HTTPUnauthorized.
+
+        HTTPTooManyRequests for a new one where too many were nobody's; who came in before is not held up by others.
+        """
+        wait_s = 0.0 if self.known.has_known(secret) else self.attempts.wait_s(address)
+        if wait_s:
+            raise HTTPTooManyRequests(text=TOO_MANY, headers={"Retry-After": str(ceil(wait_s))})
+        found = await self.known.find(secret)
+        if found is None:
+            self.attempts.failed(address)
+            raise HTTPUnauthorized(text=UNKNOWN, headers={"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"'})
+        return found
+
+    async def enter(self, who: Caller) -> str:
+        """Open a session for somebody, and return its secret."""
+        secret = new_secret(SESSION)
+        await self.credentials.open(digest_of(secret), token_id=who.token_id or 0, lasts=SESSION_LASTS)
+        return secret
+
+    async def leave(self, secret: str) -> None:
+        """End a session."""
+        self.known.forget(secret)
+        await self.credentials.close(digest_of(secret))
+
+    def remember(self, response: Response, secret: str) -> None:
+        """Have a browser keep a session."""
+        response.set_cookie(self.cookie, secret, max_age=int(SESSION_LASTS.total_seconds()), **self._kept)
+
+    def forget(self, response: Response) -> None:
+        """Have it keep none."""
+        response.del_cookie(self.cookie, **self._kept)
+
+    @property
+    def _kept(self) -> dict[str, Any]:
+        return {"path": "/", "httponly": True, "samesite": "Strict", "secure": self.behind_tls}
+
+    async def tell(self, deed: Deed) -> None:
+        """Write down what was done; where that cannot be, the log has it."""
+        try:
+            await self.log.write(deed)
+        except Unavailable as error:
+            log.error("an audit entry could not be written", deed=deed, reason=str(error))  # noqa: TRY400 - no trace helps
+
+
+def guarded(door: Door) -> Any:
+    """Make the middleware that lets in who may come in."""
+
+    @middleware
+    async def through_the_door(request: Request, handler: Handler) -> StreamResponse:
+        return await _admitted(door, request, handler)
+
+    return through_the_door
+
+
+async def _admitted(door: Door, request: Request, handler: Handler) -> StreamResponse:
+    action = action_of(request)
+    if action in (None, Action.LOGIN, Action.LOGOUT):
+        with called(Call(STRANGER)):
+            return await handler(request)
+    try:
+        who = await _known(door, request)
+    except HTTPUnauthorized:
+        if _is_reader(request):
+            return _to_login(request)
+        raise
+
+    async def may_still() -> bool:
+        with suppress(HTTPException, Unavailable):
+            return await door.who(request) == who
+        return False
+
+    with called(Call(who, may_still)) as made:
+        try:
+            must(who, action)
+            response = await handler(request)
+        except (HTTPException, NotAllowed) as error:
+            await _told(door, request, action, made, problem_of(error).status)
+            raise
+        await _told(door, request, action, made, response.status)
+        return response
+
+
+async def _known(door: Door, request: Request) -> Caller:
+    """Return who asks; raises HTTPUnauthorized, and HTTPForbidden for a change that may be another page's."""
+    who = await door.who(request)
+    if who is None:
+        raise HTTPUnauthorized(text=NEEDED, headers={"WWW-Authenticate": CHALLENGE})
+    by_cookie = BEARER.fullmatch(request.headers.get("Authorization", "")) is None
+    if by_cookie and request.method not in SAFE_METHODS and not _says_where_from(request):
+        raise HTTPForbidden(text=UNSAID)
+    return who
+
+
+def _is_reader(request: Request) -> bool:
+    """Say whether somebody looks at a page in a browser."""
+    return request.method in SAFE_METHODS and wants_html(request)
+
+
+def _says_where_from(request: Request) -> bool:
+    """Say whether the middleware before could see that a form was ours; without a word it could not."""
+    return "Sec-Fetch-Site" in request.headers or "Origin" in request.headers
+
+
+def _to_login(request: Request) -> Response:
+    return see(f"/login?{urlencode({'next': str(request.rel_url)})}")
+
+
+async def _told(door: Door, request: Request, action: Action, made: Call, status: int) -> None:
+    """Write down what was done or tried."""
+    if action not in TOLD:
+        return
+    job_id, made_id = _job_id(request), made.facts.get("job_id")
+    deed = Deed(
+        action=action,
+        outcome=outcome_of(status),
+        who=made.caller.name,
+        token_id=made.caller.token_id,
+        county_id=made.facts.get("county_id"),
+        job_id=job_id or made_id,
+        letter_id=_letter_id(request),
+        detail=f"as job {made_id}" if job_id and made_id not in (None, job_id) else _about(request),
+        address=request.remote,
+    )
+    await door.tell(deed)
+
+
+def outcome_of(status: int) -> str:
+    """Say in a word what came of it."""
+    return "done" if status < HTTPStatus.BAD_REQUEST else HTTPStatus(status).phrase.lower()
+
+
+def _job_id(request: Request) -> UUID | None:
+    with suppress(ValueError):
+        return UUID(request.match_info.get("job_id", ""))
+    return None
+
+
+def _letter_id(request: Request) -> int | None:
+    with suppress(Rejected, KeyError):
+        return read_letter_id(request)
+    return None
+
+
+def _about(request: Request) -> str | None:
+    return request.query_string[:MOST_TOLD] or None

@@ -1,0 +1,510 @@
+"""Who may go where, what each sees, and what is written down of it: a real door, with fakes behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import faust
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from models.access import NEEDS, OF_ALL, TOLD, Action, NewToken, Role
+from models.dead_letters import DeadLetter, Stage
+from models.jobs import Origin
+from models.pauses import Scope
+from terrafusion.adapters.memory.credentials import MemoryCredentials
+from terrafusion.errors import Unavailable
+from terrafusion.ports import LetterFilter
+from terrafusion.usecases.attempts import MOST, Attempts
+from terrafusion.usecases.callers import KNOWN_AT_MOST_S, KNOWN_FOR_S, TOKEN, KnownHolders, digest_of, new_secret
+from terrafusion.web import application_options, register
+from terrafusion.web.door import SESSION_LASTS, Door, guarded
+from terrafusion.web.login import local
+from terrafusion.web.permissions import ACTIONS
+
+PREFIX = "/plugins/v1/market-analysis"
+REQUESTS = "market-analysis.requests.v1"
+REQUEST = {"analysis_type": "price_trend_by_zip", "county_id": "king_wa"}
+BROWSER = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
+
+
+class Credentials(MemoryCredentials):
+    """With a switch that makes them unreachable, and a count of how often they were asked."""
+
+    away = False
+    asked = 0
+
+    async def holders(self, digests: Any) -> Any:
+        self.asked += 1
+        if self.away:
+            raise Unavailable("away")
+        return await super().holders(digests)
+
+
+@dataclass
+class House:
+    """The views behind a door, and whoever comes to it."""
+
+    world: Any
+    door: Door
+    credentials: Credentials
+    client: TestClient[Any, Any]
+
+    async def token(self, role: Role, *counties: str, name: str = "ann") -> str:
+        secret = new_secret(TOKEN)
+        of = frozenset(counties) if counties else None
+        await self.credentials.create(NewToken(name=name, role=role, counties=of, digest=digest_of(secret)))
+        return secret
+
+    async def ask(self, secret: str | None, path: str, *, method: str = "GET", **sent: Any) -> tuple[int, Any]:
+        shown = {"Authorization": f"Bearer {secret}"} if secret else {}
+        headers = shown | sent.pop("headers", {})
+        async with self.client.request(method, path, headers=headers, allow_redirects=False, **sent) as answer:
+            if answer.content_type == "text/event-stream":
+                return answer.status, ""
+            body = await (answer.json() if "json" in answer.content_type else answer.text())
+            return answer.status, body
+
+    async def post(self, secret: str | None, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        return await self.ask(secret, path, method="POST", json=body, headers=headers)
+
+    async def login(self, token: str, **sent: Any) -> Any:
+        return await self.client.post("/login", data={"token": token, **sent}, headers=BROWSER, allow_redirects=False)
+
+    def told(self) -> list[tuple[str, str, str | None]]:
+        return [(entry.action, entry.outcome, entry.who) for entry in self.world.log.entries]
+
+
+async def opened(world: Any, *, behind_tls: bool = False) -> AsyncIterator[House]:
+    credentials = Credentials(clock=world.clock)
+    known = KnownHolders(credentials, monotonic=world.clock.seconds, now=world.clock)
+    world.door = Door(
+        known=known,
+        credentials=credentials,
+        log=world.log,
+        attempts=Attempts(world.clock.seconds),
+        behind_tls=behind_tls,
+    )
+    options = application_options(door=guarded(world.door))
+    app = faust.App(f"access-{uuid4()}", web_application_options=options)
+    deps = world.deps()
+    register(app, replace(deps, submit=world.accepting.submit))
+    world.counties.add(replace((await world.counties.current())[0], county_id="lucas_oh"))
+    async with TestClient(TestServer(await app.web.wsgi())) as client:
+        yield House(world, world.door, credentials, client)
+
+
+@pytest.fixture
+async def house(world: Any) -> AsyncIterator[House]:
+    async for made in opened(world):
+        yield made
+
+
+def letter(offset: int, value: bytes = b"{}", **fields: Any) -> DeadLetter:
+    place = {"topic": REQUESTS, "partition": 3, "offset": offset, "timestamp": None}
+    reason = {"stage": Stage.VALIDATE, "error_class": "InvalidParameters", "error_message": "bad"}
+    return DeadLetter(**(place | reason | {"key": None, "value": value, "headers": ()} | fields))
+
+
+class TestTheTable:
+    def test_every_address_is_in_it_and_no_other(self, client: Any) -> None:
+        routes = {
+            (route.method.lower(), route.resource.canonical)
+            for route in client.server.app.router.routes()
+            if route.method in {"GET", "POST"} and not route.resource.canonical.startswith("/static")
+        }
+        assert routes == set(ACTIONS)
+
+    def test_every_action_of_an_address_has_a_role(self) -> None:
+        assert {action for action in ACTIONS.values() if action} <= NEEDS.keys()
+
+    def test_what_changes_something_is_told(self) -> None:
+        assert {action for (method, _), action in ACTIONS.items() if method == "post"} <= TOLD
+
+    async def test_every_address_by_every_role(self, house: House) -> None:
+        holders = {None: None} | {role: await house.token(role) for role in Role}
+        for (method, path), action in ACTIONS.items():
+            address = path.replace("{job_id}", str(uuid4())).replace("{letter_id}", "7")
+            for role, secret in holders.items():
+                status, _ = await house.ask(secret, address, method=method.upper())
+                needed = NEEDS[action] if action else None
+                if needed is None:
+                    assert status not in {401, 403} or action is Action.LOGIN, (path, role)
+                elif role is None:
+                    assert status == 401, (path, role)
+                else:
+                    assert (status == 403) is not role.includes(needed), (path, role, status)
+
+    async def test_what_tells_of_all_counties_needs_all(self, house: House) -> None:
+        assert Action.WATCH in OF_ALL
+        whole, part = await house.token(Role.VIEWER), await house.token(Role.OPERATOR, "king_wa")
+        assert [(await house.ask(secret, "/metrics"))[0] for secret in (whole, part)] == [200, 403]
+
+    async def test_an_address_that_is_none_tells_nobody_apart(self, house: House) -> None:
+        assert (await house.ask(None, "/nowhere"))[0] == 404
+        assert (await house.ask(None, f"{PREFIX}/run"))[0] == 405
+        assert (await house.ask(None, "/static/app.css"))[0] == 200
+
+
+class TestWhoComesIn:
+    async def test_who_shows_no_token_is_told_how(self, house: House) -> None:
+        async with house.client.get(f"{PREFIX}/list") as answer:
+            assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="terrafusion"')
+            assert "Authorization: Bearer" in (await answer.json())["detail"]
+
+    @pytest.mark.parametrize(
+        "shown", ["Basic eA==", "Bearer", "Bearer a b", "Bearer\ttfm_x", "", "tfm_x", "Token tfm_x"]
+    )
+    async def test_what_is_no_token_is_none(self, house: House, shown: str) -> None:
+        assert (await house.ask(None, f"{PREFIX}/list", headers={"Authorization": shown}))[0] == 401
+        assert house.credentials.asked == 0
+
+    async def test_the_word_before_a_token_is_written_either_way(self, house: House) -> None:
+        secret = await house.token(Role.VIEWER)
+        for word in ("Bearer", "bearer", "BEARER "):
+            headers = {"Authorization": f"{word} {secret}"}
+            assert (await house.ask(None, f"{PREFIX}/list", headers=headers))[0] == 200
+            assert (await house.ask(None, f"{PREFIX}/list", method="HEAD", headers=headers))[0] == 200
+
+    async def test_of_one_that_is_nobodys_nothing_more_is_told(self, house: House) -> None:
+        revoked = await house.token(Role.VIEWER)
+        await house.credentials.revoke(1)
+        bodies = [await house.ask(secret, f"{PREFIX}/list") for secret in (revoked, new_secret(TOKEN), "tfm_short")]
+        assert bodies[0] == bodies[1] == bodies[2]
+        assert bodies[0][0] == 401
+        assert revoked not in str(bodies)
+
+    async def test_a_request_costs_no_query_for_seconds(self, house: House) -> None:
+        secret = await house.token(Role.VIEWER)
+        for _ in range(20):
+            assert (await house.ask(secret, f"{PREFIX}/types"))[0] == 200
+        assert house.credentials.asked == 1
+
+    async def test_a_token_that_is_revoked_works_for_seconds_only(self, house: House) -> None:
+        secret = await house.token(Role.VIEWER)
+        assert (await house.ask(secret, f"{PREFIX}/list"))[0] == 200
+        await house.credentials.revoke(1)
+        house.world.clock.tick(KNOWN_FOR_S)
+        assert KNOWN_FOR_S <= 5
+        assert (await house.ask(secret, f"{PREFIX}/list"))[0] == 401
+
+    async def test_while_the_store_is_away_who_was_known_goes_on_for_a_while(self, house: House) -> None:
+        secret, other = await house.token(Role.VIEWER), await house.token(Role.VIEWER)
+        assert (await house.ask(secret, f"{PREFIX}/types"))[0] == 200
+        house.credentials.away = True
+        house.world.clock.tick(KNOWN_AT_MOST_S / 2)
+        assert (await house.ask(secret, f"{PREFIX}/types"))[0] == 200
+        assert (await house.ask(other, f"{PREFIX}/types"))[0] == 503
+        house.world.clock.tick(KNOWN_AT_MOST_S)
+        assert (await house.ask(secret, f"{PREFIX}/types"))[0] == 503
+
+    async def test_one_that_expires_meanwhile_goes_on_no_longer(self, house: House) -> None:
+        secret = new_secret(TOKEN)
+        hour = NewToken(name="x", role=Role.VIEWER, counties=None, digest=digest_of(secret), days=60 / 86400)
+        await house.credentials.create(hour)
+        assert (await house.ask(secret, f"{PREFIX}/types"))[0] == 200
+        house.credentials.away = True
+        house.world.clock.tick(61)
+        assert (await house.ask(secret, f"{PREFIX}/types"))[0] == 503
+
+    async def test_who_guesses_is_held_up_and_nobody_else(self, house: House) -> None:
+        known, late = await house.token(Role.VIEWER), await house.token(Role.VIEWER)
+        assert (await house.ask(known, f"{PREFIX}/types"))[0] == 200
+        for _ in range(MOST):
+            assert (await house.ask(new_secret(TOKEN), f"{PREFIX}/types"))[0] == 401
+        asked = house.credentials.asked
+        async with house.client.get(f"{PREFIX}/types", headers={"Authorization": f"Bearer {late}"}) as answer:
+            assert (answer.status, answer.headers["Retry-After"]) == (429, "60")
+        assert (await house.login(late)).status == 429
+        assert house.credentials.asked == asked, "nothing is looked up for who is held up"
+        house.world.clock.tick(KNOWN_FOR_S)
+        assert (await house.ask(known, f"{PREFIX}/types"))[0] == 200
+        house.world.clock.tick(60)
+        assert (await house.ask(late, f"{PREFIX}/types"))[0] == 200
+
+
+class TestLogin:
+    async def test_who_reads_a_page_is_led_there_and_back(self, house: House) -> None:
+        async with house.client.get("/?status=FAILED", headers=BROWSER, allow_redirects=False) as answer:
+            assert (answer.status, answer.headers["Location"]) == (303, "/login?next=%2F%3Fstatus%3DFAILED")
+        async with house.client.get("/login?next=%2F%3Fstatus%3DFAILED", headers=BROWSER) as answer:
+            assert 'name="next" value="/?status=FAILED"' in await answer.text()
+        answer = await house.login(await house.token(Role.VIEWER), next="/?status=FAILED")
+        assert (answer.status, answer.headers["Location"]) == (303, "/?status=FAILED")
+        async with house.client.get("/", headers=BROWSER) as page:
+            text = await page.text()
+            assert "ann, viewer" in text
+            assert "No login" not in text
+            assert 'href="/audit"' not in text
+
+    async def test_its_cookie_is_kept_from_scripts_and_other_sites(self, house: House) -> None:
+        (cookie,) = (await house.login(await house.token(Role.VIEWER))).headers.getall("Set-Cookie")
+        assert re.match(r"terrafusion=tfs_[\w-]{43};", cookie)
+        assert {"HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=43200"} <= {
+            part.strip() for part in cookie.split(";")
+        }
+        assert "Secure" not in cookie
+
+    async def test_behind_tls_it_is_of_this_host_alone(self, world: Any) -> None:
+        async for house in opened(world, behind_tls=True):
+            (cookie,) = (await house.login(await house.token(Role.VIEWER))).headers.getall("Set-Cookie")
+            assert cookie.startswith("__Host-terrafusion=tfs_")
+            assert "Secure" in cookie
+            assert "Domain" not in cookie
+
+    @pytest.mark.parametrize("token", ["", "tfm_", "wrong", f"tfm_{'x' * 43}", f"tfs_{'x' * 43}"])
+    async def test_a_wrong_token_opens_nothing(self, house: House, token: str) -> None:
+        answer = await house.login(token)
+        text = await answer.text()
+        assert answer.status == 401
+        assert "Set-Cookie" not in answer.headers
+        assert 'role="alert"' in text
+        assert len(token) < 10 or token not in text
+        assert house.told() == [("login", "unauthorized", None)]
+
+    async def test_a_session_is_no_token_to_log_in_with(self, house: House) -> None:
+        await house.login(await house.token(Role.VIEWER))
+        (session,) = house.client.session.cookie_jar
+        assert (await house.login(session.value)).status == 401
+
+    async def test_a_change_must_say_its_page(self, house: House) -> None:
+        await house.login(await house.token(Role.ANALYST))
+        path = f"{PREFIX}/cancel/{await house.world.accept()}"
+        assert (await house.post(None, path))[0] == 403
+        assert (await house.post(None, path, **{"Sec-Fetch-Site": "cross-site"}))[0] == 403
+        assert (await house.post(None, path, Origin="https://elsewhere.example"))[0] == 403
+        assert (await house.post(None, path, **{"Sec-Fetch-Site": "same-origin"}))[0] == 200
+
+    async def test_no_other_page_logs_somebody_in_or_out(self, house: House) -> None:
+        token = await house.token(Role.VIEWER)
+        headers = {"Origin": "https://elsewhere.example"}
+        for path, data in (("/login", {"token": token}), ("/logout", {})):
+            async with house.client.post(path, data=data, headers=headers) as answer:
+                assert answer.status == 403
+
+    async def test_logging_out_ends_it_also_for_who_has_a_copy(self, house: House) -> None:
+        await house.login(await house.token(Role.VIEWER))
+        (session,) = house.client.session.cookie_jar
+        copy = {"Cookie": f"terrafusion={session.value}"}
+        assert (await house.ask(None, f"{PREFIX}/list"))[0] == 200
+        async with house.client.post("/logout", headers=BROWSER, allow_redirects=False) as answer:
+            assert (answer.status, answer.headers["Location"]) == (303, "/login")
+            assert "Max-Age=0" in answer.headers["Set-Cookie"]
+        assert (await house.ask(None, f"{PREFIX}/list", headers=copy))[0] == 401
+        assert [action for action, *_ in house.told()] == ["login", "logout"]
+
+    async def test_it_ends_with_its_time_and_with_its_token(self, house: House) -> None:
+        await house.login(await house.token(Role.VIEWER))
+        house.world.clock.tick(SESSION_LASTS.total_seconds() - 1)
+        assert (await house.ask(None, f"{PREFIX}/list"))[0] == 200
+        house.world.clock.tick(KNOWN_FOR_S + 1)
+        assert (await house.ask(None, f"{PREFIX}/list"))[0] == 401
+        await house.login(await house.token(Role.VIEWER))
+        assert (await house.ask(None, f"{PREFIX}/list"))[0] == 200
+        await house.credentials.revoke(2)
+        house.world.clock.tick(KNOWN_FOR_S)
+        assert (await house.ask(None, f"{PREFIX}/list"))[0] == 401
+
+    @pytest.mark.parametrize(
+        "path", ["//elsewhere.example", "https://elsewhere.example", "/\\elsewhere.example", "", "x", "/a\nb", "/\t/x"]
+    )
+    def test_it_leads_nowhere_else(self, path: str) -> None:
+        assert local(path) == "/"
+
+    async def test_where_access_is_off_it_is_said_and_nobody_is_asked(self, client: Any) -> None:
+        async with client.get("/login", allow_redirects=False) as answer:
+            assert (answer.status, answer.headers["Location"]) == (303, "/")
+        async with client.get("/", headers=BROWSER) as answer:
+            assert "No login: whoever reaches this address may do everything." in await answer.text()
+
+
+class TestACountysEyes:
+    """Of other counties there is nothing: no job, no event, no letter, no name, no count."""
+
+    @pytest.fixture
+    async def secret(self, house: House) -> str:
+        return await house.token(Role.OPERATOR, "king_wa")
+
+    @pytest.fixture
+    async def hidden(self, house: House) -> str:
+        return str(await house.world.accept(county_id="lucas_oh"))
+
+    async def test_a_job_of_another_is_as_one_that_nobody_has(self, house: House, secret: str, hidden: str) -> None:
+        nobodys = str(uuid4())
+        for path in (f"{PREFIX}/status/", f"{PREFIX}/results/", f"{PREFIX}/events/", "/jobs/"):
+            told = [await house.ask(secret, path + each) for each in (hidden, nobodys)]
+            assert told[0][0] == 404, path
+            assert str(told[0]).replace(hidden, "") == str(told[1]).replace(nobodys, "")
+        for verb in ("cancel", "retry"):
+            told = [await house.post(secret, f"{PREFIX}/{verb}/{each}") for each in (hidden, nobodys)]
+            assert told[0][0] == 404, verb
+            assert str(told[0]).replace(hidden, "") == str(told[1]).replace(nobodys, "")
+        assert (await house.world.store.get(UUID(hidden))).status == "PENDING"
+
+    async def test_also_where_it_is_live(self, house: House, secret: str, hidden: str) -> None:
+        house.world.live.tell(await house.world.event(UUID(hidden)))
+        house.world.store.away = True
+        assert (await house.ask(secret, f"{PREFIX}/status/{hidden}"))[0] == 503
+
+    async def test_lists_and_counts(self, house: House, secret: str, hidden: str) -> None:
+        own = str(await house.world.accept())
+        _, body = await house.ask(secret, f"{PREFIX}/list")
+        assert [job["job_id"] for job in body["jobs"]] == [own]
+        assert (await house.ask(secret, f"{PREFIX}/list?county_id=lucas_oh"))[1]["jobs"] == []
+        _, body = await house.ask(secret, f"{PREFIX}/counties")
+        assert [county["county_id"] for county in body["counties"]] == ["king_wa"]
+        _, page = await house.ask(secret, "/", headers=BROWSER)
+        assert "<b>1</b> all" in page
+        assert "lucas_oh" not in page
+        assert hidden not in page
+
+    async def test_requests(self, house: House, secret: str) -> None:
+        status, other = await house.post(secret, f"{PREFIX}/run", REQUEST | {"county_id": "lucas_oh"})
+        assert (status, other["allowed"]) == (422, "king_wa")
+        assert "lucas_oh" not in str((await house.post(secret, f"{PREFIX}/run", REQUEST | {"county_id": "none"}))[1])
+        status, body = await house.post(secret, f"{PREFIX}/run", REQUEST, **{"X-Requested-By": "somebody else"})
+        assert (status, body["requested_by"]) == (202, "ann")
+
+    async def test_another_countys_key_is_another(self, house: House, secret: str) -> None:
+        other = await house.token(Role.ANALYST, "lucas_oh", name="bob")
+        key = {"Idempotency-Key": "roll-17"}
+        _, first = await house.post(secret, f"{PREFIX}/run", REQUEST, **key)
+        status, second = await house.post(other, f"{PREFIX}/run", REQUEST | {"county_id": "lucas_oh"}, **key)
+        assert status == 202
+        assert (await house.post(secret, f"{PREFIX}/run", REQUEST, **key))[1]["job_id"] == first["job_id"]
+        assert second["job_id"] != first["job_id"]
+
+    async def test_pauses(self, house: House, secret: str) -> None:
+        for scope, name in ((Scope.COUNTY, "lucas_oh"), (Scope.COUNTY, "king_wa"), (Scope.TYPE, "price_trend_by_zip")):
+            await house.world.pauses.pause(scope, name, reason=None, requested_by=None)
+        _, body = await house.ask(secret, f"{PREFIX}/pauses")
+        assert {(pause["county_id"], pause["analysis_type"]) for pause in body["pauses"]} == {
+            ("king_wa", None),
+            (None, "price_trend_by_zip"),
+        }
+        for verb in ("pause", "resume"):
+            assert (await house.post(secret, f"{PREFIX}/{verb}", {"county_id": "king_wa"}))[0] == 200
+            assert (await house.post(secret, f"{PREFIX}/{verb}", {"county_id": "lucas_oh"}))[0] == 422
+            assert (await house.post(secret, f"{PREFIX}/{verb}", {}))[0] == 403
+            assert (await house.post(secret, f"{PREFIX}/{verb}", {"analysis_type": "price_trend_by_zip"}))[0] == 403
+
+    async def test_dead_letters(self, house: House, secret: str) -> None:
+        own = await house.world.accept(county_id="king_wa", origin=Origin(REQUESTS, 3, 1))
+        other = await house.world.accept(county_id="lucas_oh", origin=Origin(REQUESTS, 3, 2))
+        now = house.world.clock()
+        house.world.store.dead_letters.keep(
+            [
+                letter(1, timestamp=now, job_id=own),
+                letter(2, timestamp=now, job_id=other),
+                letter(9, timestamp=now, job_id=own),
+            ]
+        )
+        _, body = await house.ask(secret, f"{PREFIX}/dead-letters")
+        assert ([each["id"] for each in body["dead_letters"]], body["total"]) == ([1], 1)
+        for each in (2, 3):
+            assert (await house.ask(secret, f"{PREFIX}/dead-letters/{each}"))[0] == 404
+            for verb, said in (("replay", {}), ("discard", {"note": "x"})):
+                assert (await house.post(secret, f"{PREFIX}/dead-letters/{each}/{verb}", said))[0] == 404
+        assert (await house.post(secret, f"{PREFIX}/dead-letters/discard", {"note": "x", "confirm": 3}))[0] == 409
+        corrected = {"value": REQUEST | {"county_id": "lucas_oh"}}
+        assert (await house.post(secret, f"{PREFIX}/dead-letters/1/replay", corrected))[0] == 422
+        done = await house.post(secret, f"{PREFIX}/dead-letters/discard", {"note": "x", "confirm": 1})
+        assert done[1]["done"] == 1
+        kept = {
+            each.id: each
+            for each in await house.world.store.dead_letters.page(LetterFilter(state=None), before=None, limit=9)
+        }
+        assert (kept[1].handled_by, kept[2].handled_by, kept[3].handled_by) == ("ann", None, None)
+
+    async def test_events_of_all(self, house: House, secret: str, hidden: str) -> None:
+        own = await house.world.accept()
+        async with house.client.get(f"{PREFIX}/events", headers={"Authorization": f"Bearer {secret}"}) as stream:
+            await house.world.live.followed_by(1)
+            for job_id in (UUID(hidden), own, UUID(hidden)):
+                house.world.live.tell(await house.world.event(job_id))
+            lines = [await asyncio.wait_for(stream.content.readline(), 5) for _ in range(3)]
+            assert str(own) in lines[2].decode()
+            await house.credentials.revoke(1)
+            house.world.clock.tick(KNOWN_FOR_S)
+            house.world.live.tell(await house.world.event(own))
+            rest = await asyncio.wait_for(stream.content.read(), 10)
+            assert rest.count(b"data:") == 1, "what was told before it was revoked, and nothing since"
+
+    async def test_the_audit_log(self, house: House, secret: str) -> None:
+        everything = await house.token(Role.OPERATOR, name="eve")
+        for county in ("king_wa", "lucas_oh"):
+            assert (await house.post(everything, f"{PREFIX}/run", REQUEST | {"county_id": county}))[0] == 202
+        told = [(await house.ask(each, f"{PREFIX}/audit"))[1]["entries"] for each in (everything, secret)]
+        assert [[entry["county_id"] for entry in entries] for entries in told] == [["lucas_oh", "king_wa"], ["king_wa"]]
+
+
+class TestTheAuditLog:
+    async def test_what_was_done_and_tried_is_told(self, house: House) -> None:
+        analyst, viewer = await house.token(Role.ANALYST), await house.token(Role.VIEWER, name="vic")
+        _, job = await house.post(analyst, f"{PREFIX}/run", REQUEST)
+        await house.post(analyst, f"{PREFIX}/cancel/{job['job_id']}")
+        await house.post(analyst, f"{PREFIX}/cancel/{job['job_id']}")
+        _, again = await house.post(analyst, f"{PREFIX}/retry/{job['job_id']}")
+        await house.post(analyst, f"{PREFIX}/pause", {})
+        await house.post(viewer, f"{PREFIX}/run", REQUEST)
+        await house.ask(viewer, f"{PREFIX}/list")
+        run, cancel, late, retry, pause, refused = house.world.log.entries
+        told = [(e.action, e.outcome, e.who, e.token_id) for e in (run, cancel, late, retry, pause, refused)]
+        assert told == [
+            (Action.RUN, "done", "ann", 1),
+            (Action.CANCEL, "done", "ann", 1),
+            (Action.CANCEL, "conflict", "ann", 1),
+            (Action.RETRY, "done", "ann", 1),
+            (Action.PAUSE, "forbidden", "ann", 1),
+            (Action.RUN, "forbidden", "vic", 2),
+        ]
+        assert {str(e.job_id) for e in (run, cancel, late, retry)} == {job["job_id"]}
+        assert {e.county_id for e in (run, cancel, late, retry)} == {"king_wa"}
+        assert retry.detail == f"as job {again['job_id']}"
+        assert run.address == "127.0.0.1"
+
+    async def test_of_dead_letters(self, house: House) -> None:
+        operator = await house.token(Role.OPERATOR)
+        house.world.store.dead_letters.keep([letter(n, timestamp=house.world.clock()) for n in range(3)])
+        await house.post(operator, f"{PREFIX}/dead-letters/1/discard", {"note": "x"})
+        await house.post(operator, f"{PREFIX}/dead-letters/replay?stage=validate", {"confirm": 2})
+        one, many = house.world.log.entries
+        assert (one.action, one.letter_id) == (Action.DISCARD, 1)
+        assert (many.action, many.letter_id, many.detail) == (Action.REPLAY, None, "stage=validate")
+
+    async def test_its_page_and_its_json_go_on_behind_each_other(self, house: House) -> None:
+        operator = await house.token(Role.OPERATOR)
+        for n in range(5):
+            await house.post(operator, f"{PREFIX}/run", REQUEST | {"correlation_id": str(n)})
+        _, first = await house.ask(operator, f"{PREFIX}/audit?limit=2&who=ann&action=run")
+        _, rest = await house.ask(operator, f"{PREFIX}/audit?cursor={first['next_cursor']}")
+        assert [entry["id"] for entry in (*first["entries"], *rest["entries"])] == [5, 4, 3, 2, 1]
+        assert rest["next_cursor"] is None
+        _, page = await house.ask(operator, "/audit?limit=2&who=ann", headers=BROWSER)
+        assert 'href="/audit?who=ann&amp;limit=2&amp;cursor=4"' in page
+        _, as_json = await house.ask(operator, "/audit?limit=2", headers={"Accept": "application/json"})
+        assert as_json == first
+        assert (await house.ask(operator, f"{PREFIX}/audit?nobody=1"))[0] == 400
+
+    async def test_no_secret_is_in_it_nor_in_the_log(self, house: House, caplog: Any) -> None:
+        caplog.set_level("DEBUG")
+        secrets = [await house.token(Role.OPERATOR), new_secret(TOKEN)]
+        for secret in secrets:
+            await house.post(secret, f"{PREFIX}/run", REQUEST)
+            await house.login(secret)
+        secrets += [cookie.value for cookie in house.client.session.cookie_jar]
+        assert len(secrets) == 3
+        told = f"{house.world.log.entries} {caplog.text}"
+        assert [secret for secret in secrets if secret in told] == []
+
+    async def test_a_log_that_cannot_be_written_undoes_nothing(self, house: House, monkeypatch: Any) -> None:
+        async def away(_deed: Any) -> None:
+            raise Unavailable("away")
+
+        monkeypatch.setattr(house.world.log, "write", away)
+        assert (await house.post(await house.token(Role.ANALYST), f"{PREFIX}/run", REQUEST))[0] == 202
