@@ -41,13 +41,13 @@ FILL: Final = text("""
         CASE WHEN n % 3 = 0 THEN 'batch-' || n % 5000 END, CASE WHEN n % 2 = 0 THEN 'person-' || n % 7 END,
         CASE WHEN n % 100 = 51 THEN md5((n - 1)::text)::uuid END
     FROM (
-        SELECT n, cast(:newest AS timestamptz) - (:many - n) * interval '5 s' AS at, CASE
-            WHEN n > :many - 50 THEN 'RUNNING'
-            WHEN n > :many - 3000 THEN 'PENDING'
+        SELECT n, cast(:newest AS timestamptz) - (cast(:many AS int) - n) * interval '5 s' AS at, CASE
+            WHEN n > cast(:many AS int) - 50 THEN 'RUNNING'
+            WHEN n > cast(:many AS int) - 3000 THEN 'PENDING'
             WHEN n % 50 = 0 THEN 'FAILED'
             WHEN n % 331 = 0 THEN 'CANCELLED'
             ELSE 'COMPLETED' END AS status
-        FROM generate_series(1, :many) AS n
+        FROM generate_series(1, cast(:many AS int)) AS n
     ) AS made
 """)
 FILTERS: Final[Mapping[str, JobFilter]] = {

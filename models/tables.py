@@ -113,7 +113,7 @@ NEWEST_FIRST: Final = (jobs.c.created_at.desc(), jobs.c.job_id.desc())
 """The order of every list."""
 NEWEST_OF_SOME: Final = (jobs.c.created_at.desc().nulls_last(), jobs.c.job_id.desc().nulls_last())
 """The same, as the indexes have it that begin with a condition: written another way, so that the planner cannot walk all
-jobs in its stead where its statistics are out of date."""
+jobs in its stead."""
 
 Index("ix_jobs_newest", *NEWEST_FIRST)
 Index("ix_jobs_status", jobs.c.status, *NEWEST_OF_SOME)

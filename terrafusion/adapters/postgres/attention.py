@@ -33,9 +33,9 @@ def failures(limit: int, counties: Seen = None) -> Select[Any]:
     newest = select(*LISTED).where(jobs.c.status == JobStatus.FAILED, *seen(counties)).order_by(*NEWEST_OF_SOME)
     rows = newest.limit(MOST_LOOKED_AT).subquery("failed")
     refused = rows.c.failure_reason.in_(sorted(REFUSED)) & (rows.c.attempt == 0)
-    retried = select(_again.c.job_id).where(_again.c.retry_of == rows.c.job_id).exists()
-    last = rows.c.created_at.desc(), rows.c.job_id.desc()
-    return select(rows).where(~refused, ~retried).order_by(*last).limit(limit)
+    retry = select(_again.c.job_id).where(_again.c.retry_of == rows.c.job_id).limit(1).scalar_subquery()
+    last = rows.c.created_at.desc().nulls_last(), rows.c.job_id.desc().nulls_last()
+    return select(rows).where(~refused, retry.is_(None)).order_by(*last).limit(limit)
 
 
 _STUCK: Final = select(*LISTED).where(runs, jobs.c.lease_until < _ago(LEASE_GRACE)).order_by(jobs.c.lease_until)
