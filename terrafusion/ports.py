@@ -306,6 +306,8 @@ class Task:
     county_id: str
     parameters: Mapping[str, Any]
     data: DataVersion
+    correlation_id: str | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,6 +316,8 @@ class Outcome:
 
     seconds: float
     message: str
+    began_ns: int = 0
+    """Since 1970, by the child's clock."""
     failure_reason: FailureReason | None = None
     retry: bool = False
     """A service was away: no fault of the job, so it waits and is run again."""

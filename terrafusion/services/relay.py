@@ -16,6 +16,8 @@ from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import TooLarge, Unavailable
 from terrafusion.metrics import Metrics
 from terrafusion.ports import Bell, Outbox, OutboxLeader, Publisher
+from terrafusion.tracing import UNTRACED, Tracer
+from topics.catalogue import COMPLETED
 
 ENTRIES: Final = 200
 """Entries published in one transaction of the broker."""
@@ -36,6 +38,7 @@ class Relay(Service):
         bell: Bell,
         metrics: Metrics,
         monotonic: Callable[[], float],
+        tracer: Tracer = UNTRACED,
     ) -> None:
         super().__init__()
         self._outbox = outbox
@@ -43,6 +46,7 @@ class Relay(Service):
         self._bell = bell
         self._metrics = metrics
         self._monotonic = monotonic
+        self._tracer = tracer
         self.leads = False
         """Whether this worker is the one that publishes."""
         self._tell_at = 0.0
@@ -109,8 +113,10 @@ class Relay(Service):
                 self._show_backlog(len(entries), 0)
             records = [record for _, entry in entries for record in entry]
             cross(Boundary.ENTRIES_READ)
+            since = self._tracer.now()
             refused = await self._publish(records)
             cross(Boundary.PUBLISHED)
+            self._trace(records, since)
             self._signs += 1
             await leader.forget([entry_id for entry_id, _ in entries], refused, "the broker refuses its size")
             cross(Boundary.FORGOTTEN)
@@ -136,6 +142,15 @@ class Relay(Service):
         for stage in Stage:
             self._metrics.open_letters.labels(stage).set(are_open.get(stage, 0))
 
+    def _trace(self, records: Sequence[OutgoingRecord], since: int) -> None:
+        if self._tracer.is_on:
+            now = self._tracer.now()
+            for record in records:
+                if record.topic == COMPLETED.name:
+                    job_id = (record.key or b"").decode()
+                    parent = _traceparent(record)
+                    self._tracer.begin("publish", parent, at=since, job_id=job_id, topic=record.topic).end(at=now)
+
     async def _publish(self, records: Sequence[OutgoingRecord]) -> list[OutgoingRecord]:
         """Publish, halving what the broker refuses until the record that it means stands alone; return those."""
         self._signs += 1
@@ -152,3 +167,7 @@ class Relay(Service):
             cross(Boundary.PUBLISHED_PARTLY)
             return refused + await self._publish(records[middle:])
         return []
+
+
+def _traceparent(record: OutgoingRecord) -> str | None:
+    return next((value.decode() for name, value in record.headers if name == "traceparent" and value), None)
