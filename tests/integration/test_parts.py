@@ -58,6 +58,8 @@ def test_schema_and_topics_are_made_once_and_then_all_is_well(tmp_path: Path) ->
         "group",
         "disk",
         "open files",
+        "access",
+        "topic access",
     ]
     told = {check["check"]: check for check in found["checks"]}
     assert told["dead letters"]["detail"] == "0 open"
