@@ -22,6 +22,7 @@ def main(url: str) -> None:
         result = terrafusion.result(job.job_id)
         print(result.key_finding)
         print(result.trends_frame().select("period", "sales_volume", "median_price"))
+        print(f"The whole file has {terrafusion.table(job.job_id).height} rows")
         try:
             terrafusion.ask("FAILING_ANALYSIS_SIM", "lucas_oh")
         except NotCompleted as error:

@@ -61,4 +61,5 @@ def test_the_client_asks_follows_and_takes_the_answer(ready: Rig) -> None:
     assert "COMPLETED 100% Completed" in told
     assert "From 1993 to 1997" in told
     assert "median_price" in told
+    assert "The whole file has 6 rows" in told
     assert told.rstrip().endswith("FAILED: simulated_failure")

@@ -145,7 +145,7 @@ async def test_what_was_there_is_there_again_and_what_came_since_is_taken_again(
         (JobStatus.PENDING, 0),
     ]
     location = (await after.store.get(done)).result_data_location
-    assert await ResultDocuments(after.objects).read(location) == DOCUMENT
+    assert await ResultDocuments(after.objects, tmp_path).read(location) == DOCUMENT
     (version,) = await after.counties.current()
     assert after.objects.get(version.snapshot_uri)
     assert await after.told() == told, "readers have seen these, and drop them"

@@ -48,6 +48,7 @@ class Pool:
 
     def __init__(self, does: Callable[[Task], Outcome]) -> None:
         self._does = does
+        self.has_child = True
         self.tasks: list[Task] = []
 
     async def run(self, tasks: Sequence[Task], *, seconds: float) -> Sequence[Outcome]:
