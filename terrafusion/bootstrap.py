@@ -52,6 +52,7 @@ from terrafusion.adapters.postgres.outbox import PostgresOutbox
 from terrafusion.adapters.postgres.pausing import PostgresPauses
 from terrafusion.adapters.postgres.retention import PostgresRetention
 from terrafusion.adapters.postgres.store import PostgresJobStore
+from terrafusion.adapters.spans import make_tracer
 from terrafusion.adapters.status_tail import StatusTail
 from terrafusion.adapters.stored_files import StoredFiles
 from terrafusion.analysis.registry import Catalogue, load_catalogue
@@ -67,6 +68,7 @@ from terrafusion.services.purger import Purger
 from terrafusion.services.relay import Relay
 from terrafusion.services.watchdog import Watchdog
 from terrafusion.settings import Settings
+from terrafusion.tracing import Tracer
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.attempts import Attempts
 from terrafusion.usecases.bulk import Bulk
@@ -80,6 +82,7 @@ from terrafusion.usecases.producers import EVERY_PRODUCER, Producers
 from terrafusion.usecases.purge import Purge, Terms
 from terrafusion.usecases.room import Room
 from terrafusion.usecases.seen import SeenJobs
+from terrafusion.usecases.traces import Traces
 from terrafusion.usecases.waiting import Waiting
 from terrafusion.usecases.work import Limits, Workbench
 from terrafusion.web.deps import WebDeps, utc_now
@@ -107,6 +110,7 @@ class Worker:
     app: MarketAnalysisApp
     engines: Sequence[AsyncEngine]
     guard: Guard
+    tracer: Tracer
     pool: PebblePool
     bench: Workbench
     claimer: Claimer
@@ -140,6 +144,8 @@ class Worker:
         await self.pool.stop()
         for engine in self.engines:
             await engine.dispose()
+        with suppress(TimeoutError):  # a collector that is away costs spans, not the stop
+            await asyncio.wait_for(asyncio.to_thread(self.tracer.close), RELEASE_S)
 
     async def _until_idle(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -183,6 +189,8 @@ class _Assembly:
         self.stored_counties = PostgresCounties(self.work)
         self.counties = KnownCounties(self.stored_counties, self.metrics)
         self.pauses = KnownPauses(PostgresPauses(self.work), self.metrics, time.monotonic)
+        self.tracer = make_tracer(settings, instance=self.name)
+        self.traces = Traces(self.tracer)
         self.jobs_bell, self.relay_bell = AsyncBell(), AsyncBell()
         self.objects = Objects(settings.results)
         self.log = PostgresAuditLog(self.work)
@@ -213,6 +221,7 @@ class _Assembly:
             on_accepted=self._wake,
             caller=caller,
             producers=self.producers,
+            traces=self.traces,
         )
         self.commands = Commands(
             jobs=self.jobs,
@@ -263,6 +272,7 @@ class _Assembly:
             bell=self.jobs_bell,
             relay_bell=self.relay_bell,
             monotonic=time.monotonic,
+            traces=self.traces,
         )
 
     def worker(self) -> Worker:
@@ -281,6 +291,7 @@ class _Assembly:
             app=self.app,
             engines=self.engines,
             guard=self.guard,
+            tracer=self.tracer,
             pool=self.pool,
             bench=self.bench,
             claimer=Claimer(bench=self.bench, bell=self.jobs_bell, put=put),
@@ -364,6 +375,7 @@ class _Assembly:
             bell=self.relay_bell,
             metrics=self.metrics,
             monotonic=time.monotonic,
+            tracer=self.tracer,
         )
         purge = Purge(
             retention=PostgresRetention(self.own_purge, sender=self.name),

@@ -66,7 +66,7 @@ class Conflict(Rejected):
 
 
 class NotAllowed(Rejected):
-    """It is not for this caller to do."""
+    """The caller may not do that."""
 
 
 class NotFound(Rejected):

@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
+from uuid import UUID
 
 import structlog
 from structlog.types import Processor
 
 from terrafusion.settings import Settings
+from terrafusion.tracing import trace_id
 
-CLIENTS: Final = ("aiokafka", "faust", "mode")
+CLIENTS: Final = ("aiokafka", "faust", "mode", "opentelemetry")
 REPEATS: Final = 5
 REPEATS_S: Final = 30.0
 """So often in so many seconds a client may say the same."""
@@ -55,6 +58,44 @@ class NoFlood(logging.Filter):
         said.times += 1
         said.left_out += said.times > REPEATS
         return said.times <= REPEATS
+
+
+class Followed(Protocol):
+    """Whatever is done for one job."""
+
+    @property
+    def job_id(self) -> UUID:
+        """The job's id."""
+
+    @property
+    def county_id(self) -> str:
+        """Of which county."""
+
+    @property
+    def analysis_type(self) -> str:
+        """What was asked."""
+
+    @property
+    def correlation_id(self) -> str | None:
+        """The request's own mark."""
+
+    @property
+    def traceparent(self) -> str | None:
+        """The trace that the request belongs to."""
+
+
+@contextmanager
+def about(job: Followed) -> Iterator[None]:
+    """Have every log line within, also of the tasks that it begins, say whose job it is about."""
+    told = {
+        "job_id": str(job.job_id),
+        "county_id": job.county_id,
+        "analysis_type": job.analysis_type,
+        "correlation_id": job.correlation_id,
+        "trace_id": trace_id(job.traceparent),
+    }
+    with structlog.contextvars.bound_contextvars(**{name: value for name, value in told.items() if value}):
+        yield
 
 
 @dataclass(slots=True)

@@ -296,6 +296,8 @@ class Task:
     county_id: str
     parameters: Mapping[str, Any]
     data: DataVersion
+    correlation_id: str | None = None
+    traceparent: str | None = None
     attempt: int = 1
 
 
@@ -305,6 +307,8 @@ class Outcome:
 
     seconds: float
     message: str
+    began_ns: int = 0
+    """Since 1970, by the child's clock."""
     failure_reason: FailureReason | None = None
     retry: bool = False
     """A service was away: no fault of the job, so it waits and is run again."""

@@ -105,6 +105,9 @@ class Settings(BaseSettings):
     session_timeout_seconds: float = Field(10.0, ge=1, description="Kafka's patience with a silent worker")
     log_format: Literal["auto", "json", "console"] = Field("auto", description="`auto`: JSON unless on a terminal")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="the least that is logged")
+    tracing: Literal["off", "otlp"] = Field(
+        "off", description="`otlp` sends spans where `OTEL_EXPORTER_OTLP_ENDPOINT` says; it needs the extra `otel`"
+    )
     analysis_modules: str = Field("", description="import names of further analyses, separated by commas")
 
     @classmethod

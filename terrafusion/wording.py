@@ -135,6 +135,8 @@ WAITS: Final = {
     "slots": "Waiting for a free slot.",
 }
 MOST_FACTS: Final = 80
+COUNTS: Final = ("Excluded", "Null counts")
+"""What is told under these labels are numbers of sales, whatever each is called."""
 
 
 def group_of(row: Mapping[str, Any]) -> str:
@@ -258,7 +260,7 @@ def _facts(values: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[s
         if isinstance(value, Mapping) and value:
             yield from _facts(value, here)
         else:
-            yield ": ".join(here), figure(value, str(name))
+            yield ": ".join(here), figure(value, "" if path[:1] and path[0] in COUNTS else str(name))
 
 
 def ago(value: datetime, now: datetime) -> str:

@@ -29,7 +29,7 @@ from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.registry import Catalogue, load_catalogue
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import InvalidParameters, SimulatedFailure, Unavailable
-from terrafusion.logs import configure
+from terrafusion.logs import about, configure
 from terrafusion.ports import DataVersion, Outcome, Task
 from terrafusion.settings import Settings
 
@@ -84,15 +84,15 @@ def run_all(tasks: Sequence[Task]) -> list[Outcome]:
 
 def _run(task: Task) -> Outcome:
     cross(Boundary.BEGUN)
-    began = time.perf_counter()
+    began, began_ns = time.perf_counter(), time.time_ns()
     _child.lines.begin(task.job_id, task.attempt)
-    structlog.contextvars.bind_contextvars(job_id=str(task.job_id), county_id=task.county_id)
-    try:
-        stored = _answer(task)
-    except BaseException as error:  # noqa: BLE001 - whatever an analysis raises, `SystemExit` too, ends its own job only
-        stored = _said(error)
-    _child.lines.end()
-    return Outcome(seconds=time.perf_counter() - began, **stored)
+    with about(task):
+        try:
+            stored = _answer(task)
+        except BaseException as error:  # noqa: BLE001 - whatever an analysis raises, `SystemExit` too, ends its own job only
+            stored = _said(error)
+        _child.lines.end()
+    return Outcome(seconds=time.perf_counter() - began, began_ns=began_ns, **stored)
 
 
 def _answer(task: Task) -> dict[str, Any]:

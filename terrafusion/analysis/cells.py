@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
-from itertools import count
+from itertools import count, pairwise
 from statistics import NormalDist
 from typing import Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
+
+from terrafusion.analysis.groups import coded, in_order
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
 
 FIGURES: Final = (
     "sales_volume",
@@ -22,7 +30,6 @@ FIGURES: Final = (
     "median_price_per_sqft",
 )
 
-_PRICES: Final = pl.col("prices")
 _N: Final = pl.col("sales_volume")
 LARGEST_SQFT: Final = 1e9
 """Above it a size is a slip of the pen."""
@@ -67,36 +74,69 @@ def figures(sales: pl.DataFrame, keys: list[str], *, confidence_level: float) ->
     ``sales`` has the keys, ``sale_price`` and ``unit_price``. Each cell's prices are sorted once and all
     else is read off the sorted list, so no figure depends on the order of the sales, not even sums.
     """
-    priced = pl.col("sale_price").sort().alias("prices")
-    unit = pl.col("unit_price").median().alias("median_price_per_sqft")
-    listed = sales.lazy().group_by(keys).agg(priced, unit, pl.len().cast(pl.Int64).alias("sales_volume"))
-    total = _PRICES.list.sum()
-    low, high = interval(_PRICES, _N, 0.5, confidence_level)
-    return (
-        listed.with_columns(
-            total.alias("dollar_volume"),
-            (total / _N).alias("average_price"),
-            quantile(_PRICES, _N, 0.5).alias("median_price"),
-            low.alias("median_ci_low"),
-            high.alias("median_ci_high"),
-            quantile(_PRICES, _N, 0.25).alias("p25"),
-            quantile(_PRICES, _N, 0.75).alias("p75"),
-        )
-        .select(*keys, *FIGURES)
-        .sort(keys)
-        .collect()
+    places, begins = _by_cell(sales.select(keys))
+    prices, units = (_ordered(sales[name], places, begins) for name in ("sale_price", "unit_price"))
+    n = np.diff(begins, append=len(places))
+    cells = sales.select(keys)[places[begins]].with_columns(
+        pl.Series("begin", begins),
+        pl.Series("sales_volume", n),
+        pl.Series("units", np.add.reduceat(~np.isnan(units), begins, dtype=np.int64)),
+        pl.Series("dollar_volume", np.bincount(np.repeat(np.arange(len(n)), n), prices), dtype=pl.Float64),
     )
+    price, unit = _in_cells(prices, _N), _in_cells(units, pl.col("units"))
+    low, high = interval(price, _N, 0.5, confidence_level)
+    return cells.with_columns(
+        (pl.col("dollar_volume") / _N).alias("average_price"),
+        quantile(price, _N, 0.5).alias("median_price"),
+        low.alias("median_ci_low"),
+        high.alias("median_ci_high"),
+        quantile(price, _N, 0.25).alias("p25"),
+        quantile(price, _N, 0.75).alias("p75"),
+        quantile(unit, pl.col("units"), 0.5).alias("median_price_per_sqft"),
+    ).select(*keys, *FIGURES)
 
 
-def quantile(ordered: pl.Expr, n: pl.Expr, share: float) -> pl.Expr:
+def _by_cell(keys: pl.DataFrame) -> tuple[Codes, Codes]:
+    """Return the places of sales by cell, cells in the order of their keys, and where among them each cell begins."""
+    cell = np.zeros(keys.height, np.int64)
+    for key in keys if keys.height else ():
+        code = coded(key)[0] if key.dtype == pl.String else key - key.min()
+        cell = cell * (int(code.max()) + 1) + code.to_numpy()
+    places = in_order(cell)
+    return places, np.flatnonzero(np.diff(cell[places], prepend=-1))
+
+
+def _ordered(values: pl.Series, places: Codes, begins: Codes) -> Floats:
+    """Return the values by cell, in ascending order within each; null is nan, and comes last."""
+    ordered: Floats = values.to_numpy()[places]
+    for begin, end in pairwise([*begins.tolist(), len(ordered)]):
+        ordered[begin:end].sort()
+    return ordered
+
+
+At = Callable[[pl.Expr], pl.Expr]
+"""Returns of each cell the value at a place in its ordered list, from 0; null where there is none."""
+
+
+def in_list(ordered: pl.Expr) -> At:
+    """Read off a column of sorted lists."""
+    return lambda place: ordered.list.get(place, null_on_oob=True)
+
+
+def _in_cells(ordered: Floats, n: pl.Expr) -> At:
+    """Read off the first ``n`` values of each cell, which stand from ``begin``."""
+    values = pl.lit(pl.Series(ordered))
+    return lambda place: values.gather(pl.when(place >= 0, place < n).then(pl.col("begin") + place))
+
+
+def quantile(at: At, n: pl.Expr, share: float) -> pl.Expr:
     """Type 7 of sorted lists of n values: linear between the order statistics around rank 1 + (n - 1) * share."""
     position = (n - 1) * share
-    below = ordered.list.get(position.floor().cast(pl.Int64), null_on_oob=True)
-    above = ordered.list.get(position.ceil().cast(pl.Int64), null_on_oob=True)
+    below, above = at(position.floor().cast(pl.Int64)), at(position.ceil().cast(pl.Int64))
     return below + (above - below) * (position - position.floor())
 
 
-def interval(ordered: pl.Expr, n: pl.Expr, share: float, confidence_level: float) -> tuple[pl.Expr, pl.Expr]:
+def interval(at: At, n: pl.Expr, share: float, confidence_level: float) -> tuple[pl.Expr, pl.Expr]:
     """Return the order statistics between which the quantile p = ``share`` lies (Conover 1999, 3.2).
 
     Their ranks, from the normal approximation of the binomial, are ceil(np - z sqrt(np(1-p))) and
@@ -106,6 +146,5 @@ def interval(ordered: pl.Expr, n: pl.Expr, share: float, confidence_level: float
     reach = n.sqrt() * (critical_value(confidence_level) * math.sqrt(share * (1 - share)))
     low, high = (n * share - reach).ceil(), (1 + n * share + reach).floor()
     told = (low >= 1) & (high <= n) & (n >= smallest_for_interval(confidence_level, share))
-    ranks = [rank.cast(pl.Int64) - 1 for rank in (low, high)]
-    first, last = (pl.when(told).then(ordered.list.get(rank, null_on_oob=True)) for rank in ranks)
+    first, last = (pl.when(told).then(at(rank.cast(pl.Int64) - 1)) for rank in (low, high))
     return first, last

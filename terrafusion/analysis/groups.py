@@ -18,7 +18,7 @@ ALL: Final = "all"
 """The label of the one group of all sales."""
 
 _RADIX: Final = 1 << 16
-"""Groups below which their codes are sorted by radix."""
+"""What numbers of 16 bits stay below, which are sorted without comparing them."""
 
 
 def columns_of(group_by: Sequence[str]) -> list[str]:
@@ -86,6 +86,9 @@ def numbered(names: pl.Series) -> NDArray[np.int64]:
 
 
 def in_order(codes: NDArray[np.int32] | NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the places of sales by ascending code (none below 0), those of one code in the order in which they stand."""
-    few = not len(codes) or codes.max() < _RADIX
-    return np.argsort(codes.astype(np.uint16) if few else codes, kind="stable")
+    """Return the places of sales by ascending code (none below 0), those of one code in the order in which they stand.
+
+    By radix, the lowest 16 bits first.
+    """
+    places = np.argsort(codes.astype(np.uint16), kind="stable")
+    return places if codes.max(initial=0) < _RADIX else places[in_order((codes >> 16)[places])]

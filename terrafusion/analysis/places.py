@@ -15,6 +15,8 @@ _KM_A_DEGREE: Final = 111.195
 _FARTHEST_SD: Final = 4.0
 """Coordinates farther from the middle are a slip of the pen."""
 _LEAST_KM: Final = 0.05
+_MOST_SALES: Final = 100_000
+"""A map of more would be no finer, and take longer than many an answer."""
 
 
 def area_column(summary: Mapping[str, Any]) -> str | None:
@@ -24,14 +26,18 @@ def area_column(summary: Mapping[str, Any]) -> str | None:
 
 
 def map_of(sales: pl.LazyFrame, column: str) -> dict[str, Any] | None:
-    """Lay all sales of a county that have coordinates on a map; None where none has.
+    """Lay the sales of a county that have coordinates on a map; None where none has.
+
+    Of more sales than `_MOST_SALES` every ``one_in``-th is looked at, in the order of the snapshot, which is that of time.
 
     ``areas`` has for each area its cells: column and row of the axes of a grid of hexagons with a corner to the north
     (axial coordinates), and how many sales lie there, of other areas too. ``cell_km`` is from a cell's middle to its
     corner; the cell 0, 0 lies at ``latitude`` and ``longitude``.
     """
     known = pl.all_horizontal(pl.col("latitude", "longitude").is_between(-180, 180), pl.col("latitude") != 0)
-    placed = sales.select(pl.col(column).alias("area"), "latitude", "longitude").drop_nulls().filter(known).collect()
+    step = -(-sales.select(pl.len()).collect().item() // _MOST_SALES) or 1
+    looked = sales.select(pl.col(column).alias("area"), "latitude", "longitude").gather_every(step)
+    placed = looked.filter(known).drop_nulls().collect()
     near = placed.filter(_near("latitude"), _near("longitude"))
     if near.is_empty():
         return None
@@ -47,6 +53,7 @@ def map_of(sales: pl.LazyFrame, column: str) -> dict[str, Any] | None:
     north_km = (pl.col("latitude") - latitude) * (_KM_A_DEGREE / size)
     return {
         "by": column,
+        "one_in": step,
         "latitude": latitude,
         "longitude": longitude,
         "cell_km": size,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from models.messages import AnalysisRequest
 from terrafusion.adapters.broker import Broker
 from terrafusion.analysis.registry import load_catalogue
 from terrafusion.cli.conversation import converse, send
+from terrafusion.cli.missing import why_not_yet
 from terrafusion.cli.parameters import read_parameters
 from terrafusion.cli.view import view_of
 from terrafusion.settings import Settings
@@ -32,5 +34,5 @@ async def send_one(broker: Broker, settings: Settings, request: AnalysisRequest)
 async def send_and_wait(broker: Broker, settings: Settings, request: AnalysisRequest) -> dict[str, Any]:
     """Send a request, show its progress until its end, and return the job with its result."""
     view = view_of(settings)
-    await converse(broker, [request], token=settings.token)
+    await converse(broker, [request], token=settings.token, why=partial(why_not_yet, view))
     return await view.get("results", str(request.job_id))

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from typing import Final
 from uuid import uuid4
 
-from sqlalchemy import func, select, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models import tables
 from terrafusion.adapters.kafka_admin import check_topics
 from terrafusion.adapters.objects import Objects
 from terrafusion.adapters.postgres.engine import make_engine, security, transaction
 from terrafusion.adapters.postgres.migrate import newest_version, schema_version
 from terrafusion.cli.configuration import brokers, database
+from terrafusion.cli.finding import Finding
 from terrafusion.cli.view import view_of
+from terrafusion.cli.vitals import examine_disk, examine_group, held_up
 from terrafusion.errors import TerraFusionError
 from terrafusion.refusals import is_loopback
 from terrafusion.settings import Settings
@@ -28,32 +27,13 @@ SERVICES: Final = frozenset({"database", "broker", "object store"})
 """Checks whose failure means that a service cannot be reached."""
 CLOCK_SECONDS: Final = 2.0
 """Leases run on the database's clock, so a difference harms only what people read."""
-LITTLE_GB: Final = 2.0
-"""Less room than this on the disk is worth a word: a snapshot and the results of a busy day."""
 ADVICE: Final = {
     "database": "Start Postgres, or correct TERRAFUSION_DATABASE_URL.",
     "broker": "Start Kafka, or correct TERRAFUSION_KAFKA_BOOTSTRAP.",
     "object store": "Make TERRAFUSION_RESULTS_URL name a place where this machine may write, read and delete.",
+    "group": "What the broker check says, holds here.",
     "worker": "Nothing works on the jobs from here; `terrafusion worker` starts one.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found. One that is ok and has advice is a note: nothing is wrong, but somebody should know."""
-
-    check: str
-    ok: bool
-    detail: str
-    advice: str | None = None
-
-
-def lines(finding: Finding) -> Iterator[str]:
-    """Tell a finding."""
-    verdict = "WRONG" if not finding.ok else "note" if finding.advice else "ok"
-    yield f"{verdict:<6}{finding.check:<14}{finding.detail}"
-    if finding.advice:
-        yield f"{'':<20}{finding.advice}"
 
 
 async def examine(settings: Settings) -> list[Finding]:
@@ -63,7 +43,8 @@ async def examine(settings: Settings) -> list[Finding]:
         "broker": _examine_broker,
         "object store": _examine_store,
         "worker": _examine_worker,
-        "disk": _examine_disk,
+        "group": examine_group,
+        "disk": examine_disk,
         "access": _examine_access,
     }
     found = await asyncio.gather(*(_checked(name, check, settings) for name, check in checks.items()))
@@ -86,7 +67,7 @@ async def _examine_database(settings: Settings) -> list[Finding]:
             version = str((await connection.execute(text("SHOW server_version"))).scalar())
             reached = Finding("database", ok=True, detail=f"Postgres {version}, {security(database(settings))}")
             schema = await _schema(connection)
-            held = await _held_up(connection) if schema.ok else []
+            held = await held_up(connection) if schema.ok else []
             return [reached, schema, await _clock(connection), *held]
     finally:
         await engine.dispose()
@@ -108,20 +89,6 @@ async def _clock(connection: AsyncConnection) -> Finding:
         return Finding("clock", ok=True, detail=detail)
     advice = "Let both machines keep time by NTP; until then times that people read are wrong."
     return Finding("clock", ok=False, detail=detail, advice=advice)
-
-
-async def _held_up(connection: AsyncConnection) -> list[Finding]:
-    """Tell what waits for a person."""
-    letters, paused = tables.dead_letters, tables.pauses
-    wanted = select(func.count()).select_from(letters).where(letters.c.state == "open")
-    waiting = (await connection.execute(wanted)).scalar_one()
-    still = [" ".join(row).strip() for row in await connection.execute(select(paused.c.scope, paused.c.name))]
-    handle = "`terrafusion dead-letters list` shows them; each is replayed or discarded." if waiting else None
-    resume = "`terrafusion resume` lets it go on." if still else None
-    return [
-        Finding("dead letters", ok=True, detail=f"{waiting:,} open", advice=handle),
-        Finding("paused", ok=True, detail=", ".join(still) or "nothing", advice=resume),
-    ]
 
 
 async def _examine_broker(settings: Settings) -> list[Finding]:
@@ -165,11 +132,3 @@ async def _examine_access(settings: Settings) -> list[Finding]:
     detail = f"off, no login: whoever reaches {settings.http_host} may do everything"
     advice = None if is_loopback(settings.http_host) else "TERRAFUSION_ACCESS=tokens asks everybody for a token."
     return [Finding("access", ok=True, detail=detail, advice=advice), topics]
-
-
-async def _examine_disk(settings: Settings) -> list[Finding]:
-    place = settings.data_dir.absolute()
-    there = next(folder for folder in (place, *place.parents) if folder.exists())
-    free = shutil.disk_usage(there).free / 1e9
-    advice = "Make room: without it snapshots cannot be kept here." if free < LITTLE_GB else None
-    return [Finding("disk", ok=True, detail=f"{free:,.1f} GB free in {place}", advice=advice)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +28,9 @@ from topics.events import TYPE
 SOURCE: Final = b"/terrafusion/cli"
 KAFKA_PATIENCE_S: Final = 15.0
 NOBODY_AFTER_S: Final = 20.0
+HINDERED_AFTER_S: Final = 2.0
+
+Why = Callable[[], Awaitable[str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +62,18 @@ async def converse(
     *,
     token: SecretStr | None = None,
     patience_s: float | None = None,
+    why: Why | None = None,
 ) -> Sequence[UUID]:
     """Send requests, show how their jobs come along, and return the ids when all have ended.
 
-    Raises Unavailable when Kafka cannot be reached, or when they do not end within ``patience_s``.
+    ``why`` is asked for the reason while none of them is a job yet. Raises Unavailable when Kafka cannot be reached, or when they do not end within ``patience_s``.
     """
     jobs = {request.job_id: f"{request.analysis_type} {request.county_id}" for request in requests if request.job_id}
     async with _status_events(broker) as consumer:
         await send(broker, requests, token=token)
         try:
             async with asyncio.timeout(patience_s):
-                await _follow(consumer, jobs)
+                await _follow(consumer, jobs, why)
         except TimeoutError:
             msg = f"The jobs did not end within {patience_s} s."
             raise Unavailable(msg) from None
@@ -134,9 +138,9 @@ async def _status_events(broker: Broker) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.stop()
 
 
-async def _follow(consumer: AIOKafkaConsumer, jobs: Mapping[UUID, str]) -> None:
+async def _follow(consumer: AIOKafkaConsumer, jobs: Mapping[UUID, str], why: Why | None) -> None:
     open_jobs = set(jobs)
-    reminder = asyncio.get_running_loop().call_later(NOBODY_AFTER_S, _nobody)
+    reminder = asyncio.ensure_future(_remind(why))
     try:
         with Board(jobs) as board:
             async for record in consumer:
@@ -153,5 +157,11 @@ async def _follow(consumer: AIOKafkaConsumer, jobs: Mapping[UUID, str]) -> None:
         reminder.cancel()
 
 
-def _nobody() -> None:
+async def _remind(why: Why | None) -> None:
+    """Say why nothing comes of it: at once where the reason is known, else after a while."""
+    for pause_s in (HINDERED_AFTER_S, NOBODY_AFTER_S - HINDERED_AFTER_S):
+        await asyncio.sleep(pause_s)
+        if why is not None and (reason := await why()):
+            note(f"{reason} Ctrl-C stops waiting, the request stays.")
+            return
     note("No worker has taken it yet; is one running? Ctrl-C stops waiting, the request stays.")

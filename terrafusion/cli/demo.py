@@ -71,13 +71,13 @@ def _system(folder: Path) -> System:
 async def _demonstrate(system: System, outcome: list[dict[str, Any]], *, keep: bool, json: bool) -> None:
     from terrafusion.adapters.broker import Broker  # noqa: PLC0415
     from terrafusion.cli.conversation import converse  # noqa: PLC0415
-    from terrafusion.cli.view import View  # noqa: PLC0415
+    from terrafusion.client.wire import Wire  # noqa: PLC0415
 
     async with system.running():
         watch = asyncio.create_task(system.watch())
         addresses = system.addresses()
         jobs = await converse(Broker.of(system.settings), _requests(), patience_s=PATIENCE_SECONDS)
-        view = View(addresses["http_url"])
+        view = Wire(addresses["http_url"])
         outcome += [await view.get("results", str(job)) for job in jobs]
         if json:
             emit({"http_url": addresses["http_url"], "jobs": outcome})

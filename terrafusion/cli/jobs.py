@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, suppress
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import typer
 
 from models.jobs import TERMINAL, JobStatus
-from terrafusion.cli import listing
+from terrafusion.cli import listing, watching
 from terrafusion.cli.arguments import Correlation, County, Id, Type
 from terrafusion.cli.completion import analysis_types, counties, job_ids
 from terrafusion.cli.configuration import brokers, read_settings
@@ -73,7 +74,7 @@ def run(
 
 def status(job_id: Id, *, json: Json = False) -> None:
     """Say how a job stands."""
-    job = _get("status", str(job_id))
+    job = _job("status", job_id)
     tell(job, "\n".join(listing.job_lines(job)), json=json)
 
 
@@ -82,7 +83,7 @@ def results(job_id: Id, *, json: Json = False) -> None:
 
     There is none until the job is COMPLETED. Exit 1 when it ended otherwise, 0 with a note when it has not ended.
     """
-    job = _get("results", str(job_id))
+    job = _job("results", job_id)
     _show_result(job, json=json)
     if job["status"] in TERMINAL:
         _must_be_completed(job)
@@ -102,10 +103,14 @@ def list_jobs(
     correlation_id: Correlation = None,
     limit: Annotated[int, typer.Option(help="Jobs on a page, 1 to 500.")] = 50,
     cursor: Annotated[str | None, typer.Option(help="Where the page begins: the last one's next_cursor.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it anew each 2 s until Ctrl-C; on a terminal.")] = False,
     json: Json = False,
 ) -> None:
     """List jobs, newest first."""
     filters = {"status": status, "county_id": county, "analysis_type": type_, "correlation_id": correlation_id}
+    if watch:
+        watching.follow(partial(_get, "list", limit=limit, cursor=cursor, **filters), json=json)
+        return
     page = _get("list", limit=limit, cursor=cursor, **filters)
     tell(page, "\n".join(listing.page_lines(page["jobs"], width=room())) or "There is no such job.", json=json)
     if page["next_cursor"] and not json:
@@ -139,6 +144,13 @@ def _get(*path: str, **query: Any) -> dict[str, Any]:
     return asyncio.run(view_of(read_settings()).get(*path, **query))
 
 
+def _job(path: str, job_id: UUID) -> dict[str, Any]:
+    from terrafusion.cli.missing import job_of  # noqa: PLC0415 - aiohttp is slow to import
+    from terrafusion.cli.view import view_of  # noqa: PLC0415
+
+    return asyncio.run(job_of(view_of(read_settings()), path, job_id))
+
+
 async def _watch_all(*, json: bool) -> None:
     from terrafusion.cli.conversation import every_event  # noqa: PLC0415
 
@@ -152,11 +164,12 @@ async def _watch_all(*, json: bool) -> None:
 
 
 async def _watch_one(job_id: UUID) -> dict[str, Any]:
+    from terrafusion.cli.missing import arrived  # noqa: PLC0415
     from terrafusion.cli.progress import Board  # noqa: PLC0415
     from terrafusion.cli.view import view_of  # noqa: PLC0415
 
     view = view_of(read_settings())
-    job = await view.get("status", str(job_id))
+    job = await arrived(view, job_id)
     with Board({job_id: f"{job['analysis_type']} {job['county_id']}"}) as board:
         async with aclosing(view.events(job_id)) as events:
             async for event in events:

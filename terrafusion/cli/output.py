@@ -143,7 +143,7 @@ def _unforeseen(error: Exception) -> str:
 
 def _complaint(error: UsageError) -> str:
     """Say what is wrong with an argument, and what was given."""
-    message = error.format_message().rstrip(".")
+    message = " ".join(error.format_message().split()).rstrip(".")
     if isinstance(error.__cause__, ValidationError):
         fault = error.__cause__.errors(include_url=False)[0]
         message = message.replace(fault["msg"].rstrip("."), must(fault))

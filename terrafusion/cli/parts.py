@@ -77,13 +77,15 @@ def doctor(*, json: Json = False) -> None:
     """Check the services and what is in them.
 
     Database, schema, clock, broker, topics, object store; exit 3 for a service that is away, 1 for what is wrong in
-    one. Beside them, for information: the worker at this address, the disk, pauses, dead letters.
+    one. Beside them, for information: dead letters, pauses, what waits and runs, the group
+    and its lag, the worker at this address, disk and open files, who may ask.
     """
     from terrafusion.cli import checks  # noqa: PLC0415 - slow to import
+    from terrafusion.cli.finding import lines  # noqa: PLC0415
 
     findings = asyncio.run(checks.examine(read_settings()))
     document = {"ok": all(found.ok for found in findings), "checks": findings}
-    tell(document, "\n".join(line for found in findings for line in checks.lines(found)), json=json)
+    tell(document, "\n".join(line for found in findings for line in lines(found)), json=json)
     wrong = {found.check for found in findings if not found.ok}
     if wrong:
         raise typer.Exit(AWAY if wrong & checks.SERVICES else FAILED)

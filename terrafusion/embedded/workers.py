@@ -56,8 +56,12 @@ class WorkerProcess(Server):
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Write every setting as a worker reads it; what is not set is empty, so that nothing inherited stands there."""
-    given = {**settings.model_dump(), "results_url": settings.results, "data_dir": settings.data_dir.absolute()}
+    """Write every setting as a worker reads it; what is not set is empty, so that nothing inherited stands there.
+
+    All but the token, which commands show: a worker needs none, and each person has their own.
+    """
+    dumped = settings.model_dump(exclude={"token"})
+    given = {**dumped, "results_url": settings.results, "data_dir": settings.data_dir.absolute()}
     return {f"{PREFIX}{name.upper()}": _written(value) for name, value in given.items()}
 
 

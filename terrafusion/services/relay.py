@@ -16,11 +16,14 @@ from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import TooLarge, Unavailable
 from terrafusion.metrics import Metrics
 from terrafusion.ports import Bell, Outbox, OutboxLeader, Publisher
+from terrafusion.tracing import UNTRACED, Tracer
+from topics.catalogue import COMPLETED
 
 ENTRIES: Final = 200
 """Entries published in one transaction of the broker."""
 IDLE: Final = timedelta(seconds=1)
 TELL_EVERY_S: Final = 5.0
+SAY_EVERY_S: Final = 60.0
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +39,7 @@ class Relay(Service):
         bell: Bell,
         metrics: Metrics,
         monotonic: Callable[[], float],
+        tracer: Tracer = UNTRACED,
     ) -> None:
         super().__init__()
         self._outbox = outbox
@@ -43,9 +47,10 @@ class Relay(Service):
         self._bell = bell
         self._metrics = metrics
         self._monotonic = monotonic
+        self._tracer = tracer
         self.leads = False
         """Whether this worker is the one that publishes."""
-        self._tell_at = 0.0
+        self._tell_at = self._say_at = 0.0
         self._oldest: float | None = None
         self._signs = 0
         self._goes_on: bool | None = None
@@ -68,15 +73,16 @@ class Relay(Service):
         return [] if self.should_stop else [Trouble(Part.RELAY, self._signs, "the relay does nothing")]
 
     def _hindered(self, reason: str) -> None:
-        """Say so once: it tries again each second."""
-        if self._goes_on is not False:
+        """Say so once: it tries again each second. So do the others in turn, and then it is said once in a while."""
+        if self._goes_on is not False and self._monotonic() >= self._say_at:
+            self._say_at = self._monotonic() + SAY_EVERY_S
             log.warning("relay cannot go on now", reason=reason)
         self._goes_on = False
 
     def _went_on(self) -> None:
         if not self._goes_on:
             log.info("this worker is the relay")
-        self._goes_on = True
+        self._goes_on, self._say_at = True, 0.0
 
     async def _lead(self) -> None:
         async with self._outbox.lead() as leader:
@@ -109,8 +115,10 @@ class Relay(Service):
                 self._show_backlog(len(entries), 0)
             records = [record for _, entry in entries for record in entry]
             cross(Boundary.ENTRIES_READ)
+            since = self._tracer.now()
             refused = await self._publish(records)
             cross(Boundary.PUBLISHED)
+            self._trace(records, since)
             self._signs += 1
             await leader.forget([entry_id for entry_id, _ in entries], refused, "the broker refuses its size")
             cross(Boundary.FORGOTTEN)
@@ -136,6 +144,15 @@ class Relay(Service):
         for stage in Stage:
             self._metrics.open_letters.labels(stage).set(are_open.get(stage, 0))
 
+    def _trace(self, records: Sequence[OutgoingRecord], since: int) -> None:
+        if self._tracer.is_on:
+            now = self._tracer.now()
+            for record in records:
+                if record.topic == COMPLETED.name:
+                    job_id = (record.key or b"").decode()
+                    parent = _traceparent(record)
+                    self._tracer.begin("publish", parent, at=since, job_id=job_id, topic=record.topic).end(at=now)
+
     async def _publish(self, records: Sequence[OutgoingRecord]) -> list[OutgoingRecord]:
         """Publish, halving what the broker refuses until the record that it means stands alone; return those."""
         self._signs += 1
@@ -152,3 +169,7 @@ class Relay(Service):
             cross(Boundary.PUBLISHED_PARTLY)
             return refused + await self._publish(records[middle:])
         return []
+
+
+def _traceparent(record: OutgoingRecord) -> str | None:
+    return next((value.decode() for name, value in record.headers if name == "traceparent" and value), None)

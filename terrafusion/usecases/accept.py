@@ -34,6 +34,7 @@ from terrafusion.usecases.callers import must, note
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.producers import EVERY_PRODUCER, Producers
 from terrafusion.usecases.refusing import LONGEST_REASON, letter_of
+from terrafusion.usecases.traces import NO_TRACES, Traces
 from topics.requests import Envelope, decode, derived_id, salvage
 
 
@@ -58,6 +59,7 @@ class Accept:
         on_accepted: Callable[[], None],
         caller: Callable[[], Caller] = anybody,
         producers: Producers = EVERY_PRODUCER,
+        traces: Traces = NO_TRACES,
     ) -> None:
         """Take also what tells who asks over HTTP, and who sent a record."""
         self._caller = caller
@@ -67,14 +69,19 @@ class Accept:
         self._catalogue = catalogue
         self._metrics = metrics
         self._on_accepted = on_accepted
+        self._traces = traces
 
     async def records(self, records: Sequence[IncomingRecord]) -> None:
         """Accept a batch; what cannot be accepted becomes a dead letter. Raises Unavailable, then nothing is written."""
         read = [(record, _read(record)) for record in records]
         await self._counties.look(frozenset(e.request.county_id for _, e in read if isinstance(e, Envelope)))
         senders = await self._producers.all(records)
-        judged = zip(read, senders, strict=True)
-        await self._write([_Item(record, self._admit(record, envelope, who)) for (record, envelope), who in judged])
+        with self._traces.accepting() as tracing:
+            judged = [
+                _Item(record, self._admit(record, tracing.begun(envelope), who))
+                for (record, envelope), who in zip(read, senders, strict=True)
+            ]
+            await self._write(judged)
         self._on_accepted()
 
     async def submit(
@@ -96,9 +103,10 @@ class Accept:
         await self._counties.look(frozenset({request.county_id}))
         job_id = named or request.job_id or (idempotency_key and _derived(idempotency_key, request, who))
         envelope = Envelope(job_id or uuid4(), request, request.correlation_id, traceparent, who.name or requested_by)
-        job = replace(self._checked(envelope, who.counties), retry_of=retry_of)
-        note(job_id=job.job_id, county_id=job.county_id)
-        accepted = await self._accept_one(job)
+        with self._traces.accepting() as tracing:
+            job = replace(self._checked(tracing.begun(envelope), who.counties), retry_of=retry_of)
+            note(job_id=job.job_id, county_id=job.county_id)
+            accepted = await self._accept_one(job)
         self._on_accepted()
         return await self._standing(job.job_id, accepted)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -15,11 +16,13 @@ from models.dead_letters import Stage
 from models.jobs import Claim, FailureReason, Finish, Heartbeat
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import ChildDied, ChildTimedOut, PoolUnavailable, UnknownCounty, UnstorableData
+from terrafusion.logs import about
 from terrafusion.metrics import Metrics
 from terrafusion.ports import Bell, DataVersion, JobStore, Outcome, Pool, Task
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.pace import Pace
 from terrafusion.usecases.retrying import is_cancelled, until_available
+from terrafusion.usecases.traces import NO_TRACES, Traces
 
 RETRY_AFTER: Final = timedelta(seconds=5)
 LEASE_SAFETY: Final = 0.8
@@ -67,6 +70,7 @@ class Workbench:
     relay_bell: Bell
     monotonic: Callable[[], float]
     pace: Pace = field(default_factory=Pace)
+    traces: Traces = NO_TRACES
     _held: dict[UUID, _Held] = field(default_factory=dict)
     _ended: list[Finish] = field(default_factory=list)
     _more: bool = True
@@ -106,6 +110,7 @@ class Workbench:
         self.metrics.in_flight.set(self.held)
         for claim in claims:
             self.metrics.queue_wait.observe(claim.seconds_waited)
+        self.traces.waited(claims)
         if claims:
             self.relay_bell.ring()
         self._more = self.free() < 1  # else whatever waits would have found room
@@ -121,11 +126,12 @@ class Workbench:
 
         What cannot even be begun is let go, and its lease runs out: a job that stays held is never taken over.
         """
-        try:
-            await self._run(chunk)
-        except Exception:
-            log.exception("jobs cannot be run here", jobs=[str(claim.job_id) for claim in chunk])
-            self._lose([claim.job_id for claim in chunk if self._is_held(claim) and not self._has_ended(claim)])
+        with about(chunk[0]) if len(chunk) == 1 else nullcontext():
+            try:
+                await self._run(chunk)
+            except Exception:
+                log.exception("jobs cannot be run here", jobs=[str(claim.job_id) for claim in chunk])
+                self._lose([claim.job_id for claim in chunk if self._is_held(claim) and not self._has_ended(claim)])
 
     async def _run(self, chunk: Sequence[Claim]) -> None:
         wanted = {(claim.county_id, claim.data_version or "") for claim in chunk}
@@ -136,6 +142,7 @@ class Workbench:
             await self._attempt([claim for claim in ready if not self._has_ended(claim)], tasks)
 
     async def _attempt(self, claims: Sequence[Claim], tasks: Sequence[Task]) -> None:
+        began = self.traces.tracer.now()
         attempt = asyncio.ensure_future(self.pool.run(tasks, seconds=self._time_limit(claims)))
         for claim in claims:
             self._held[claim.job_id].attempt = attempt
@@ -146,10 +153,12 @@ class Workbench:
                 raise
             await self._alone(claims)
         except Exception as error:  # noqa: BLE001 - also what nobody foresaw ends a job only
+            self.traces.broke(claims, since=began, why=error)
             await self._stopped(claims, error)
         else:
             self.pace.observe((claim.analysis_type, o.seconds) for claim, o in zip(claims, outcomes, strict=True))
             for claim, outcome in zip(claims, outcomes, strict=True):
+                self.traces.ran(claim, outcome)
                 await self._came_out(claim, outcome)
 
     async def _stopped(self, claims: Sequence[Claim], error: Exception) -> None:
@@ -195,7 +204,16 @@ class Workbench:
         if isinstance(found, UnknownCounty):
             self._fail(claim, FailureReason.UNKNOWN_COUNTY, str(found))
             return None
-        return Task(claim.job_id, claim.analysis_type, claim.county_id, claim.parameters, found, claim.attempt)
+        return Task(
+            claim.job_id,
+            claim.analysis_type,
+            claim.county_id,
+            claim.parameters,
+            found,
+            claim.correlation_id,
+            claim.traceparent,
+            claim.attempt,
+        )
 
     async def _came_out(self, claim: Claim, outcome: Outcome) -> None:
         if not self._is_held(claim):
@@ -247,6 +265,7 @@ class Workbench:
         self._news.clear()
         batch, self._ended = self._ended, []
         cross(Boundary.ENDED)
+        since = self.traces.tracer.now()
         try:
             done = await self._finish(batch)
         except BaseException:
@@ -254,7 +273,7 @@ class Workbench:
             self._news.set()
             raise
         cross(Boundary.FINISHED)
-        self._count(batch, done)
+        self._count(batch, done, since)
         self._forget({finish.job_id: finish.attempt for finish in batch})
         self.relay_bell.ring()
 
@@ -271,12 +290,13 @@ class Workbench:
             failed = Finish(job_id=only.job_id, attempt=only.attempt, message=message, failure_reason=reason)
             return await self.jobs.finish([failed])
 
-    def _count(self, batch: Sequence[Finish], done: frozenset[UUID]) -> None:
+    def _count(self, batch: Sequence[Finish], done: frozenset[UUID], since: int) -> None:
         self.metrics.fenced.inc(len(batch) - len(done))
         for finish in batch:
             held = self._held_as(finish.job_id, finish.attempt)
             if held is None or finish.job_id not in done:
                 continue
+            self.traces.finished(held.claim, finish, since=since)
             if finish.failure_reason:
                 self.metrics.failed(held.claim.county_id, held.claim.analysis_type, finish.failure_reason)
             else:

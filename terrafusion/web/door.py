@@ -26,14 +26,14 @@ from aiohttp.web import (
 
 from models.access import STRANGER, TOLD, Action, Caller, Deed
 from terrafusion.credentials import AuditLog, Credentials
-from terrafusion.errors import NotAllowed, Rejected, Unavailable
+from terrafusion.errors import Rejected, Unavailable
 from terrafusion.usecases.attempts import Attempts
 from terrafusion.usecases.callers import SESSION, Call, KnownHolders, called, digest_of, must, new_secret
 from terrafusion.web.answers import see, wants_html
 from terrafusion.web.letters import read_letter_id
-from terrafusion.web.middleware import SAFE_METHODS, Handler
+from terrafusion.web.middleware import SAFE_METHODS, Handler, answered
 from terrafusion.web.permissions import action_of
-from terrafusion.web.problems import problem_of
+from terrafusion.web.problems import respond
 
 MOST_TOLD: Final = 500
 """Characters of a query."""
@@ -134,23 +134,20 @@ async def _admitted(door: Door, request: Request, handler: Handler) -> StreamRes
             return await handler(request)
     try:
         who = await _known(door, request)
-    except HTTPUnauthorized:
-        if _is_reader(request):
-            return _to_login(request)
-        raise
+    except HTTPUnauthorized as error:
+        return _turned_away(door, request, error)
 
     async def may_still() -> bool:
         with suppress(HTTPException, Unavailable):
             return await door.who(request) == who
         return False
 
+    async def allowed(request: Request) -> StreamResponse:
+        must(who, action)
+        return await handler(request)
+
     with called(Call(who, may_still)) as made:
-        try:
-            must(who, action)
-            response = await handler(request)
-        except (HTTPException, NotAllowed) as error:
-            await _told(door, request, action, made, problem_of(error).status)
-            raise
+        response = await answered(request, allowed)
         await _told(door, request, action, made, response.status)
         return response
 
@@ -176,8 +173,13 @@ def _says_where_from(request: Request) -> bool:
     return "Sec-Fetch-Site" in request.headers or "Origin" in request.headers
 
 
-def _to_login(request: Request) -> Response:
-    return see(f"/login?{urlencode({'next': str(request.rel_url)})}")
+def _turned_away(door: Door, request: Request, error: HTTPUnauthorized) -> Response:
+    """Lead who reads a page to the login, tell others; a browser forgets a session that has ended, and shows it no more."""
+    login = f"/login?{urlencode({'next': str(request.rel_url)})}"
+    response = see(login) if _is_reader(request) else respond(request, error)
+    if door.shown(request) in request.cookies.values():
+        door.forget(response)
+    return response
 
 
 async def _told(door: Door, request: Request, action: Action, made: Call, status: int) -> None:

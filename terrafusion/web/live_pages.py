@@ -12,10 +12,12 @@ from uuid import UUID
 
 from aiohttp.web import Request, Response, StreamResponse
 
+from models.access import Role
 from models.jobs import TERMINAL, Job
 from models.live import Missed
 from models.messages import JobStatusChanged
 from terrafusion.errors import Unavailable
+from terrafusion.usecases.callers import caller
 from terrafusion.web.bodies import event_of, job_of
 from terrafusion.web.counting import Counted
 from terrafusion.web.deps import WebDeps
@@ -174,10 +176,12 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """An event, equal to every other of its job and sequence: its row is rendered once for all who look."""
+    """An event, equal to every other of its job and sequence: its row is rendered once for all who look with one role."""
 
     job_id: UUID
     sequence: int
+    role: Role
+    """What is shown depends on what the reader may do."""
     event: JobStatusChanged = field(compare=False)
 
 
@@ -187,7 +191,7 @@ def _rendered(told: _Told) -> bytes:
 
 
 def _row(event: JobStatusChanged) -> bytes:
-    return _rendered(_Told(event.job_id, event.sequence, event))
+    return _rendered(_Told(event.job_id, event.sequence, caller().role, event))
 
 
 def _swap(html: str) -> bytes:

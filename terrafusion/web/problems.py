@@ -11,9 +11,11 @@ import structlog
 from aiohttp.web import HTTPException, Request, Response
 
 from terrafusion.errors import Conflict, IntakePaused, MalformedMessage, NotAllowed, NotFound, Rejected, Unavailable
+from terrafusion.tracing import trace_id
 from terrafusion.web.answers import html, json_response, wants_html
 from terrafusion.web.query import BadQuery
 from terrafusion.web.render import render
+from topics.requests import traceparent_of
 
 RETRY_AFTER_S: Final = 5
 STATUSES: Final[Mapping[type[Rejected], HTTPStatus]] = {
@@ -64,7 +66,8 @@ def respond(request: Request, error: Exception) -> Response:
     """Answer a request with an error: a page where a browser asks for one, else a problem body."""
     problem = problem_of(error)
     if problem.status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.error("request failed", method=request.method, path=request.path, exc_info=error)
+        trace = trace_id(traceparent_of(request.headers.get("traceparent")))
+        log.error("request failed", method=request.method, path=request.path, trace_id=trace, exc_info=error)
     if wants_html(request):
         response = html(render("problem.html", problem=problem), status=problem.status)
     else:

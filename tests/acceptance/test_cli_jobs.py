@@ -15,7 +15,7 @@ from urllib.request import urlopen
 from uuid import UUID, uuid4
 
 import pytest
-from support.rig import ANALYSES, ROOT, Rig
+from support.rig import ANALYSES, ROOT, Rig, TestedWorker
 from support.waiting import until
 from support.web import PREFIX
 
@@ -152,6 +152,26 @@ def test_watching_follows_a_job_to_its_end(shell: Shell) -> None:
     assert re.search(r"tabled king_wa +COMPLETED 100%", err)
     failed = shell.run("run", "FAILING_ANALYSIS_SIM", "--county", "king_wa")[0].strip()
     assert "simulated_failure" in shell.run("watch", failed, code=1)[0]
+
+
+def test_a_request_that_a_paused_intake_leaves_on_its_topic_is_said_to_be_there(shell: Shell, rig: Rig) -> None:
+    def knows(worker: TestedWorker) -> bool:
+        return worker.web.metrics()['terrafusion_paused{scope="intake"}'] == 1
+
+    shell.run("pause", "--reason", "the roll")
+    try:
+        until(lambda: all(map(knows, rig.workers)), what="every worker knows")
+        job_id = shell.run("run", "sleepy", "--county", "king_wa")[0].strip()
+        assert "The intake is paused since" in shell.run("status", job_id, code=2)[1]
+        with shell.start("watch", job_id) as watching:
+            assert watching.stderr is not None
+            assert "(the roll): requests wait on their topic" in watching.stderr.readline()
+            shell.run("resume")
+            out, _ = watching.communicate(timeout=60)
+    finally:
+        shell.run("resume")
+    assert watching.returncode == 0
+    assert "COMPLETED" in out
 
 
 def test_what_changed_between_two_results(shell: Shell) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+import yaml
+from sqlalchemy import select, text
 
 from models.jobs import Finish, Heartbeat, JobStatus
 from models.tables import jobs
 from terrafusion.ports import Offer, TakenOver
 
 LEASE = timedelta(seconds=30)
+SCALING = Path(__file__).parents[2] / "deploy" / "kubernetes" / "components" / "keda" / "scaling.yaml"
 
 
 @pytest.fixture
@@ -76,3 +79,17 @@ async def test_numbers_at_the_rim_come_back_the_same(bench):
     job = bench.job(parameters=rim)
     await bench.store.accept([Offer(job)])
     assert (await bench.look(job.job_id)).parameters == rim
+
+
+async def test_what_kubernetes_scales_by_is_what_may_be_claimed_now(bench, shared_engine):
+    scaled = next(yaml.safe_load_all(SCALING.read_text()))
+    (query,) = [
+        trigger["metadata"]["query"] for trigger in scaled["spec"]["triggers"] if trigger["type"] == "postgresql"
+    ]
+    await bench.running()
+    released = await bench.running()
+    await bench.store.release({released.job_id: 1}, message="Its service is away", delay=timedelta(hours=1))
+    for _ in range(3):
+        await bench.waiting()
+    async with shared_engine.connect() as connection:
+        assert (await connection.execute(text(query))).scalar_one() == 3

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from benchmarks.lists import FILTERS, fill
 from sqlalchemy import text
 from sqlalchemy.dialects import postgresql
 
+from benchmarks.lists import FILTERS, fill
 from models.jobs import JobStatus
 from terrafusion.adapters.postgres import attention, listing
 from terrafusion.adapters.postgres.listing import MOST_LOOKED_AT

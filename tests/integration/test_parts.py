@@ -16,7 +16,7 @@ from models.pauses import Scope
 from terrafusion.adapters.postgres.engine import make_engine
 from terrafusion.adapters.postgres.pausing import PostgresPauses
 from terrafusion.cli import build
-from terrafusion.cli.checks import Finding, lines
+from terrafusion.cli.finding import Finding, lines
 from terrafusion.embedded.processes import free_port
 from terrafusion.errors import Misconfigured, TerraFusionError, Unavailable
 
@@ -49,11 +49,17 @@ def test_schema_and_topics_are_made_once_and_then_all_is_well(tmp_path: Path) ->
         "clock",
         "dead letters",
         "paused",
+        "queue",
+        "running",
         "broker",
         "topics",
         "object store",
         "worker",
+        "group",
         "disk",
+        "open files",
+        "access",
+        "topic access",
     ]
     told = {check["check"]: check for check in found["checks"]}
     assert told["dead letters"]["detail"] == "0 open"

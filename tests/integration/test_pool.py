@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -16,6 +18,7 @@ from models.troubles import Part
 from terrafusion.adapters import child
 from terrafusion.adapters.pool import PebblePool
 from terrafusion.errors import ChildTimedOut, PoolUnavailable
+from terrafusion.ports import Task
 from terrafusion.settings import Settings
 
 LIMIT_S = 60.0
@@ -64,6 +67,29 @@ async def test_a_child_that_hears_no_sigterm_is_killed_at_its_time_limit(pool: P
         while is_there(process.pid):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
         assert await pool._result(child.ready)
+
+
+async def test_a_line_that_a_child_writes_says_whose_job_it_is_about(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pool = PebblePool(Settings(data_dir=tmp_path, pool_size=1, log_format="json"), lambda *_: None)
+    pool.start()
+    jobs = [uuid4(), uuid4()]
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    asked = [(jobs[0], "king_wa", "roll", f"00-{trace}-00f067aa0ba902b7-01"), (jobs[1], "lucas_oh", None, None)]
+    tasks = [Task(job, "no_such_type", county, {}, None, mark, parent) for job, county, mark, parent in asked]
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            outcomes = await pool.run(tasks, seconds=LIMIT_S)
+    finally:
+        await pool.stop()
+    assert all(outcome.failure_reason and outcome.began_ns for outcome in outcomes)
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines() if "raised an error" in line]
+    names = ("job_id", "county_id", "analysis_type", "correlation_id", "trace_id")
+    assert [tuple(line.get(name) for name in names) for line in lines] == [
+        (str(jobs[0]), "king_wa", "no_such_type", "roll", trace),
+        (str(jobs[1]), "lucas_oh", "no_such_type", None, None),
+    ]
 
 
 async def test_an_idle_child_that_was_stopped_is_seen_and_replaced(pool: PebblePool) -> None:

@@ -92,6 +92,8 @@ def refusal(**given: str) -> str:
         ({"results_url": f"abfs://box:{CANARY}@account.dfs.core.windows.net"}, "RESULTS_URL: may hold no user"),
         ({"secrets_dir": MISSING}, f"SECRETS_DIR: is {MISSING}, which is no folder"),
         ({"allow_insecure": "https,all"}, "ALLOW_INSECURE: is all, https; allowed are database, kafka, http"),
+        ({"token": f"tfm_{CANARY}"}, "TOKEN: must be a token as `terrafusion tokens create` prints it"),
+        ({"access": "passwords"}, "ACCESS: must be 'off' or 'tokens'"),
         ({"lease_seconds": "2"}, "LEASE_SECONDS: must be greater than or equal to 3"),
     ],
 )
@@ -120,6 +122,7 @@ def test_a_contradiction_is_one_sentence(files: dict[str, str], given: dict[str,
         ),
         ({"http_host": "0.0.0.0"}, "http", "HTTP_HOST is 0.0.0.0, which others can reach, and the view asks for no pa"),
         ({"http_host": "::"}, "http", "HTTP_HOST is ::, which others can reach"),
+        ({"http_host": "10.0.0.7"}, "http", "allowed is the loopback, TERRAFUSION_ACCESS=tokens, or, behind something"),
     ],
 )
 def test_what_stands_open_must_be_allowed_by_name(given: dict[str, str], name: str, told: str) -> None:
@@ -141,6 +144,7 @@ def test_what_stands_open_must_be_allowed_by_name(given: dict[str, str], name: s
         SASL | {"kafka_bootstrap": "kafka.county.example:9092", "kafka_security_protocol": "SASL_PLAINTEXT"},
         {"results_url": "abfs://box@account.dfs.core.windows.net/results"},
         {"results_url": "s3://bucket/results"},
+        {"http_host": "0.0.0.0", "access": "tokens"},
     ],
 )
 def test_what_is_safe_is_taken(given: dict[str, str]) -> None:
@@ -193,6 +197,8 @@ def test_a_secret_file_that_cannot_be_read_is_told(monkeypatch: pytest.MonkeyPat
 def test_no_secret_in_any_look_at_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     given = SASL | {"database_url": AFAR, "database_tls": "require"}
     told = read_settings(**given)
+    token = f"tfm_{CANARY}{'x' * (43 - len(CANARY))}"
+    assert token not in str(read_settings(token=token).shown)
     for shown in (repr(told), str(told), str(told.shown), told.model_dump_json(), str(told.model_dump())):
         assert CANARY not in shown
     assert told.shown["database_url"] == "postgresql+asyncpg://office:***@db.county.example/market"

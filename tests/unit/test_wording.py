@@ -127,3 +127,8 @@ def test_nested_values_are_flattened_and_bounded():
 def test_a_tier_is_named_with_its_group():
     assert group_of({"group": "98103", "tier": 2}) == "98103, tier 2"
     assert group_of({"group": "98103", "tier": 0}) == group_of({"group": "98103"}) == "98103"
+
+
+def test_what_was_left_out_is_counted_whatever_it_is_called():
+    told = facts({"excluded": {"below_min_price": 115}, "latest": {"p50_price": 115.0}})
+    assert told == [("Excluded: Below min price", "115"), ("Latest: Median price", "$115")]

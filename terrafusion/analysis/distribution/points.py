@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from terrafusion.analysis.cells import interval, quantile
+from terrafusion.analysis.cells import in_list, interval, quantile
 from terrafusion.analysis.distribution.concentration import GINI, concentrations
 from terrafusion.analysis.distribution.parameters import PriceDistributionParameters
 from terrafusion.analysis.distribution.tiers import columns_of, number_of, tiers_of, with_cuts
@@ -47,7 +47,7 @@ def points_of(sales: pl.DataFrame, keys: Sequence[str], parameters: PriceDistrib
 
 
 def _quantiles(parameters: PriceDistributionParameters) -> list[pl.Expr]:
-    prices, told = pl.col("prices"), []
+    prices, told = in_list(pl.col("prices")), []
     for share, name in names_of(parameters.quantiles).items():
         low, high = interval(prices, _N, share, parameters.confidence_level)
         figures = (quantile(prices, _N, share), low, high)

@@ -12,8 +12,8 @@ from terrafusion.web.charts.scale import Axis, Marked, Words, exact, linear, pla
 from terrafusion.web.charts.shapes import Box, Drawing, Key, Label, Path, Rule, Shape
 
 ROW: Final = 22.0
-NAMES: Final = 200.0
-"""Room for the names at the left."""
+MOST_NAMES: Final = 200.0
+A_LETTER: Final = 6.6
 HEIGHT: Final = 190.0
 
 
@@ -101,13 +101,18 @@ class Bar:
     text: str = ""
 
 
+def room_for(names: Sequence[str]) -> float:
+    """Return where an axis begins at whose left stand names, up to so many letters."""
+    return min(MOST_NAMES, 24 + A_LETTER * max(map(len, names), default=0))
+
+
 def bars(title: str, rows: Sequence[Bar], *, words: Words = plain, legend: Sequence[Key] = ()) -> Drawing | None:
     """Draw bars that lie, one below another; None where all are empty."""
     ends = [sum(part.value for part in row.parts) for row in rows]
     if not any(ends):
         return None
     height = 8 + ROW * len(rows)
-    across = linear([0.0, *ends], NAMES, WIDTH - RIGHT - 60, words, wanted=6)
+    across = linear([0.0, *ends], room_for([row.name for row in rows]), WIDTH - RIGHT - 60, words, wanted=6)
     panel = Panel(x=across, y=Marked(Axis(0, 1, height, 4), ()))
     shapes: list[Shape] = [*panel.across(lines=True)]
     for place, row in enumerate(rows):
@@ -116,7 +121,7 @@ def bars(title: str, rows: Sequence[Bar], *, words: Words = plain, legend: Seque
 
 
 def _bar(axis: Axis, row: Bar, top: float) -> Iterator[Shape]:
-    yield Label("end", NAMES - 8, top + 13, row.name[:32])
+    yield Label("end", axis.start - 8, top + 13, row.name[:32])
     begin = 0.0
     for part in row.parts:
         if part.value:
@@ -144,7 +149,7 @@ def waterfall(
     ends = [sum(step.value for step in steps[: place + 1]) for place in range(len(steps))]
     shown = [*ends, *(span or ())]
     height = 8 + ROW * (len(steps) + 1)
-    across = linear(shown, NAMES, WIDTH - RIGHT - 70, words, wanted=6)
+    across = linear(shown, room_for([step.name for step in steps]), WIDTH - RIGHT - 70, words, wanted=6)
     panel = Panel(x=across, y=Marked(Axis(0, 1, height, 4), ()))
     axis, shapes = across.axis, [*panel.across(lines=True)]
     if span:
@@ -155,7 +160,7 @@ def waterfall(
         shapes += _step(axis, step, (begin, end), 8 + ROW * place)
     total = ends[-1]
     shapes += [
-        Label("end strong", NAMES - 8, 8 + ROW * len(steps) + 13, "Value"),
+        Label("end strong", axis.start - 8, 8 + ROW * len(steps) + 13, "Value"),
         Path("arrow", f"M{axis(total):g} 4 V{height:g}", words(total)),
         Label("start strong", axis(total) + 5, 8 + ROW * len(steps) + 13, words(total)),
     ]
@@ -168,7 +173,7 @@ def waterfall(
 
 
 def _step(axis: Axis, step: Step, reach: tuple[float, float], top: float) -> Iterator[Shape]:
-    yield Label("end", NAMES - 8, top + 13, step.name[:32])
+    yield Label("end", axis.start - 8, top + 13, step.name[:32])
     left, right = sorted((axis(reach[0]), axis(reach[1])))
     kind = "up" if step.value >= 0 else "down"
     yield Box(f"bar {kind}", left, top + 2, max(round(right - left, 1), 1.0), ROW - 6, f"{step.name}: {step.text}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +21,8 @@ NEIGHBOURS: Final[Sequence[Cell]] = ((0, 1), (1, 0), (1, -1), (0, -1), (-1, 0), 
 """Across the side from each corner to the next, as columns and rows."""
 LEAST_NAMED: Final = 8
 """Cells below which an area has no room for its name."""
+A_LETTER: Final = 6.0
+LINE: Final = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,7 @@ def map_of(title: str, areas: Sequence[Area], *, legend: Sequence[Key] = (), abo
     for area in areas:
         path = " ".join("M" + " ".join(f"{x:g} {y:g}" for x, y in map(at, ring)) + "Z" for ring in outlines(area.cells))
         shapes.append(Path(f"area {area.kind}", path, area.text))
-    shapes += [
-        Label("middle place", *at(_middle(area.cells)), area.name) for area in areas if len(area.cells) >= LEAST_NAMED
-    ]
+    shapes += _names(areas, at)
     width, height = at((east, south))
     return Drawing(
         title=title,
@@ -62,6 +62,17 @@ def map_of(title: str, areas: Sequence[Area], *, legend: Sequence[Key] = (), abo
         shapes=shapes,
         legend=legend,
     )
+
+
+def _names(areas: Sequence[Area], at: Callable[[Corner], tuple[float, float]]) -> Iterator[Label]:
+    """Write the names of areas that have room for them, the largest first, none over another."""
+    taken: list[tuple[float, float]] = []
+    for area in sorted(areas, key=lambda area: (-len(area.cells), area.name)):
+        x, y = at(_middle(area.cells))
+        far, low = A_LETTER * len(area.name), LINE
+        if len(area.cells) >= LEAST_NAMED and all(abs(x - u) > far or abs(y - v) > low for u, v in taken):
+            taken.append((x, y))
+            yield Label("middle place", x, y, area.name)
 
 
 def outlines(cells: Iterable[Cell]) -> Iterator[Sequence[Corner]]:

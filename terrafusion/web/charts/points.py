@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from terrafusion.web.charts.bars import NAMES, ROW, Limit
+from terrafusion.web.charts.bars import ROW, Limit, room_for
 from terrafusion.web.charts.panel import LEFT, RIGHT, WIDTH, Panel
 from terrafusion.web.charts.scale import Axis, Marked, Numbers, Tick, Words, known, linear, plain
 from terrafusion.web.charts.shapes import Box, Dot, Drawing, Key, Label, Path, Rule, Shape
@@ -46,7 +46,7 @@ def forest(title: str, rows: Sequence[Estimate], look: Look) -> Drawing | None:
     if not known([row.value for row in rows]):
         return None
     height = 8 + ROW * len(rows)
-    across = linear(_shown(rows, look), NAMES, WIDTH - RIGHT - 30, look.words, wanted=6)
+    across = linear(_shown(rows, look), room_for([row.name for row in rows]), WIDTH - RIGHT - 30, look.words, wanted=6)
     panel = Panel(x=across, y=Marked(Axis(0, 1, height, 4), ()))
     axis, shapes = across.axis, [*panel.across(lines=True)]
     if look.zone:
@@ -71,7 +71,7 @@ def _within(value: float, axis: Axis) -> float:
 
 
 def _row(axis: Axis, row: Estimate, y: float, words: Words) -> Iterator[Shape]:
-    yield Label("end", NAMES - 8, y + 4, row.name[:32])
+    yield Label("end", axis.start - 8, y + 4, row.name[:32])
     if row.low is not None and row.high is not None:
         yield Rule(f"whisker {row.kind}", axis(_within(row.low, axis)), y, axis(_within(row.high, axis)), y)
     if row.beside is not None:

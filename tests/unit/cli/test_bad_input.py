@@ -16,7 +16,12 @@ from terrafusion.cli import build, main
 
 ID = "0b5d6b5e-3c8e-4f0a-9a51-0c1f5a2f7a10"
 SAMPLES = Path(__file__).parents[3] / "terrafusion" / "samples"
-GOOD = {"TYPE": "trend_analysis", "FILE": str(SAMPLES / "lucas_oh_sales.parquet"), "--county": "king_wa"}
+GOOD = {
+    "TYPE": "trend_analysis",
+    "FILE": str(SAMPLES / "lucas_oh_sales.parquet"),
+    "--county": "king_wa",
+    "--role": "viewer",
+}
 BAD = {UUID: ("7", "", "zzzz", "0b5d6b5e3c8e4f0a9a510c1f5a2f7a1"), int: ("many", "1.5", ""), Enum: ("nix", "")}
 
 Words = tuple[str, ...]

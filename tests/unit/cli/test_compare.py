@@ -17,7 +17,7 @@ from terrafusion.analysis.api import Answer
 from terrafusion.analysis.document import render
 from terrafusion.cli import build
 from terrafusion.cli.compare import ROWS, comparison
-from terrafusion.cli.view import View
+from terrafusion.client.wire import Wire
 from terrafusion.errors import Conflict
 from terrafusion.usecases.comparing import compare
 
@@ -93,10 +93,10 @@ def test_eighty_columns_cut_no_figure() -> None:
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def tell(*jobs: dict[str, Any]) -> None:
-        async def get(_view: View, *path: str) -> dict[str, Any]:
+        async def get(_view: Wire, *path: str) -> dict[str, Any]:
             return next(job for job in jobs if path == ("results", job["job_id"]))
 
-        monkeypatch.setattr(View, "get", get)
+        monkeypatch.setattr(Wire, "get", get)
 
     return tell
 

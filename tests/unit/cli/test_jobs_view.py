@@ -10,18 +10,19 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
-from terrafusion.cli.view import View, view_of
-from terrafusion.errors import Misconfigured, Rejected, TerraFusionError, Unavailable
+from terrafusion.cli.view import view_of
+from terrafusion.client.wire import Wire
+from terrafusion.errors import Conflict, Misconfigured, NotFound, Rejected, TerraFusionError, Unavailable
 from terrafusion.settings import Settings
 
-Served = Callable[[web.Response], Awaitable[View]]
+Served = Callable[[web.Response], Awaitable[Wire]]
 
 
 @pytest.fixture
 async def served() -> AsyncIterator[Served]:
     servers: list[TestServer] = []
 
-    async def serve(response: web.Response) -> View:
+    async def serve(response: web.Response) -> Wire:
         async def answer(_request: web.Request) -> web.Response:
             return response
 
@@ -29,7 +30,7 @@ async def served() -> AsyncIterator[Served]:
         app.router.add_get("/plugins/v1/market-analysis/{rest:.*}", answer)
         servers.append(TestServer(app))
         await servers[-1].start_server()
-        return View(str(servers[-1].make_url("/")))
+        return Wire(str(servers[-1].make_url("/")))
 
     yield serve
     for server in servers:
@@ -42,7 +43,8 @@ def problem(status: int, detail: str, **more: Any) -> web.Response:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(400, Rejected), (404, Rejected), (422, Rejected), (503, Unavailable), (500, TerraFusionError)]
+    ("status", "kind"),
+    [(400, Rejected), (404, NotFound), (409, Conflict), (422, Rejected), (503, Unavailable), (500, TerraFusionError)],
 )
 async def test_a_problem_is_told_in_the_workers_words(served: Served, status: int, kind: type[Exception]) -> None:
     view = await served(problem(status, "period is 'day': it must be another", field="period"))

@@ -45,7 +45,7 @@ def test_every_setting_exists_and_is_accepted(compose, monkeypatch, tmp_path, na
     secret = compose["services"][name]["secrets"][0]
     (tmp_path / secret).write_text("postgresql+asyncpg://terrafusion:a-secret@postgres/terrafusion")
     for key, value in given.items():
-        monkeypatch.setenv(key, str(value))
+        monkeypatch.setenv(key, re.sub(r"\$\{\w+:-(.*?)\}", r"\1", str(value)))
     monkeypatch.setenv("TERRAFUSION_SECRETS_DIR", str(tmp_path))
     settings = Settings()
     assert settings.database.host == "postgres"

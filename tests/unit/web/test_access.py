@@ -298,6 +298,16 @@ class TestLogin:
         assert (await house.ask(None, f"{PREFIX}/list", headers=copy))[0] == 401
         assert [action for action, *_ in house.told()] == ["login", "logout"]
 
+    async def test_a_browser_shows_one_that_has_ended_once(self, house: House) -> None:
+        """Else the pages that it refreshes by itself would hold up everybody at its address."""
+        await house.login(await house.token(Role.VIEWER))
+        house.world.clock.tick(SESSION_LASTS.total_seconds() + 1)
+        for headers, refused in (({}, 401), (BROWSER, 303)):
+            for _ in range(MOST):
+                assert (await house.ask(None, f"{PREFIX}/list", headers=headers))[0] == refused
+        assert house.door.attempts.wait_s("127.0.0.1") == 0
+        assert (await house.login(await house.token(Role.VIEWER))).status == 303
+
     async def test_it_ends_with_its_time_and_with_its_token(self, house: House) -> None:
         await house.login(await house.token(Role.VIEWER))
         house.world.clock.tick(SESSION_LASTS.total_seconds() - 1)

@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 from scipy.stats import binom, norm
 from support.markets import Recipe, market
 
-from terrafusion.analysis.cells import interval, needed_for_interval
+from terrafusion.analysis.cells import in_list, interval, needed_for_interval
 from terrafusion.analysis.distribution.concentration import GINI, concentration
 from terrafusion.analysis.distribution.findings import title
 from terrafusion.analysis.document import render
@@ -109,7 +109,7 @@ def test_intervals_of_order_statistics_cover_what_they_say(share):
     """By the binomial, exactly: 95% on average over n, never below 91%, whatever the distribution."""
     counts = range(3, 600)
     table = pl.DataFrame({"ordered": [list(range(1, n + 1)) for n in counts], "n": counts})
-    first, last = interval(pl.col("ordered"), pl.col("n"), share, 0.95)
+    first, last = interval(in_list(pl.col("ordered")), pl.col("n"), share, 0.95)
     told = table.select("n", first.alias("low"), last.alias("high")).drop_nulls()
     n, low, high = (told[name].to_numpy() for name in ("n", "low", "high"))
     assert n.min() == needed_for_interval(0.95, share)
