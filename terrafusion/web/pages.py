@@ -15,7 +15,7 @@ from markupsafe import Markup
 from models.attempts import History
 from models.jobs import TERMINAL, Job, JobStatus
 from terrafusion.errors import Unavailable
-from terrafusion.ports import Page
+from terrafusion.ports import MOST_LOOKED_AT, Page
 from terrafusion.web.answers import html, json_response, see, wants_json
 from terrafusion.web.api import read_document, read_page, results_body
 from terrafusion.web.bodies import attention_body, page_body
@@ -130,6 +130,7 @@ class Pages:
         return {
             "older": older and list_link(query, cursor=older),
             "newest": query.cursor and list_link(query, cursor=None),
+            "most_looked_at": MOST_LOOKED_AT,
             "looked_on": older is not None and len(page.jobs) < query.limit,
         }
 

@@ -11,8 +11,7 @@ from sqlalchemy.dialects import postgresql
 from benchmarks.lists import FILTERS, fill
 from models.jobs import JobStatus
 from terrafusion.adapters.postgres import attention, listing
-from terrafusion.adapters.postgres.listing import MOST_LOOKED_AT
-from terrafusion.ports import JobFilter
+from terrafusion.ports import MOST_LOOKED_AT, JobFilter
 
 MANY = 12_000
 SHOWN = 51

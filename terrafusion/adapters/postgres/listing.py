@@ -22,7 +22,7 @@ from models.messages import JobStatusChanged
 from models.tables import Timestamp, jobs
 from terrafusion.adapters.postgres.reading import LISTED, job_of, seen
 from terrafusion.adapters.postgres.telling import TOLD
-from terrafusion.ports import JobFilter, Page
+from terrafusion.ports import MOST_LOOKED_AT, JobFilter, Page
 
 After = tuple[datetime, UUID]
 Branch = tuple[ColumnElement[bool], ...]
@@ -30,7 +30,6 @@ Condition = Callable[[Any], ColumnElement[bool]]
 """A condition on the columns that it is given."""
 Rest = Sequence[Condition]
 
-MOST_LOOKED_AT: Final = 5_000
 SHORTEST_ID: Final = 4
 """Digits with which a text may be the beginning of an id: of a million ids some 15 begin with the same four."""
 ID_DIGITS: Final = 32

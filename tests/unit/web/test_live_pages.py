@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from aiohttp import ClientSession, ClientTimeout
 
 from models.jobs import Heartbeat, JobStatus
 from models.live import Missed
+from terrafusion.ports import Page
 from terrafusion.web import counting, live_pages
 from terrafusion.web.assets import ASSETS
 from terrafusion.web.live_pages import Window
@@ -200,6 +202,15 @@ class TestForms:
         text = await (await client.get("/?q=roll+desk&status=FAILED&sort=oldest", headers=BROWSER)).text()
         assert 'value="roll desk"' in text
         assert '<input type="hidden" name="status" value="FAILED">' in text
+
+    async def test_a_page_that_looked_through_many_says_so_and_goes_on(self, client, world, monkeypatch):
+        async def looked_through(*_, **__):
+            return Page([], (world.clock.now, UUID(int=7)))
+
+        monkeypatch.setattr(world.store, "page", looked_through)
+        text = await (await client.get("/?q=column+13", headers=BROWSER)).text()
+        assert "5,000 next jobs were looked through" in text
+        assert "Look on" in text
 
     async def test_the_oldest_can_be_first(self, client, world):
         made = [await world.accept() for _ in range(3)]
