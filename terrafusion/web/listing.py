@@ -66,8 +66,9 @@ def live_link(query: ListPageQuery, jobs: Sequence[Job]) -> str:
     """Return the address of the stream of a page: its filters, where it begins and ends, whether newer jobs matter."""
     places = sorted((job.created_at, job.job_id) for job in jobs)
     ends = {"first": write_cursor(places[-1]), "last": write_cursor(places[0])} if places else {}
+    moved = {"moved": max(job.updated_at for job in jobs).isoformat()} if jobs else {}
     is_first = query.cursor is None and query.sort == "newest"
-    return _address(LIVE, filters(query) | ends | ({} if is_first else {"newer": "off"}))
+    return _address(LIVE, filters(query) | ends | moved | ({} if is_first else {"newer": "off"}))
 
 
 def bulk_links(query: Filters, counts: Mapping[JobStatus, int]) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
-from aiohttp.web import Request, Response, StreamResponse
+from aiohttp.web import Request, StreamResponse
 
 from models.access import Role
 from models.jobs import TERMINAL, Job
@@ -27,7 +27,7 @@ from terrafusion.web.lookup import find_job
 from terrafusion.web.query import After, ListPageQuery, LiveQuery, NoQuery, read_cursor, read_job_id, read_query
 from terrafusion.web.render import macro
 from terrafusion.web.sse import Frames, Outlet, frame
-from terrafusion.web.streams import Paced, life
+from terrafusion.web.streams import MOST_RESUMED, OVERLAP, Paced, life
 
 COUNT_EVERY_S: Final = 3.0
 TELL_NEWER_S: Final = 1.0
@@ -67,8 +67,8 @@ class LivePages:
         with self._outlet.place():
             async with self._deps.live.follow(job_id) as events, aclosing(self._outlet.paced(events)) as paced:
                 now = event_of(await find_job(self._deps, job_id))
-                if now.status in TERMINAL:
-                    return Response(status=204)
+                if now.status in TERMINAL:  # since the page was made
+                    return await self._outlet.send(request, _ended())
                 async with (
                     aclosing(life(self._deps, now, now.sequence, paced)) as changes,
                     aclosing(self._changes(job_id, changes)) as frames,
@@ -77,24 +77,29 @@ class LivePages:
 
     async def _rows(self, query: LiveQuery, window: Window, paced: Paced) -> Frames:
         page = ListPageQuery.model_validate(filters(query))
-        counts, newer, still = Timer(COUNT_EVERY_S), Timer(TELL_NEWER_S), Timer(STILL_EVERY_S)
-        moved = False
+        newer, still = Timer(TELL_NEWER_S), Timer(STILL_EVERY_S)
+        counts = Counts(self._counted, page)
+        async for row in self._since(query, window):
+            yield row
         async for event in paced:
             if isinstance(event, Missed):
                 yield MISSED
             elif event is not None:
-                moved = True
-                if window.shows(event):
-                    yield _row(event)
+                counts.moved = True
+                yield _row(event) if window.shows(event) else None
             if window.has_news and newer.rings():
                 yield _swap(macro("rows.html", "newer")(window.take_news(), list_link(page), swap=True))
-            if moved and counts.rings():
-                moved = False
-                with suppress(Unavailable):
-                    counts_now = tiles(page, await self._counted.look(query.wanted))
-                    yield _swap(macro("rows.html", "tiles")(counts_now, swap=True))
+            yield await counts.look()
             if still.rings():
                 yield STILL
+
+    async def _since(self, query: LiveQuery, window: Window) -> Frames:
+        """Tell the rows that changed between the page and its stream."""
+        with suppress(Unavailable):
+            changed = await self._deps.history.changed(query.moved - OVERLAP, MOST_RESUMED) if query.moved else ()
+            for event in changed:
+                if window.shows(event):
+                    yield _row(event)
 
     async def _changes(self, job_id: UUID, changes: AsyncGenerator[JobStatusChanged | None, None]) -> Frames:
         tries, still = Timer(TRIES_EVERY_S), Timer(STILL_EVERY_S)
@@ -120,6 +125,10 @@ class LivePages:
         return job_of(event)
 
 
+async def _ended() -> Frames:
+    yield ENDED
+
+
 class Timer:
     """Rings at most so often."""
 
@@ -133,6 +142,27 @@ class Timer:
         rings = now - self._rang >= self._every_s
         self._rang = now if rings else self._rang
         return rings
+
+
+class Counts:
+    """How many jobs stand where, for a page: at most so often, and only where something moved."""
+
+    def __init__(self, counted: Counted, page: ListPageQuery) -> None:
+        self._counted = counted
+        self._page = page
+        self._timer = Timer(COUNT_EVERY_S)
+        self.moved = False
+
+    async def look(self) -> bytes | None:
+        """Return the counts, None where it is not time for them."""
+        if not self.moved or not self._timer.rings():
+            return None
+        self.moved = False
+        try:
+            found = await self._counted.look(self._page.wanted)
+        except Unavailable:
+            return None
+        return _swap(macro("rows.html", "tiles")(tiles(self._page, found), swap=True))
 
 
 class Window:

@@ -114,6 +114,8 @@ class LiveQuery(Filters):
     first: str | None = None
     last: str | None = None
     newer: Literal["off"] | None = None
+    moved: Moment | None = None
+    """When a job of the page moved last."""
 
 
 class JobPageQuery(BaseModel):

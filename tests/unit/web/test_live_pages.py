@@ -68,9 +68,15 @@ class TestTheList:
         shown = await world.accept()
         reader = await follow(client, world, await stream_of(client, "/"))
         world.live.tell(await world.event(shown, sequence=2, status=JobStatus.RUNNING, progress=0.42))
-        row = await reader.until("swap", str(shown))
+        row = await reader.until("swap", "42 %")
         assert f'<tr id="job-{shown}" hx-swap-oob="morph">' in row
-        assert "42 %" in row
+
+    async def test_what_changed_between_the_page_and_its_stream_is_told(self, client, world):
+        shown = await world.accept()
+        stream = await stream_of(client, "/")
+        await world.fail(shown, "broken")
+        reader = await follow(client, world, stream)
+        assert "broken" in await reader.until("swap", str(shown))
 
     async def test_newer_jobs_are_counted_and_offered_each_once(self, client, world):
         await world.accept()
@@ -148,11 +154,12 @@ class TestAJob:
         world.live.tell(await world.event(job_id))
         assert await reader.until("ended") == ""
 
-    async def test_that_has_ended_has_no_stream(self, client, world):
+    async def test_that_has_ended_has_no_stream_and_one_that_ends_meanwhile_is_told_so(self, client, world):
         job_id = await world.accept()
         await world.fail(job_id, "broken")
         assert await stream_of(client, f"/jobs/{job_id}") == ""
-        assert (await client.get(f"/live/jobs/{job_id}")).status == 204
+        answer = await client.get(f"/live/jobs/{job_id}")
+        assert "event: ended" in await answer.text()
 
     async def test_shows_its_log_and_who_asks_it_again(self, client, world):
         job_id = await world.accept()
