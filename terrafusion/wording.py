@@ -163,6 +163,17 @@ def duration(value: timedelta) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
+def ago(value: timedelta) -> str:
+    """Write how long ago something was, in one unit."""
+    seconds = value.total_seconds()
+    if seconds < 1:
+        return "just now"
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return f"{int(seconds)} s ago"
+
+
 def label(name: str) -> str:
     """Make a column's or field's name readable."""
     if name in LABELS:

@@ -25,6 +25,7 @@ from terrafusion.web.login import Login
 from terrafusion.web.middleware import STATIC, Handler, add_headers, answered
 from terrafusion.web.openapi import openapi
 from terrafusion.web.operations import JOB_PATH, LETTER_PATH
+from terrafusion.web.page_routes import page_routes
 from terrafusion.web.pages import Pages
 from terrafusion.web.probes import Probes
 from terrafusion.web.render import STATIC_FILES
@@ -36,7 +37,7 @@ def register(app: faust.App, deps: WebDeps) -> None:
     """Add every page to a Faust app made with `application_options()`."""
     seen = as_seen(deps)
     streams = Streams(seen)
-    for path, methods in _routes(seen, streams).items():
+    for path, methods in {**_routes(seen, streams), **page_routes(seen)}.items():
         handlers = {method: _view(handler) for method, handler in methods.items()}
         app.page(path, name=path)(type(path, (View,), handlers))
     web = cast("Web", app.web)
