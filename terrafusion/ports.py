@@ -228,6 +228,9 @@ class Counties(Protocol):
     async def version(self, county_id: str, data_version: str) -> DataVersion | None:
         """Return one data version."""
 
+    async def history(self, county_id: str, *, limit: int) -> Sequence[DataVersion]:
+        """Return a county's data versions, newest first."""
+
 
 class LiveJobs(Protocol):
     """The live read model: jobs as the status topic tells of them."""

@@ -17,12 +17,15 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry, Counter
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.group import Dealt
 from models.jobs import FailureReason, Finish, Job, JobStatus, NewJob, Origin
 from models.messages import AnalysisRequest, JobStatusChanged
 from terrafusion.adapters.memory.counties import MemoryCounties
 from terrafusion.adapters.memory.credentials import MemoryAuditLog
 from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.adapters.memory.pauses import MemoryPauses
+from terrafusion.adapters.memory.rates import MemoryRates
+from terrafusion.adapters.memory.workers import MemoryWorkers
 from terrafusion.analysis.api import Analysis, Answer
 from terrafusion.analysis.registry import Catalogue
 from terrafusion.errors import Conflict, Unavailable
@@ -228,6 +231,9 @@ class World:
     counties: MemoryCounties
     registry: CollectorRegistry
     pauses: MemoryPauses
+    workers: MemoryWorkers
+    rates: MemoryRates
+    dealt: Dealt | None = None
     limit: int | None = None
     """How many jobs of a county may run."""
     door: Door | None = None
@@ -265,6 +271,9 @@ class World:
             ),
             store=self.store,
             counties=self.counties,
+            workers=self.workers,
+            rates=self.rates,
+            group=lambda: self.dealt,
             live=self.live,
             documents=self.documents,
             catalogue=CATALOGUE,
@@ -345,7 +354,19 @@ def world() -> World:
     store = Store(clock=clock, counties=counties, pauses=pauses)
     registry = CollectorRegistry()
     Counter("jobs_seen", "Jobs seen", registry=registry).inc(3)
-    return World(clock, store, Live(), Documents(), Health(), Submit(store), counties, registry, pauses)
+    return World(
+        clock,
+        store,
+        Live(),
+        Documents(),
+        Health(),
+        Submit(store),
+        counties,
+        registry,
+        pauses,
+        MemoryWorkers(clock=clock),
+        MemoryRates(store),
+    )
 
 
 @pytest.fixture
