@@ -84,7 +84,7 @@ class TestLag:
         await driver.workers.sample(lags)
         first = await driver.workers.samples(age=HOUR)
         assert {(one.topic, one.partition): one.lag for one in first} == lags
-        await asyncio.gather(*(driver.workers.sample({place: 99 for place in lags}) for _ in range(4)))
+        await asyncio.gather(*(driver.workers.sample(dict.fromkeys(lags, 99)) for _ in range(4)))
         of_first = [one for one in await driver.workers.samples(age=HOUR) if one.at == first[0].at]
         assert of_first == first
 
