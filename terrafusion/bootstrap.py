@@ -28,6 +28,7 @@ from models.workers import Presence, WorkerState
 from terrafusion import DISTRIBUTION
 from terrafusion.adapters.bell import AsyncBell
 from terrafusion.adapters.broker import Broker
+from terrafusion.adapters.columns import SnapshotColumns
 from terrafusion.adapters.faust_app import (
     MarketAnalysisApp,
     SteadyChannel,
@@ -325,6 +326,7 @@ class _Assembly:
             WebDeps(
                 store=self.jobs,
                 counties=self.stored_counties,
+                columns=SnapshotColumns(self.objects, self.settings.data_dir / "cache"),
                 workers=self.workers,
                 rates=self.rates,
                 group=lambda: self.group.dealt,

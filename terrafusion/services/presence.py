@@ -70,4 +70,6 @@ class Presenting(Service):
         """Say that it has stopped, where somebody hears that at once."""
         with suppress(Unavailable, TimeoutError):
             async with asyncio.timeout(LAST_WORD_S):
-                await self._workers.beat(replace(self._describe(), presence=Presence.STOPPED))
+                await self._workers.beat(
+                    replace(self._describe(), presence=Presence.STOPPED, partitions={}, leads=False)
+                )

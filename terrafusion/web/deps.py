@@ -19,7 +19,7 @@ from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.pauses import ShownPauses
 from terrafusion.usecases.waiting import Waiting
-from terrafusion.watching import Rates, Workers
+from terrafusion.watching import Columns, Rates, Workers
 
 if TYPE_CHECKING:
     from terrafusion.web.door import Door
@@ -53,6 +53,7 @@ class WebDeps:
 
     store: JobReader
     counties: Counties
+    columns: Columns
     workers: Workers
     rates: Rates
     group: Callable[[], Dealt | None]

@@ -7,12 +7,23 @@ from collections.abc import Mapping
 from terrafusion.web.asking.views import Asking
 from terrafusion.web.deps import WebDeps
 from terrafusion.web.middleware import Handler
+from terrafusion.web.operating.counties import CountyPages
+from terrafusion.web.operating.lag import LagPages
+from terrafusion.web.operating.pauses import PausePages
+from terrafusion.web.operating.throughput import ThroughputPages
+from terrafusion.web.operating.workers import WorkerPages
 
 
 def page_routes(deps: WebDeps) -> Mapping[str, Mapping[str, Handler]]:
     """Return the pages that are made for people; what machines ask is in `operations`."""
-    asking = Asking(deps)
+    asking, counties, pauses = Asking(deps), CountyPages(deps), PausePages(deps)
     return {
         "/ask": {"get": asking.choose},
         "/ask/{analysis_type:[^/]+}": {"get": asking.show, "post": asking.send},
+        "/counties": {"get": counties.counties},
+        "/counties/{county_id:[^/]+}": {"get": counties.county},
+        "/pauses": {"get": pauses.show, "post": pauses.order},
+        "/lag": {"get": LagPages(deps).lag},
+        "/throughput": {"get": ThroughputPages(deps).throughput},
+        "/workers": {"get": WorkerPages(deps).workers},
     }

@@ -38,6 +38,7 @@ from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.pauses import KnownPauses
 from terrafusion.usecases.waiting import Waiting
+from terrafusion.watching import Coverage
 from terrafusion.web import WebDeps, application_options, register
 from terrafusion.web.bodies import event_of
 from terrafusion.web.door import Door
@@ -174,6 +175,16 @@ async def _in_pieces(data: bytes) -> AsyncIterator[bytes]:
         yield data[begin : begin + 100]
 
 
+class ColumnsFake:
+    def __init__(self) -> None:
+        self.held: dict[str, Coverage] = {}
+
+    async def of(self, location: str) -> Coverage:
+        if location not in self.held:
+            raise Unavailable("bucket secret-bucket cannot be reached")
+        return self.held[location]
+
+
 class Health:
     def __init__(self) -> None:
         self.process = Check(ok=True, detail="the loop turns")
@@ -233,6 +244,7 @@ class World:
     pauses: MemoryPauses
     workers: MemoryWorkers
     rates: MemoryRates
+    columns: ColumnsFake = field(default_factory=ColumnsFake)
     dealt: Dealt | None = None
     limit: int | None = None
     """How many jobs of a county may run."""
@@ -271,6 +283,7 @@ class World:
             ),
             store=self.store,
             counties=self.counties,
+            columns=self.columns,
             workers=self.workers,
             rates=self.rates,
             group=lambda: self.dealt,
