@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from importlib.metadata import version
 from typing import Any, Final
 from uuid import uuid4
 
@@ -24,8 +23,6 @@ from models.jobs import Claim
 from models.queue import QueueRules
 from models.records import IncomingRecord
 from models.troubles import Part
-from models.workers import Presence, WorkerState
-from terrafusion import DISTRIBUTION
 from terrafusion.adapters.bell import AsyncBell
 from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.columns import SnapshotColumns
@@ -59,6 +56,7 @@ from terrafusion.adapters.postgres.store import PostgresJobStore
 from terrafusion.adapters.postgres.watching import PostgresWorkers
 from terrafusion.adapters.spans import make_tracer
 from terrafusion.adapters.stored_files import StoredFiles
+from terrafusion.adapters.this_worker import ThisWorker
 from terrafusion.analysis.registry import Catalogue, load_catalogue
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.metrics import Metrics
@@ -361,25 +359,16 @@ class _Assembly:
         )
 
     def _presenting(self, claimer: Claimer) -> Presenting:
-        release = version(DISTRIBUTION)
-
-        def describe() -> WorkerState:
-            return WorkerState(
-                worker_id=self.name,
-                host=socket.gethostname(),
-                pid=os.getpid(),
-                version=release,
-                address=f"{self.settings.http_host}:{self.settings.http_port}",
-                presence=Presence.DRAINING if claimer.should_stop else Presence.WORKING,
-                slots=self.settings.pool_size,
-                in_flight=self.bench.held,
-                children=self.pool.children,
-                has_pool=self.pool.is_up,
-                leads=self.relay.leads,
-                partitions=self.consumer.assigned(),
-            )
-
-        return Presenting(self.workers, describe=describe, dealt=lambda: self.group.dealt, monotonic=time.monotonic)
+        this = ThisWorker(
+            self.name,
+            self.settings,
+            pool=self.pool,
+            consumer=self.consumer,
+            in_flight=lambda: self.bench.held,
+            leads=lambda: self.relay.leads,
+            drains=lambda: claimer.should_stop,
+        )
+        return Presenting(self.workers, describe=this.state, dealt=lambda: self.group.dealt, monotonic=time.monotonic)
 
     def _services(self) -> Sequence[Service]:
         cancelled = AsyncBell()

@@ -135,6 +135,7 @@ WAITS: Final = {
     "slots": "Waiting for a free slot.",
 }
 MOST_FACTS: Final = 80
+LONGEST_LINE: Final = 120
 
 
 def group_of(row: Mapping[str, Any]) -> str:
@@ -256,6 +257,12 @@ def is_table(value: Any) -> bool:
 def indented(value: Any) -> str:
     """Write a value as JSON on many lines."""
     return orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode()
+
+
+def compact(value: Any) -> str:
+    """Write a value as JSON on one line, the long cut."""
+    text = orjson.dumps(value or {}, default=str).decode()
+    return text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}…"
 
 
 def facts(values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:

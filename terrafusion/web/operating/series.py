@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
-WIDTH: Final = 560.0
+WIDTH: Final = 572.0
 HEIGHT: Final = 190.0
-LEFT: Final = 52.0
+LEFT: Final = 64.0
 RIGHT: Final = 22.0
 TOP: Final = 10.0
 BOTTOM: Final = 164.0
 MOST_MARKS: Final = 7
 FEW: Final = 1e-9
+LONG: Final = timedelta(days=60)
+"""Over so long a time moments are told by their month."""
 
 Values = Sequence[float | None]
 Words = Callable[[float], str]
@@ -63,23 +65,35 @@ class Plot:
     """Newest first."""
 
     @property
+    def is_long(self) -> bool:
+        """Whether its moments are days rather than times of one."""
+        return bool(self.rows) and _is_long(self.rows[-1][0], self.rows[0][0])
+
+    @property
     def is_empty(self) -> bool:
         """Whether no line has a value."""
         return not any(line.path or line.dots for line in self.lines)
 
 
 def plot(
-    name: str, title: str, moments: Sequence[datetime], series: Sequence[Series], *, words: Words | None = None
+    name: str,
+    title: str,
+    moments: Sequence[datetime],
+    series: Sequence[Series],
+    *,
+    words: Words | None = None,
+    from_zero: bool = True,
 ) -> Plot:
     """Lay out series over the same moments; ``words`` writes their values, which are whole numbers without it."""
     xs = _spread(len(moments), LEFT, WIDTH - RIGHT)
-    most = max((value for one in series for value in one.values if value is not None), default=0.0)
-    marks, words = _marks(most, least=0.0 if words else 1.0), words or "{:,.0f}".format
+    known = [value for one in series for value in one.values if value is not None]
+    low = 0.0 if from_zero else min(known, default=0.0)
+    marks, words = _marks(low, max(known, default=0.0), least=0.0 if words else 1.0), words or "{:,.0f}".format
     return Plot(
         name=name,
         title=title,
-        lines=[_drawn(one, xs, marks[-1], words) for one in series],
-        ticks=[Mark(_y(mark, marks[-1]), words(mark)) for mark in marks],
+        lines=[_drawn(one, xs, (marks[0], marks[-1]), words) for one in series],
+        ticks=[Mark(_y(mark, (marks[0], marks[-1])), words(mark)) for mark in marks],
         moments=_times(moments, xs),
         heads=[one.name for one in series],
         rows=[
@@ -106,32 +120,34 @@ def _spread(many: int, low: float, high: float) -> Sequence[float]:
     return [round(low + (high - low) * number / max(many - 1, 1), 1) for number in range(many)]
 
 
-def _marks(most: float, *, least: float, wanted: int = 4) -> Sequence[float]:
-    """Return round marks from 0 to no less than ``most``, no nearer to each other than ``least``."""
-    if most <= 0:
-        return [0.0, 1.0]
-    rough = max(most / wanted, least, FEW)
+def _marks(low: float, high: float, *, least: float, wanted: int = 4) -> Sequence[float]:
+    """Return round marks from no more than ``low`` to no less than ``high``, no nearer to each other than ``least``."""
+    if high <= low:
+        return [low, low + 1.0]
+    rough = max((high - low) / wanted, least, FEW)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= rough * (1 - FEW))
-    return [step * number for number in range(max(1, math.ceil(most / step - FEW)) + 1)]
+    first = math.floor(low / step + FEW)
+    return [step * number for number in range(first, max(first + 1, math.ceil(high / step - FEW)) + 1)]
 
 
-def _y(value: float, top: float) -> float:
-    return round(BOTTOM - (BOTTOM - TOP) * value / top, 1)
+def _y(value: float, ends: tuple[float, float]) -> float:
+    low, high = ends
+    return round(BOTTOM - (BOTTOM - TOP) * (value - low) / (high - low), 1)
 
 
-def _drawn(one: Series, xs: Sequence[float], top: float, words: Words) -> Drawn:
-    runs = list(_runs(one.values, xs, top))
+def _drawn(one: Series, xs: Sequence[float], ends: tuple[float, float], words: Words) -> Drawn:
+    runs = list(_runs(one.values, xs, ends))
     path = " ".join("M" + " L".join(f"{x:g} {y:g}" for x, y in run) for run in runs if len(run) > 1)
     last = next((value for value in reversed(one.values) if value is not None), None)
     return Drawn(one.name, one.kind, path, [run[0] for run in runs if len(run) == 1], _said(last, words))
 
 
-def _runs(values: Values, xs: Sequence[float], top: float) -> Iterator[Sequence[tuple[float, float]]]:
+def _runs(values: Values, xs: Sequence[float], ends: tuple[float, float]) -> Iterator[Sequence[tuple[float, float]]]:
     run: list[tuple[float, float]] = []
     for x, value in zip(xs, values, strict=True):
         if value is not None:
-            run.append((x, _y(value, top)))
+            run.append((x, _y(value, ends)))
         elif run:
             yield run
             run = []
@@ -143,7 +159,12 @@ def _times(moments: Sequence[datetime], xs: Sequence[float]) -> Sequence[Mark]:
     """Mark some moments, so that the last one is among them."""
     every = max(1, math.ceil(len(moments) / MOST_MARKS))
     chosen = range((len(moments) - 1) % every, len(moments), every)
-    return [Mark(xs[number], f"{moments[number]:%H:%M}") for number in chosen]
+    written = "%Y-%m" if moments and _is_long(moments[0], moments[-1]) else "%H:%M"
+    return [Mark(xs[number], moments[number].strftime(written)) for number in chosen]
+
+
+def _is_long(first: datetime, last: datetime) -> bool:
+    return last - first > LONG
 
 
 def _said(value: float | None, words: Words) -> str:

@@ -33,6 +33,7 @@ PAGES = {
     "/counties/{county_id}",
     "/docs",
     "/docs/http",
+    "/docs/http/{name}",
     "/docs/topics",
     "/lag",
     "/pauses",
