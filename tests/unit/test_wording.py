@@ -4,7 +4,19 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from terrafusion.wording import NOTHING, bounds, duration, estimates, facts, figure, group_of, instant, label
+from terrafusion.wording import (
+    NOTHING,
+    ago,
+    bounds,
+    compact,
+    duration,
+    estimates,
+    facts,
+    figure,
+    group_of,
+    instant,
+    label,
+)
 
 
 @pytest.mark.parametrize(
@@ -127,3 +139,25 @@ def test_nested_values_are_flattened_and_bounded():
 def test_a_tier_is_named_with_its_group():
     assert group_of({"group": "98103", "tier": 2}) == "98103, tier 2"
     assert group_of({"group": "98103", "tier": 0}) == group_of({"group": "98103"}) == "98103"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-3, "just now"),
+        (0.4, "just now"),
+        (1, "1 s ago"),
+        (59.9, "59 s ago"),
+        (60, "1 min ago"),
+        (7199, "1 h ago"),
+        (86_400, "1 d ago"),
+    ],
+)
+def test_how_long_ago(seconds, text):
+    assert ago(timedelta(seconds=seconds)) == text
+
+
+def test_a_value_on_a_line():
+    assert compact({"a": [1, None]}) == '{"a":[1,null]}'
+    assert compact(None) == "{}"
+    assert len(compact({"a": "x" * 1000})) == 121
