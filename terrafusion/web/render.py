@@ -26,6 +26,8 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "instant": wording.instant,
+        "ago": wording.ago,
+        "compact": wording.compact,
         "duration": wording.duration,
         "label": wording.label,
         "figure": wording.figure,

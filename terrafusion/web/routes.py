@@ -20,11 +20,13 @@ from terrafusion.web.commands import Commanding
 from terrafusion.web.contracts import Contracts
 from terrafusion.web.dead_letters import DeadLetterViews
 from terrafusion.web.deps import WebDeps
+from terrafusion.web.documents import DocumentPages
 from terrafusion.web.downloads import Downloads
 from terrafusion.web.login import Login
 from terrafusion.web.middleware import STATIC, Handler, add_headers, answered
 from terrafusion.web.openapi import openapi
 from terrafusion.web.operations import JOB_PATH, LETTER_PATH
+from terrafusion.web.page_routes import page_routes
 from terrafusion.web.pages import Pages
 from terrafusion.web.probes import Probes
 from terrafusion.web.render import STATIC_FILES
@@ -35,8 +37,10 @@ from topics.asyncapi import asyncapi
 def register(app: faust.App, deps: WebDeps) -> None:
     """Add every page to a Faust app made with `application_options()`."""
     seen = as_seen(deps)
-    streams = Streams(seen)
-    for path, methods in _routes(seen, streams).items():
+    streams, release = Streams(seen), version(DISTRIBUTION)
+    told = {"openapi": openapi(deps.catalogue, release), "asyncapi": asyncapi(release)}
+    routes = _routes(seen, streams, Contracts(**told)) | page_routes(seen, DocumentPages(**told))
+    for path, methods in routes.items():
         handlers = {method: _view(handler) for method, handler in methods.items()}
         app.page(path, name=path)(type(path, (View,), handlers))
     web = cast("Web", app.web)
@@ -57,17 +61,15 @@ def as_seen(deps: WebDeps) -> WebDeps:
     )
 
 
-def _routes(deps: WebDeps, streams: Streams) -> Mapping[str, Mapping[str, Handler]]:
+def _routes(deps: WebDeps, streams: Streams, contracts: Contracts) -> dict[str, Mapping[str, Handler]]:
     login = Login(deps)
-    single = {path: {method: handler} for path, (method, handler) in _single(deps, streams).items()}
+    single = {path: {method: handler} for path, (method, handler) in _single(deps, streams, contracts).items()}
     return {**single, "/login": {"get": login.page, "post": login.enter}}
 
 
-def _single(deps: WebDeps, streams: Streams) -> Mapping[str, tuple[str, Handler]]:
+def _single(deps: WebDeps, streams: Streams, contracts: Contracts) -> Mapping[str, tuple[str, Handler]]:
     api, commands, probes, pages = Api(deps), Commanding(deps), Probes(deps), Pages(deps)
     letters, audit, downloads = DeadLetterViews(deps), Audit(deps), Downloads(deps)
-    release = version(DISTRIBUTION)
-    contracts = Contracts(openapi=openapi(deps.catalogue, release), asyncapi=asyncapi(release))
     return {
         "/": ("get", pages.jobs),
         "/jobs/{job_id:[^/]+}": ("get", pages.job),
