@@ -146,7 +146,7 @@ def value_groups(value: Floats, parts: int) -> NDArray[np.uint8]:
     """
     ranks = [(len(value) - 1) * part // parts for part in range(1, parts)]
     group = np.zeros(len(value), np.uint8)
-    for cut in np.partition(value, ranks)[ranks]:
+    for cut in np.sort(value)[ranks]:
         group += value > cut
     return group
 
