@@ -6,7 +6,7 @@ PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet install
 TIED := $(shell command -v setpriv >/dev/null && echo setpriv --pdeathsig TERM --)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long chaos soak bench bench-analyses accuracy fuzz audit
+.PHONY: help setup demo test test-long chaos soak away bench bench-analyses accuracy fuzz audit
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1	\2/'
@@ -29,6 +29,9 @@ chaos: .venv/.installed-dev  ## everything broken at once, checked afterwards; S
 
 soak: .venv/.installed-dev  ## 20 minutes at 200 jobs/s, and what grows meanwhile; MINUTES=n RATE=n
 	PYTHONPATH=.:tests .venv/bin/python -m chaos.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RATE),--rate $(RATE))
+
+away: .venv/.installed-dev  ## the broker away for 10 minutes, and what workers say and take meanwhile; MINUTES=n
+	PYTHONPATH=.:tests .venv/bin/python -m chaos.away $(if $(MINUTES),--minutes $(MINUTES))
 
 test-long: .venv/.installed-dev  ## more of the same, some minutes: what `make test` shows in short
 	.venv/bin/pytest -m by_hand tests/acceptance tests/contract

@@ -23,6 +23,7 @@ ENTRIES: Final = 200
 """Entries published in one transaction of the broker."""
 IDLE: Final = timedelta(seconds=1)
 TELL_EVERY_S: Final = 5.0
+SAY_EVERY_S: Final = 60.0
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +50,7 @@ class Relay(Service):
         self._tracer = tracer
         self.leads = False
         """Whether this worker is the one that publishes."""
-        self._tell_at = 0.0
+        self._tell_at = self._say_at = 0.0
         self._oldest: float | None = None
         self._signs = 0
         self._goes_on: bool | None = None
@@ -72,15 +73,16 @@ class Relay(Service):
         return [] if self.should_stop else [Trouble(Part.RELAY, self._signs, "the relay does nothing")]
 
     def _hindered(self, reason: str) -> None:
-        """Say so once: it tries again each second."""
-        if self._goes_on is not False:
+        """Say so once: it tries again each second. So do the others in turn, and then it is said once in a while."""
+        if self._goes_on is not False and self._monotonic() >= self._say_at:
+            self._say_at = self._monotonic() + SAY_EVERY_S
             log.warning("relay cannot go on now", reason=reason)
         self._goes_on = False
 
     def _went_on(self) -> None:
         if not self._goes_on:
             log.info("this worker is the relay")
-        self._goes_on = True
+        self._goes_on, self._say_at = True, 0.0
 
     async def _lead(self) -> None:
         async with self._outbox.lead() as leader:

@@ -32,6 +32,8 @@ class Record:
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes]]
+    at: float = 0.0
+    """When it was published, by the clock of who did."""
 
     @property
     def body(self) -> Any:
@@ -132,7 +134,8 @@ class Tape:
     def _keep(self, message: Message) -> None:
         headers = tuple(message.headers() or ())
         topic = message.topic()
-        record = Record(topic, message.partition(), message.offset(), message.key(), message.value(), headers)
+        at = message.timestamp()[1] / 1000
+        record = Record(topic, message.partition(), message.offset(), message.key(), message.value(), headers, at)
         self._of_job[topic].setdefault((record.key or b"").decode(errors="replace"), []).append(record)
         self.records[topic].append(record)
 

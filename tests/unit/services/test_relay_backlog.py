@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -104,6 +105,21 @@ async def test_why_it_cannot_go_on_is_said_once_until_it_has(relay):
         relay._hindered("no broker again")
     told = [entry["event"] for entry in logs]
     assert told == ["relay cannot go on now", "this worker is the relay", "relay cannot go on now"]
+
+
+async def test_relays_that_take_turns_while_the_broker_is_away_do_not_each_say_so_at_every_turn(relay, clock):
+    class Taken:
+        @asynccontextmanager
+        async def lead(self):
+            yield None
+
+    relay._outbox = Taken()
+    with capture_logs() as logs:
+        for _ in range(120):
+            relay._hindered("no broker")
+            await relay._lead()
+            clock[0] += 1.0
+    assert [entry["event"] for entry in logs] == ["relay cannot go on now"] * 2
 
 
 async def test_a_sign_comes_with_each_batch(relay, broker):
