@@ -4,9 +4,10 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c '
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet install
 # where the system can: the demo ends also when make itself is killed
 TIED := $(shell command -v setpriv >/dev/null && echo setpriv --pdeathsig TERM --)
+HAS_CHROMIUM := { command -v chromium || command -v google-chrome; } >/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long chaos soak away bench bench-analyses accuracy fuzz audit
+.PHONY: help setup demo test browser screenshots test-long chaos soak away bench bench-analyses accuracy fuzz audit
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1	\2/'
@@ -16,13 +17,22 @@ setup: .venv/.installed  ## make .venv with the command `terrafusion`
 demo: .venv/.installed  ## the whole system on sample counties, with real requests; KEEP=1 stays up
 	@$(TIED) .venv/bin/terrafusion demo $(if $(KEEP),--keep)
 
-test: .venv/.installed-dev  ## lint, types, import layers, every test
+test: .venv/.installed-dev browser  ## lint, types, import layers, every test
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/python -m terrafusion.embedded.learning
-	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration tests/acceptance tests/contract tests/unit
+	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration tests/browser tests/acceptance tests/contract tests/unit
+
+browser:  # Chromium from the distribution, where we may install it; without one the tests that need it are skipped
+	@$(HAS_CHROMIUM) || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || { \
+		echo "Installing Chromium for the browser tests" >&2; apt-get -qq update && \
+		DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; } || true
+	@$(HAS_CHROMIUM) || echo "No Chromium is installed: the browser tests are skipped" >&2
+
+screenshots: .venv/.installed-dev browser  ## every page in light, dark and narrow, into .terrafusion/screenshots
+	PYTHONPATH=.:tests .venv/bin/python -m browser.screenshots .terrafusion/screenshots
 
 chaos: .venv/.installed-dev  ## everything broken at once, checked afterwards; SEED=n JOBS=5000 BLOWS=50
 	PYTHONPATH=.:tests .venv/bin/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(JOBS),--jobs $(JOBS)) $(if $(BLOWS),--blows $(BLOWS))

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.zips import query
-from terrafusion.analysis.ratios.measures import cod, concentrations, prb, prd
+from terrafusion.analysis.ratios.measures import cod, prb, prd
 from terrafusion.analysis.ratios.sample import Ratios
 
 DRAWS: Final = 1000
@@ -42,7 +42,7 @@ def ratio_statistics(file: Path) -> object:
     assessed, price = columns["assessed"], columns["price"]
     places = np.argsort(assessed / price)
     ratios = Ratios.ordered(assessed[places], price[places])
-    gini_assessed, gini_price = concentrations(ratios)
+    gini_assessed, gini_price = ratios.concentrations
     return cod(ratios), prd(ratios), prb(ratios, 0.95), gini_assessed / gini_price, gini_assessed - gini_price
 
 

@@ -17,3 +17,8 @@ class Dealt:
     """What lies before is done, or no longer there."""
     ends: Mapping[tuple[str, int], int]
     """The offset that the next record will have."""
+
+    @property
+    def lags(self) -> Mapping[tuple[str, int], int]:
+        """How many records of each partition the group has not acknowledged."""
+        return {place: max(0, end - self.committed.get(place, end)) for place, end in self.ends.items()}

@@ -35,6 +35,7 @@ from models.access import Role
 from models.dead_letters import LetterState
 from models.jobs import TERMINAL, FailureReason, JobStatus
 from models.pauses import Scope
+from models.workers import Presence
 
 metadata: Final = MetaData(
     naming_convention={
@@ -128,7 +129,6 @@ Index(
 )
 Index("ix_jobs_requester", jobs.c.requested_by, *NEWEST_OF_SOME, postgresql_where=jobs.c.requested_by.is_not(None))
 Index("ix_jobs_retries", jobs.c.retry_of, postgresql_where=jobs.c.retry_of.is_not(None))
-Index("ix_jobs_ended", jobs.c.completed_at, postgresql_where=jobs.c.completed_at.is_not(None))
 Index(
     "ix_jobs_queue",
     jobs.c.county_id,
@@ -139,6 +139,7 @@ Index(
 )
 Index("ix_jobs_deadlines", jobs.c.deadline, postgresql_where=waits & jobs.c.deadline.is_not(None))
 Index("ix_jobs_leases", jobs.c.lease_until, postgresql_where=runs)
+Index("ix_jobs_ended", jobs.c.completed_at, postgresql_where=jobs.c.completed_at.is_not(None))
 
 job_attempts: Final = Table(
     "job_attempts",
@@ -191,6 +192,55 @@ pauses: Final = Table(
     CheckConstraint(_one_of("scope", Scope), name="scope"),
 )
 """What stands still by somebody's order: the intake (its name is empty), counties, analysis types."""
+
+workers: Final = Table(
+    "workers",
+    metadata,
+    Column("worker_id", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("presence", Text, nullable=False),
+    Column("slots", Integer, nullable=False),
+    Column("in_flight", Integer, nullable=False),
+    Column("children", Integer, nullable=False),
+    Column("has_pool", Boolean, nullable=False),
+    Column("leads", Boolean, nullable=False),
+    Column("partitions", JSONB, nullable=False),
+    Column("started_at", Timestamp, nullable=False, server_default=func.now()),
+    Column("seen_at", Timestamp, nullable=False, server_default=func.now()),
+    CheckConstraint(_one_of("presence", Presence), name="presence"),
+)
+"""What each worker last said of itself; one that was silent for long is forgotten."""
+
+lag_samples: Final = Table(
+    "lag_samples",
+    metadata,
+    Column("at", Timestamp, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("lag", BigInteger, nullable=False),
+    PrimaryKeyConstraint("at", "topic", "partition"),
+)
+"""How far the consumer group was behind, once a minute; whichever worker comes first writes it."""
+
+job_rates: Final = Table(
+    "job_rates",
+    metadata,
+    Column("width_s", Integer, nullable=False),
+    Column("at", Timestamp, nullable=False),
+    Column("analysis_type", Text, nullable=False),
+    Column("completed", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("cancelled", Integer, nullable=False),
+    Column("wait_p50", Double),
+    Column("wait_p95", Double),
+    Column("run_p50", Double),
+    Column("run_p95", Double),
+    PrimaryKeyConstraint("width_s", "at", "analysis_type"),
+)
+"""What became of the jobs that ended within ``width_s`` seconds from ``at`` on; an empty type stands for all of them."""
 
 county_turns: Final = Table(
     "county_turns",

@@ -25,6 +25,7 @@ from models.records import IncomingRecord
 from models.troubles import Part
 from terrafusion.adapters.bell import AsyncBell
 from terrafusion.adapters.broker import Broker
+from terrafusion.adapters.columns import SnapshotColumns
 from terrafusion.adapters.faust_app import (
     MarketAnalysisApp,
     SteadyChannel,
@@ -50,11 +51,14 @@ from terrafusion.adapters.postgres.letters import PostgresDeadLetters
 from terrafusion.adapters.postgres.listening import listen
 from terrafusion.adapters.postgres.outbox import PostgresOutbox
 from terrafusion.adapters.postgres.pausing import PostgresPauses
+from terrafusion.adapters.postgres.rates import PostgresRates
 from terrafusion.adapters.postgres.retention import PostgresRetention
 from terrafusion.adapters.postgres.store import PostgresJobStore
+from terrafusion.adapters.postgres.watching import PostgresWorkers
 from terrafusion.adapters.spans import make_tracer
 from terrafusion.adapters.status_tail import StatusTail
 from terrafusion.adapters.stored_files import StoredFiles
+from terrafusion.adapters.this_worker import ThisWorker
 from terrafusion.analysis.registry import Catalogue, load_catalogue
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.metrics import Metrics
@@ -64,7 +68,9 @@ from terrafusion.services.holding import Claimer, Committer, Heart, Takeover
 from terrafusion.services.intake import Arrival, Intake
 from terrafusion.services.listener import Listener
 from terrafusion.services.log_keeper import LogKeeper
+from terrafusion.services.presence import Presenting
 from terrafusion.services.purger import Purger
+from terrafusion.services.rating import Rating
 from terrafusion.services.relay import Relay
 from terrafusion.services.watchdog import Watchdog
 from terrafusion.settings import Settings
@@ -188,6 +194,7 @@ class _Assembly:
         self.letters = PostgresDeadLetters(self.work, sender=self.name)
         self.stored_counties = PostgresCounties(self.work)
         self.counties = KnownCounties(self.stored_counties, self.metrics)
+        self.workers, self.rates = PostgresWorkers(self.work), PostgresRates(self.work)
         self.pauses = KnownPauses(PostgresPauses(self.work), self.metrics, time.monotonic)
         self.tracer = make_tracer(settings, instance=self.name)
         self.traces = Traces(self.tracer)
@@ -213,6 +220,22 @@ class _Assembly:
             self.jobs_bell.ring,
         )
         self.bench = self._bench()
+        self.room = Room(self.jobs, settings.max_pending, pauses=self.pauses, monotonic=time.monotonic)
+        self.group = GroupWatch(
+            own=self.consumer,
+            group=KafkaGroup(Broker.of(settings), APP_ID, (REQUESTS, COMMANDS)),
+            metrics=self.metrics,
+            is_open=lambda: self.room.is_open,
+            monotonic=time.monotonic,
+        )
+        self.relay = Relay(
+            outbox=PostgresOutbox(self.own_relay),
+            publisher=KafkaPublisher(Broker.of(settings)),
+            bell=self.relay_bell,
+            metrics=self.metrics,
+            monotonic=time.monotonic,
+            tracer=self.tracer,
+        )
         self.accept = Accept(
             jobs=self.jobs,
             counties=self.counties,
@@ -278,14 +301,14 @@ class _Assembly:
     def worker(self) -> Worker:
         """Register agents and views, and tie starting and draining to the app."""
         channel: Any = SteadyChannel(self.app)
-        room = Room(self.jobs, self.settings.max_pending, pauses=self.pauses, monotonic=time.monotonic)
-        intake = Intake(self.accept, room=room)
+        intake = Intake(self.accept, room=self.room)
         orders = Orders(self.commands, monotonic=time.monotonic)
         self._register(channel, intake, orders)
 
         async def put(chunk: Sequence[Claim]) -> None:
             await channel.put(chunk)
 
+        claimer = Claimer(bench=self.bench, bell=self.jobs_bell, put=put)
         worker = Worker(
             settings=self.settings,
             app=self.app,
@@ -294,9 +317,9 @@ class _Assembly:
             tracer=self.tracer,
             pool=self.pool,
             bench=self.bench,
-            claimer=Claimer(bench=self.bench, bell=self.jobs_bell, put=put),
+            claimer=claimer,
             tail=self.tail,
-            others=(*self._services(room), intake, orders),
+            others=(self._presenting(claimer), *self._services(), intake, orders),
         )
         self.app.drain = worker.drain
         self.app.prepare = worker.prepare
@@ -314,6 +337,10 @@ class _Assembly:
                 store=self.jobs,
                 history=self.jobs,
                 counties=self.stored_counties,
+                columns=SnapshotColumns(self.objects, self.settings.data_dir / "cache"),
+                workers=self.workers,
+                rates=self.rates,
+                group=lambda: self.group.dealt,
                 live=self.live,
                 documents=ResultDocuments(self.objects, self.settings.data_dir / "cache"),
                 catalogue=self.catalogue,
@@ -351,7 +378,19 @@ class _Assembly:
             ),
         )
 
-    def _services(self, room: Room) -> Sequence[Service]:
+    def _presenting(self, claimer: Claimer) -> Presenting:
+        this = ThisWorker(
+            self.name,
+            self.settings,
+            pool=self.pool,
+            consumer=self.consumer,
+            in_flight=lambda: self.bench.held,
+            leads=lambda: self.relay.leads,
+            drains=lambda: claimer.should_stop,
+        )
+        return Presenting(self.workers, describe=this.state, dealt=lambda: self.group.dealt, monotonic=time.monotonic)
+
+    def _services(self) -> Sequence[Service]:
         cancelled = AsyncBell()
         hear = partial(
             listen,
@@ -369,14 +408,6 @@ class _Assembly:
             bell=self.jobs_bell,
             monotonic=time.monotonic,
         )
-        relay = Relay(
-            outbox=PostgresOutbox(self.own_relay),
-            publisher=KafkaPublisher(Broker.of(self.settings)),
-            bell=self.relay_bell,
-            metrics=self.metrics,
-            monotonic=time.monotonic,
-            tracer=self.tracer,
-        )
         purge = Purge(
             retention=PostgresRetention(self.own_purge, sender=self.name),
             files=StoredFiles(self.objects),
@@ -388,31 +419,25 @@ class _Assembly:
             ),
             metrics=self.metrics,
         )
-        group = GroupWatch(
-            own=self.consumer,
-            group=KafkaGroup(Broker.of(self.settings), APP_ID, (REQUESTS, COMMANDS)),
-            metrics=self.metrics,
-            is_open=lambda: room.is_open,
-            monotonic=time.monotonic,
-        )
         watchdog = Watchdog(
-            looks=(group.look, relay.look, self.pool.look),
+            looks=(self.group.look, self.relay.look, self.pool.look),
             metrics=self.metrics,
             end=self.app.crash,
             remember=self.words.add,
-            close=group.stop,
+            close=self.group.stop,
             monotonic=time.monotonic,
         )
         self.app.stood_still = watchdog.tell_end
         return (
-            relay,
+            self.relay,
             Listener(hear),
             watchdog,
             Heart(self.bench, cancelled=cancelled),
             Committer(self.bench),
             LogKeeper(self.book, WorkerLines(self.book.put)),
             takeover,
-            Purger(purge, is_leader=lambda: relay.leads),
+            Purger(purge, is_leader=lambda: self.relay.leads),
+            Rating(self.rates, is_leader=lambda: self.relay.leads),
         )
 
 

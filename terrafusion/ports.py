@@ -129,6 +129,9 @@ class JobReader(Protocol):
         None is counted further than ``most`` + 1. Where no index has the list in order, what `page` looks at is counted.
         """
 
+    async def running(self) -> Mapping[str, int]:
+        """Return how many jobs run, by county; a county without any is absent."""
+
 
 class JobStore(JobReader, Protocol):
     """Jobs, their moves and the events that tell of them: row and events always in one transaction."""
@@ -175,9 +178,6 @@ class JobStore(JobReader, Protocol):
 
     async def expire(self) -> Sequence[tuple[str, str]]:
         """Fail waiting jobs whose deadline has passed; answers county and analysis type of each."""
-
-    async def running(self) -> Mapping[str, int]:
-        """Return how many jobs run, by county; a county without any is absent."""
 
     async def live(self, limit: int) -> Sequence[JobStatusChanged]:
         """Return the last event of up to ``limit`` jobs that are not terminal, newest first."""
@@ -250,6 +250,9 @@ class Counties(Protocol):
 
     async def version(self, county_id: str, data_version: str) -> DataVersion | None:
         """Return one data version."""
+
+    async def history(self, county_id: str, *, limit: int) -> Sequence[DataVersion]:
+        """Return a county's data versions, newest first."""
 
 
 class Outbox(Protocol):

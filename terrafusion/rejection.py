@@ -54,16 +54,25 @@ def rejection(error: ValidationError, kind: type[InvalidRequest], model: type[Ba
     """Put a model's first complaint into one sentence; a name that is not known comes first, another may lack for it."""
     faults = error.errors(include_url=False)
     first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
-    field = ".".join(str(part) for part in first["loc"] if part != "[key]")
-    if first["type"] == "missing":
+    return _of_one(first, kind, model)
+
+
+def rejections(error: ValidationError, kind: type[InvalidRequest], model: type[BaseModel]) -> Sequence[InvalidRequest]:
+    """Put each of a model's complaints into a sentence, in the order in which they were found."""
+    return [_of_one(fault, kind, model) for fault in error.errors(include_url=False)]
+
+
+def _of_one(fault: Fault, kind: type[InvalidRequest], model: type[BaseModel]) -> InvalidRequest:
+    field = ".".join(str(part) for part in fault["loc"] if part != "[key]")
+    if fault["type"] == "missing":
         return kind(f"{field} is missing", field=field, allowed="it is required")
-    if first["type"] == "extra_forbidden":
-        return _unknown(field, model, first["loc"], kind)
-    allowed = must(first)
-    if first["type"] == "overlap":  # the sentence says which of many entries it is
-        return kind(f"{field}: {allowed}", field=field, value=first["ctx"]["name"], allowed="one area")
-    told = shown(first["input"])
-    meant = nearest(first["input"], _expected(first))
+    if fault["type"] == "extra_forbidden":
+        return _unknown(field, model, fault["loc"], kind)
+    allowed = must(fault)
+    if fault["type"] == "overlap":  # the sentence says which of many entries it is
+        return kind(f"{field}: {allowed}", field=field, value=fault["ctx"]["name"], allowed="one area")
+    told = shown(fault["input"])
+    meant = nearest(fault["input"], _expected(fault))
     return kind(f"{field or 'value'} is {told}: {allowed}{meant}", field=field, value=told, allowed=allowed)
 
 

@@ -137,6 +137,7 @@ WAITS: Final = {
 MOST_FACTS: Final = 80
 COUNTS: Final = ("Excluded", "Null counts")
 """What is told under these labels are numbers of sales, whatever each is called."""
+LONGEST_LINE: Final = 120
 
 
 def group_of(row: Mapping[str, Any]) -> str:
@@ -163,6 +164,17 @@ def duration(value: timedelta) -> str:
     if days:
         return f"{days} d {hours} h"
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def ago(value: timedelta) -> str:
+    """Write how long ago something was, in one unit."""
+    seconds = value.total_seconds()
+    if seconds < 1:
+        return "just now"
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return f"{int(seconds)} s ago"
 
 
 def label(name: str) -> str:
@@ -249,6 +261,12 @@ def indented(value: Any) -> str:
     return orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode()
 
 
+def compact(value: Any) -> str:
+    """Write a value as JSON on one line, the long cut."""
+    text = orjson.dumps(value or {}, default=str).decode()
+    return text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}…"
+
+
 def facts(values: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
     """Flatten nested values into labelled lines, at most `MOST_FACTS`."""
     return [pair for pair, _ in zip(_facts(values, ()), range(MOST_FACTS), strict=False)]
@@ -261,15 +279,6 @@ def _facts(values: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[s
             yield from _facts(value, here)
         else:
             yield ": ".join(here), figure(value, "" if path[:1] and path[0] in COUNTS else str(name))
-
-
-def ago(value: datetime, now: datetime) -> str:
-    """Write how long ago something was, in one unit."""
-    seconds = max(0, round((now - value).total_seconds()))
-    for most, size, unit in ((60, 1, "s"), (3600, 60, "min"), (172_800, 3600, "h")):
-        if seconds < most:
-            return f"{seconds // size} {unit} ago"
-    return f"{seconds // 86_400} days ago"
 
 
 def day(value: date | None) -> str:

@@ -7,6 +7,7 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in workers; more threads only wait for each other
 
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -14,6 +15,7 @@ import hypothesis.internal.observability  # noqa: F401 - its plugin would import
 import pytest
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
+from xdist.scheduler import LoadFileScheduling
 
 from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.kafka_admin import create_topics
@@ -21,6 +23,19 @@ from terrafusion.adapters.postgres.engine import make_engine
 from terrafusion.adapters.postgres.migrate import migrate
 from terrafusion.embedded.kafka import EmbeddedKafka
 from terrafusion.embedded.postgres import EmbeddedPostgres
+
+
+class _ByFile(LoadFileScheduling):
+    """A file's tests in one process; all that need a browser in one too, where they share a system and a Chromium."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope = super()._split_scope(nodeid)
+        return "tests/browser" if scope.startswith("tests/browser/") else scope
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile | None:
+    """Deal the tests out; anything but `--dist loadfile` stays as it is."""
+    return _ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

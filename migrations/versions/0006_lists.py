@@ -21,13 +21,11 @@ INDEXES = {
     "ix_jobs_correlation": ("correlation_id", *NEWEST_FIRST),
     "ix_jobs_requester": ("requested_by", *NEWEST_FIRST),
     "ix_jobs_retries": ("retry_of",),
-    "ix_jobs_ended": ("completed_at",),
 }
 PARTIAL = {
     "ix_jobs_correlation": "correlation_id IS NOT NULL",
     "ix_jobs_requester": "requested_by IS NOT NULL",
     "ix_jobs_retries": "retry_of IS NOT NULL",
-    "ix_jobs_ended": "completed_at IS NOT NULL",
 }
 REPLACED = {
     "ix_market_analysis_jobs_analysis_type": ("analysis_type",),

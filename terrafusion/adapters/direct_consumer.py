@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any, Final
 
 from faust.transport.drivers import aiokafka as driver
@@ -17,6 +18,8 @@ FETCH_S: Final = 0.25
 
 A broker answers the requests of a connection one after the other, and Faust would have it wait 1.5 s for records.
 """
+NOTHING_S: Final = 1.0
+"""How often it is looked for partitions to be read where nobody said that there are any."""
 SEEK_S: Final = 25.0
 """Faust waits for 30 s, and then never again ends a rebalance, without a word."""
 
@@ -45,7 +48,7 @@ class DirectThread(driver.AIOKafkaConsumerThread):
 
 
 class DirectConsumer(driver.Consumer):
-    """Faust's consumer, with five of its ways changed.
+    """Faust's consumer, with six of its ways changed.
 
     It delivers a message by calling, not by a task each for the delivery and for its interruption: Faust makes
     four tasks a message so that a rebalance can interrupt a delivery that waits. Here a delivery can only wait
@@ -60,12 +63,18 @@ class DirectConsumer(driver.Consumer):
     After a rebalance it reads a topic only once all its positions are set. Faust fetches while it sets them, and then
     empties the buffers: what was delivered in between is gone, and its offset is committed with the next.
 
+    It fetches as soon as there is a partition to be read; Faust looks for one each second.
+
     In a rebalance it asks the broker for nothing that is known: no changelog is ever written, so each ends where it begins.
     """
 
     _held: frozenset[Any] = frozenset()
     """Partitions to be read once the flow goes on."""
     _fetching: asyncio.Future[Any] | None = None
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        self._readable = asyncio.Event()
 
     def _new_consumer_thread(self) -> DirectThread:
         return DirectThread(self, loop=self.loop, beacon=self.beacon)
@@ -80,12 +89,22 @@ class DirectConsumer(driver.Consumer):
         changelogs = frozenset(tp for tp in tps if self._is_changelog_tp(tp))
         self._held |= frozenset(tps) - changelogs
         super().resume_partitions(changelogs)
+        self._readable.set()
 
     def resume_flow(self) -> None:
         """Go on, with all that was held back."""
         super().resume_flow()
         held, self._held = self._held, frozenset()
         super().resume_partitions(held)
+        self._readable.set()
+
+    async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's
+        """Wait for a partition to be read, then for records of it."""
+        while not (self.should_stop or (self.flow_active and self._get_active_partitions())):
+            self._readable.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._readable.wait(), NOTHING_S)
+        return await super()._wait_next_records(timeout)
 
     async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's
         """Fetch of the partitions that are read now: Faust's own set changes while the fetch lasts."""
@@ -128,6 +147,7 @@ class DirectConsumer(driver.Consumer):
         """Fetch of it again."""
         for one in self._of_topic(tp):
             super().on_buffer_drop(one)
+        self._readable.set()
 
     def _of_topic(self, tp: Any) -> list[Any]:
         return [one for one in self.assignment() if one.topic == tp.topic]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import faust
@@ -44,6 +44,13 @@ class FaustConsumer:
             for tp, assignment in states
             if (state := _state(assignment, tp)) is not None and state.has_valid_position
         }
+
+    def assigned(self) -> Mapping[str, Sequence[int]]:
+        """Return by topic the partitions that were dealt to it; none while they are dealt."""
+        found: dict[str, list[int]] = {}
+        for tp in () if self._app.rebalancing else sorted(self._app.assignor.assigned_actives()):
+            found.setdefault(tp.topic, []).append(tp.partition)
+        return found
 
     @property
     def _client(self) -> Any:

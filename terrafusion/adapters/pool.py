@@ -221,6 +221,16 @@ class PebblePool:
         self._runs.add(run)
         return run
 
+    @property
+    def is_up(self) -> bool:
+        """Whether jobs can be given to children."""
+        return self._is_up()
+
+    @property
+    def children(self) -> int:
+        """How many children live."""
+        return sum(process.is_alive() for process in self._children())
+
     def _is_up(self) -> bool:
         return self._pool is not None and self._pool.active
 

@@ -59,6 +59,16 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """A request that is worth making: what one learns from it, and its parameters."""
+
+    title: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    county_id: str | None = None
+    """Where the parameters are of one county alone."""
+
+
+@dataclass(frozen=True, slots=True)
 class Analysis(Generic[P]):
     """One entry of the catalogue."""
 
@@ -72,6 +82,9 @@ class Analysis(Generic[P]):
     uses: Sequence[str] = ()
     """What it reads beside sales where the county has it: `properties`, `listings`, or columns of them."""
     aliases: Sequence[str] = ()
+    not_for: str = ""
+    """A sentence or two that tell when it is the wrong question, and which is the right one."""
+    examples: Sequence[Example] = ()
 
     @property
     def beside_sales(self) -> frozenset[str]:

@@ -101,7 +101,7 @@ def _by_cell(keys: pl.DataFrame) -> tuple[Codes, Codes]:
     cell = np.zeros(keys.height, np.int64)
     for key in keys if keys.height else ():
         code = coded(key)[0] if key.dtype == pl.String else key - key.min()
-        cell = cell * (int(code.max()) + 1) + code.to_numpy()
+        cell = cell * (int(code.to_numpy().max()) + 1) + code.to_numpy()
     places = in_order(cell)
     return places, np.flatnonzero(np.diff(cell[places], prepend=-1))
 

@@ -19,8 +19,6 @@ from terrafusion.cli.tables import number
 
 ROWS: Final = 12
 SHORT: Final = 12
-LEADING: Final = ("median_price", "index", "constant_quality_change_pct", "raw_change_pct", "sales_volume", "sales")
-"""The figures of a row that tell its change to a person, the first that changed; a program reads all of them."""
 
 Body = Mapping[str, Any]
 
@@ -115,8 +113,9 @@ def _statements(changes: Sequence[Body]) -> Iterator[RenderableType]:
 
 def _rows(title: str, told: Body) -> Iterator[RenderableType]:
     """Tell the rows that changed, those by the most first, one figure of each."""
-    changed = [(row, _leading(row["figures"])) for row in told["changed"]]
-    changed.sort(key=lambda pair: -abs(pair[1]["percent"] or 0))
+    from terrafusion.usecases.comparing import most_changed  # noqa: PLC0415 - slow to import
+
+    changed = most_changed(told["changed"])
     if changed:
         table = _begun(f"{title}: {len(changed):,} of {told['matched']:,} changed", "", "")
         for row, change in changed[:ROWS]:
@@ -128,11 +127,6 @@ def _rows(title: str, told: Body) -> Iterator[RenderableType]:
     for place in ("first", "second"):
         if alone := told[f"only_{place}"]:
             yield Text(f"{title}: {len(alone):,} only in the {place}.", "dim")
-
-
-def _leading(figures: Sequence[Body]) -> Body:
-    by_name = {figure["name"]: figure for figure in figures}
-    return next((by_name[name] for name in LEADING if name in by_name), figures[0])
 
 
 def _begun(title: str, *names: str) -> Table:

@@ -71,6 +71,11 @@ class GroupWatch:
         """Of each partition what is committed, and the end of what is not waited for behind it."""
         self._waiting: dict[tuple[str, int, tuple[int, int]], float] = {}
 
+    @property
+    def dealt(self) -> Dealt | None:
+        """The group as the broker last told of it; None while it does not answer."""
+        return self._dealt
+
     async def look(self) -> Sequence[Trouble]:
         """Say what may stand still; nothing of the group while the broker does not answer."""
         if error := self._own.error():
@@ -96,8 +101,8 @@ class GroupWatch:
             if self._first.get(place, (-1, 0))[0] != committed:
                 self._first[place] = (committed, min(dealt.ends.get(place, committed), committed + 1))
         lag: Counter[str] = Counter({topic: 0 for topic, _ in dealt.ends})
-        for place, end in dealt.ends.items():
-            lag[place[0]] += max(0, end - dealt.committed.get(place, end))
+        for (topic, _), records in dealt.lags.items():
+            lag[topic] += records
         for topic, records in lag.items():
             self._metrics.lag.labels(topic).set(records)
 

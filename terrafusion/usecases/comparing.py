@@ -35,6 +35,8 @@ ELSEWHERE: Final = frozenset({"county_id", "data_version", "parameter_hash"})
 PERCENTAGES: Final = ("_pct", "_pct_points")
 UNNAMED: Final = frozenset({"period_start", "period_end"})
 """Columns that say what the keys say."""
+LEADING: Final = ("median_price", "index", "constant_quality_change_pct", "raw_change_pct", "sales_volume", "sales")
+"""The figures of a row that tell its change to a person, the first that changed; a program reads all of them."""
 
 
 def compare(first: Body, second: Body) -> dict[str, Any]:
@@ -72,6 +74,12 @@ def change(name: str, first: Any, second: Any) -> dict[str, Any]:
     return told
 
 
+def most_changed(rows: Sequence[Body]) -> list[tuple[Body, Body]]:
+    """Return rows that changed, those by the most first, each with the figure of it that tells its change to a person."""
+    changed = [(row, _leading(row["figures"])) for row in rows]
+    return sorted(changed, key=lambda pair: -abs(pair[1]["percent"] or 0))
+
+
 def with_defaults(job: Body, catalogue: Catalogue) -> Body:
     """Return a job with all parameters that it had, also those that were not given.
 
@@ -83,6 +91,11 @@ def with_defaults(job: Body, catalogue: Catalogue) -> Body:
     except InvalidRequest:
         return job
     return {**job, "parameters": canonical(parameters)}
+
+
+def _leading(figures: Sequence[Body]) -> Body:
+    by_name = {figure["name"]: figure for figure in figures}
+    return next((by_name[name] for name in LEADING if name in by_name), figures[0])
 
 
 def _must_be_completed(job: Body) -> None:

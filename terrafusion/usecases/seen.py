@@ -59,6 +59,10 @@ class SeenJobs:
         """Return a filter of the caller's counties alone."""
         return replace(wanted, counties=self._seen(wanted.counties))
 
+    async def running(self) -> Mapping[str, int]:
+        """Return how many jobs run, by county."""
+        return {county: jobs for county, jobs in (await self._jobs.running()).items() if self._who().sees(county)}
+
     def _seen(self, counties: Counties) -> Counties:
         return both(counties, self._who().counties)
 
@@ -132,6 +136,10 @@ class SeenCounties:
     async def version(self, county_id: str, data_version: str) -> DataVersion | None:
         """Return one data version."""
         return await self._counties.version(county_id, data_version) if self._who().sees(county_id) else None
+
+    async def history(self, county_id: str, *, limit: int) -> Sequence[DataVersion]:
+        """Return a county's data versions, newest first."""
+        return await self._counties.history(county_id, limit=limit) if self._who().sees(county_id) else []
 
 
 class SeenLive:

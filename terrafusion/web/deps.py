@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from prometheus_client import CollectorRegistry
 
+from models.group import Dealt
 from models.jobs import Job
 from models.messages import AnalysisRequest
 from terrafusion.analysis.registry import Catalogue
@@ -20,6 +21,7 @@ from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.pauses import ShownPauses
 from terrafusion.usecases.waiting import Waiting
+from terrafusion.watching import Columns, Rates, Workers
 
 if TYPE_CHECKING:
     from terrafusion.web.door import Door
@@ -54,6 +56,11 @@ class WebDeps:
     store: JobReader
     history: JobHistory
     counties: Counties
+    columns: Columns
+    workers: Workers
+    rates: Rates
+    group: Callable[[], Dealt | None]
+    """The consumer group as the broker last told of it; None while it does not answer."""
     live: LiveJobs
     documents: Documents
     catalogue: Catalogue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
@@ -44,8 +44,13 @@ async def _sent(request: Request) -> Mapping[str, Any]:
 
 def _fields(content: bytes) -> dict[str, Any]:
     """Read the fields of a form that were filled in."""
+    return dict(read_pairs(content, most=MOST_FIELDS))
+
+
+def read_pairs(content: bytes, *, most: int) -> Sequence[tuple[str, str]]:
+    """Read the fields of a form that were filled in, one that stands in it several times so often. Raises MalformedMessage."""
     try:
-        return dict(parse_qsl(content.decode(), errors="strict", max_num_fields=MOST_FIELDS))
+        return parse_qsl(content.decode(), errors="strict", max_num_fields=most)
     except ValueError as error:
         msg = f"the form cannot be read: {error}"
-        raise MalformedMessage(msg, allowed=f"at most {MOST_FIELDS} fields in UTF-8") from error
+        raise MalformedMessage(msg, allowed=f"at most {most} fields in UTF-8") from error

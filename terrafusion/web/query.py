@@ -168,15 +168,19 @@ def _zoned(name: str, value: str) -> str:
 
 def read_job_id(request: Request) -> UUID:
     """Read the job id in the path; raises BadQuery where it is none."""
-    text = request.match_info["job_id"]
+    return job_id_of(request.match_info["job_id"], field="job_id")
+
+
+def job_id_of(text: str, *, field: str) -> UUID:
+    """Read a job id; raises BadQuery where it is none."""
     try:
         job_id = UUID(text)
     except ValueError:
         job_id = None
     if job_id is None or str(job_id) != text.lower():
         allowed = "a UUID such as 0b5d6b5e-3c8e-4f0a-9a51-0c1f5a2f7a10"
-        msg = f"job_id is {text[:100]!r}; it must be {allowed}"
-        raise BadQuery(msg, field="job_id", value=text[:100], allowed=allowed)
+        msg = f"{field} is {text[:100]!r}; it must be {allowed}"
+        raise BadQuery(msg, field=field, value=text[:100], allowed=allowed)
     return job_id
 
 

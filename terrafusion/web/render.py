@@ -26,6 +26,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "instant": wording.instant,
+        "compact": wording.compact,
         "duration": wording.duration,
         "label": wording.label,
         "figure": wording.figure,

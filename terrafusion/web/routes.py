@@ -23,6 +23,7 @@ from terrafusion.web.contracts import Contracts
 from terrafusion.web.counting import Counted
 from terrafusion.web.dead_letters import DeadLetterViews
 from terrafusion.web.deps import WebDeps
+from terrafusion.web.documents import DocumentPages
 from terrafusion.web.downloads import Downloads
 from terrafusion.web.live_pages import LivePages
 from terrafusion.web.login import Login
@@ -30,6 +31,7 @@ from terrafusion.web.many import ManyViews
 from terrafusion.web.middleware import Handler, add_headers, answered
 from terrafusion.web.openapi import openapi
 from terrafusion.web.operations import JOB_PATH, LETTER_PATH
+from terrafusion.web.page_routes import page_routes
 from terrafusion.web.pages import Pages
 from terrafusion.web.probes import Probes
 from terrafusion.web.sse import Outlet
@@ -39,8 +41,10 @@ from topics.asyncapi import asyncapi
 
 def register(app: faust.App, deps: WebDeps) -> None:
     """Add every page to a Faust app made with `application_options()`."""
-    seen, outlet = as_seen(deps), Outlet()
-    for path, methods in _routes(seen, outlet).items():
+    seen, outlet, release = as_seen(deps), Outlet(), version(DISTRIBUTION)
+    told = {"openapi": openapi(deps.catalogue, release), "asyncapi": asyncapi(release)}
+    routes = _routes(seen, outlet, Contracts(**told)) | page_routes(seen, DocumentPages(**told))
+    for path, methods in routes.items():
         handlers = {method: _view(handler) for method, handler in methods.items()}
         app.page(path, name=path)(type(path, (View,), handlers))
     web = cast("Web", app.web)
@@ -62,19 +66,17 @@ def as_seen(deps: WebDeps) -> WebDeps:
     )
 
 
-def _routes(deps: WebDeps, outlet: Outlet) -> Mapping[str, Mapping[str, Handler]]:
+def _routes(deps: WebDeps, outlet: Outlet, contracts: Contracts) -> dict[str, Mapping[str, Handler]]:
     login = Login(deps)
-    single = {path: {method: handler} for path, (method, handler) in _single(deps, outlet).items()}
+    single = {path: {method: handler} for path, (method, handler) in _single(deps, outlet, contracts).items()}
     return {**single, "/login": {"get": login.page, "post": login.enter}}
 
 
-def _single(deps: WebDeps, outlet: Outlet) -> Mapping[str, tuple[str, Handler]]:
+def _single(deps: WebDeps, outlet: Outlet, contracts: Contracts) -> Mapping[str, tuple[str, Handler]]:
     counted = Counted(deps.store, time.monotonic)
     api, commands, probes, pages = Api(deps), Commanding(deps), Probes(deps), Pages(deps, counted)
     many, streams, live = ManyViews(deps), Streams(deps, outlet), LivePages(deps, outlet, counted)
     letters, audit, downloads = DeadLetterViews(deps), Audit(deps), Downloads(deps)
-    release = version(DISTRIBUTION)
-    contracts = Contracts(openapi=openapi(deps.catalogue, release), asyncapi=asyncapi(release))
     return {
         "/": ("get", pages.jobs),
         "/attention": ("get", pages.attention),

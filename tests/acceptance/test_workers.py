@@ -78,13 +78,30 @@ def test_workers_share_the_work(rig: Rig, tape: Tape) -> None:
     assert all(ran.count(worker.name) >= 4 for worker in rig.workers), ran
 
 
+def standing(rig: Rig, *, asked: TestedWorker) -> Mapping[int, str]:
+    """Return how each worker of the rig stands as one of them tells it."""
+    told = {worker["pid"]: worker["standing"] for worker in asked.web.page("/workers")["workers"]}
+    return {worker.pid: told.get(worker.pid, "unknown") for worker in rig.workers}
+
+
+def test_each_worker_tells_of_all_of_them(rig: Rig) -> None:
+    for worker in rig.workers:
+        until(lambda w=worker: set(standing(rig, asked=w).values()) == {"working"}, what="all are told to work")
+        until(lambda w=worker: w.web.page("/workers")["unheld"] == {}, what="every partition is held")
+        lag = until(lambda w=worker: w.web.page("/lag")["group"] and w.web.page("/lag"), what="the broker answers it")
+        assert all(len(partition["owners"]) == 1 for topic in lag["topics"] for partition in topic["partitions"])
+
+
 def test_a_worker_that_is_stopped_hands_its_jobs_over(rig: Rig, tape: Tape) -> None:
     ids = filled(rig)
     stopped = rig.workers[0]
     handed = jobs_of(rig, stopped)
     began = time.monotonic()
+    pid = stopped.pid
     stopped.stop()
     assert time.monotonic() - began < 12
+    told = {worker["pid"]: worker["standing"] for worker in rig.workers[1].web.page("/workers")["workers"]}
+    assert told[pid] == "stopped"
     check_ended_once(tape, ids)
     for job_id, row in rows(rig, ids).items():
         assert (row["crashes"], row["attempt"]) == (0, 2 if job_id in handed else 1)

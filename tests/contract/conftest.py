@@ -27,28 +27,37 @@ from models.tables import (
     dead_letters,
     job_attempts,
     job_logs,
+    job_rates,
     jobs,
+    lag_samples,
     outbox,
     pauses,
+    workers,
 )
 from terrafusion.adapters.memory.counties import MemoryCounties
 from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.adapters.memory.pauses import MemoryPauses
+from terrafusion.adapters.memory.rates import MemoryRates
 from terrafusion.adapters.memory.retention import MemoryRetention
+from terrafusion.adapters.memory.workers import MemoryWorkers
 from terrafusion.adapters.postgres.counties import PostgresCounties
 from terrafusion.adapters.postgres.engine import connected, make_engine, single_statements
 from terrafusion.adapters.postgres.migrate import migrate
 from terrafusion.adapters.postgres.outbox import PostgresOutboxLeader
 from terrafusion.adapters.postgres.pausing import PostgresPauses
+from terrafusion.adapters.postgres.rates import PostgresRates
 from terrafusion.adapters.postgres.retention import PostgresRetention
 from terrafusion.adapters.postgres.store import PostgresJobStore
+from terrafusion.adapters.postgres.watching import PostgresWorkers
 from terrafusion.embedded.postgres import EmbeddedPostgres
 from terrafusion.keeping import Retention
 from terrafusion.ports import Counties, DataVersion, JobFilter, JobStore, Offer, Pauses
+from terrafusion.watching import Rates, Workers
 from topics.catalogue import COMPLETED, DEAD_LETTER, REQUESTS, STATUS
 
 LEASE = timedelta(seconds=30)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+TIMES = ("created_at", "updated_at", "started_at", "completed_at")
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,8 @@ class Driver(Protocol):
     counties: Counties
     pauses: Pauses
     retention: Retention
+    workers: Workers
+    rates: Rates
 
     async def pass_time(self, delta: timedelta) -> None:
         """Let leases and deadlines come nearer by ``delta``, and what waits have waited so much longer."""
@@ -101,6 +112,12 @@ class Driver(Protocol):
 
     async def publish(self) -> None:
         """Have all that was told so far published."""
+
+    async def age_watched(self, delta: timedelta) -> None:
+        """Have all that workers said, and all that was sampled, be so much longer ago."""
+
+    async def forget_last_rates(self) -> None:
+        """Have the last stretch of time not been put together."""
 
     async def outbox(self) -> Sequence[OutgoingRecord]:
         """Return everything told so far, in order."""
@@ -125,6 +142,8 @@ class MemoryDriver:
         self.pauses = MemoryPauses(clock=self._tick)
         self.store = MemoryJobStore(clock=self._tick, counties=self.counties, pauses=self.pauses)
         self.retention = MemoryRetention(self.store)
+        self.workers = MemoryWorkers(clock=self._tick)
+        self.rates = MemoryRates(self.store)
 
     def _tick(self) -> datetime:
         """No two moments are the same, as in a database whose every call takes its time."""
@@ -160,7 +179,7 @@ class MemoryDriver:
 
     async def age(self, job_id: UUID, delta: timedelta) -> None:
         row = self.store._rows[job_id]
-        told = {name: getattr(row.job, name) for name in ("created_at", "updated_at", "completed_at")}
+        told = {name: getattr(row.job, name) for name in TIMES}
         row.job = replace(row.job, **{name: at - delta for name, at in told.items() if at})
 
     async def age_letters(self, delta: timedelta) -> None:
@@ -168,6 +187,16 @@ class MemoryDriver:
         for letter_id, letter in kept.items():
             handled = letter.handled_at and letter.handled_at - delta
             kept[letter_id] = replace(letter, created_at=letter.created_at - delta, handled_at=handled)
+
+    async def age_watched(self, delta: timedelta) -> None:
+        seen = self.workers._seen
+        self.workers._seen = {name: (state, began - delta, at - delta) for name, (state, began, at) in seen.items()}
+        samples = [replace(one, at=one.at - delta) for one in self.workers._samples.values()]
+        self.workers._samples = {(one.at, one.topic, one.partition): one for one in samples}
+
+    async def forget_last_rates(self) -> None:
+        last = max(at for _, at, _ in self.rates._known)
+        self.rates._known = {key: rate for key, rate in self.rates._known.items() if key[1] < last}
 
     async def publish(self) -> None:
         self.store.outbox.clear()
@@ -195,6 +224,7 @@ class PostgresDriver:
         self.counties = PostgresCounties(engine)
         self.pauses = PostgresPauses(engine)
         self.retention = PostgresRetention(engine)
+        self.workers, self.rates = PostgresWorkers(engine), PostgresRates(engine)
 
     async def pass_time(self, delta: timedelta) -> None:
         sooner = {name: jobs.c[name] - delta for name in ("lease_until", "run_after", "deadline", "queue_at")}
@@ -222,9 +252,20 @@ class PostgresDriver:
             await connection.execute(update(data_versions).values(created_at=data_versions.c.created_at - delta))
 
     async def age(self, job_id: UUID, delta: timedelta) -> None:
-        older = {name: jobs.c[name] - delta for name in ("created_at", "updated_at", "completed_at")}
+        older = {name: jobs.c[name] - delta for name in TIMES}
         async with self._engine.begin() as connection:
             await connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(older))
+
+    async def age_watched(self, delta: timedelta) -> None:
+        async with self._engine.begin() as connection:
+            seen = {name: workers.c[name] - delta for name in ("seen_at", "started_at")}
+            await connection.execute(update(workers).values(seen))
+            await connection.execute(update(lag_samples).values(at=lag_samples.c.at - delta))
+
+    async def forget_last_rates(self) -> None:
+        last = select(func.max(job_rates.c.at)).scalar_subquery()
+        async with self._engine.begin() as connection:
+            await connection.execute(delete(job_rates).where(job_rates.c.at == last))
 
     async def age_letters(self, delta: timedelta) -> None:
         older = {name: dead_letters.c[name] - delta for name in ("created_at", "handled_at")}
@@ -435,6 +476,12 @@ def both_by_hand(database_url: str) -> Iterator[tuple[tuple[Bench, Bench], Calla
     yield (Bench(MemoryDriver()), Bench(PostgresDriver(engine))), loop.run_until_complete
     loop.run_until_complete(engine.dispose())
     loop.close()
+
+
+@pytest.fixture
+def loose_bench(driver: Driver) -> Bench:
+    """The same for who moves rows in time, so that their events tell of another."""
+    return Bench(driver)
 
 
 @pytest.fixture

@@ -33,6 +33,12 @@ class Web:
     def get(self, path: str) -> Reply:
         return self._ask(Request(self.url + path))
 
+    def page(self, path: str) -> Any:
+        """Return what a page tells, as JSON."""
+        reply = self._ask(Request(self.url + path, headers={"Accept": "application/json"}))
+        assert reply.status == 200, reply
+        return reply.body
+
     def post(self, path: str, body: Any, **headers: str) -> Reply:
         sent = {"Content-Type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
         return self._ask(Request(self.url + path, json.dumps(body).encode(), sent, method="POST"))

@@ -29,7 +29,7 @@ class Consumer(DirectConsumer):
         self._gap = defaultdict(IntervalTree)
         self._acked = defaultdict(list)
         self._acked_index = defaultdict(set)
-        self.suspend_flow = asyncio.Event()
+        self.suspend_flow, self._readable = asyncio.Event(), asyncio.Event()
         self.app = SimpleNamespace(flow_control=SimpleNamespace(is_active=lambda: flows))
 
     @property
@@ -139,6 +139,27 @@ def test_what_is_taken_away_before_the_flow_goes_on_is_not_read():
     consumer.pause_partitions({HERE})
     consumer.resume_flow()
     assert active == set()
+
+
+async def test_it_fetches_as_soon_as_there_is_something_to_be_read(monkeypatch):
+    """As after a rebalance: the flow goes on before positions are set, and partitions come with them."""
+    monkeypatch.setattr(direct_consumer, "NOTHING_S", 60.0)
+    consumer = Consumer()
+    consumer.fetching_of()
+    consumer._stopped, consumer._crashed = asyncio.Event(), asyncio.Event()
+    consumer.app.client_only, consumer.not_waiting_next_records = False, asyncio.Event()
+    consumer._thread = Thread()
+    consumer._thread.fetched.set()
+    consumer.flow_active, consumer.sleep = False, None  # as Faust would for a second
+    fetching = asyncio.create_task(consumer._wait_next_records(1.0))
+    for go_on in (consumer.resume_flow, lambda: consumer.resume_partitions({HERE})):
+        go_on()
+        await asyncio.sleep(0.01)
+        assert consumer._thread.asked is None
+    consumer.resume_flow()
+    async with asyncio.timeout(5):
+        await fetching
+    assert consumer._thread.asked == {HERE}
 
 
 class Thread:

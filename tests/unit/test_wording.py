@@ -4,7 +4,19 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from terrafusion.wording import NOTHING, bounds, duration, estimates, facts, figure, group_of, instant, label
+from terrafusion.wording import (
+    NOTHING,
+    ago,
+    bounds,
+    compact,
+    duration,
+    estimates,
+    facts,
+    figure,
+    group_of,
+    instant,
+    label,
+)
 
 
 @pytest.mark.parametrize(
@@ -132,3 +144,25 @@ def test_a_tier_is_named_with_its_group():
 def test_what_was_left_out_is_counted_whatever_it_is_called():
     told = facts({"excluded": {"below_min_price": 115}, "latest": {"p50_price": 115.0}})
     assert told == [("Excluded: Below min price", "115"), ("Latest: Median price", "$115")]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-3, "just now"),
+        (0.4, "just now"),
+        (1, "1 s ago"),
+        (59.9, "59 s ago"),
+        (60, "1 min ago"),
+        (7199, "1 h ago"),
+        (86_400, "1 d ago"),
+    ],
+)
+def test_how_long_ago(seconds, text):
+    assert ago(timedelta(seconds=seconds)) == text
+
+
+def test_a_value_on_a_line():
+    assert compact({"a": [1, None]}) == '{"a":[1,null]}'
+    assert compact(None) == "{}"
+    assert len(compact({"a": "x" * 1000})) == 121

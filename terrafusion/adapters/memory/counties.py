@@ -53,3 +53,8 @@ class MemoryCounties:
     async def version(self, county_id: str, data_version: str) -> DataVersion | None:
         """Return one data version."""
         return self._versions.get((county_id, data_version))
+
+    async def history(self, county_id: str, *, limit: int) -> Sequence[DataVersion]:
+        """Return a county's data versions, newest first."""
+        found = [version for (county, _), version in self._versions.items() if county == county_id]
+        return sorted(found, key=lambda version: version.created_at, reverse=True)[:limit]

@@ -39,6 +39,13 @@ class PostgresCounties:
             row = (await connection.execute(wanted)).one_or_none()
         return _version(row) if row else None
 
+    async def history(self, county_id: str, *, limit: int) -> Sequence[DataVersion]:
+        """Return a county's data versions, newest first."""
+        wanted = VERSIONS.where(data_versions.c.county_id == county_id)
+        newest = wanted.order_by(data_versions.c.created_at.desc(), data_versions.c.data_version).limit(limit)
+        async with transaction(self._engine) as connection:
+            return [_version(row) for row in await connection.execute(newest)]
+
 
 def _version(row: Row[tuple[object, ...]]) -> DataVersion:
     return DataVersion(**row._mapping)  # noqa: SLF001 the public name of a row's columns

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any, Final
 
 import polars as pl
@@ -68,8 +67,8 @@ def _trimmed(sales: pl.DataFrame, parameters: EquityParameters) -> tuple[pl.Data
         return sales, {}
     laid = laid_out(sales, parameters)
     bounds = []
-    for begin, end in pairwise(laid.edges.tolist()):
-        ratio = laid.group(begin, end).ratios.ratio
+    for group in laid.groups():
+        ratio = group.ratios.ratio
         (first, last), _ = kept_of(ratio, multiple)
         bounds.append((float(ratio[first]), float(ratio[last - 1])))
     limits = pl.DataFrame({"group": laid.labels}).with_columns(
@@ -89,14 +88,12 @@ def _studied(
     levels = ladder(used)
     parts = {name: part for (name,), part in used.partition_by("group", as_dict=True).items()}
     studies = []
-    for row, (begin, end) in zip(rows.iter_rows(named=True), pairwise(laid.edges.tolist()), strict=True):
-        ratios = laid.group(begin, end).ratios
-        studies.append(study_of(row, ratios, parts[row["group"]], levels, parameters))
+    for row, group in zip(rows.iter_rows(named=True), laid.groups(), strict=True):
+        studies.append(study_of(row, group.ratios, parts[row["group"]], levels, parameters))
         progress(0.6 + 0.3 * len(studies) / rows.height, "Comparing like homes and neighbours")
     if len(studies) == 1:
         return studies, studies[0]
-    ratios = laid.group(0, used.height).ratios
-    return studies, study_of({**whole, "group": ALL}, ratios, used, levels, parameters)
+    return studies, study_of({**whole, "group": ALL}, laid.whole().ratios, used, levels, parameters)
 
 
 def _method(parameters: EquityParameters, rules: Rules, adjusted: Adjusted) -> dict[str, Any]:

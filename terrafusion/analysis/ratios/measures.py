@@ -11,9 +11,10 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from terrafusion.analysis.cells import critical_value
-from terrafusion.analysis.ratios.sample import Codes, Estimate, Floats, PriceOrder, Ratios, median_estimate, quantile
+from terrafusion.analysis.ratios.sample import Estimate, Floats, PriceOrder, Ratios, median_estimate, quantile
 from terrafusion.analysis.student import critical_t
 
 MEASURES: Final = ("median", "mean", "weighted_mean", "cod", "cov", "prd", "prb", "mki", "ki", "vei")
@@ -31,7 +32,7 @@ def measures(ratios: Ratios, confidence_level: float) -> dict[str, Estimate]:
     """Return `MEASURES` and ``vei_significance``; here without intervals are cod, cov, prd, mki and ki."""
     if not len(ratios):
         return dict.fromkeys((*MEASURES, "vei_significance"), Estimate())
-    gini_assessed, gini_price = concentrations(ratios)
+    gini_assessed, gini_price = ratios.concentrations
     vei, significance = vertical_equity(ratios, confidence_level)
     return {
         "median": median_estimate(ratios.ratio, confidence_level),
@@ -65,7 +66,7 @@ def weighted_mean(ratios: Ratios, confidence_level: float) -> Estimate:
 
 def cod(ratios: Ratios) -> float:
     """Return the coefficient of dispersion, 100 mean|r - m| / m: lower is more uniform."""
-    return 100 * (float(ratios.scatter.sum()) / len(ratios)) / ratios.median
+    return 100 * ratios.dispersion / ratios.median
 
 
 def cov(ratios: Ratios) -> float:
@@ -102,21 +103,6 @@ def slope(x: Floats, y: Floats, confidence_level: float) -> Estimate:
     return _around(steep, critical_t(confidence_level, freedom) * error)
 
 
-def concentrations(ratios: Ratios) -> tuple[float, float]:
-    """Return the Gini coefficients of A and of S, both in the order of S (Quintos 2020).
-
-    MKI is the first over the second, below 1 regressive; KI is the first less the second.
-    """
-    assessed, price, doubled_ranks = ratios.along_prices
-    return gini(assessed, doubled_ranks), gini(price, doubled_ranks)
-
-
-def gini(ordered: Floats, doubled_ranks: Codes) -> float:
-    """Return 2 sum(rank v) / (n sum v) - (n + 1) / n of values in the order of their ranks."""
-    n = len(ordered)
-    return float((doubled_ranks * ordered).sum()) / (n * float(ordered.sum())) - (n + 1) / n
-
-
 def vertical_equity(ratios: Ratios, confidence_level: float) -> tuple[Estimate, float]:
     """Return the vertical equity indicator and its significance, both in per cent of m.
 
@@ -146,20 +132,22 @@ def _value_groups(ratios: Ratios) -> list[Floats]:
     if not parts:
         return []
     group = value_groups(ratios.proxy, parts)
-    places = np.argsort(group.astype(np.uint8), kind="stable")
+    places = np.argsort(group, kind="stable")
     ends = np.cumsum(np.bincount(group, minlength=parts)).tolist()
     ordered = ratios.ratio[places]
     return [ordered[begin:end] for begin, end in pairwise([0, *ends])]
 
 
-def value_groups(value: Floats, parts: int) -> Codes:
+def value_groups(value: Floats, parts: int) -> NDArray[np.uint8]:
     """Return the group of each sale, from 0 to ``parts`` - 1, by ascending value; a value on a cut is in the lower one.
 
     The cut at the quantile j/k lies at or above the value of rank 1 + (n - 1) j // k and below the next greater
     one, so to compare with that value is to compare with the cut, without rounding.
     """
     ranks = [(len(value) - 1) * part // parts for part in range(1, parts)]
-    group: Codes = np.searchsorted(np.partition(value, ranks)[ranks], value, side="left")
+    group = np.zeros(len(value), np.uint8)
+    for cut in np.sort(value)[ranks]:
+        group += value > cut
     return group
 
 
@@ -185,7 +173,7 @@ def _influences(ratios: Ratios, confidence_level: float) -> dict[str, tuple[floa
     middle, centre, n = ratios.median, ratios.mean, len(ratios)
     told = median_estimate(ratios.ratio, confidence_level)
     spread = (told.high - told.low) / (2 * critical_value(confidence_level)) * math.sqrt(n)
-    dispersion, variance = float(ratios.scatter.sum()) / n, float(ratios.square_deviation.sum()) / n
+    dispersion, variance = ratios.dispersion, ratios.squares / n
     on_median = spread * np.sign(ratios.ratio - middle)
     deviated = math.sqrt(variance)
     on_deviation = (ratios.square_deviation - variance) / (2 * deviated) if deviated > 0 else np.zeros(n)
@@ -201,9 +189,8 @@ def _influences(ratios: Ratios, confidence_level: float) -> dict[str, tuple[floa
 
 def _gini_influences(ratios: Ratios) -> dict[str, tuple[float, Floats]]:
     """Tell the influences in the order of prices."""
-    assessed, price = concentrations(ratios)
-    *ordered, _ = ratios.along_prices
-    on_assessed, on_price = (gini_influence(values, ratios.by_price) for values in ordered)
+    assessed, price = ratios.concentrations
+    on_assessed, on_price = (gini_influence(values, ratios.by_price) for values in ratios.along_prices)
     found = {"ki": (assessed - price, on_assessed - on_price)}
     if price > _NO_GINI:
         mki = assessed / price

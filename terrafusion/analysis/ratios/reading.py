@@ -100,14 +100,13 @@ def assessment_level(records: Records, parameters: RatioParameters) -> float:
     return asked if asked != 1 else records.profile.assessment_level
 
 
-def with_class(sales: pl.DataFrame, parameters: RatioParameters) -> pl.DataFrame:
-    """Add ``iaao_class``, a place in `CLASSES`: what is said of a sale's class, else of its type, else the default."""
-    default = pl.lit(CLASSES.index(parameters.property_class), pl.Int64)
+def classes_of(sales: pl.DataFrame, parameters: RatioParameters) -> pl.Series:
+    """Return each sale's place in `CLASSES` (UInt8): what is said of its class, else of its type, else the default."""
+    default = pl.lit(CLASSES.index(parameters.property_class), pl.UInt8)
     known = {name: CLASSES.index(means) for name, means in parameters.property_classes.items()}
-    if not known:
-        return sales.with_columns(default.alias("iaao_class"))
     told = [
-        pl.col(name).replace_strict(known, default=None, return_dtype=pl.Int64)
+        pl.col(name).replace_strict(known, default=None, return_dtype=pl.UInt8)
         for name in ("property_class", "property_type")
+        if known
     ]
-    return sales.with_columns(pl.coalesce(*told, default).alias("iaao_class"))
+    return sales.select(pl.coalesce(*told, pl.repeat(default, pl.len(), dtype=pl.UInt8))).to_series()

@@ -74,14 +74,24 @@ class Ratios:
         return squares
 
     @cached_property
+    def squares(self) -> float:
+        """The sum of `square_deviation`."""
+        return float(self.square_deviation.sum())
+
+    @property
     def sd(self) -> float:
         """The standard deviation of r, with n - 1; nan of one sale."""
-        return math.sqrt(float(self.square_deviation.sum()) / (len(self) - 1)) if len(self) > 1 else math.nan
+        return math.sqrt(self.squares / (len(self) - 1)) if len(self) > 1 else math.nan
 
     @cached_property
     def scatter(self) -> Floats:
         """How far each r is from their median."""
         return np.abs(self.ratio - self.median)
+
+    @cached_property
+    def dispersion(self) -> float:
+        """The mean of `scatter`."""
+        return float(self.scatter.sum()) / len(self)
 
     @cached_property
     def totals(self) -> tuple[float, float]:
@@ -94,10 +104,19 @@ class Ratios:
         return 0.5 * self.price + 0.5 * (self.assessed / self.median)
 
     @cached_property
-    def along_prices(self) -> tuple[Floats, Floats, Codes]:
-        """A, S and twice the rank of each sale, in the order of prices."""
+    def along_prices(self) -> tuple[Floats, Floats]:
+        """A and S in the order of prices."""
         places = self.by_price.places
-        return self.assessed[places], self.price[places], self.by_price.doubled_ranks_of_each
+        return self.assessed[places], self.price[places]
+
+    @cached_property
+    def concentrations(self) -> tuple[float, float]:
+        """The Gini coefficients of A and of S, both in the order of S (Quintos 2020): 2 sum(rank v) / (n sum v) - (n + 1) / n."""
+        n, ranks = len(self), self.by_price.doubled_ranks_of_each
+        assessed, price = (
+            float((ranks * values).sum()) / (n * float(values.sum())) - (n + 1) / n for values in self.along_prices
+        )
+        return assessed, price
 
     def between(self, begin: int, end: int) -> Ratios:
         """Return the sales from one place in the order of ratios to another."""
@@ -109,21 +128,35 @@ class Ratios:
 def by_ratio(ratio: Floats, *keys: Floats) -> Codes:
     """Return the places of sales by ascending ratio; where ratios are equal, the first key that differs decides."""
     places: Codes = np.argsort(ratio)
-    tied, block = _ties(np.diff(ratio[places]) == 0, np.arange(len(places)))
+    ordered = ratio[places]
+    tied, block = _ties(ordered[1:] == ordered[:-1])
     for key in keys:
         if not len(tied):
             break
         among = places[tied]
-        among = among[np.lexsort((key[among], block))]
-        places[tied] = among
-        tied, block = _ties((np.diff(key[among]) == 0) & (np.diff(block) == 0), tied)
+        rank = _ranks(key[among])
+        order = np.argsort(block * (rank.max() + 1) + rank)
+        block, rank = block[order], rank[order]
+        places[tied] = among[order]
+        again, block = _ties((block[1:] == block[:-1]) & (rank[1:] == rank[:-1]))
+        tied = tied[again]
     return places
 
 
-def _ties(same: NDArray[np.bool_], places: Codes) -> tuple[Codes, Codes]:
-    """Return those of the places that are the same as a neighbour, and which of them are the same as each other."""
-    tied = np.flatnonzero(np.append(same, False) | np.append(False, same)) if same.any() else np.empty(0, np.int64)
-    return places[tied], np.append(0, np.cumsum(~same))[tied]
+def _ties(same: NDArray[np.bool_]) -> tuple[Codes, Codes]:
+    """Return who is the same as a neighbour, and a number for those who are the same as each other."""
+    before, after = np.append(False, same), np.append(same, False)
+    tied = np.flatnonzero(before | after)
+    return tied, np.cumsum(~before[tied])
+
+
+def _ranks(values: Floats) -> Codes:
+    """Return each value's place among the distinct ones."""
+    places = np.argsort(values)
+    ordered = values[places]
+    ranks = np.empty_like(places)
+    ranks[places] = np.cumsum(np.append(False, ordered[1:] != ordered[:-1]))
+    return ranks
 
 
 @dataclass(frozen=True)
@@ -147,13 +180,13 @@ class PriceOrder:
         return cls(places, ends, blocks)
 
     @cached_property
-    def doubled_ranks_of_each(self) -> Codes:
+    def doubled_ranks_of_each(self) -> Floats:
         """Twice each sale's rank, where each stands once."""
         if self.blocks is None:
-            return np.arange(2, 2 * len(self.places) + 2, 2)
-        shared = self.ends + 2
+            return np.arange(2.0, 2 * len(self.places) + 2, 2)
+        shared = self.ends + 2.0
         shared[1:] += self.ends[:-1] + 1
-        ranks: Codes = shared[self.blocks]
+        ranks: Floats = shared[self.blocks]
         return ranks
 
     @cached_property

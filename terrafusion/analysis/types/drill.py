@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from terrafusion.analysis.api import Analysis, Answer, Progress, Records
+from terrafusion.analysis.api import Analysis, Answer, Example, Progress, Records
 from terrafusion.analysis.parameters import SharedParameters
 from terrafusion.errors import SimulatedFailure
 
@@ -21,5 +21,7 @@ ANALYSES: Final[tuple[Analysis[Any], ...]] = (
         question="What does a failed job look like? It fails on purpose, every time.",
         parameters=SharedParameters,
         compute=fail,
+        not_for="Not for answers: it never has one. It is there to show people and alarms what a failure looks like.",
+        examples=(Example("A failure on purpose", {}),),
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from terrafusion.analysis.api import Analysis
+from terrafusion.analysis.api import Analysis, Example
 from terrafusion.analysis.equity.parameters import EquityParameters
 from terrafusion.analysis.equity.study import equity_study
 
@@ -16,5 +16,10 @@ ANALYSES: Final[tuple[Analysis[Any], ...]] = (
         compute=equity_study,
         needs=("sale_date", "sale_price"),
         uses=("properties",),
+        not_for="Not over several years at once unless group_by says sale_year or time_adjust is set. Where prices are noisy every measure of vertical equity sees bias; for level and uniformity ask ratio_study.",
+        examples=(
+            Example("Year by year", {"group_by": ["sale_year"]}),
+            Example("Sales from 1998 on", {"start_date": "1998-01-01"}, "lucas_oh"),
+        ),
     ),
 )

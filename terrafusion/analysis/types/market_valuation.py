@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from terrafusion.analysis.api import Analysis
+from terrafusion.analysis.api import Analysis, Example
 from terrafusion.analysis.valuation.answer import market_valuation
 from terrafusion.analysis.valuation.parameters import ValuationParameters
 
@@ -16,5 +16,13 @@ ANALYSES: Final[tuple[Analysis[Any], ...]] = (
         compute=market_valuation,
         needs=("sale_date", "sale_price", "parcel_number"),
         uses=("properties",),
+        not_for="Not for a value that must be defended: look up its comparables with comparable_sales. Kinds of homes that rarely sell have few comparables; read the flags.",
+        examples=(
+            Example(
+                "One parcel, by the sales of its ZIP code",
+                {"zip_codes": ["98107"], "subject_parcel_ids": ["0123000110"]},
+                "king_wa",
+            ),
+        ),
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from terrafusion.analysis.api import Analysis
+from terrafusion.analysis.api import Analysis, Example
 from terrafusion.analysis.price_forecast.answer import price_forecast
 from terrafusion.analysis.price_forecast.parameters import PriceForecastParameters
 
@@ -15,5 +15,10 @@ ANALYSES: Final[tuple[Analysis[Any], ...]] = (
         parameters=PriceForecastParameters,
         compute=price_forecast,
         needs=("sale_date", "sale_price"),
+        not_for="Not for valuing: bring sales to a date within the records by time_adjustment. It knows prices alone, and sees a turn only after it.",
+        examples=(
+            Example("The next twelve months", {"horizon": 12}),
+            Example("The next four quarters", {"period": "quarter", "horizon": 4}),
+        ),
     ),
 )

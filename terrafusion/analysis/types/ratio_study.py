@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from terrafusion.analysis.api import Analysis
+from terrafusion.analysis.api import Analysis, Example
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.study import ratio_study
 
@@ -16,5 +16,10 @@ ANALYSES: Final[tuple[Analysis[Any], ...]] = (
         compute=ratio_study,
         needs=("sale_date", "sale_price"),
         uses=("properties",),
+        not_for="Not where no assessed values are recorded, and rough below 30 sales. It cannot tell whether sold parcels represent the roll: ask coverage_report; for like homes, equity_study.",
+        examples=(
+            Example("Year by year", {"group_by": ["sale_year"]}, "lucas_oh"),
+            Example("ZIP code by ZIP code", {"group_by": ["zip_code"]}),
+        ),
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from terrafusion.analysis.api import Analysis
+from terrafusion.analysis.api import Analysis, Example
 from terrafusion.analysis.validation.answer import sale_validation
 from terrafusion.analysis.validation.parameters import ValidationParameters
 
@@ -15,5 +15,7 @@ ANALYSES: Final[tuple[Analysis[Any], ...]] = (
         parameters=ValidationParameters,
         compute=sale_validation,
         needs=("sale_date", "sale_price"),
+        not_for="Not for dropping sales unseen: cutting tails by their prices flatters a ratio study. All sales are candidates unless something tells otherwise.",
+        examples=(Example("Within each ZIP code", {"group_by": ["zip_code"]}),),
     ),
 )

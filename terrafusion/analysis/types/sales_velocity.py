@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from terrafusion.analysis.api import Analysis
+from terrafusion.analysis.api import Analysis, Example
 from terrafusion.analysis.velocity.answer import sales_velocity
 from terrafusion.analysis.velocity.parameters import SalesVelocityParameters
 
@@ -16,5 +16,7 @@ ANALYSES: Final[tuple[Analysis[Any], ...]] = (
         compute=sales_velocity,
         needs=("sale_date", "sale_price"),
         uses=("properties", "listings"),
+        not_for="Not for the wait of a seller: homes that were never sold are not in it. The roll is as it is now, also for past years.",
+        examples=(Example("By quarter", {"period": "quarter"}),),
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from terrafusion.analysis.api import Analysis
+from terrafusion.analysis.api import Analysis, Example
 from terrafusion.analysis.parameters import TrendParameters, ZipTrendParameters
 from terrafusion.analysis.trend import trend
 
@@ -15,6 +15,11 @@ ANALYSES: Final[tuple[Analysis[Any], ...]] = (
         parameters=ZipTrendParameters,
         compute=trend,
         needs=("sale_date", "sale_price", "zip_code"),
+        not_for="Not for how values moved where the index is missing: a change of the raw median is none. Read quarters where a ZIP code has few sales.",
+        examples=(
+            Example("By quarter", {"period": "quarter"}),
+            Example("Two ZIP codes by quarter", {"period": "quarter", "zip_codes": ["98103", "98115"]}, "king_wa"),
+        ),
     ),
     Analysis(
         name="trend_analysis",
@@ -23,5 +28,10 @@ ANALYSES: Final[tuple[Analysis[Any], ...]] = (
         compute=trend,
         needs=("sale_date", "sale_price"),
         aliases=("simulated_price_trends",),
+        not_for="Not for how values moved where the index is missing: a change of the raw median is none. For one method and its errors ask price_index.",
+        examples=(
+            Example("The county by year", {"period": "year"}),
+            Example("Three price tiers, without the seasons", {"tiers": 3, "seasonal_adjust": True}),
+        ),
     ),
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator, Draft202012Validator
 
 from terrafusion.errors import Rejected
 from topics.asyncapi import EXAMPLES, asyncapi
@@ -87,3 +89,17 @@ def test_the_headers_are_those_that_events_carry() -> None:
     job = {**EXAMPLES["status"], **EXAMPLES["completed"], "updated_at": "2026-03-01T12:00:05Z", "traceparent": "00-x"}
     for record in event_records(job):
         assert {name for name, _ in record.headers} == set(told)
+
+
+OFFICIAL = json.loads((Path(__file__).parents[2] / "data" / "asyncapi" / "3.0.0.json").read_text())
+
+
+def test_it_is_asyncapi() -> None:
+    Draft7Validator(OFFICIAL).validate(json.loads(json.dumps(DOCUMENT)))
+
+
+@pytest.mark.parametrize(
+    "broken", [{"asyncapi": "9"}, {"channels": []}, {"info": {}}, {"operations": {"x": {"action": "eat"}}}]
+)
+def test_the_official_schema_refuses_what_is_none(broken: Any) -> None:
+    assert not Draft7Validator(OFFICIAL).is_valid({**DOCUMENT, **broken})

@@ -18,12 +18,15 @@ from prometheus_client import CollectorRegistry, Counter
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.attempts import AttemptLog, LogLine
+from models.group import Dealt
 from models.jobs import FailureReason, Finish, Job, JobStatus, NewJob, Origin
 from models.messages import AnalysisRequest, JobStatusChanged
 from terrafusion.adapters.memory.counties import MemoryCounties
 from terrafusion.adapters.memory.credentials import MemoryAuditLog
 from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.adapters.memory.pauses import MemoryPauses
+from terrafusion.adapters.memory.rates import MemoryRates
+from terrafusion.adapters.memory.workers import MemoryWorkers
 from terrafusion.analysis.api import Analysis, Answer
 from terrafusion.analysis.registry import Catalogue
 from terrafusion.errors import Conflict, Unavailable
@@ -39,6 +42,7 @@ from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.pauses import KnownPauses
 from terrafusion.usecases.seen import SeenJobs
 from terrafusion.usecases.waiting import Waiting
+from terrafusion.watching import Coverage
 from terrafusion.web import WebDeps, application_options, register
 from terrafusion.web.bodies import event_of
 from terrafusion.web.door import Door
@@ -179,6 +183,16 @@ async def _in_pieces(data: bytes) -> AsyncIterator[bytes]:
         yield data[begin : begin + 100]
 
 
+class ColumnsFake:
+    def __init__(self) -> None:
+        self.held: dict[str, Coverage] = {}
+
+    async def of(self, location: str) -> Coverage:
+        if location not in self.held:
+            raise Unavailable("bucket secret-bucket cannot be reached")
+        return self.held[location]
+
+
 class Health:
     def __init__(self) -> None:
         self.process = Check(ok=True, detail="the loop turns")
@@ -236,6 +250,10 @@ class World:
     counties: MemoryCounties
     registry: CollectorRegistry
     pauses: MemoryPauses
+    workers: MemoryWorkers
+    rates: MemoryRates
+    columns: ColumnsFake = field(default_factory=ColumnsFake)
+    dealt: Dealt | None = None
     limit: int | None = None
     """How many jobs of a county may run."""
     door: Door | None = None
@@ -281,6 +299,10 @@ class World:
             store=self.store,
             history=self.store,
             counties=self.counties,
+            columns=self.columns,
+            workers=self.workers,
+            rates=self.rates,
+            group=lambda: self.dealt,
             live=self.live,
             documents=self.documents,
             catalogue=CATALOGUE,
@@ -366,7 +388,19 @@ def world() -> World:
     store = Store(clock=clock, counties=counties, pauses=pauses)
     registry = CollectorRegistry()
     Counter("jobs_seen", "Jobs seen", registry=registry).inc(3)
-    return World(clock, store, Live(), Documents(), Health(), Submit(store), counties, registry, pauses)
+    return World(
+        clock,
+        store,
+        Live(),
+        Documents(),
+        Health(),
+        Submit(store),
+        counties,
+        registry,
+        pauses,
+        MemoryWorkers(clock=clock),
+        MemoryRates(store),
+    )
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import statsmodels.api as sm
 from scipy.stats import rankdata, t
 
 from terrafusion.analysis.ratios.bootstrap import RESAMPLED, _Resampled, bootstrap
-from terrafusion.analysis.ratios.measures import _value_groups, analytic_intervals, concentrations, measures
+from terrafusion.analysis.ratios.measures import _value_groups, analytic_intervals, measures
 from terrafusion.analysis.ratios.sample import Ratios, by_ratio, median_estimate, quantile
 from terrafusion.analysis.student import critical_t
 
@@ -174,6 +174,6 @@ def test_prices_that_only_rounding_tells_apart_have_no_mki():
     price = 200_000 * (1 + np.finfo(float).eps * np.random.default_rng(0).integers(0, 3, 400))
     ratios = Ratios.of(180_000 * np.exp(np.random.default_rng(1).normal(0, 0.1, 400)), price)
     assert len(set(ratios.price)) > 1
-    assert abs(concentrations(ratios)[1]) > 0
+    assert abs(ratios.concentrations[1]) > 0
     assert math.isnan(measures(ratios, 0.95)["mki"].value)
     assert "mki" not in analytic_intervals(ratios, 0.95)

@@ -1,0 +1,1 @@
+"""Forms that ask for analyses, made from the catalogue."""

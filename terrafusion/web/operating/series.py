@@ -1,0 +1,171 @@
+"""Series over time as the geometry of a small chart; the template draws it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+WIDTH: Final = 572.0
+HEIGHT: Final = 190.0
+LEFT: Final = 64.0
+RIGHT: Final = 22.0
+TOP: Final = 10.0
+BOTTOM: Final = 164.0
+MOST_MARKS: Final = 7
+FEW: Final = 1e-9
+LONG: Final = timedelta(days=60)
+"""Over so long a time moments are told by their month."""
+
+Values = Sequence[float | None]
+Words = Callable[[float], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line: what it is called, how it is drawn, and its value at each moment; None where there is none."""
+
+    name: str
+    kind: str
+    values: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place on an axis, and what stands there."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A line as it is drawn, a lone point as a dot, and its last value in words."""
+
+    name: str
+    kind: str
+    path: str
+    dots: Sequence[tuple[float, float]]
+    last: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plot:
+    """A chart, and the same figures as a table."""
+
+    name: str
+    title: str
+    lines: Sequence[Drawn]
+    ticks: Sequence[Mark]
+    moments: Sequence[Mark]
+    heads: Sequence[str]
+    rows: Sequence[tuple[datetime, Sequence[str]]]
+    """Newest first."""
+
+    @property
+    def is_long(self) -> bool:
+        """Whether its moments are days rather than times of one."""
+        return bool(self.rows) and _is_long(self.rows[-1][0], self.rows[0][0])
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no line has a value."""
+        return not any(line.path or line.dots for line in self.lines)
+
+
+def plot(
+    name: str,
+    title: str,
+    moments: Sequence[datetime],
+    series: Sequence[Series],
+    *,
+    words: Words | None = None,
+    from_zero: bool = True,
+) -> Plot:
+    """Lay out series over the same moments; ``words`` writes their values, which are whole numbers without it."""
+    xs = _spread(len(moments), LEFT, WIDTH - RIGHT)
+    known = [value for one in series for value in one.values if value is not None]
+    low = 0.0 if from_zero else min(known, default=0.0)
+    marks, words = _marks(low, max(known, default=0.0), least=0.0 if words else 1.0), words or "{:,.0f}".format
+    return Plot(
+        name=name,
+        title=title,
+        lines=[_drawn(one, xs, (marks[0], marks[-1]), words) for one in series],
+        ticks=[Mark(_y(mark, (marks[0], marks[-1])), words(mark)) for mark in marks],
+        moments=_times(moments, xs),
+        heads=[one.name for one in series],
+        rows=[
+            (at, [_said(one.values[number], words) for one in series])
+            for number, at in reversed(list(enumerate(moments)))
+        ],
+    )
+
+
+def sparkline(values: Values, *, width: float = 120.0, height: float = 24.0) -> str:
+    """Return the path of a line without axes, from 0 at the bottom; empty where there are fewer than two values."""
+    known = [value for value in values if value is not None]
+    most = max(known, default=0.0)
+    xs = _spread(len(values), 1.0, width - 1.0)
+    points = [
+        f"{x:g} {height - 2 - (height - 4) * value / max(most, 1.0):.1f}"
+        for x, value in zip(xs, values, strict=True)
+        if value is not None
+    ]
+    return "M" + " L".join(points) if len(points) > 1 else ""
+
+
+def _spread(many: int, low: float, high: float) -> Sequence[float]:
+    return [round(low + (high - low) * number / max(many - 1, 1), 1) for number in range(many)]
+
+
+def _marks(low: float, high: float, *, least: float, wanted: int = 4) -> Sequence[float]:
+    """Return round marks from no more than ``low`` to no less than ``high``, no nearer to each other than ``least``."""
+    if high <= low:
+        return [low, low + 1.0]
+    rough = max((high - low) / wanted, least, FEW)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= rough * (1 - FEW))
+    first = math.floor(low / step + FEW)
+    return [step * number for number in range(first, max(first + 1, math.ceil(high / step - FEW)) + 1)]
+
+
+def _y(value: float, ends: tuple[float, float]) -> float:
+    low, high = ends
+    return round(BOTTOM - (BOTTOM - TOP) * (value - low) / (high - low), 1)
+
+
+def _drawn(one: Series, xs: Sequence[float], ends: tuple[float, float], words: Words) -> Drawn:
+    runs = list(_runs(one.values, xs, ends))
+    path = " ".join("M" + " L".join(f"{x:g} {y:g}" for x, y in run) for run in runs if len(run) > 1)
+    last = next((value for value in reversed(one.values) if value is not None), None)
+    return Drawn(one.name, one.kind, path, [run[0] for run in runs if len(run) == 1], _said(last, words))
+
+
+def _runs(values: Values, xs: Sequence[float], ends: tuple[float, float]) -> Iterator[Sequence[tuple[float, float]]]:
+    run: list[tuple[float, float]] = []
+    for x, value in zip(xs, values, strict=True):
+        if value is not None:
+            run.append((x, _y(value, ends)))
+        elif run:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def _times(moments: Sequence[datetime], xs: Sequence[float]) -> Sequence[Mark]:
+    """Mark some moments, so that the last one is among them."""
+    every = max(1, math.ceil(len(moments) / MOST_MARKS))
+    chosen = range((len(moments) - 1) % every, len(moments), every)
+    written = "%Y-%m" if moments and _is_long(moments[0], moments[-1]) else "%H:%M"
+    return [Mark(xs[number], moments[number].strftime(written)) for number in chosen]
+
+
+def _is_long(first: datetime, last: datetime) -> bool:
+    return last - first > LONG
+
+
+def _said(value: float | None, words: Words) -> str:
+    return "\N{EN DASH}" if value is None else words(value)

@@ -1,0 +1,148 @@
+"""Two results side by side, as a page and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+BROWSER = {"Accept": "text/html"}
+JSON = {"Accept": "application/json"}
+ATTACK = "<script>alert(1)</script>"
+
+
+def document(price: float, *, low: float, high: float, finding: str = "Prices rose.", cut: bool = False) -> Any:
+    points = [
+        {"group": "all", "period": str(year), "period_start": f"{year}-01-01", "median_price": price + year}
+        for year in (2014, 2015)
+    ]
+    summary = {
+        "key_finding": finding,
+        "raw_change_pct": price / 100_000,
+        "raw_change_ci_low_pct": low,
+        "raw_change_ci_high_pct": high,
+        "sales_used": 100,
+    }
+    return {
+        "result_summary": summary | ({"trends_total": 20_000} if cut else {}),
+        "data_quality": {"read": 100},
+        "warnings": [{"code": "thin", "message": f"Few sales {finding}"}],
+        "trends": points,
+        "rows": [],
+        "result_data_location": None,
+    }
+
+
+@pytest.fixture
+async def pair(world: Any) -> tuple[UUID, UUID]:
+    """Two finished jobs of one type, whose figures and parameters differ."""
+    first = await world.accept(parameters={"period": "year"})
+    await world.complete(first, document(400_000, low=3, high=5, finding=ATTACK))
+    second = await world.accept(parameters={"period": "month"})
+    await world.complete(second, document(500_000, low=5.5, high=6))
+    return first, second
+
+
+async def page(client: Any, path: str, status: int = 200) -> str:
+    answer = await client.get(path, headers=BROWSER)
+    text: str = await answer.text()
+    assert answer.status == status, text
+    assert ATTACK not in text
+    return text
+
+
+class TestChoosing:
+    async def test_without_jobs(self, client: Any) -> None:
+        assert "No job is completed yet." in await page(client, "/compare")
+
+    async def test_the_first_then_the_second(self, client: Any, world: Any, pair: tuple[UUID, UUID]) -> None:
+        first, second = pair
+        other = await world.accept(analysis_type="ratio_study")
+        await world.complete(other, document(1, low=0, high=2))
+        waiting = await world.accept()
+        text = await page(client, "/compare")
+        for job_id in (first, second, other):
+            assert f"/compare?first={job_id}" in text
+        assert str(waiting) not in text
+        text = await page(client, f"/compare?first={first}")
+        assert f"/compare?first={first}&amp;second={second}" in text
+        assert f"second={other}" not in text
+        assert f"second={first}" not in text
+
+    async def test_as_json(self, client: Any, pair: tuple[UUID, UUID]) -> None:
+        told = await (await client.get(f"/compare?first={pair[0]}", headers=JSON)).json()
+        assert [job["job_id"] for job in told["jobs"]] == [str(pair[1])]
+
+
+class TestComparing:
+    async def test_tells_what_differs(self, client: Any, pair: tuple[UUID, UUID]) -> None:
+        text = await page(client, f"/compare?first={pair[0]}&second={pair[1]}")
+        for words in (
+            "The records are the same: what differs comes of the parameters.",
+            "+4.0% (+3.0% to +5.0%)",
+            "+5.0% (+5.5% to +6.0%)",
+            "+1.0 points",
+            "<td>apart</td>",
+            "<td>year</td><td>month</td>",
+            "2 are in both, 2 of them differ",
+            "+$100,000",
+            "First: Few sales",
+            f"/compare?first={pair[1]}&amp;second={pair[0]}",
+            "Median price of all sales",
+        ):
+            assert words in text
+        assert "Raw change interval" not in text
+
+    async def test_overlapping_intervals(self, client: Any, world: Any, pair: tuple[UUID, UUID]) -> None:
+        third = await world.accept()
+        await world.complete(third, document(450_000, low=4, high=5.5))
+        assert "<td>overlap</td>" in await page(client, f"/compare?first={pair[0]}&second={third}")
+
+    async def test_of_a_job_with_itself(self, client: Any, pair: tuple[UUID, UUID]) -> None:
+        text = await page(client, f"/compare?first={pair[0]}&second={pair[0]}")
+        assert "The answers are the same." in text
+        assert "They are the same, defaults included." in text
+
+    async def test_other_records(self, client: Any, world: Any, pair: tuple[UUID, UUID]) -> None:
+        (version,) = await world.counties.current()
+        world.counties.add(replace(version, data_version="v2"))
+        third = await world.accept(parameters={"period": "year"})
+        await world.complete(third, document(450_000, low=4, high=5.5))
+        text = await page(client, f"/compare?first={pair[0]}&second={third}")
+        assert "what differs comes of the records" in text
+        text = await page(client, f"/compare?first={pair[1]}&second={third}")
+        assert "Records and parameters both differ" in text
+
+    async def test_of_a_document_that_is_cut(self, client: Any, world: Any, pair: tuple[UUID, UUID]) -> None:
+        third = await world.accept()
+        await world.complete(third, document(450_000, low=4, high=5.5, cut=True))
+        assert "terrafusion compare" in await page(client, f"/compare?first={pair[0]}&second={third}")
+
+    async def test_as_json(self, client: Any, pair: tuple[UUID, UUID]) -> None:
+        told = await (await client.get(f"/compare?first={pair[0]}&second={pair[1]}", headers=JSON)).json()
+        assert told["parameters"][0]["name"] == "period"
+        assert told["trends"]["matched"] == 2
+        assert told["medians"]["period_start"] == ["2014-01-01", "2015-01-01"]
+
+
+class TestRefusals:
+    async def test_what_is_no_job(self, client: Any, pair: tuple[UUID, UUID]) -> None:
+        text = await page(client, f"/compare?first={pair[0]}&second=7", 400)
+        assert "second is &#39;7&#39;" in text
+        assert f'value="{pair[0]}"' in text
+        await page(client, f"/compare?first={pair[0]}&second={uuid4()}", 404)
+        await page(client, "/compare?third=1", 400)
+
+    async def test_what_is_not_finished(self, client: Any, world: Any, pair: tuple[UUID, UUID]) -> None:
+        waiting = await world.accept()
+        text = await page(client, f"/compare?first={pair[0]}&second={waiting}", 409)
+        assert "only COMPLETED jobs have a result to compare" in text
+
+    async def test_of_different_types(self, client: Any, world: Any, pair: tuple[UUID, UUID]) -> None:
+        other = await world.accept(analysis_type="ratio_study")
+        await world.complete(other, document(1, low=0, high=2))
+        await page(client, f"/compare?first={pair[0]}&second={other}", 422)
+        answer = await client.get(f"/compare?first={pair[0]}&second={other}", headers=JSON)
+        assert (answer.status, (await answer.json())["field"]) == (422, "analysis_type")
