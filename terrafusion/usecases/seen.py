@@ -159,7 +159,21 @@ class SeenLive:
         """Subscribe to one job's events, or to all."""
         who = self._who()
         async with self._live.follow(job_id) as events:
-            yield (event async for event in events if isinstance(event, Missed) or who.sees(event.county_id))
+            yield events if who.counties is None else _Own(events, who)
+
+
+class _Own(AsyncIterator[JobStatusChanged | Missed]):
+    """The events of somebody's counties; waiting for one may be broken off and begun again."""
+
+    def __init__(self, events: AsyncIterator[JobStatusChanged | Missed], who: Caller) -> None:
+        self._events = events
+        self._who = who
+
+    async def __anext__(self) -> JobStatusChanged | Missed:
+        while True:
+            event = await anext(self._events)
+            if isinstance(event, Missed) or self._who.sees(event.county_id):
+                return event
 
 
 class SeenPauses:

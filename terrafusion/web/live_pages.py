@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from typing import Final
 from uuid import UUID
@@ -210,6 +211,7 @@ class _Told:
 
     job_id: UUID
     sequence: int
+    at: datetime
     role: Role
     """What is shown depends on what the reader may do."""
     event: JobStatusChanged = field(compare=False)
@@ -217,11 +219,11 @@ class _Told:
 
 @lru_cache(maxsize=256)
 def _rendered(told: _Told) -> bytes:
-    return _swap(macro("rows.html", "row")(job_of(told.event), told.event.updated_at, None, swap=True))
+    return _swap(macro("rows.html", "row")(job_of(told.event), told.at, None, swap=True))
 
 
 def _row(event: JobStatusChanged) -> bytes:
-    return _rendered(_Told(event.job_id, event.sequence, caller().role, event))
+    return _rendered(_Told(event.job_id, event.sequence, event.updated_at, caller().role, event))
 
 
 def _swap(html: str) -> bytes:

@@ -55,23 +55,20 @@ class Outlet:
             self._free += 1
 
     async def paced(self, events: AsyncIterator[T]) -> AsyncGenerator[T | None, None]:
-        """Yield events as they come and None after each pause without one, until the worker stops."""
-        stopping = asyncio.ensure_future(self._stopping.wait())
-        coming = asyncio.ensure_future(anext(events, None))
-        try:
-            while not stopping.done():
-                await asyncio.wait({coming, stopping}, timeout=self._poll_s, return_when=asyncio.FIRST_COMPLETED)
-                if not coming.done():
-                    yield None
-                elif event := coming.result():
-                    yield event
-                    coming = asyncio.ensure_future(anext(events, None))
-                else:
-                    return
-        finally:
-            coming.cancel()
-            stopping.cancel()
-            await asyncio.gather(coming, stopping, return_exceptions=True)
+        """Yield events as they come and None after each pause without one, until the worker stops.
+
+        Waiting for the next one is broken off and begun again, so ``events`` is no generator: that would end it.
+        """
+        while not self._stopping.is_set():
+            event: T | None = None
+            try:
+                async with asyncio.timeout(self._poll_s):
+                    event = await anext(events)
+            except TimeoutError:
+                pass
+            except StopAsyncIteration:
+                return
+            yield event
 
     async def send(self, request: Request, frames: Frames) -> StreamResponse:
         """Answer with frames until there are no more, or nobody takes them."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -121,9 +123,26 @@ async def _framed(changes: AsyncGenerator[JobStatusChanged | None, None]) -> Fra
 
 
 def _frame(event: JobStatusChanged, *, placed: bool = False) -> bytes:
-    """Write an event; among those of all jobs its id also says when it was."""
-    place = f"/{(event.updated_at - EPOCH) // timedelta(microseconds=1)}" if placed else ""
-    return frame("status", event.model_dump_json(), f"{event.job_id}/{event.sequence}{place}")
+    return _written(_Told(event.job_id, event.sequence, event.updated_at, placed, event))
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """An event, equal to every other of its job and sequence: it is written once for all who read."""
+
+    job_id: UUID
+    sequence: int
+    at: datetime
+    """Were its job purged, its id could come again."""
+    placed: bool
+    """Among those of all jobs its id also says when it was."""
+    event: JobStatusChanged = field(compare=False)
+
+
+@lru_cache(maxsize=1024)
+def _written(told: _Told) -> bytes:
+    place = f"/{(told.at - EPOCH) // timedelta(microseconds=1)}" if told.placed else ""
+    return frame("status", told.event.model_dump_json(), f"{told.job_id}/{told.sequence}{place}")
 
 
 def _left_at(request: Request) -> datetime | None:

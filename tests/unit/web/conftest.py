@@ -137,7 +137,7 @@ class Live:
         self.followers.append(follower)
         await self._tell_changed()
         try:
-            yield _drain(follower[1])
+            yield Drain(follower[1])
         finally:
             self.followers.remove(follower)
             await self._tell_changed()
@@ -152,9 +152,17 @@ class Live:
             self._changed.notify_all()
 
 
-async def _drain(queue: asyncio.Queue[JobStatusChanged]) -> AsyncIterator[JobStatusChanged]:
-    while True:
-        yield await queue.get()
+class Drain:
+    """What a queue holds; waiting for it may be broken off and begun again."""
+
+    def __init__(self, queue: asyncio.Queue[JobStatusChanged]) -> None:
+        self._queue = queue
+
+    def __aiter__(self) -> Drain:
+        return self
+
+    async def __anext__(self) -> JobStatusChanged:
+        return await self._queue.get()
 
 
 class Documents:
