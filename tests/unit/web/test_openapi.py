@@ -37,6 +37,8 @@ PAGES = {
     "/docs/topics",
     "/lag",
     "/pauses",
+    "/pauses/pause",
+    "/pauses/resume",
     "/throughput",
     "/workers",
 }
