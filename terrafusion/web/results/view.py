@@ -28,6 +28,8 @@ class Chosen:
     group: str | None = None
     subject: str | None = None
     reason: str | None = None
+    page: int = 1
+    """Which of the pages of a long list, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,9 @@ class Table:
     rows: Sequence[Sequence[str]]
     total: int
     folded: bool = False
+    earlier: str = ""
+    later: str = ""
+    """Where the rows before and after these are; empty where there are none."""
 
     @property
     def texts(self) -> Sequence[bool]:

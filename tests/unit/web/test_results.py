@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,6 +18,7 @@ from terrafusion.ingest.kinds import SALES
 from terrafusion.ingest.reading import read_records
 from terrafusion.ingest.snapshot import encode, records
 from terrafusion.samples import sample_file
+from terrafusion.web.render import ENVIRONMENT
 from terrafusion.web.results.page import VIEWS, findings, unfolded
 from terrafusion.web.results.view import Chosen, Grid, Picture, Result, Table
 
@@ -119,6 +122,18 @@ def test_nothing_on_a_page_is_a_slip_of_the_machine(documents, kind):
     for part in parts(found, Picture):
         assert all(shape.kind for shape in part.drawing.shapes)
         assert part.drawing.width > 200
+
+
+@pytest.mark.parametrize("kind", ASKED)
+def test_a_page_is_light_and_plain(documents, kind):
+    job = SimpleNamespace(job_id="1", result_data_location="file:///1.parquet")
+    text = ENVIRONMENT.get_template("results/result.html").render(found=shown(documents, kind), job=job)
+    assert len(gzip.compress(text.encode(), 6)) < 40_000
+    assert not re.search(r"<script| style=| on[a-z]+=|<img", text)
+    ids = re.findall(r' id="([^"]*)"', text)
+    assert len(set(ids)) == len(ids)
+    named = re.findall(r'aria-labelledby="([^"]*)"', text)
+    assert {name for names in named for name in names.split()} <= set(ids)
 
 
 @pytest.mark.parametrize("kind", ASKED)
@@ -227,6 +242,28 @@ def test_a_flagged_sale_is_listed_with_its_reasons_and_its_group(documents):
     assert "high price" in cells["Why"]
     assert cells["Judged among"].startswith(f"{wanted['group_n']:,} sales in the county, {wanted['window_start']}")
     assert all("high price" in row[4] for row in listed.rows)
+
+
+def test_flagged_sales_are_paged_through_without_losing_the_reason(documents):
+    wanted = [row["sale_id"] for row in documents["sale_validation"]["rows"] if "low_price" in row["reason_codes"]]
+    seen, page = [], 1
+    while True:
+        found = shown(documents, "sale_validation", reason="low_price", page=page)
+        (listed,) = [
+            part
+            for section in found.sections
+            if section.id == "flagged"
+            for part in section.parts
+            if isinstance(part, Table)
+        ]
+        seen += [row[0] for row in listed.rows]
+        if not listed.later:
+            break
+        page += 1
+        assert listed.later == f"/jobs/1?reason=low_price&page={page}#flagged"
+    assert seen == wanted
+    assert page > 1
+    assert listed.earlier == f"/jobs/1?reason=low_price&page={page - 1}#flagged"
 
 
 def test_scores_of_all_sales_are_in_the_picture(documents):
