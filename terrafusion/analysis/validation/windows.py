@@ -46,6 +46,12 @@ class Cells(NamedTuple):
         """How many cells there are."""
         return len(self.before[0])
 
+    def hold(self, flags: Flags) -> Flags:
+        """Say of each cell whether its sales, all of them or none, have a flag."""
+        held = np.zeros(self.size, dtype=bool)
+        held[self.of_sale] = flags
+        return held
+
 
 def cells_of(group: Integers, month: Integers, *, months: int) -> Cells:
     """Tell sales apart by cell, and find those of the ``months - 1`` months before each."""
@@ -92,7 +98,9 @@ def z_scores(value: Floats, about: Spread, *, least: int) -> Floats:
     Where all prices of a window are equal an equal one scores 0, and another has no score.
     """
     off = value - about.mean
-    flat = about.sd <= ROUNDING
+    flat = np.flatnonzero(about.sd <= ROUNDING)
     with np.errstate(invalid="ignore", divide="ignore"):
-        z = np.where(flat, np.where(np.abs(off) <= ROUNDING, 0.0, np.nan), off / about.sd)
-    return np.where(about.n >= least, z, np.nan)
+        z: Floats = off / about.sd
+    z[flat] = np.where(np.abs(off[flat]) <= ROUNDING, 0.0, np.nan)
+    z[about.n < least] = np.nan
+    return z
