@@ -181,6 +181,7 @@ def table(
     """Write rows as text, an estimate's interval beside it; by default all columns in which a row has something."""
     wanted = [name for name in names or _columns(rows) if any(row.get(name) is not None for row in rows)]
     shown = [name for name, _, _ in estimates({}, wanted)]
+    rows = rows if shown else []
     return Table(
         caption=caption,
         heads=[label(name) for name in shown],

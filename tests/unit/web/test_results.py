@@ -9,6 +9,7 @@ from random import Random
 from types import SimpleNamespace
 
 import pytest
+from support.asked import ASKED, KING, LUCAS
 
 from terrafusion.analysis.document import render
 from terrafusion.analysis.profile import CountyProfile
@@ -20,26 +21,8 @@ from terrafusion.ingest.snapshot import encode, records
 from terrafusion.samples import sample_file
 from terrafusion.web.render import ENVIRONMENT
 from terrafusion.web.results.page import VIEWS, findings, unfolded
-from terrafusion.web.results.view import Chosen, Grid, Picture, Result, Table
+from terrafusion.web.results.view import Chosen, Grid, Picture, Result, Table, table
 
-KING, LUCAS = "king_wa", "lucas_oh"
-ASKED = {
-    "price_trend_by_zip": (KING, {"period": "year"}),
-    "trend_analysis": (LUCAS, {"period": "quarter"}),
-    "price_index": (KING, {"period": "year", "compare": True}),
-    "ratio_study": (LUCAS, {"group_by": "zip_code", "start_year": 1998, "bootstrap_iterations": 100}),
-    "equity_study": (LUCAS, {"start_year": 1998, "bootstrap_iterations": 100}),
-    "comparable_sales": (KING, {"subject_parcel_ids": ["0001800066", "0123000110"]}),
-    "market_valuation": (KING, {"zip_codes": ["98109"]}),
-    "comparable_market_area": (KING, {"n_areas": 5}),
-    "price_distribution": (KING, {"period": "year", "group_by": "zip_code"}),
-    "price_forecast": (KING, {"horizon": 6, "period": "quarter"}),
-    "sale_validation": (LUCAS, {}),
-    "time_adjustment": (KING, {"period": "year", "group_by": "zip_code"}),
-    "coverage_report": (KING, {"group_by": "zip_code", "period": "year"}),
-    "price_per_sqft": (KING, {"period": "year"}),
-    "sales_velocity": (KING, {"period": "year"}),
-}
 PICTURES = {
     "price_trend_by_zip": {"trend": 1, "groups": 2},
     "trend_analysis": {"trend": 1},
@@ -141,6 +124,18 @@ def test_on_paper_nothing_is_folded_away(documents, kind):
     found = unfolded(shown(documents, kind))
     tables = [part.table for part in parts(found, Picture) if part.table] + parts(found, Table)
     assert not any(table.folded for table in tables)
+
+
+def test_points_that_are_no_trend_are_shown_as_they_are():
+    document = {"result_summary": {"total": 3}, "trends": [{"sale": "a", "price": 1}, {"sale": "b", "price": 2}]}
+    found = findings("of an office's own", Result(document, Chosen(), "/jobs/1"))
+    (points,) = parts(found, Table)
+    assert points.heads == ["Sale", "Price"]
+    assert points.rows == [["a", "$1"], ["b", "$2"]]
+
+
+def test_rows_of_which_nothing_is_shown_are_no_rows():
+    assert table("Sales", [{"sale": None}, {"sale": None}]).rows == []
 
 
 def test_the_trend_of_a_group_is_drawn_with_its_figures(documents):
