@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import latency, poison, rolling, start, throughput, zips
+from benchmarks import latency, lists, live, poison, rolling, start, throughput, zips
 from benchmarks.size import Size
 
 MEASUREMENTS: Final[Mapping[str, Callable[[Path, Size], Iterator[Table]]]] = {
@@ -25,6 +25,8 @@ MEASUREMENTS: Final[Mapping[str, Callable[[Path, Size], Iterator[Table]]]] = {
     "zips": zips.measure,
     "rolling": rolling.measure,
     "start": start.measure,
+    "list": lists.measure,
+    "live": live.measure,
 }
 """By name, in the order they run. Each gets an empty folder."""
 WHOLE: Final = Size()
@@ -38,13 +40,14 @@ def main(
     jobs: Annotated[int, typer.Option(min=1, help="No-op jobs of the throughput.")] = WHOLE.jobs,
     seconds: Annotated[int, typer.Option(min=1, help="Length of the latency run.")] = WHOLE.seconds,
     sales: Annotated[int, typer.Option(min=10_000, help="Sales of the large county.")] = WHOLE.sales,
+    listed: Annotated[int, typer.Option(min=1000, help="Jobs that lists are read of.")] = WHOLE.listed,
     finished: Annotated[int, typer.Option(min=1, help="Finished jobs that a worker finds.")] = WHOLE.finished,
 ) -> None:
     """Measure, on this machine as it is now, and print figures side by side. Nothing here can fail a goal."""
     unknown = set(names or ()) - MEASUREMENTS.keys()
     if unknown:
         raise typer.BadParameter(f"{', '.join(sorted(unknown))}; allowed are {', '.join(MEASUREMENTS)}")
-    size = Size(jobs=jobs, seconds=seconds, sales=sales, finished=finished)
+    size = Size(jobs=jobs, seconds=seconds, sales=sales, finished=finished, listed=listed)
     for name in names or MEASUREMENTS:
         console.print(f"\n[bold]{name}[/bold] {circumstances()}", highlight=False, soft_wrap=True)
         with tempfile.TemporaryDirectory(prefix=f"terrafusion-bench-{name}-", ignore_cleanup_errors=True) as folder:

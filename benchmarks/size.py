@@ -17,3 +17,5 @@ class Size:
     """Sales of the county whose prices are asked for."""
     finished: int = 100_000
     """Jobs that a worker finds finished when it starts."""
+    listed: int = 1_000_000
+    """Jobs that lists are read of."""

@@ -21,8 +21,9 @@ from terrafusion.ingest.kinds import SALES
 from terrafusion.ingest.reading import read_records
 from terrafusion.ingest.snapshot import encode, records
 from terrafusion.samples import sample_file
+from terrafusion.web.assets import FILES
 from terrafusion.web.charts.shapes import Box, Dot, Drawing, Key, Label, Rule, Shape
-from terrafusion.web.render import ENVIRONMENT, STATIC_FILES
+from terrafusion.web.render import ENVIRONMENT
 from terrafusion.web.results.page import findings
 from terrafusion.web.results.view import Chosen, Picture, Result
 
@@ -113,7 +114,7 @@ def stacked(drawings: Sequence[Drawing]) -> str:
         top += drawing.height + LINE * (lines + 2.5)
     width = max(drawing.width for drawing in drawings) + 2 * MARGIN
     size = f'viewBox="0 0 {width:g} {top:g}" width="{width:g}" height="{top:g}"'
-    style = FRAME + (STATIC_FILES / "charts.css").read_text()
+    style = FRAME + (FILES / "charts.css").read_text()
     sheet = f'<rect class="sheet" width="{width:g}" height="{top:g}"/>'
     return "\n".join(
         [

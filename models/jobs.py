@@ -187,6 +187,10 @@ class Job:
     traceparent: str | None = None
     retry_of: UUID | None = None
     run_after: datetime | None = None
+    claimed_at: datetime | None = None
+    """When its last attempt began."""
+    worker: str | None = None
+    """Who has, or had, its last attempt."""
     digest: str = ""
     parameters: Mapping[str, Any] | None = field(default=None)
     result_summary: Mapping[str, Any] | None = None

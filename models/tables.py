@@ -58,9 +58,9 @@ jobs: Final = Table(
     "market_analysis_jobs",
     metadata,
     Column("job_id", Uuid, primary_key=True),
-    Column("analysis_type", Text, nullable=False, index=True),
-    Column("county_id", Text, nullable=False, index=True),
-    Column("status", Text, nullable=False, index=True),
+    Column("analysis_type", Text, nullable=False),
+    Column("county_id", Text, nullable=False),
+    Column("status", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("parameters_json", JSONB, nullable=False),
     Column("created_at", Timestamp, nullable=False, server_default=func.now()),
@@ -90,6 +90,8 @@ jobs: Final = Table(
     Column("origin_topic", Text),
     Column("origin_partition", Integer),
     Column("origin_offset", BigInteger),
+    Column("claimed_at", Timestamp),
+    Column("worker", Text),
     CheckConstraint(_one_of("status", JobStatus), name="status"),
     CheckConstraint(_one_of("failure_reason", FailureReason), name="failure_reason"),
     CheckConstraint(f"(completed_at IS NOT NULL) = ({_one_of('status', TERMINAL)})", name="terminal_has_end"),
@@ -101,13 +103,32 @@ jobs: Final = Table(
 
 ``queue_at`` is its place among the waiting ones of its county: when it was accepted, moved by what its priority is
 worth in waiting. So a job gains on all others with the time, and its place never has to be written again.
+``claimed_at`` and ``worker`` tell of its last attempt, also when that is over; `job_attempts` has the ones before.
 """
 
 waits: Final = jobs.c.status == text(f"'{JobStatus.PENDING}'")
 """A condition that the partial indexes serve, as `runs` is: written with a literal."""
 runs: Final = jobs.c.status == text(f"'{JobStatus.RUNNING}'")
 
-Index("ix_jobs_newest", jobs.c.created_at.desc(), jobs.c.job_id.desc())
+NEWEST_FIRST: Final = (jobs.c.created_at.desc(), jobs.c.job_id.desc())
+"""The order of every list."""
+NEWEST_OF_SOME: Final = (jobs.c.created_at.desc().nulls_last(), jobs.c.job_id.desc().nulls_last())
+"""The same, as the indexes have it that begin with a condition: written another way, so that the planner cannot walk all
+jobs in its stead."""
+
+Index("ix_jobs_newest", *NEWEST_FIRST)
+Index("ix_jobs_status", jobs.c.status, *NEWEST_OF_SOME)
+Index("ix_jobs_county", jobs.c.county_id, jobs.c.status, *NEWEST_OF_SOME)
+Index("ix_jobs_type", jobs.c.analysis_type, jobs.c.status, *NEWEST_OF_SOME)
+Index("ix_jobs_county_type", jobs.c.county_id, jobs.c.analysis_type, jobs.c.status, *NEWEST_OF_SOME)
+Index(
+    "ix_jobs_correlation",
+    jobs.c.correlation_id,
+    *NEWEST_OF_SOME,
+    postgresql_where=jobs.c.correlation_id.is_not(None),
+)
+Index("ix_jobs_requester", jobs.c.requested_by, *NEWEST_OF_SOME, postgresql_where=jobs.c.requested_by.is_not(None))
+Index("ix_jobs_retries", jobs.c.retry_of, postgresql_where=jobs.c.retry_of.is_not(None))
 Index(
     "ix_jobs_queue",
     jobs.c.county_id,
@@ -116,18 +137,33 @@ Index(
     jobs.c.job_id,
     postgresql_where=waits,
 )
-Index(
-    "ix_jobs_waiting",
-    jobs.c.priority.desc(),
-    jobs.c.created_at,
-    jobs.c.job_id,
-    postgresql_where=waits,
-)
-"""By it workers of the first version claim; it may go with the release after this."""
-
 Index("ix_jobs_deadlines", jobs.c.deadline, postgresql_where=waits & jobs.c.deadline.is_not(None))
 Index("ix_jobs_leases", jobs.c.lease_until, postgresql_where=runs)
 Index("ix_jobs_ended", jobs.c.completed_at, postgresql_where=jobs.c.completed_at.is_not(None))
+
+job_attempts: Final = Table(
+    "job_attempts",
+    metadata,
+    Column("job_id", Uuid, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("worker", Text),
+    Column("claimed_at", Timestamp),
+    Column("ended_at", Timestamp, nullable=False, server_default=func.now()),
+    Column("message", Text, nullable=False),
+    PrimaryKeyConstraint("job_id", "attempt"),
+)
+"""Attempts after which a job went back to the queue; the last one stands in the job's own row."""
+
+job_logs: Final = Table(
+    "job_logs",
+    metadata,
+    Column("job_id", Uuid, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("lines", JSONB, nullable=False),
+    Column("left_out", Integer, nullable=False, server_default="0"),
+    PrimaryKeyConstraint("job_id", "attempt"),
+)
+"""The last lines that were logged for an attempt, and how many went before them; no row where there is none."""
 
 outbox: Final = Table(
     "outbox",

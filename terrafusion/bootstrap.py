@@ -36,6 +36,7 @@ from terrafusion.adapters.faust_app import (
 )
 from terrafusion.adapters.guard import Guard
 from terrafusion.adapters.health import WorkerHealth
+from terrafusion.adapters.job_logs import WorkerLines
 from terrafusion.adapters.jobs_table import Live
 from terrafusion.adapters.kafka_publisher import KafkaPublisher
 from terrafusion.adapters.last_words import LastWords
@@ -52,6 +53,7 @@ from terrafusion.adapters.postgres.pausing import PostgresPauses
 from terrafusion.adapters.postgres.retention import PostgresRetention
 from terrafusion.adapters.postgres.store import PostgresJobStore
 from terrafusion.adapters.spans import make_tracer
+from terrafusion.adapters.status_tail import StatusTail
 from terrafusion.adapters.stored_files import StoredFiles
 from terrafusion.analysis.registry import Catalogue, load_catalogue
 from terrafusion.boundaries import Boundary, cross
@@ -61,20 +63,24 @@ from terrafusion.services.commanding import Orders
 from terrafusion.services.holding import Claimer, Committer, Heart, Takeover
 from terrafusion.services.intake import Arrival, Intake
 from terrafusion.services.listener import Listener
+from terrafusion.services.log_keeper import LogKeeper
 from terrafusion.services.purger import Purger
 from terrafusion.services.relay import Relay
 from terrafusion.settings import Settings
 from terrafusion.tracing import Tracer
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.attempts import Attempts
+from terrafusion.usecases.bulk import Bulk
 from terrafusion.usecases.callers import KnownHolders, caller
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.dead_letters import DeadLetterOffice
+from terrafusion.usecases.logbook import Logbook
 from terrafusion.usecases.pauses import KnownPauses
 from terrafusion.usecases.producers import EVERY_PRODUCER, Producers
 from terrafusion.usecases.purge import Purge, Terms
 from terrafusion.usecases.room import Room
+from terrafusion.usecases.seen import SeenJobs
 from terrafusion.usecases.traces import Traces
 from terrafusion.usecases.waiting import Waiting
 from terrafusion.usecases.work import Limits, Workbench
@@ -106,6 +112,7 @@ class Worker:
     pool: PebblePool
     bench: Workbench
     claimer: Claimer
+    tail: StatusTail
     others: Sequence[Service]
     """In the order they start; they stop in the other one."""
 
@@ -131,6 +138,7 @@ class Worker:
         cross(Boundary.DRAINED)
         for service in reversed(self.others):
             await service.stop()
+        await self.tail.stop()
         await self.pool.stop()
         for engine in self.engines:
             await engine.dispose()
@@ -193,10 +201,13 @@ class _Assembly:
         self.health = WorkerHealth(self.app, self.consumer, self.work)
         self.words = _last_words(settings)
         self._count_stalls()
-        self.live = Live(self.app, self.jobs, self.metrics)
+        self.tail = StatusTail(Broker.of(settings), lambda *record: self.live.hear(*record))  # noqa: PLW0108 - it is made next
+        self.live = Live(self.app, self.jobs, self.metrics, self.tail.read)
+        self.book = Logbook(self.jobs, lambda job_id: self.bench.attempt_of(job_id))  # noqa: PLW0108 - the bench is made next
         self.pool = PebblePool(
             settings,
-            lambda *news: self.bench.progressed(*news),  # noqa: PLW0108 - the bench is made next
+            lambda *news: self.bench.progressed(*news),  # noqa: PLW0108
+            self.book.put,
             self.jobs_bell.ring,
         )
         self.bench = self._bench()
@@ -294,6 +305,7 @@ class _Assembly:
             pool=self.pool,
             bench=self.bench,
             claimer=claimer,
+            tail=self.tail,
             others=(*self._observers(claimer), *self._services(), intake, orders),
         )
         self.app.drain = worker.drain
@@ -310,6 +322,7 @@ class _Assembly:
             self.app,
             WebDeps(
                 store=self.jobs,
+                history=self.jobs,
                 counties=self.stored_counties,
                 columns=SnapshotColumns(self.objects, self.settings.data_dir / "cache"),
                 workers=self.observing.workers,
@@ -320,6 +333,13 @@ class _Assembly:
                 catalogue=self.catalogue,
                 submit=self.accept.submit,
                 commands=self.commands,
+                bulk=Bulk(
+                    jobs=SeenJobs(self.jobs),
+                    history=self.jobs,
+                    orders=self.commands,
+                    now=utc_now,
+                    monotonic=time.monotonic,
+                ),
                 pauses=self.pauses,
                 waiting=Waiting(
                     jobs=self.jobs,
@@ -391,6 +411,7 @@ class _Assembly:
             watchdog,
             Heart(self.bench, cancelled=cancelled),
             Committer(self.bench),
+            LogKeeper(self.book, WorkerLines(self.book.put)),
             takeover,
             Purger(purge, is_leader=lambda: self.relay.leads),
         )

@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from models.access import Counties as Seen
@@ -45,13 +44,29 @@ class JobFilter:
     county_id: str | None = None
     analysis_type: str | None = None
     correlation_id: str | None = None
+    since: datetime | None = None
+    """Accepted at this moment or later."""
+    until: datetime | None = None
+    """Accepted before this moment."""
+    text: str | None = None
+    """The beginning of its id, its correlation or who asked, of all jobs; what is none of these stands in its message."""
     counties: Seen = None
     """Of which counties; beside `county_id`, both must hold."""
 
 
+ALL: Final = JobFilter()
+MOST_COUNTED: Final = 10_000
+"""A count goes no further: that there are more is all that is told."""
+MOST_LOOKED_AT: Final = 5_000
+"""Jobs that a page looks through for what no index has in order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a list, newest first, and where the next one begins: (created_at, job_id) of its last job."""
+    """A page of a list, and where the next one begins: (created_at, job_id) of the last job that was looked at.
+
+    Of a list that no index has in order only so many jobs are looked at, so a page may hold fewer than asked for.
+    """
 
     jobs: Sequence[Job]
     next_after: tuple[datetime, UUID] | None
@@ -103,11 +118,16 @@ class JobReader(Protocol):
     async def get(self, job_id: UUID, *, counties: Seen = None) -> Job | None:
         """Return one job, parameters and result included."""
 
-    async def page(self, wanted: JobFilter, *, after: tuple[datetime, UUID] | None, limit: int) -> Page:
-        """Return jobs newest first."""
+    async def page(
+        self, wanted: JobFilter, *, after: tuple[datetime, UUID] | None, limit: int, oldest_first: bool = False
+    ) -> Page:
+        """Return jobs newest first, or the oldest."""
 
-    async def counts(self, counties: Seen = None) -> Mapping[JobStatus, int]:
-        """Return how many jobs stand where; every state is there."""
+    async def counts(self, wanted: JobFilter = ALL, *, most: int = MOST_COUNTED) -> Mapping[JobStatus, int]:
+        """Return how many jobs of a filter, but for its status, stand where; every state is there.
+
+        None is counted further than ``most`` + 1. Where no index has the list in order, what `page` looks at is counted.
+        """
 
     async def running(self) -> Mapping[str, int]:
         """Return how many jobs run, by county; a county without any is absent."""
@@ -161,6 +181,9 @@ class JobStore(JobReader, Protocol):
 
     async def live(self, limit: int) -> Sequence[JobStatusChanged]:
         """Return the last event of up to ``limit`` jobs that are not terminal, newest first."""
+
+    async def waiting(self, most: int) -> int:
+        """Return how many jobs are PENDING, counted no further than ``most``."""
 
 
 class Pauses(Protocol):
@@ -232,37 +255,6 @@ class Counties(Protocol):
         """Return a county's data versions, newest first."""
 
 
-class LiveJobs(Protocol):
-    """The live read model: jobs as the status topic tells of them."""
-
-    def get(self, job_id: UUID) -> JobStatusChanged | None:
-        """Return a job's last event where this process holds it."""
-
-    def follow(self, job_id: UUID | None = None) -> AbstractAsyncContextManager[AsyncIterator[JobStatusChanged]]:
-        """Subscribe to one job's events, or to all; a reader that falls far behind loses the oldest."""
-
-
-@dataclass(frozen=True, slots=True)
-class ResultBytes:
-    """A result file as it is: how long it is, and its bytes, some at a time."""
-
-    length: int
-    chunks: AsyncIterator[bytes]
-
-
-class Documents(Protocol):
-    """The result documents and files of finished jobs."""
-
-    async def read(self, location: str) -> Mapping[str, Any] | None:
-        """Return the document that lies beside the result file at ``location``; raises Unavailable."""
-
-    async def stream(self, location: str) -> ResultBytes:
-        """Open the result file at ``location``; raises NotFound, and Unavailable also while it is read."""
-
-    async def local(self, location: str) -> Path:
-        """Return a path on this machine that holds the result file; raises NotFound, Unavailable."""
-
-
 class Outbox(Protocol):
     """What is to be published, in the order it was written."""
 
@@ -311,6 +303,7 @@ class Task:
     data: DataVersion
     correlation_id: str | None = None
     traceparent: str | None = None
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import logging
 import signal
 import sys
+import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ import polars as pl
 import structlog
 
 from models.jobs import FailureReason
+from terrafusion.adapters.job_logs import ChildLines
 from terrafusion.adapters.objects import Objects, document_location, result_path
 from terrafusion.analysis.api import Progress, Records
 from terrafusion.analysis.document import Rendered, render
@@ -46,9 +49,11 @@ class _Child:
     objects: Objects
     cache: Path
     progress: Connection
+    lines: ChildLines
 
 
 _child: _Child
+_sending = threading.Lock()
 
 
 def begin(settings: Settings, progress: Connection) -> None:
@@ -60,8 +65,16 @@ def begin(settings: Settings, progress: Connection) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     configure(settings)
     objects = Objects(settings.results)
-    _child = _Child(load_catalogue(settings.modules), objects, settings.data_dir / "cache", progress)
+    lines = ChildLines(_send)
+    logging.getLogger().addHandler(lines)
+    _child = _Child(load_catalogue(settings.modules), objects, settings.data_dir / "cache", progress, lines)
     cross(Boundary.CHILD_UP)
+
+
+def _send(told: Any) -> None:
+    """Tell the parent something; an analysis may log from a thread of its own."""
+    with _sending:
+        _child.progress.send(told)
 
 
 def run_all(tasks: Sequence[Task]) -> list[Outcome]:
@@ -72,11 +85,13 @@ def run_all(tasks: Sequence[Task]) -> list[Outcome]:
 def _run(task: Task) -> Outcome:
     cross(Boundary.BEGUN)
     began, began_ns = time.perf_counter(), time.time_ns()
+    _child.lines.begin(task.job_id, task.attempt)
     with about(task):
         try:
             stored = _answer(task)
         except BaseException as error:  # noqa: BLE001 - whatever an analysis raises, `SystemExit` too, ends its own job only
             stored = _said(error)
+        _child.lines.end()
     return Outcome(seconds=time.perf_counter() - began, began_ns=began_ns, **stored)
 
 
@@ -139,7 +154,7 @@ def _teller(job_id: UUID) -> Progress:
         now = time.monotonic()
         if now - told >= TELL_EVERY_S:
             told = now
-            _child.progress.send((job_id, fraction, doing[:200]))
+            _send((job_id, fraction, doing[:200]))
             cross(Boundary.ANALYSING)
 
     return tell

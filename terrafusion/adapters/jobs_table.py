@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -22,7 +22,9 @@ from aiokafka.partitioner import murmur2
 from faust.stores import memory
 
 from models.jobs import TERMINAL
+from models.live import Missed
 from models.messages import JobStatusChanged
+from terrafusion.adapters.followers import Followers
 from terrafusion.metrics import Metrics
 from terrafusion.ports import JobStore
 from terrafusion.usecases.retrying import until_available
@@ -33,7 +35,6 @@ MOST_ENTRIES: Final = 20_000
 ENDED_KEPT: Final = 1_000
 """Finished jobs that stay for those who were just watching them."""
 HYDRATED: Final = 10_000
-FOLLOWER_BUFFER: Final = 1_000
 STORE_URL: Final = "postgresql+asyncpg://jobs"
 """By its scheme Faust finds the store. No address, for it would be shown with its password, but not empty: that is false."""
 
@@ -127,16 +128,24 @@ class JobsTable(faust.Table[str, Entry]):
 
 
 class Live:
-    """Fulfils `terrafusion.ports.LiveJobs` over the table, and lets its movement be followed."""
+    """Fulfils `terrafusion.ports.LiveJobs` over the table, and lets the movement of all jobs be followed."""
 
-    def __init__(self, app: faust.App, jobs: JobStore, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        app: faust.App,
+        jobs: JobStore,
+        metrics: Metrics,
+        tail: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+    ) -> None:
+        """Take what has `hear` called with the events of all partitions while it is entered; without it only the own come."""
         table = JobsTable(
             app, name=JOBS_TABLE, partitions=STATUS.partitions, store=STORE_URL, options={"jobs": jobs}, key_type=str
         )
         app.tables.add(table)
         self.table = table
+        self.followers = Followers()
         self._metrics = metrics
-        self._followers: dict[UUID | None, set[asyncio.Queue[JobStatusChanged]]] = {}
+        self._tail = tail
         app.on_partitions_assigned.connect(self._count_rebalance)
 
     def see(self, value: bytes, partition: int) -> None:
@@ -148,13 +157,22 @@ class Live:
         entry = Entry(told["sequence"], told["status"] in TERMINAL, partition, value)
         self.table[told["job_id"]] = entry
         self._metrics.table_entries.set(len(self.table.data.data))
-        if self._followers:
-            self._tell(entry.event())
+        if self.followers:
+            self.followers.tell(entry.event(), len(value))
+
+    def hear(self, key: bytes | None, value: bytes | None) -> None:
+        """Tell one event to those who follow, whosever partition it is of."""
+        with suppress(ValueError):  # somebody else wrote on our topic
+            if value is None:
+                self.followers.forget(UUID((key or b"").decode()))
+            else:
+                self.followers.tell(JobStatusChanged.model_validate_json(value), len(value))
 
     def forget(self, key: bytes | None) -> None:
         """Let go of a job that was purged: should its id come again, its events count anew."""
         self.table.pop((key or b"").decode(errors="replace"), None)
         self._metrics.table_entries.set(len(self.table.data.data))
+        self.hear(key, None)
 
     async def _count_rebalance(self, *_: Any, **__: Any) -> None:
         self._metrics.rebalances.inc()
@@ -165,33 +183,16 @@ class Live:
         return entry.event() if entry else None
 
     @asynccontextmanager
-    async def follow(self, job_id: UUID | None = None) -> AsyncIterator[AsyncIterator[JobStatusChanged]]:
+    async def follow(self, job_id: UUID | None = None) -> AsyncIterator[AsyncIterator[JobStatusChanged | Missed]]:
         """Subscribe to one job's events, or to all."""
-        queue: asyncio.Queue[JobStatusChanged] = asyncio.Queue(FOLLOWER_BUFFER)
-        self._followers.setdefault(job_id, set()).add(queue)
-        try:
-            yield _drained(queue)
-        finally:
-            self._followers[job_id].discard(queue)
-            if not self._followers[job_id]:
-                del self._followers[job_id]
-
-    def _tell(self, event: JobStatusChanged) -> None:
-        for wanted in (event.job_id, None):
-            for queue in self._followers.get(wanted, ()):
-                if queue.full():
-                    queue.get_nowait()
-                queue.put_nowait(event)
+        with self.followers.feed(job_id) as feed:
+            async with self._tail():
+                yield feed
 
 
 def _record(options: Mapping[str, Any] | None) -> JobStore:
     jobs: JobStore = (options or {})["jobs"]
     return jobs
-
-
-async def _drained(queue: asyncio.Queue[JobStatusChanged]) -> AsyncIterator[JobStatusChanged]:
-    while True:
-        yield await queue.get()
 
 
 @lru_cache(maxsize=65_536)

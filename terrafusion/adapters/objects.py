@@ -22,7 +22,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import Conflict, Misconfigured, NotFound, Unavailable
-from terrafusion.ports import ResultBytes
+from terrafusion.job_history import ResultBytes
 
 CACHE_BYTES: Final = 20 * 2**30
 """What `local_copy` keeps on this machine; beyond it the longest unused files go."""

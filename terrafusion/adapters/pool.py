@@ -22,6 +22,7 @@ from uuid import UUID
 import structlog
 from pebble import ProcessExpired, ProcessPool
 
+from models.attempts import Said
 from models.troubles import Part, Trouble
 from terrafusion.adapters import child
 from terrafusion.boundaries import Boundary, cross
@@ -90,11 +91,13 @@ class PebblePool:
         self,
         settings: Settings,
         on_progress: Callable[[UUID, float, str], None],
+        on_log: Callable[[Said], None] = lambda _said: None,
         on_child: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take whom to tell of progress, and of the first child that is there."""
+        """Take whom to tell of progress, of what jobs log, and of the first child that is there."""
         self._settings = settings
         self._on_progress = on_progress
+        self._on_log = on_log
         self._on_child = on_child
         self.has_child = False
         """Whether a child of the pool as it is now has begun."""
@@ -306,7 +309,11 @@ class PebblePool:
 
     def _read_progress(self) -> None:
         while self._reader.poll():
-            self._on_progress(*self._reader.recv())
+            told = self._reader.recv()
+            if isinstance(told, Said):
+                self._on_log(told)
+            else:
+                self._on_progress(*told)
 
     async def stop(self) -> None:
         """Kill the children and wait for them."""

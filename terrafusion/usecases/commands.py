@@ -72,6 +72,15 @@ class Commands:
         self._count(Verb.CANCEL, "done")
         return job
 
+    async def cancel_many(
+        self, ids: Sequence[UUID], *, reason: str | None = None, requested_by: str | None = None
+    ) -> frozenset[UUID]:
+        """End those of these jobs that wait or run; answers which did."""
+        moved = await self._jobs.cancel(ids, message=f"Cancelled{because(self._by(requested_by), reason)}")
+        self._metrics.commands.labels(Verb.CANCEL, "done").inc(len(moved))
+        self._on_moved()
+        return moved
+
     async def retry(
         self, job_id: UUID, *, key: str | None = None, traceparent: str | None = None, requested_by: str | None = None
     ) -> Job:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from models.jobs import JobStatus
 from terrafusion.ports import JobStore
 from terrafusion.usecases.pauses import KnownPauses
 
@@ -47,7 +46,7 @@ class Room:
         """Learn what is paused and whether there is room for so many, also while nothing arrives. Raises Unavailable."""
         await self._pauses.look()
         if self._left < requests or self._monotonic() >= self._count_at:
-            self._left = self._max_pending - (await self._jobs.counts())[JobStatus.PENDING]
+            self._left = self._max_pending - await self._jobs.waiting(self._max_pending)
             self._count_at = self._monotonic() + COUNT_EVERY_S
         self._reached_at = self._monotonic()
 

@@ -5,19 +5,22 @@ The counties go into the query. Views are handed these and no others, so none ca
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from models.access import Caller, Counties
+from models.attempts import AttemptLog, Attention, History
 from models.dead_letters import KeptLetter, LetterEntry
 from models.jobs import Job, JobStatus
+from models.live import Missed
 from models.messages import JobStatusChanged
 from models.pauses import Pause, Scope
 from terrafusion import ports
-from terrafusion.ports import DataVersion, JobFilter, LetterFilter, Page
+from terrafusion.job_history import JobHistory, LiveJobs
+from terrafusion.ports import ALL, MOST_COUNTED, DataVersion, JobFilter, LetterFilter, Page
 from terrafusion.usecases.callers import caller
 from terrafusion.usecases.pauses import ShownPauses
 
@@ -42,14 +45,19 @@ class SeenJobs:
         """Return one job."""
         return await self._jobs.get(job_id, counties=self._seen(counties))
 
-    async def page(self, wanted: JobFilter, *, after: tuple[datetime, UUID] | None, limit: int) -> Page:
-        """Return jobs newest first."""
-        narrowed = replace(wanted, counties=self._seen(wanted.counties))
-        return await self._jobs.page(narrowed, after=after, limit=limit)
+    async def page(
+        self, wanted: JobFilter, *, after: tuple[datetime, UUID] | None, limit: int, oldest_first: bool = False
+    ) -> Page:
+        """Return jobs newest first, or the oldest."""
+        return await self._jobs.page(self.narrowed(wanted), after=after, limit=limit, oldest_first=oldest_first)
 
-    async def counts(self, counties: Counties = None) -> Mapping[JobStatus, int]:
-        """Return how many jobs stand where."""
-        return await self._jobs.counts(self._seen(counties))
+    async def counts(self, wanted: JobFilter = ALL, *, most: int = MOST_COUNTED) -> Mapping[JobStatus, int]:
+        """Return how many jobs of a filter stand where."""
+        return await self._jobs.counts(self.narrowed(wanted), most=most)
+
+    def narrowed(self, wanted: JobFilter) -> JobFilter:
+        """Return a filter of the caller's counties alone."""
+        return replace(wanted, counties=self._seen(wanted.counties))
 
     async def running(self) -> Mapping[str, int]:
         """Return how many jobs run, by county."""
@@ -57,6 +65,38 @@ class SeenJobs:
 
     def _seen(self, counties: Counties) -> Counties:
         return both(counties, self._who().counties)
+
+
+class SeenHistory:
+    """Fulfils `terrafusion.job_history.JobHistory`, but for what is kept."""
+
+    def __init__(self, history: JobHistory, jobs: ports.JobReader, who: Who = caller) -> None:
+        self._history = history
+        self._jobs = jobs
+        self._who = who
+
+    async def history(self, job_id: UUID) -> History:
+        """Return what is kept of a job's attempts."""
+        counties = self._who().counties
+        if counties is not None and await self._jobs.get(job_id, counties=counties) is None:
+            return History()
+        return await self._history.history(job_id)
+
+    async def retried(self, ids: Collection[UUID]) -> Mapping[UUID, UUID]:
+        """Return the last retry of each of these jobs, which somebody was shown; it is of the same county."""
+        return await self._history.retried(ids)
+
+    async def attention(self, limit: int, *, counties: Counties = None) -> Attention:
+        """Return jobs that somebody should look at."""
+        return await self._history.attention(limit, counties=both(counties, self._who().counties))
+
+    async def changed(self, since: datetime, limit: int, *, counties: Counties = None) -> Sequence[JobStatusChanged]:
+        """Return the state of jobs that moved since."""
+        return await self._history.changed(since, limit, counties=both(counties, self._who().counties))
+
+    async def keep_logs(self, logs: Sequence[AttemptLog]) -> None:
+        """Refuse: no view writes any."""
+        raise NotImplementedError
 
 
 class SeenLetters:
@@ -103,9 +143,9 @@ class SeenCounties:
 
 
 class SeenLive:
-    """Fulfils `terrafusion.ports.LiveJobs`."""
+    """Fulfils `terrafusion.job_history.LiveJobs`."""
 
-    def __init__(self, live: ports.LiveJobs, who: Who = caller) -> None:
+    def __init__(self, live: LiveJobs, who: Who = caller) -> None:
         self._live = live
         self._who = who
 
@@ -115,11 +155,11 @@ class SeenLive:
         return event if event and self._who().sees(event.county_id) else None
 
     @asynccontextmanager
-    async def follow(self, job_id: UUID | None = None) -> AsyncIterator[AsyncIterator[JobStatusChanged]]:
+    async def follow(self, job_id: UUID | None = None) -> AsyncIterator[AsyncIterator[JobStatusChanged | Missed]]:
         """Subscribe to one job's events, or to all."""
         who = self._who()
         async with self._live.follow(job_id) as events:
-            yield (event async for event in events if who.sees(event.county_id))
+            yield (event async for event in events if isinstance(event, Missed) or who.sees(event.county_id))
 
 
 class SeenPauses:

@@ -83,6 +83,11 @@ class Workbench:
         """How many jobs are held."""
         return len(self._held)
 
+    def attempt_of(self, job_id: UUID) -> int | None:
+        """Return the attempt of a job that is held."""
+        held = self._held.get(job_id)
+        return held.claim.attempt if held else None
+
     def free(self) -> float:
         """Return how many slots are free, in parts of one."""
         taken = sum(self.pace.weight(held.claim.analysis_type) for held in self._held.values() if not held.ended)
@@ -165,10 +170,12 @@ class Workbench:
         elif not self._is_held(claims[0]):
             return
         elif isinstance(error, ChildTimedOut):
+            log.warning("child process was stopped", job_id=str(claims[0].job_id), reason=str(error))
             late = self._time_limit(claims) < self.limits.job_timeout_s
             self._fail(claims[0], FailureReason.DEADLINE_PASSED if late else FailureReason.TIMEOUT, str(error))
         elif isinstance(error, ChildDied):
             self.metrics.child_deaths.inc()
+            log.warning("child process ended under a job", job_id=str(claims[0].job_id), reason=str(error))
             await self._crashed(claims[0], str(error))
         else:
             log.error("the pool could not run a job", job_id=str(claims[0].job_id), exc_info=error)
@@ -205,6 +212,7 @@ class Workbench:
             found,
             claim.correlation_id,
             claim.traceparent,
+            claim.attempt,
         )
 
     async def _came_out(self, claim: Claim, outcome: Outcome) -> None:

@@ -16,7 +16,8 @@ def json_response(body: Any, *, status: int = 200, content_type: str = "applicat
 
 def html(text: str, *, status: int = 200) -> Response:
     """Answer with a page, which may be JSON for somebody else; compressed for who takes that."""
-    response = Response(text=text, status=status, content_type="text/html", headers={"Vary": "Accept, Accept-Encoding"})
+    headers = {"Vary": "Accept, Accept-Encoding, HX-Request"}
+    response = Response(text=text, status=status, content_type="text/html", headers=headers)
     response.enable_compression()
     return response
 
@@ -28,7 +29,12 @@ def see(path: str) -> Response:
 
 def wants_html(request: Request) -> bool:
     """Say whether the caller is a browser: it names HTML."""
-    return "text/html" in request.headers.get("Accept", "")
+    return "text/html" in request.headers.get("Accept", "") and not wants_part(request)
+
+
+def wants_part(request: Request) -> bool:
+    """Say whether the script of a page asks, for the part of it that what it does changes."""
+    return request.headers.get("HX-Request") == "true"
 
 
 def wants_json(request: Request) -> bool:

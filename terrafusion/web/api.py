@@ -8,6 +8,7 @@ from aiohttp.web import Request, Response
 
 from models.jobs import Job, JobStatus
 from terrafusion.errors import Unavailable
+from terrafusion.ports import Page
 from terrafusion.web.answers import json_response
 from terrafusion.web.bodies import analysis_body, county_body, job_body, page_body, summary_document
 from terrafusion.web.deps import WebDeps
@@ -48,9 +49,9 @@ class Api:
         return json_response(await results_body(self._deps, await find_job(self._deps, read_job_id(request))))
 
     async def list(self, request: Request) -> Response:
-        """Answer a page of jobs, newest first."""
+        """Answer a page of jobs, newest first unless asked otherwise."""
         query = read_query(request, ListQuery)
-        page = await self._deps.store.page(query.wanted, after=query.after, limit=query.limit)
+        page = await read_page(self._deps, query)
         return json_response(page_body(page, await self._deps.waiting.reasons(page.jobs)))
 
     async def types(self, request: Request) -> Response:
@@ -63,6 +64,12 @@ class Api:
         read_query(request, NoQuery)
         versions = await self._deps.counties.current()
         return json_response({"counties": [county_body(version) for version in versions]})
+
+
+async def read_page(deps: WebDeps, query: ListQuery) -> Page:
+    """Return the page of jobs that a query asks for."""
+    oldest_first = query.sort == "oldest"
+    return await deps.store.page(query.wanted, after=query.after, limit=query.limit, oldest_first=oldest_first)
 
 
 async def told(deps: WebDeps, job: Job) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from models.attempts import Attention
 from models.jobs import Job
 from models.messages import JobStatusChanged
 from models.pauses import Pause, Scope
@@ -48,6 +49,15 @@ def page_body(page: Page, reasons: Reasons) -> dict[str, Any]:
     """Tell a page of jobs and where the next one begins."""
     cursor = write_cursor(page.next_after) if page.next_after else None
     return {"jobs": [job_body(job, reasons) for job in page.jobs], "next_cursor": cursor}
+
+
+def attention_body(found: Attention, reasons: Reasons, most: int) -> dict[str, Any]:
+    """Tell which jobs somebody should look at, of each kind ``most``, and whether there are more."""
+    kinds = {"failed": found.failed, "stuck": found.stuck, "late": found.late}
+    return {
+        name: {"jobs": [job_body(job, reasons) for job in jobs[:most]], "more": len(jobs) > most}
+        for name, jobs in kinds.items()
+    }
 
 
 def pause_body(pause: Pause) -> dict[str, Any]:

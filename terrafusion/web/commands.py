@@ -5,14 +5,17 @@ from __future__ import annotations
 from aiohttp.web import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.jobs import Job
 from models.messages import Command, Name, Note, Verb
-from terrafusion.web.answers import json_response, see, wants_html
+from terrafusion.web.answers import html, json_response, see, wants_html, wants_part
 from terrafusion.web.api import accepted, told
 from terrafusion.web.bodies import pause_body
 from terrafusion.web.deps import WebDeps
 from terrafusion.web.forms import read_body
 from terrafusion.web.listing import job_link
+from terrafusion.web.lookup import find_job
 from terrafusion.web.query import NoQuery, read_header, read_job_id, read_query, read_traceparent
+from terrafusion.web.render import macro
 from topics.commands import read_command
 
 
@@ -43,6 +46,8 @@ class Commanding:
         command = await _read(request, Verb.CANCEL, Why, job_id=str(job_id))
         who = command.requested_by
         job = await self._deps.commands.cancel(job_id, reason=command.reason, requested_by=who)
+        if wants_part(request):
+            return self._row(job)
         if wants_html(request):
             return see(job_link(job))
         return json_response(await told(self._deps, job))
@@ -57,9 +62,15 @@ class Commanding:
             traceparent=read_traceparent(request.headers),
             requested_by=command.requested_by,
         )
+        if wants_part(request):
+            return self._row(await find_job(self._deps, job_id), retried_as=job)
         if wants_html(request):
             return see(job_link(job))
         return await accepted(self._deps, job)
+
+    def _row(self, job: Job, retried_as: Job | None = None) -> Response:
+        """Answer with the row of a list that shows what became of a job."""
+        return html(str(macro("rows.html", "row")(job, self._deps.now(), retried_as and retried_as.job_id)))
 
     async def pause(self, request: Request) -> Response:
         """Have the intake, a county or a type stand still: 200 and the pause as it stands."""

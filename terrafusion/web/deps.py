@@ -14,7 +14,9 @@ from models.jobs import Job
 from models.messages import AnalysisRequest
 from terrafusion.analysis.registry import Catalogue
 from terrafusion.credentials import AuditLog
-from terrafusion.ports import Counties, Documents, Health, JobReader, LetterReader, LiveJobs
+from terrafusion.job_history import Documents, JobHistory, LiveJobs
+from terrafusion.ports import Counties, Health, JobReader, LetterReader
+from terrafusion.usecases.bulk import Bulk
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.pauses import ShownPauses
@@ -52,6 +54,7 @@ class WebDeps:
     """The ports and use cases behind the views."""
 
     store: JobReader
+    history: JobHistory
     counties: Counties
     columns: Columns
     workers: Workers
@@ -63,6 +66,7 @@ class WebDeps:
     catalogue: Catalogue
     submit: Submit
     commands: Commands
+    bulk: Bulk
     pauses: ShownPauses
     waiting: Waiting
     health: Health

@@ -1,4 +1,4 @@
-"""What the list of jobs shows beside the jobs: counts, active filters, and the addresses that change them."""
+"""The list of jobs as a page shows it: counts by state, active filters, and the links that change them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,22 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from models.jobs import Job, JobStatus
-from terrafusion.web.query import ListPageQuery
-from terrafusion.wording import label
+from models.jobs import TERMINAL, Job, JobStatus
+from terrafusion.ports import MOST_COUNTED
+from terrafusion.web.query import Filters, ListPageQuery, write_cursor
+from terrafusion.wording import figure, label
 
-FILTERS: Final = ("status", "county_id", "analysis_type", "correlation_id")
+LIVE: Final = "/live/jobs"
+BULK: Final = "/bulk"
+FILTERS: Final = tuple(Filters.model_fields)
+CHIPS: Final[Mapping[str, str]] = {
+    "county_id": "County",
+    "analysis_type": "Analysis type",
+    "correlation_id": "Correlation",
+    "q": "Text",
+    "since": "Accepted since",
+    "until": "Accepted before",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +30,7 @@ class Tile:
     """How many jobs are in a state, and the address that shows them."""
 
     status: JobStatus | None
-    count: int
+    count: str
     link: str
     active: bool
 
@@ -33,13 +44,48 @@ class Chip:
     without: str
 
 
-def list_link(query: ListPageQuery, **changes: Any) -> str:
-    """Return the address of the list with some of the query changed; other filters begin at the newest job."""
-    kept = query.model_dump(mode="json", exclude_defaults=True)
+def list_link(query: Filters, **changes: Any) -> str:
+    """Return the address of the list with some of the query changed; other filters begin at the first job."""
+    kept = given(query)
     if "cursor" not in changes and "refresh" not in changes:
         kept.pop("cursor", None)
-    wanted = {name: value for name, value in (kept | changes).items() if value is not None}
-    return f"/?{urlencode(wanted)}" if wanted else "/"
+    return _address("/", kept | changes)
+
+
+def given(query: Filters) -> dict[str, Any]:
+    """Return what a query says."""
+    return query.model_dump(mode="json", exclude_defaults=True)
+
+
+def filters(query: Filters) -> dict[str, Any]:
+    """Return which jobs a query means."""
+    return {name: value for name, value in given(query).items() if name in FILTERS}
+
+
+def live_link(query: ListPageQuery, jobs: Sequence[Job]) -> str:
+    """Return the address of the stream of a page: its filters, where it begins and ends, whether newer jobs matter."""
+    places = sorted((job.created_at, job.job_id) for job in jobs)
+    ends = {"first": write_cursor(places[-1]), "last": write_cursor(places[0])} if places else {}
+    moved = {"moved": max(job.updated_at for job in jobs).isoformat()} if jobs else {}
+    is_first = query.cursor is None and query.sort == "newest"
+    return _address(LIVE, filters(query) | ends | moved | ({} if is_first else {"newer": "off"}))
+
+
+def bulk_links(query: Filters, counts: Mapping[JobStatus, int]) -> Mapping[str, str]:
+    """Return the addresses at which all jobs of a list can be cancelled or retried, where some can be; a text has none."""
+    if query.q is not None:
+        return {}
+    some = {status for status, n in counts.items() if n and query.status in (None, status)}
+    verbs = {
+        "cancel": some - TERMINAL,
+        "retry": some & {JobStatus.FAILED, JobStatus.CANCELLED, query.status} & TERMINAL,
+    }
+    return {verb: _address(BULK, {"verb": verb} | filters(query)) for verb, found in verbs.items() if found}
+
+
+def _address(path: str, query: Mapping[str, Any]) -> str:
+    wanted = {name: value for name, value in query.items() if value is not None}
+    return f"{path}?{urlencode(wanted)}" if wanted else path
 
 
 def job_link(job: Job) -> str:
@@ -47,20 +93,25 @@ def job_link(job: Job) -> str:
     return f"/jobs/{job.job_id}"
 
 
-def tiles(query: ListPageQuery, counts: Mapping[JobStatus, int]) -> Sequence[Tile]:
+def counted(count: int) -> str:
+    """Write a count that goes no further than so many."""
+    return f"{figure(MOST_COUNTED)}+" if count > MOST_COUNTED else figure(count)
+
+
+def tiles(query: Filters, counts: Mapping[JobStatus, int]) -> Sequence[Tile]:
     """Return a tile for all jobs and one for each state."""
-    every = Tile(None, sum(counts.values()), list_link(query, status=None), query.status is None)
-    states = [
-        Tile(status, counts[status], list_link(query, status=str(status)), query.status is status)
-        for status in JobStatus
-    ]
-    return [every, *states]
+    each = [Tile(s, counted(counts[s]), list_link(query, status=str(s)), query.status is s) for s in JobStatus]
+    is_more = any(count > MOST_COUNTED for count in counts.values())
+    every = f"{figure(MOST_COUNTED)}+" if is_more else counted(sum(counts.values()))
+    return [Tile(None, every, list_link(query, status=None), query.status is None), *each]
 
 
-def chips(query: ListPageQuery) -> Sequence[Chip]:
+def chips(query: Filters) -> Sequence[Chip]:
     """Return the active filters."""
+    said = given(query)
+    names = {"status": label("status"), **CHIPS}
     return [
-        Chip(label(name.removesuffix("_id")), str(value), list_link(query, **{name: None}))
-        for name in FILTERS
-        if (value := getattr(query, name)) is not None
+        Chip(name, str(said[field]), list_link(query, **{field: None}))
+        for field, name in names.items()
+        if field in said
     ]

@@ -22,6 +22,7 @@ from aiohttp.web import (
 
 from models.access import ANYBODY
 from terrafusion.usecases.callers import Call, called
+from terrafusion.web.assets import STATIC
 from terrafusion.web.problems import respond
 from topics.catalogue import MAX_REQUEST_BYTES
 
@@ -29,7 +30,7 @@ Handler = Callable[[Request], Awaitable[StreamResponse]]
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 POLICY: Final = (
-    "default-src 'self'; script-src 'none'; object-src 'none'; "
+    "default-src 'self'; script-src 'self'; object-src 'none'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 SECURITY_HEADERS: Final[Mapping[str, str]] = {
@@ -40,7 +41,6 @@ SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-STATIC: Final = "/static/"
 BODY_S: Final = 20.0
 """For a body to arrive: a megabyte at 50 kB a second."""
 

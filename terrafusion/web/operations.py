@@ -15,8 +15,9 @@ from terrafusion.web.contracts import Contracts
 from terrafusion.web.dead_letters import DeadLetterViews
 from terrafusion.web.downloads import CSV, PARQUET, Downloads
 from terrafusion.web.letters import LettersQuery, SelectionQuery
+from terrafusion.web.many import ManyViews
 from terrafusion.web.probes import Probes
-from terrafusion.web.query import ListQuery, NoQuery
+from terrafusion.web.query import ListQuery, ManyQuery, NoQuery
 from terrafusion.web.streams import Streams
 
 JOB_PATH: Final = "{job_id:[^/]+}"
@@ -131,6 +132,19 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("post", f"{PREFIX}/retry/{JOB_PATH}"): Operation(
         name="retry", handler=Commanding.retry, answers="Job", status=202, headers=RUN_HEADERS, problems=_ORDER
     ),
+    **{
+        ("post", f"{PREFIX}/{name}"): Operation(
+            name=f"{name}_many",
+            handler=handler,
+            answers="ManyDone",
+            query=ManyQuery,
+            headers=SIGNED,
+            body="ManyBody",
+            sends={"confirm": 120},
+            problems=(400, 403, 409, 422, 503),
+        )
+        for name, handler in (("cancel", ManyViews.cancel), ("retry", ManyViews.retry))
+    },
     ("post", f"{PREFIX}/pause"): Operation(
         name="pause",
         handler=Commanding.pause,

@@ -1,79 +1,157 @@
-"""The pages for people: the list of jobs and one job."""
+"""The pages for people: the list of jobs, one job, and what needs attention."""
 
 from __future__ import annotations
 
-from aiohttp.web import Request, Response
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
 
-from models.jobs import TERMINAL, JobStatus
-from terrafusion.web.answers import html, json_response, wants_json
-from terrafusion.web.api import PREFIX, read_document, results_body
-from terrafusion.web.bodies import page_body
+from aiohttp.web import Request, Response
+from markupsafe import Markup
+
+from models.attempts import History
+from models.jobs import TERMINAL, Job, JobStatus
+from terrafusion.errors import Unavailable
+from terrafusion.ports import MOST_LOOKED_AT, Page
+from terrafusion.web.answers import html, json_response, see, wants_json
+from terrafusion.web.api import read_document, read_page, results_body
+from terrafusion.web.bodies import attention_body, page_body
+from terrafusion.web.counting import Counted
 from terrafusion.web.deps import WebDeps
-from terrafusion.web.listing import chips, job_link, list_link, tiles
+from terrafusion.web.job_page import attempts_part, now_part
+from terrafusion.web.listing import bulk_links, chips, filters, list_link, live_link, tiles
 from terrafusion.web.lookup import find_job
-from terrafusion.web.query import JobPageQuery, ListPageQuery, read_job_id, read_query, write_cursor
+from terrafusion.web.query import (
+    JobPageQuery,
+    ListPageQuery,
+    NoQuery,
+    has_empty,
+    read_filled,
+    read_job_id,
+    read_query,
+    write_cursor,
+)
 from terrafusion.web.render import render
 from terrafusion.web.results.read import found_by
-from terrafusion.web.timeline import timeline, took
 from terrafusion.wording import indented
+
+MOST_SHOWN: Final = 50
+"""Of each kind that needs attention."""
+IN_THE_FORM: Final = frozenset({"q", "county_id", "analysis_type", "since", "until"})
+
+
+@dataclass(frozen=True, slots=True)
+class SortLink:
+    """What turns a list round."""
+
+    href: str
+    title: str
+    mark: str
 
 
 class Pages:
     """Server-rendered pages; the same addresses give JSON to who asks for it."""
 
-    def __init__(self, deps: WebDeps) -> None:
+    def __init__(self, deps: WebDeps, counted: Counted | None = None) -> None:
         self._deps = deps
+        self._counted = counted or Counted(deps.store, time.monotonic)
 
     async def jobs(self, request: Request) -> Response:
-        """Show the jobs, newest first, and how many stand where."""
-        query, now = read_query(request, ListPageQuery), self._deps.now()
-        page = await self._deps.store.page(query.wanted, after=query.after, limit=query.limit)
+        """Show the jobs, newest first unless asked otherwise, and how many stand where."""
+        query = read_filled(request, ListPageQuery)
+        if has_empty(request):
+            return see(list_link(query))  # of a form, whose empty fields say nothing
+        page = await read_page(self._deps, query)
         if wants_json(request):
             return json_response(page_body(page, await self._deps.waiting.reasons(page.jobs)))
-        counts = await self._deps.store.counts()
-        older = write_cursor(page.next_after) if page.next_after else None
+        counts = await self._counted.count(query.wanted)
         moving = query.cursor is None and any(counts[state] for state in set(JobStatus) - TERMINAL)
         text = render(
             "jobs.html",
-            now=now,
+            now=self._deps.now(),
+            query=query,
             jobs=page.jobs,
+            retried=await self._retried(page.jobs),
             pauses=await self._deps.pauses.look(),
-            job_link=job_link,
-            took=took,
             tiles=tiles(query, counts),
             chips=chips(query),
-            older=older and list_link(query, cursor=older),
-            newest=query.cursor and list_link(query, cursor=None),
+            kept={name: value for name, value in filters(query).items() if name not in IN_THE_FORM},
+            moment=_moment,
+            sort_link=_sort_link(query),
+            bulk=bulk_links(query, counts),
+            live=None if query.refresh else live_link(query, page.jobs),
+            **self._neighbours(query, page),
             moving=moving,
             refresh_off=query.refresh == "off",
-            refresh_link=list_link(query, refresh=None if query.refresh else "off"),
+            refresh_link=list_link(query, refresh=None if query.refresh else "off", cursor=query.cursor),
             types=[(entry, list_link(query, analysis_type=entry.name)) for entry in self._deps.catalogue],
             counties=[
                 (county, list_link(query, county_id=county.county_id)) for county in await self._deps.counties.current()
             ],
-            prefix=PREFIX,
         )
         return html(text)
 
     async def job(self, request: Request) -> Response:
         """Show one job: its way, what it was asked and what it found."""
-        query, now = read_query(request, JobPageQuery), self._deps.now()
+        query = read_query(request, JobPageQuery)
         job = await find_job(self._deps, read_job_id(request))
         if wants_json(request):
             return json_response(await results_body(self._deps, job))
         document = await read_document(self._deps, job)
         text = render(
             "job.html",
-            now=now,
+            now=self._deps.now(),
             job=job,
-            waiting_for=(await self._deps.waiting.reasons([job])).of(job),
             ended=job.status in TERMINAL,
-            steps=timeline(job, now),
+            now_part=Markup(await now_part(self._deps, job, swap=False)),  # noqa: S704 - rendered by a template
+            attempts_part=Markup(await self._attempts(job)),  # noqa: S704
             parameters=indented(job.parameters or {}),
             found=document and found_by(self._deps.catalogue, job, document, query),
             moving=job.status not in TERMINAL,
             refresh_off=query.refresh == "off",
             refresh_link=f"/jobs/{job.job_id}" + ("" if query.refresh else "?refresh=off"),
-            prefix=PREFIX,
         )
         return html(text)
+
+    async def attention(self, request: Request) -> Response:
+        """Show the jobs that somebody should look at."""
+        read_query(request, NoQuery)
+        found = await self._deps.history.attention(MOST_SHOWN + 1)
+        reasons = await self._deps.waiting.reasons(found.late)
+        if wants_json(request):
+            return json_response(attention_body(found, reasons, MOST_SHOWN))
+        return html(render("attention.html", now=self._deps.now(), found=found, most=MOST_SHOWN, reasons=reasons))
+
+    def _neighbours(self, query: ListPageQuery, page: Page) -> Mapping[str, Any]:
+        older = write_cursor(page.next_after) if page.next_after else None
+        return {
+            "older": older and list_link(query, cursor=older),
+            "newest": query.cursor and list_link(query, cursor=None),
+            "most_looked_at": MOST_LOOKED_AT,
+            "looked_on": older is not None and len(page.jobs) < query.limit,
+        }
+
+    async def _retried(self, jobs: Sequence[Job]) -> Mapping[UUID, UUID]:
+        ended = [job.job_id for job in jobs if job.status in TERMINAL]
+        return await self._deps.history.retried(ended) if ended else {}
+
+    async def _attempts(self, job: Job) -> str:
+        """Render the attempts; while the store is away those that the live entry knows of."""
+        try:
+            history = await self._deps.history.history(job.job_id)
+        except Unavailable:
+            history = History()
+        return attempts_part(self._deps, job, history, swap=False)
+
+
+def _sort_link(query: ListPageQuery) -> SortLink:
+    if query.sort == "newest":
+        return SortLink(list_link(query, sort="oldest"), "Newest first; show the oldest first", "\N{DOWNWARDS ARROW}")
+    return SortLink(list_link(query, sort=None), "Oldest first; show the newest first", "\N{UPWARDS ARROW}")
+
+
+def _moment(value: datetime | None) -> str:
+    return "" if value is None else f"{value:%Y-%m-%dT%H:%M:%S}"

@@ -19,6 +19,10 @@ ACTIONS: Final[Mapping[tuple[str, str], Action | None]] = {
     ("get", "/jobs/{job_id}/result.csv"): Action.READ,
     ("get", "/jobs/{job_id}/result.json"): Action.READ,
     ("get", "/jobs/{job_id}/result.parquet"): Action.READ,
+    ("get", "/attention"): Action.READ,
+    ("get", "/bulk"): Action.READ,
+    ("get", "/live/jobs"): Action.READ,
+    ("get", "/live/jobs/{job_id}"): Action.READ,
     ("get", "/dead-letters"): Action.READ,
     ("get", "/dead-letters/{letter_id}"): Action.READ,
     ("get", "/ask"): Action.READ,
@@ -45,6 +49,8 @@ ACTIONS: Final[Mapping[tuple[str, str], Action | None]] = {
     ("get", f"{PREFIX}/status/{{job_id}}"): Action.READ,
     ("get", f"{PREFIX}/results/{{job_id}}"): Action.READ,
     ("get", f"{PREFIX}/list"): Action.READ,
+    ("post", f"{PREFIX}/cancel"): Action.CANCEL,
+    ("post", f"{PREFIX}/retry"): Action.RETRY,
     ("post", f"{PREFIX}/cancel/{{job_id}}"): Action.CANCEL,
     ("post", f"{PREFIX}/retry/{{job_id}}"): Action.RETRY,
     ("post", f"{PREFIX}/pause"): Action.PAUSE,
@@ -75,7 +81,7 @@ def action_of(request: Request) -> Action | None:
     """Say what a request wants to do; None where that is open to all, and where there is nothing at its address."""
     match = request.match_info
     resource = match.route.resource
-    if match.http_exception is not None or resource is None or resource.canonical == "/static":
+    if match.http_exception is not None or resource is None or resource.canonical.startswith("/static/"):
         return OPEN
     method = "get" if request.method == "HEAD" else request.method.lower()
     return ACTIONS.get((method, resource.canonical), Action.AUDIT)

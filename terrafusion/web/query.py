@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from aiohttp.web import Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from models.jobs import JobStatus
-from models.messages import Name, Note
+from models.messages import Moment, Name, Note
 from terrafusion.errors import InvalidRequest
 from terrafusion.ports import JobFilter
 from terrafusion.rejection import rejection
@@ -24,10 +25,8 @@ After = tuple[datetime, UUID]
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 POSITION: Final = struct.Struct(">q16s")
 LONGEST_HEADER: Final = 200
-
-
-class BadQuery(InvalidRequest):
-    """A path, query or header that cannot be read."""
+LOCAL: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?")
+"""As browsers write a time that somebody chose."""
 
 
 def _printable(value: str) -> str:
@@ -37,27 +36,41 @@ def _printable(value: str) -> str:
     return value
 
 
-class ListQuery(BaseModel):
-    """The query of a list of jobs."""
+Printable = Annotated[Note, AfterValidator(_printable)]
+
+
+class BadQuery(InvalidRequest):
+    """A path, query or header that cannot be read."""
+
+
+class Filters(BaseModel):
+    """Which jobs are meant."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     status: JobStatus | None = None
     county_id: Name | None = None
     analysis_type: Name | None = None
-    correlation_id: Annotated[Note, AfterValidator(_printable)] | None = None
-    limit: int = Field(50, ge=1, le=500)
-    cursor: str | None = None
+    correlation_id: Printable | None = None
+    q: Printable | None = Field(
+        None, description="the beginning of an id, a correlation id or who asked; else words of a message"
+    )
+    since: Moment | None = Field(None, description="accepted then or later")
+    until: Moment | None = Field(None, description="accepted before")
 
     @property
     def wanted(self) -> JobFilter:
         """The conditions a job must fulfil."""
-        return JobFilter(
-            status=self.status,
-            county_id=self.county_id,
-            analysis_type=self.analysis_type,
-            correlation_id=self.correlation_id,
-        )
+        named = {name: getattr(self, name) for name in Filters.model_fields if name != "q"}
+        return JobFilter(**named, text=self.q)
+
+
+class ListQuery(Filters):
+    """The query of a list of jobs."""
+
+    sort: Literal["newest", "oldest"] = "newest"
+    limit: int = Field(50, ge=1, le=500)
+    cursor: str | None = None
 
     @property
     def after(self) -> After | None:
@@ -69,6 +82,40 @@ class ListPageQuery(ListQuery):
     """The query of the list as a page."""
 
     refresh: Literal["off"] | None = None
+
+
+class ManyQuery(BaseModel):
+    """Which jobs an order is about: all that fulfil this, on whichever page; a text names none that surely."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    status: JobStatus | None = None
+    county_id: Name | None = None
+    analysis_type: Name | None = None
+    correlation_id: Printable | None = None
+    since: Moment | None = Field(None, description="accepted then or later")
+    until: Moment | None = Field(None, description="accepted before; else now")
+
+    @property
+    def wanted(self) -> JobFilter:
+        """The conditions a job must fulfil."""
+        return JobFilter(**{name: getattr(self, name) for name in ManyQuery.model_fields})
+
+
+class BulkPageQuery(ManyQuery):
+    """The query of the page that asks before an order is given."""
+
+    verb: Literal["cancel", "retry"]
+
+
+class LiveQuery(Filters):
+    """The query of a list's stream: its filters, and the places of its first and last job."""
+
+    first: str | None = None
+    last: str | None = None
+    newer: Literal["off"] | None = None
+    moved: Moment | None = None
+    """When a job of the page moved last."""
 
 
 class JobPageQuery(BaseModel):
@@ -102,6 +149,22 @@ def read_query(request: Request, model: type[Q]) -> Q:
         return model.model_validate(dict(request.query))
     except ValidationError as error:
         raise rejection(error, BadQuery, model) from error
+
+
+def has_empty(request: Request) -> bool:
+    """Say whether a form was sent with fields that nobody filled in."""
+    return any(not value for value in request.query.values())
+
+
+def read_filled(request: Request, model: type[Q]) -> Q:
+    """Read the query of a form: what is empty says nothing, and a time without a zone is UTC's."""
+    filled = [(name, _zoned(name, value)) for name, value in request.query.items() if value]
+    return read_query(request.clone(rel_url=request.rel_url.with_query(filled)), model)
+
+
+def _zoned(name: str, value: str) -> str:
+    local = name in {"since", "until"} and LOCAL.fullmatch(value)
+    return f"{value}Z" if local else value
 
 
 def read_job_id(request: Request) -> UUID:

@@ -1,10 +1,7 @@
-"""The templates, and the style sheets they name."""
+"""The templates, and the files they name."""
 
 from __future__ import annotations
 
-from functools import cache
-from hashlib import sha256
-from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -12,8 +9,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from models.access import ANYBODY
 from terrafusion import wording
 from terrafusion.usecases.callers import caller_shown
+from terrafusion.web.api import PREFIX
+from terrafusion.web.assets import address
+from terrafusion.web.timeline import took
 
-STATIC_FILES: Final = Path(__file__).parent / "static"
+SCRIPTS: Final = ("htmx-2.0.11.min.js", "htmx-ext-sse-2.2.4.min.js", "idiomorph-0.8.0.min.js", "live.js")
 
 
 def _environment() -> Environment:
@@ -26,25 +26,17 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "instant": wording.instant,
-        "ago": wording.ago,
         "compact": wording.compact,
         "duration": wording.duration,
         "label": wording.label,
         "figure": wording.figure,
         "day": wording.day,
         "waits": wording.waits,
+        "ago": wording.ago,
     }
+    environment.globals |= {"static": address, "scripts": SCRIPTS, "prefix": PREFIX, "took": took}
     environment.globals |= {"asked_by": caller_shown, "access_off": ANYBODY}
-    environment.globals["style"] = static("app.css")
-    environment.globals["static"] = static
     return environment
-
-
-@cache
-def static(name: str) -> str:
-    """Return the address of a static file, which holds its version."""
-    version = sha256((STATIC_FILES / name).read_bytes()).hexdigest()[:12]
-    return f"/static/{name}?v={version}"
 
 
 ENVIRONMENT: Final = _environment()
@@ -53,3 +45,8 @@ ENVIRONMENT: Final = _environment()
 def render(template: str, **values: Any) -> str:
     """Render a template; every value in it is escaped."""
     return ENVIRONMENT.get_template(template).render(**values)
+
+
+def macro(template: str, name: str) -> Any:
+    """Return a macro of a template, for a part of a page alone."""
+    return getattr(ENVIRONMENT.get_template(template).module, name)

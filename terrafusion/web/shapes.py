@@ -16,6 +16,7 @@ from models.pauses import Scope
 from terrafusion.ports import DataVersion
 from terrafusion.web.bodies import JOB_FIELDS
 from terrafusion.web.letters import ENTRY_FIELDS, DiscardBody, DiscardManyBody, ReplayBody, ReplayManyBody
+from terrafusion.web.many import ManyBody
 
 TEMPLATE: Final = "#/components/schemas/{model}"
 NULL: Final = {"type": "null"}
@@ -135,7 +136,7 @@ SCHEMAS: Final[Mapping[str, Any]] = {
     **{model.__name__: _model(model) for model in (AnalysisRequest, JobStatusChanged)},
     "Stage": {"type": "string", "enum": list(Stage)},
     "LetterState": {"type": "string", "enum": list(LetterState)},
-    **{model.__name__: _model(model) for model in (ReplayBody, DiscardBody, ReplayManyBody, DiscardManyBody)},
+    **{model.__name__: _model(model) for model in (ReplayBody, DiscardBody, ReplayManyBody, DiscardManyBody, ManyBody)},
     "Reason": _said("reason"),
     "Named": _said("county_id", "analysis_type", "reason"),
     "Pause": shape(
@@ -166,6 +167,19 @@ SCHEMAS: Final[Mapping[str, Any]] = {
             "outcomes": many(ref("Outcome")),
             "next_cursor": OR_NULL,
             "left": {"type": "integer"},
+        }
+    ),
+    "ManyDone": shape(
+        {
+            "command": {"enum": ["cancel", "retry"]},
+            "matching": {"type": "integer", "description": "jobs that the order is about, counted to 10,000"},
+            "more": {"type": "boolean", "description": "there are more than were counted"},
+            "until": {"type": "string", "format": "date-time", "description": "jobs accepted later are not meant"},
+            "done": {"type": "integer"},
+            "unchanged": {"type": "integer", "description": "that had ended, or were asked again before"},
+            "refused": {"type": "integer"},
+            "refusals": many(shape({"job_id": {"type": "string", "format": "uuid"}, "problem": ref("Problem")})),
+            "left": {"type": "integer", "description": "for the next call with the same query and `until`"},
         }
     ),
     "Action": {"type": "string", "enum": list(Action)},

@@ -1,13 +1,19 @@
-"""A job's way through its states, with how long each stretch took."""
+"""A job's way through its states and attempts, with how long each stretch took."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
-from models.jobs import TERMINAL, Job
+from models.attempts import AttemptLog, History
+from models.jobs import TERMINAL, Job, JobStatus
 from terrafusion.wording import duration
+
+LEAST_PROGRESS: Final = 0.05
+LEAST_TIME: Final = timedelta(seconds=2)
+"""Before that nothing can be said of the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +25,18 @@ class Step:
     took: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One attempt: where it ran, from when, for how long, how it ended or stands, and what was logged for it."""
+
+    number: int
+    worker: str | None
+    began: datetime | None
+    took: str
+    ending: str
+    log: AttemptLog | None
+
+
 def timeline(job: Job, now: datetime) -> Sequence[Step]:
     """Return what happened to a job, ending with what it does now where it is not terminal."""
     steps = [Step("Accepted", job.created_at)]
@@ -28,11 +46,39 @@ def timeline(job: Job, now: datetime) -> Sequence[Step]:
     return [*steps, _last(job, now)]
 
 
+def tries(job: Job, history: History, now: datetime) -> Sequence[Try]:
+    """Return a job's attempts, the last one first."""
+    logs = {log.attempt: log for log in history.logs}
+    earlier = [
+        Try(a.attempt, a.worker, a.claimed_at, _between(a.claimed_at, a.ended_at), a.message, logs.get(a.attempt))
+        for a in history.attempts
+    ]
+    if not job.attempt or any(attempt.number == job.attempt for attempt in earlier):
+        return earlier[::-1]
+    began = job.claimed_at or job.started_at
+    took = _between(began, job.completed_at or now)
+    last = Try(job.attempt, job.worker, began, took, job.status.capitalize(), logs.get(job.attempt))
+    return [last, *reversed(earlier)]
+
+
+def remaining(job: Job, now: datetime) -> timedelta | None:
+    """Return how long a running job will take if it goes on as it has; None where nothing can be said yet."""
+    began = job.claimed_at or job.started_at
+    if job.status is not JobStatus.RUNNING or began is None or job.progress < LEAST_PROGRESS:
+        return None
+    ran = now - began
+    return ran * (1 - job.progress) / job.progress if ran >= LEAST_TIME else None
+
+
 def took(job: Job, now: datetime) -> str:
     """Say how long a job ran, runs or has waited."""
     if job.started_at is None:
         return "" if job.status in TERMINAL else f"waiting {duration(now - job.created_at)}"
     return duration((job.completed_at or now) - job.started_at)
+
+
+def _between(began: datetime | None, ended: datetime) -> str:
+    return duration(ended - began) if began else ""
 
 
 def _last(job: Job, now: datetime) -> Step:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import aiohttp
+import psutil
 from support.rig import Rig, frozen
 from support.tape import STATUS, Tape, request
 from support.waiting import until
@@ -129,3 +132,45 @@ def test_more_jobs_than_a_table_keeps_are_all_found_by_every_worker(rig: Rig, ta
 
 def entries(web: Web) -> float:
     return web.metrics()["terrafusion_jobs_table_entries"]
+
+
+async def hear_ends(urls: Sequence[str], wanted: set[str], begin: Callable[[], None]) -> None:
+    """Follow all jobs at each address until each of these has ended there; begin once all are followed."""
+    opened = asyncio.Semaphore(0)
+
+    async def follow(session: aiohttp.ClientSession, url: str) -> None:
+        left = set(wanted)
+        async with session.get(f"{url}{PREFIX}/events") as answer:
+            async for line in answer.content:
+                if line.startswith(b"retry"):
+                    opened.release()
+                elif line.startswith(b"data:") and (event := json.loads(line[5:])).get("completed_at"):
+                    left.discard(event["job_id"])
+                if not left:
+                    return
+
+    timeout = aiohttp.ClientTimeout(total=60)
+    async with aiohttp.ClientSession(timeout=timeout, connector=aiohttp.TCPConnector(limit=0)) as session:
+        readers = [asyncio.ensure_future(follow(session, url)) for url in urls]
+        for _ in readers:
+            await opened.acquire()
+        await asyncio.to_thread(begin)
+        await asyncio.gather(*readers)
+
+
+def test_every_worker_tells_every_job_to_very_many_readers(rig: Rig, tape: Tape) -> None:
+    requests = [request("noop") for _ in range(16)]
+    ids = {one["job_id"] for one in requests}
+    crowd, other = (worker.web.url for worker in rig.workers)
+    process = psutil.Process(rig.workers[0].pid)
+    before = process.memory_info().rss
+    asyncio.run(hear_ends([crowd] * 100 + [other], ids, lambda: rig.upstream.send(*requests)))
+    assert process.memory_info().rss - before < 100_000_000
+
+
+def test_what_is_logged_for_a_job_is_shown_with_it(rig: Rig, tape: Tape) -> None:
+    [job_id] = rig.upstream.send(request("raising", parameters={}))
+    tape.completed(job_id)
+    page = f"/jobs/{job_id}"
+    until(lambda: "Traceback" in rig.workers[1].web.get(page).content.decode(), what="its traceback is kept")
+    assert "Log of attempt 1" in rig.web.get(page).content.decode()

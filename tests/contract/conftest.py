@@ -25,6 +25,8 @@ from models.tables import (
     county_turns,
     data_versions,
     dead_letters,
+    job_attempts,
+    job_logs,
     job_rates,
     jobs,
     lag_samples,
@@ -296,8 +298,17 @@ class PostgresDriver:
 
     async def clear(self) -> None:
         async with self._engine.begin() as connection:
-            kept = (jobs, outbox, dead_letters, data_versions, county_profiles, pauses, county_turns)
-            for table in (*kept, workers, lag_samples, job_rates):
+            for table in (
+                jobs,
+                job_attempts,
+                job_logs,
+                outbox,
+                dead_letters,
+                data_versions,
+                county_profiles,
+                pauses,
+                county_turns,
+            ):
                 await connection.execute(delete(table))
 
 

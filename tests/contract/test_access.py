@@ -183,9 +183,20 @@ def test_of_other_counties_there_is_nothing(by_hand, made, scope, asked):
     page = run(bench.store.page(JobFilter(county_id=asked, counties=scope), after=None, limit=99))
     assert {job.job_id for job in page.jobs} == narrowed
     assert {job.job_id for job in jobs if run(bench.store.get(job.job_id, counties=scope))} == seen
-    counts = run(bench.store.counts(scope))
+    counts = run(bench.store.counts(JobFilter(counties=scope)))
     assert sum(counts.values()) == len(seen)
     assert counts[JobStatus.FAILED] == sum(job.failure_reason is not None for job in jobs if job.job_id in seen)
+
+    changed = run(bench.store.changed(datetime(2000, 1, 1, tzinfo=UTC), 99, counties=scope))
+    assert {event.job_id for event in changed} == seen
+    found = run(bench.store.attention(99, counties=scope))
+    assert {job.job_id for job in (*found.failed, *found.late)} <= seen
+    named = (
+        run(bench.store.page(JobFilter(text=str(jobs[0].job_id)[:18], counties=scope), after=None, limit=9))
+        if jobs
+        else None
+    )
+    assert named is None or bool(named.jobs) is (jobs[0].job_id in seen)
 
     wanted = LetterFilter(state=None, counties=scope)
     entries = run(letters.page(wanted, before=None, limit=99))

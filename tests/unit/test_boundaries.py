@@ -40,6 +40,7 @@ LOCKS = "takes a lock that goes with its connection"
 EXCUSED = {
     "agents/records.py _acknowledgement.acknowledge": "one of a batch; `Intake.take` and `Orders._try` cross around it",
     "agents/status.py register.status": "status events are shown and written nowhere",
+    "terrafusion/adapters/child.py _send": "ANALYSING behind progress; log lines are for people",
     "terrafusion/adapters/last_words.py LastWords.add": "a count for the next worker; there in one step",
     "terrafusion/adapters/objects.py Objects._create": "one request of an object store, done or not",
     "terrafusion/adapters/objects.py Objects.delete": "one request of an object store, done or not",
@@ -84,10 +85,14 @@ EXCUSED = {
     "terrafusion/adapters/postgres/pausing.py PostgresPauses.all": READS,
     "terrafusion/adapters/postgres/profiles.py put_in_force": AMID,
     "terrafusion/adapters/postgres/publishing.py publish": AMID,
+    **{f"terrafusion/adapters/postgres/reading.py {name}": READS for name in ("cancelled", "get", "running")},
     **{
-        f"terrafusion/adapters/postgres/reading.py {name}": READS
-        for name in ("cancelled", "counts", "get", "live", "page", "running")
+        f"terrafusion/adapters/postgres/listing.py {name}": READS
+        for name in ("_last_looked_at", "_named", "counts", "live", "page", "waiting")
     },
+    **{f"terrafusion/adapters/postgres/attention.py {name}": READS for name in ("attention", "changed")},
+    **{f"terrafusion/adapters/postgres/history.py {name}": READS for name in ("history", "retried")},
+    "terrafusion/adapters/postgres/history.py keep_logs": "lines for people; what was not kept yet is lost with the worker",
     **{
         f"terrafusion/adapters/postgres/retention.py PostgresPurging.{name}": READS
         for name in ("count_jobs", "count_letters", "ended", "without_result")

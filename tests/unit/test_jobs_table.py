@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import faust
@@ -11,8 +11,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from models.jobs import JobStatus
+from models.live import Missed
 from models.messages import JobStatusChanged
-from terrafusion.adapters.jobs_table import ENDED_KEPT, FOLLOWER_BUFFER, MOST_ENTRIES, Entry, JobsStore, Live
+from terrafusion.adapters.followers import Followers
+from terrafusion.adapters.jobs_table import ENDED_KEPT, MOST_ENTRIES, Entry, JobsStore, Live
 from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.metrics import Metrics
 from topics.catalogue import STATUS
@@ -99,16 +101,35 @@ async def test_a_follower_hears_its_job_or_all_and_leaves_nothing_behind(live: L
             live.see(told, 0)
         assert [(await anext(one)).sequence for _ in range(2)] == [1, 2]
         assert [(await anext(every)).job_id for _ in range(3)] == [mine, other, mine]
-    assert live._followers == {}
+    assert not live.followers
 
 
-async def test_a_follower_that_falls_behind_loses_the_oldest(live: Live) -> None:
+async def test_a_follower_that_falls_behind_is_told_since_when_and_holds_no_more_than_its_bytes(live: Live) -> None:
+    live.followers = Followers(most_bytes=2_000)
     job_id = uuid4()
     async with live.follow(job_id) as events:
-        for sequence in range(1, FOLLOWER_BUFFER + 11):
-            live.see(event(job_id, sequence), 0)
+        for sequence in range(1, 31):
+            told = JobStatusChanged.model_validate_json(event(job_id, sequence))
+            at = NOW + timedelta(seconds=sequence)
+            live.followers.tell(told.model_copy(update={"updated_at": at}), 300)
+        assert len(events._waiting) * 300 <= 2_000
         async with asyncio.timeout(5):
-            assert (await anext(events)).sequence == 11
+            assert await anext(events) == Missed(NOW + timedelta(seconds=1))
+            left = [(await anext(events)).sequence for _ in range(len(events._waiting))]
+        assert left == list(range(left[0], 31))
+
+
+async def test_one_event_is_told_once_whoever_brings_it(live: Live) -> None:
+    job_id = uuid4()
+    async with live.follow() as events:
+        for sequence in (1, 2):
+            told = event(job_id, sequence)
+            live.see(told, 0)
+            live.hear(str(job_id).encode(), told)
+        live.hear(str(job_id).encode(), None)
+        live.hear(b"", b"{}")
+        live.see(event(job_id, 1), 0)
+        assert [(await anext(events)).sequence for _ in range(3)] == [1, 2, 1]
 
 
 def test_a_job_that_was_purged_is_forgotten_and_its_id_may_begin_anew(live: Live) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
 
-from models.access import Counties as Seen
 from models.dead_letters import DeadLetter
 from models.jobs import (
     CANCEL,
@@ -29,16 +28,16 @@ from models.jobs import (
     NewJob,
     Transition,
 )
-from models.messages import JobStatusChanged
 from models.pauses import Scope
 from models.queue import QueueRules
 from models.records import OutgoingRecord
 from terrafusion.adapters.memory.counties import MemoryCounties
 from terrafusion.adapters.memory.letters import MemoryDeadLetters
+from terrafusion.adapters.memory.lists import MemoryLists, Row
 from terrafusion.adapters.memory.pauses import MemoryPauses
 from terrafusion.adapters.memory.writing import check_storable, given_up
 from terrafusion.errors import Conflict
-from terrafusion.ports import Accepted, JobFilter, Offer, Page, TakenOver
+from terrafusion.ports import Accepted, Offer, TakenOver
 from topics.events import event_records
 
 Clock = Callable[[], datetime]
@@ -46,20 +45,8 @@ _ROUNDING: Final = 1e-9
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(slots=True)
-class _Row:
-    """A job and what only the store sees of it."""
-
-    job: Job
-    deadline: datetime | None
-    queue_at: datetime
-    crashes: int = 0
-    owner: str | None = None
-    lease_until: datetime | None = None
-
-
-class MemoryJobStore:
-    """Fulfils `terrafusion.ports.JobStore`. What it tells lies in ``outbox``, what it could not use in ``dead_letters``."""
+class MemoryJobStore(MemoryLists):
+    """Fulfils `terrafusion.ports.JobStore` and `terrafusion.job_history.JobHistory`. What it tells lies in ``outbox``, what it could not use in ``dead_letters``."""
 
     def __init__(
         self,
@@ -69,13 +56,12 @@ class MemoryJobStore:
         pauses: MemoryPauses | None = None,
         queue: QueueRules = QueueRules(),  # noqa: B008 - frozen
     ) -> None:
+        super().__init__(clock)
         self.outbox: list[OutgoingRecord] = []
         self.dead_letters = MemoryDeadLetters(clock=clock, outbox=self.outbox, job_of=self._job_of)
-        self.now = clock
         self.counties = counties or MemoryCounties()
         self._pauses = pauses or MemoryPauses(clock=clock)
         self._queue = queue
-        self._rows: dict[UUID, _Row] = {}
         self._served: dict[str, datetime] = {}
 
     @property
@@ -98,6 +84,9 @@ class MemoryJobStore:
     def forget(self, job_id: UUID) -> None:
         """Have no row of a job any more."""
         del self._rows[job_id]
+        self._attempts.pop(job_id, None)
+        for key in [key for key in self._logs if key[0] == job_id]:
+            del self._logs[key]
 
     async def accept(self, offers: Sequence[Offer], letters: Sequence[DeadLetter] = ()) -> Accepted:
         """Write jobs and dead letters."""
@@ -194,27 +183,7 @@ class MemoryJobStore:
         """Return how many jobs run, by county."""
         return self._running_by_county()
 
-    async def get(self, job_id: UUID, *, counties: Seen = None) -> Job | None:
-        """Return one job."""
-        row = self._rows.get(job_id)
-        return row.job if row and _is_of(row.job, counties) else None
-
-    async def page(self, wanted: JobFilter, *, after: tuple[datetime, UUID] | None, limit: int) -> Page:
-        """Return jobs newest first, from the one behind ``after``."""
-        found = [job for job in self._newest() if _matches(job, wanted) and (after is None or _place(job) < after)]
-        shown = found[:limit]
-        return Page(shown, _place(shown[-1]) if len(found) > limit else None)
-
-    async def live(self, limit: int) -> Sequence[JobStatusChanged]:
-        """Return the last event of jobs that are not terminal."""
-        return [_changed(job) for job in self._newest() if job.status not in TERMINAL][:limit]
-
-    async def counts(self, counties: Seen = None) -> Mapping[JobStatus, int]:
-        """Return how many jobs stand where."""
-        standing = [row.job.status for row in self._rows.values() if _is_of(row.job, counties)]
-        return {status: standing.count(status) for status in JobStatus}
-
-    def _born(self, new: NewJob) -> _Row:
+    def _born(self, new: NewJob) -> Row:
         now = self.now()
         waits = new.status is JobStatus.PENDING
         job = Job(
@@ -227,11 +196,11 @@ class MemoryJobStore:
             completed_at=None if waits else now,
             data_version=self.counties.current_of(new.county_id) if waits else None,
         )
-        return _Row(job, new.deadline, now + self._queue.delay(new.priority))
+        return Row(job, new.deadline, now + self._queue.delay(new.priority))
 
-    def _waiting(self, now: datetime) -> Sequence[_Row]:
+    def _waiting(self, now: datetime) -> Sequence[Row]:
         """Return the rows that may be claimed: each county's own queue, and the counties in turn."""
-        queues: dict[str, list[_Row]] = {}
+        queues: dict[str, list[Row]] = {}
         for row in sorted(self._claimable(now), key=lambda row: (row.queue_at, row.job.job_id)):
             queues.setdefault(row.job.county_id, []).append(row)
         running = self._running_by_county()
@@ -246,7 +215,7 @@ class MemoryJobStore:
     def _running_by_county(self) -> Counter[str]:
         return Counter(row.job.county_id for row in self._rows.values() if row.job.status is JobStatus.RUNNING)
 
-    def _claimable(self, now: datetime) -> Iterator[_Row]:
+    def _claimable(self, now: datetime) -> Iterator[Row]:
         counties, types = self._pauses.names(Scope.COUNTY), self._pauses.names(Scope.TYPE)
         for row in self._rows.values():
             job = row.job
@@ -255,11 +224,12 @@ class MemoryJobStore:
             if job.status is JobStatus.PENDING and due and not paused:
                 yield row
 
-    def _start(self, row: _Row, owner: str, now: datetime, lease_until: datetime) -> Claim:
+    def _start(self, row: Row, owner: str, now: datetime, lease_until: datetime) -> Claim:
         row.owner, row.lease_until = owner, lease_until
         started = row.job.started_at or now
         attempt = row.job.attempt + 1
-        self._move(row, CLAIM, attempt=attempt, started_at=started, message="Running", progress=0.0, run_after=None)
+        began: dict[str, Any] = {"started_at": started, "claimed_at": now, "worker": owner, "run_after": None}
+        self._move(row, CLAIM, attempt=attempt, message="Running", progress=0.0, **began)
         job = row.job
         return Claim(
             **{name: getattr(job, name) for name in _GIVEN},
@@ -268,22 +238,22 @@ class MemoryJobStore:
             seconds_left=None if row.deadline is None else (row.deadline - now).total_seconds(),
         )
 
-    def _running(self, job_id: UUID, attempt: int) -> _Row | None:
+    def _running(self, job_id: UUID, attempt: int) -> Row | None:
         row = self._rows.get(job_id)
         runs = row is not None and row.job.status is JobStatus.RUNNING and row.job.attempt == attempt
         return row if runs else None
 
-    def _held(self, attempts: Mapping[UUID, int]) -> Iterator[_Row]:
+    def _held(self, attempts: Mapping[UUID, int]) -> Iterator[Row]:
         return filter(None, (self._running(job_id, attempt) for job_id, attempt in attempts.items()))
 
-    def _renew(self, row: _Row, beat: Heartbeat, lease_until: datetime) -> None:
+    def _renew(self, row: Row, beat: Heartbeat, lease_until: datetime) -> None:
         row.lease_until = lease_until
         if beat.progress > row.job.progress:
             told: dict[str, Any] = {"progress": beat.progress, "message": beat.message, "updated_at": self.now()}
             row.job = replace(row.job, sequence=row.job.sequence + 1, **told)
             self._tell(row.job)
 
-    def _count_crash(self, rows: Sequence[_Row], message: str, max_crashes: int) -> TakenOver:
+    def _count_crash(self, rows: Sequence[Row], message: str, max_crashes: int) -> TakenOver:
         given_up = 0
         for row in rows:
             row.crashes += 1
@@ -295,12 +265,12 @@ class MemoryJobStore:
         whose = [(row.job.county_id, row.job.analysis_type) for row in rows if row.job.status is JobStatus.FAILED]
         return TakenOver(len(rows) - given_up, given_up, whose)
 
-    def _give_up(self, row: _Row, message: str) -> None:
+    def _give_up(self, row: Row, message: str) -> None:
         reason = FailureReason.ATTEMPTS_EXHAUSTED
         self._move(row, FAIL, message=f"{message}; given up after too many of these", failure_reason=reason)
         self.dead_letters.keep([given_up(row.job)])
 
-    def _move(self, row: _Row, move: Transition, **changes: Any) -> None:
+    def _move(self, row: Row, move: Transition, **changes: Any) -> None:
         """Make a move and tell of it; raises Conflict for one that the table of transitions does not have."""
         if row.job.status not in move.sources:
             msg = f"{move.name} from {row.job.status} is no transition"
@@ -312,13 +282,12 @@ class MemoryJobStore:
             changes["completed_at"] = now
         sequence = row.job.sequence + 1
         row.job = replace(row.job, status=move.target, sequence=sequence, updated_at=now, **changes)
+        if move in (RELEASE, TAKE_OVER):
+            self._keep_attempt(row.job)
         self._tell(row.job)
 
     def _tell(self, job: Job) -> None:
         self.outbox += event_records(orjson.loads(orjson.dumps(job)))
-
-    def _newest(self) -> Sequence[Job]:
-        return sorted((row.job for row in self._rows.values()), key=_place, reverse=True)
 
 
 _GIVEN: Final = (
@@ -362,20 +331,3 @@ def _ending(finish: Finish, job: Job) -> Mapping[str, Any]:
         "result_data_location": finish.result_data_location,
         "result_sha256": finish.result_sha256,
     }
-
-
-def _changed(job: Job) -> JobStatusChanged:
-    return JobStatusChanged.model_validate(job, from_attributes=True)
-
-
-def _place(job: Job) -> tuple[datetime, UUID]:
-    return job.created_at, job.job_id
-
-
-def _matches(job: Job, wanted: JobFilter) -> bool:
-    asked = ((name, getattr(wanted, name)) for name in ("status", "county_id", "analysis_type", "correlation_id"))
-    return _is_of(job, wanted.counties) and all(value is None or getattr(job, name) == value for name, value in asked)
-
-
-def _is_of(job: Job, counties: Seen) -> bool:
-    return counties is None or job.county_id in counties

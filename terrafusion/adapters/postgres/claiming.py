@@ -33,6 +33,7 @@ from models.pauses import Scope
 from models.queue import QueueRules
 from models.tables import county_turns, jobs, pauses, waits
 from terrafusion.adapters.postgres.batches import arrays, batch
+from terrafusion.adapters.postgres.history import RAN, attempts_ended
 from terrafusion.adapters.postgres.moves import move, seconds
 from terrafusion.adapters.postgres.reading import RUNNING
 from terrafusion.adapters.postgres.telling import AnyRow, telling
@@ -122,7 +123,9 @@ def _claim() -> Update:
         CLAIM,
         attempt=jobs.c.attempt + 1,
         owner=bindparam("claimer", type_=Text),
+        worker=bindparam("claimer", type_=Text),
         started_at=func.coalesce(jobs.c.started_at, func.now()),
+        claimed_at=func.now(),
         message="Running",
     ).where(jobs.c.job_id == FITTING.c.job_id)
 
@@ -151,8 +154,9 @@ _RELEASE: Final = telling(
         jobs.c.job_id == HELD.c.job_id, jobs.c.attempt == HELD.c.attempt
     ),
     jobs.c.job_id,
+    *RAN,
     wakes=True,
-)
+).add_cte(*attempts_ended())
 
 
 async def claim(

@@ -18,6 +18,7 @@ from models.tables import jobs, runs
 from terrafusion.adapters.postgres.acceptance import keep
 from terrafusion.adapters.postgres.batches import arrays, batch
 from terrafusion.adapters.postgres.claiming import HELD, held
+from terrafusion.adapters.postgres.history import RAN, attempts_ended
 from terrafusion.adapters.postgres.moves import move, seconds, stands
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, AnyRow, telling
 from terrafusion.boundaries import Boundary, cross
@@ -123,7 +124,8 @@ async def _count_crash(
 def _after_crash(ids: Sequence[UUID]) -> Any:
     reason: ColumnElement[str] = bindparam("reason", type_=Text) + "; waits for another"
     back = move(TAKE_OVER, crashes=jobs.c.crashes + 1, message=reason)
-    return telling(back.where(jobs.c.job_id.in_(ids), _bearable), jobs.c.job_id, wakes=True)
+    moved = telling(back.where(jobs.c.job_id.in_(ids), _bearable), jobs.c.job_id, *RAN, wakes=True)
+    return moved.add_cte(*attempts_ended())
 
 
 def _give_up(ids: Sequence[UUID]) -> Any:

@@ -15,6 +15,7 @@ from models.jobs import TERMINAL
 from models.tables import audit_log, dead_letters, jobs, outbox
 from terrafusion.adapters.postgres import replaced
 from terrafusion.adapters.postgres.engine import connected, single_statements
+from terrafusion.adapters.postgres.history import forgotten
 from terrafusion.adapters.postgres.moves import seconds, stands
 from terrafusion.adapters.postgres.telling import entered
 from terrafusion.boundaries import Boundary, cross
@@ -40,7 +41,7 @@ _COUNT_JOBS: Final = select(func.count()).select_from(jobs).where(_ACCEPTED, *_E
 def _forget_jobs() -> Select[Any]:
     gone = delete(jobs).where(_NAMED, *_ENDED).returning(jobs.c.job_id).cte("gone")
     told = select(func.array_agg(gone.c.job_id)).having(func.count() > 0)
-    return select(func.count()).select_from(gone).add_cte(entered("purged", told))
+    return select(func.count()).select_from(gone).add_cte(entered("purged", told), *forgotten(gone))
 
 
 def _is_old_letter() -> ColumnElement[bool]:

@@ -9,17 +9,28 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.access import Counties as Seen
+from models.attempts import AttemptLog, Attention, History
 from models.dead_letters import DeadLetter
 from models.jobs import Claim, Finish, Heartbeat, Job, JobStatus
 from models.messages import JobStatusChanged
 from models.queue import QueueRules
-from terrafusion.adapters.postgres import acceptance, claiming, ending, finishing, leases, reading
+from terrafusion.adapters.postgres import (
+    acceptance,
+    attention,
+    claiming,
+    ending,
+    finishing,
+    history,
+    leases,
+    listing,
+    reading,
+)
 from terrafusion.adapters.postgres.engine import connected, single_statements, transaction
-from terrafusion.ports import Accepted, JobFilter, Offer, Page, TakenOver
+from terrafusion.ports import ALL, MOST_COUNTED, Accepted, JobFilter, Offer, Page, TakenOver
 
 
 class PostgresJobStore:
-    """Fulfils `terrafusion.ports.JobStore`."""
+    """Fulfils `terrafusion.ports.JobStore` and `terrafusion.job_history.JobHistory`."""
 
     def __init__(self, engine: AsyncEngine, *, sender: str = "", queue: QueueRules = QueueRules()) -> None:  # noqa: B008 - frozen
         """Take the connections, the name by which this process knows its own notifications, and the queue's rules."""
@@ -105,17 +116,49 @@ class PostgresJobStore:
         async with connected(self._statements) as connection:
             return await reading.get(connection, job_id, counties)
 
-    async def page(self, wanted: JobFilter, *, after: tuple[datetime, UUID] | None, limit: int) -> Page:
-        """Return jobs newest first."""
+    async def page(
+        self, wanted: JobFilter, *, after: tuple[datetime, UUID] | None, limit: int, oldest_first: bool = False
+    ) -> Page:
+        """Return jobs newest first, or the oldest."""
         async with connected(self._statements) as connection:
-            return await reading.page(connection, wanted, after=after, limit=limit)
+            return await listing.page(connection, wanted, after=after, limit=limit, oldest_first=oldest_first)
 
     async def live(self, limit: int) -> Sequence[JobStatusChanged]:
         """Return the last event of jobs that are not terminal."""
         async with connected(self._statements) as connection:
-            return await reading.live(connection, limit)
+            return await listing.live(connection, limit)
 
-    async def counts(self, counties: Seen = None) -> Mapping[JobStatus, int]:
-        """Return how many jobs stand where."""
+    async def counts(self, wanted: JobFilter = ALL, *, most: int = MOST_COUNTED) -> Mapping[JobStatus, int]:
+        """Return how many jobs of a filter stand where."""
         async with connected(self._statements) as connection:
-            return await reading.counts(connection, counties)
+            return await listing.counts(connection, wanted, most)
+
+    async def waiting(self, most: int) -> int:
+        """Return how many jobs are PENDING, counted no further than ``most``."""
+        async with connected(self._statements) as connection:
+            return await listing.waiting(connection, most)
+
+    async def history(self, job_id: UUID) -> History:
+        """Return what is kept of a job's attempts."""
+        async with connected(self._statements) as connection:
+            return await history.history(connection, job_id)
+
+    async def retried(self, ids: Collection[UUID]) -> Mapping[UUID, UUID]:
+        """Return the last retry of each of these jobs that has one."""
+        async with connected(self._statements) as connection:
+            return await history.retried(connection, ids)
+
+    async def attention(self, limit: int, *, counties: Seen = None) -> Attention:
+        """Return jobs that somebody should look at."""
+        async with connected(self._statements) as connection:
+            return await attention.attention(connection, limit, counties)
+
+    async def changed(self, since: datetime, limit: int, *, counties: Seen = None) -> Sequence[JobStatusChanged]:
+        """Return the state of jobs that moved since."""
+        async with connected(self._statements) as connection:
+            return await attention.changed(connection, since, limit, counties)
+
+    async def keep_logs(self, logs: Sequence[AttemptLog]) -> None:
+        """Keep what was logged for attempts."""
+        async with connected(self._statements) as connection:
+            await history.keep_logs(connection, logs)

@@ -17,6 +17,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client import CollectorRegistry, Counter
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.attempts import AttemptLog, LogLine
 from models.group import Dealt
 from models.jobs import FailureReason, Finish, Job, JobStatus, NewJob, Origin
 from models.messages import AnalysisRequest, JobStatusChanged
@@ -29,14 +30,17 @@ from terrafusion.adapters.memory.workers import MemoryWorkers
 from terrafusion.analysis.api import Analysis, Answer
 from terrafusion.analysis.registry import Catalogue
 from terrafusion.errors import Conflict, Unavailable
+from terrafusion.job_history import ResultBytes
 from terrafusion.metrics import Metrics
-from terrafusion.ports import Check, DataVersion, Offer, ResultBytes
+from terrafusion.ports import Check, DataVersion, Offer
 from terrafusion.usecases.accept import Accept
+from terrafusion.usecases.bulk import Bulk
 from terrafusion.usecases.callers import caller
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.pauses import KnownPauses
+from terrafusion.usecases.seen import SeenJobs
 from terrafusion.usecases.waiting import Waiting
 from terrafusion.watching import Coverage
 from terrafusion.web import WebDeps, application_options, register
@@ -97,9 +101,13 @@ class Store(MemoryJobStore):
         self._reach()
         return await super().page(*arguments, **named)
 
-    async def counts(self, *arguments: Any) -> Mapping[JobStatus, int]:
+    async def counts(self, *arguments: Any, **named: Any) -> Mapping[JobStatus, int]:
         self._reach()
-        return await super().counts(*arguments)
+        return await super().counts(*arguments, **named)
+
+    async def changed(self, *arguments: Any, **named: Any) -> Any:
+        self._reach()
+        return await super().changed(*arguments, **named)
 
     def _reach(self) -> None:
         if self.away:
@@ -273,6 +281,13 @@ class World:
                 caller=caller,
             ),
             commands=commands,
+            bulk=Bulk(
+                jobs=SeenJobs(self.store),
+                history=self.store,
+                orders=commands,
+                now=self.clock,
+                monotonic=self.clock.seconds,
+            ),
             pauses=pauses,
             waiting=Waiting(
                 jobs=self.store,
@@ -282,6 +297,7 @@ class World:
                 monotonic=self.clock.seconds,
             ),
             store=self.store,
+            history=self.store,
             counties=self.counties,
             columns=self.columns,
             workers=self.workers,
@@ -341,6 +357,11 @@ class World:
         await self.start()
         reason = FailureReason.PROCESSING_EXCEPTION
         await self.store.finish([Finish(job_id=job_id, attempt=1, message=message, failure_reason=reason)])
+
+    async def logged(self, job_id: UUID, text: str) -> None:
+        """Have a line logged for a job's first attempt."""
+        line = LogLine(self.clock.now, "info", text)
+        await self.store.keep_logs([AttemptLog(job_id=job_id, attempt=1, lines=[line])])
 
     async def event(self, job_id: UUID, **changes: Any) -> JobStatusChanged:
         """Tell a job's row as an event, with changes."""

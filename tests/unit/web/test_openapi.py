@@ -18,11 +18,15 @@ from terrafusion.web.openapi import openapi
 
 PREFIX = "/plugins/v1/market-analysis"
 PAGES = {
+    "/attention",
+    "/bulk",
+    "/live/jobs",
+    "/live/jobs/{job_id}",
     "/",
     "/jobs/{job_id}",
-    "/jobs/{job_id}/print",
     "/dead-letters",
     "/dead-letters/{letter_id}",
+    "/jobs/{job_id}/print",
     "/audit",
     "/login",
     "/logout",

@@ -12,7 +12,7 @@ import faust
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from terrafusion.web import application_options, middleware, register, streams
+from terrafusion.web import application_options, middleware, register, sse
 from terrafusion.web.server import BoundedWeb
 
 EVENTS = "/plugins/v1/market-analysis/events"
@@ -158,7 +158,7 @@ class TestBounds:
         closed((reader, writer))
 
     async def test_a_stream_that_nobody_reads_gives_its_place_away(self, world, serve, monkeypatch):
-        monkeypatch.setattr(streams.Streams.__init__, "__kwdefaults__", kwdefaults(write_s=0.2))
+        monkeypatch.setattr(sse.Outlet.__init__, "__kwdefaults__", kwdefaults(write_s=0.2))
         open_one = await serve()
         reader, writer = await open_one()
         writer.write(HEAD.format(method="GET", path=EVENTS, more="").encode())
@@ -174,7 +174,7 @@ class TestBounds:
 
 
 def kwdefaults(**changes):
-    return {**streams.Streams.__init__.__kwdefaults__, **changes}
+    return {**sse.Outlet.__init__.__kwdefaults__, **changes}
 
 
 async def heard(reader):

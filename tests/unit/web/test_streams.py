@@ -9,7 +9,9 @@ from aiohttp import ClientTimeout, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from models.jobs import JobStatus
+from models.live import Missed
 from terrafusion.web import application_options
+from terrafusion.web.sse import Outlet, frame
 from terrafusion.web.streams import Streams
 
 EVENTS = "/plugins/v1/market-analysis/events"
@@ -18,8 +20,9 @@ EVENTS = "/plugins/v1/market-analysis/events"
 class Reader:
     """Reads server-sent events off an answer."""
 
-    def __init__(self, answer):
+    def __init__(self, answer, missed):
         self.answer = answer
+        self.missed = missed
 
     async def frame(self):
         lines = []
@@ -33,14 +36,14 @@ class Reader:
         while lines := await self.frame():
             fields = dict(line.split(": ", 1) for line in lines if not line.startswith(":"))
             if "data" in fields:
-                assert fields["event"] == "status"
-                return fields["id"], orjson.loads(fields["data"])
+                assert fields["event"] == "status" or (self.missed and fields["event"] == "missed")
+                return fields.get("id"), orjson.loads(fields["data"])
         return None
 
 
-async def open_stream(client, path="", **headers):
+async def open_stream(client, path="", *, missed=False, **headers):
     answer = await client.get(f"{EVENTS}{path}", headers=headers, timeout=ClientTimeout(total=20))
-    return answer, Reader(answer)
+    return answer, Reader(answer, missed)
 
 
 async def test_one_job_is_told_as_it_stands_then_as_it_changes_until_its_end(client, world):
@@ -122,7 +125,46 @@ async def test_all_jobs_in_one_stream(client, world):
     await world.live.followed_by(1)
     for job_id in (first, second):
         world.live.tell(await world.event(job_id))
-    assert [(await reader.event())[0] for _ in range(2)] == [f"{first}/1", f"{second}/1"]
+    told = [(await reader.event())[0] for _ in range(2)]
+    assert [event_id.rpartition("/")[0] for event_id in told] == [f"{first}/1", f"{second}/1"]
+
+
+async def test_a_reader_of_all_that_comes_back_is_told_what_moved_meanwhile(client, world):
+    _, reader = await open_stream(client)
+    await world.live.followed_by(1)
+    first = await world.accept()
+    world.live.tell(await world.event(first))
+    place = (await reader.event())[0]
+    world.clock.tick(60)
+    later = await world.accept()
+    _, again = await open_stream(client, missed=True, **{"Last-Event-ID": place})
+    assert (await again.event())[1] == {"since": "2026-03-01T12:00:01Z", "complete": True}
+    assert [(await again.event())[1]["job_id"] for _ in range(2)] == [str(first), str(later)]
+
+
+async def test_who_was_too_slow_is_told_so_and_how_things_stand(client, world):
+    job_id = await world.accept()
+    _, reader = await open_stream(client, missed=True)
+    await world.live.followed_by(1)
+    world.live.followers[0][1].put_nowait(Missed(world.clock.now))
+    assert (await reader.event())[1]["complete"]
+    assert (await reader.event())[1]["job_id"] == str(job_id)
+    world.store.away = True
+    world.live.followers[0][1].put_nowait(Missed(world.clock.now))
+    assert (await reader.event())[1] == {"since": "2026-03-01T12:00:01Z", "complete": False}
+
+
+async def test_a_job_whose_reader_was_too_slow_is_told_as_it_stands(client, world):
+    job_id = await world.accept()
+    _, reader = await open_stream(client, f"/{job_id}")
+    await reader.event()
+    world.live.entries[job_id] = await world.event(job_id, sequence=9)
+    world.live.followers[0][1].put_nowait(Missed(world.clock.now))
+    assert (await reader.event())[0] == f"{job_id}/9"
+
+
+def test_no_character_ends_an_event_but_its_end():
+    assert frame("k", "a\u2028b\rc\nd") == "event: k\ndata: a\u2028bc\ndata: d\n\n".encode()
 
 
 async def test_markup_and_line_breaks_in_a_message_stay_inside_the_data(client, world):
@@ -135,17 +177,17 @@ async def test_markup_and_line_breaks_in_a_message_stay_inside_the_data(client, 
 
 
 @pytest.fixture
-async def streams(world):
-    return Streams(world.deps(), poll_s=0.02, keep_alive_s=0.05, most=2)
+async def outlet():
+    return Outlet(poll_s=0.02, keep_alive_s=0.05, most=2)
 
 
 @pytest.fixture
-async def fast(streams):
+async def fast(outlet, world):
     """The streams alone, with short pauses."""
-    app = web.Application(**application_options())
+    app, streams = web.Application(**application_options()), Streams(world.deps(), outlet)
     app.router.add_get(EVENTS, streams.all)
     app.router.add_get(f"{EVENTS}/{{job_id}}", streams.one)
-    app.on_shutdown.append(streams.stop)
+    app.on_shutdown.append(outlet.stop)
     async with TestClient(TestServer(app)) as client:
         yield client
 
@@ -167,11 +209,11 @@ async def test_a_reader_that_left_gives_its_place_back(fast, world):
     assert (await open_stream(fast))[0].status == 200
 
 
-async def test_a_stop_ends_every_stream(fast, streams, world):
+async def test_a_stop_ends_every_stream(fast, outlet, world):
     _, everything = await open_stream(fast)
     _, one = await open_stream(fast, f"/{await world.accept()}")
     await one.event()
-    await streams.stop()
+    await outlet.stop()
     assert await everything.event() is None
     assert await one.event() is None
     assert world.live.followers == []

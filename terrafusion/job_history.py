@@ -1,0 +1,80 @@
+"""What the views want to know of jobs beside their rows: their history, their movement, their documents."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+from models.access import Counties as Seen
+from models.attempts import AttemptLog, Attention, History
+from models.jobs import FailureReason
+from models.live import Missed
+from models.messages import JobStatusChanged
+
+MOST_ATTEMPTS: Final = 20
+"""Of each job; the oldest go."""
+LEASE_GRACE: Final = timedelta(seconds=5)
+"""A lease that ran out is taken over sooner than that while all is well."""
+DEADLINE_NEAR: Final = timedelta(minutes=5)
+WAITS_LONG: Final = timedelta(minutes=15)
+REFUSED: Final = frozenset(
+    {FailureReason.INVALID_PARAMETERS, FailureReason.UNKNOWN_ANALYSIS_TYPE, FailureReason.UNKNOWN_COUNTY}
+)
+"""Reasons for which a request is refused as it comes: its dead letter tells of it."""
+
+
+class JobHistory(Protocol):
+    """What happened to jobs, and which of them somebody should look at."""
+
+    async def history(self, job_id: UUID) -> History:
+        """Return what is kept of a job's attempts; nothing of a job that nobody knows."""
+
+    async def retried(self, ids: Collection[UUID]) -> Mapping[UUID, UUID]:
+        """Return the last retry of each of these jobs that has one."""
+
+    async def attention(self, limit: int, *, counties: Seen = None) -> Attention:
+        """Return up to ``limit`` jobs of each kind that somebody should look at."""
+
+    async def changed(self, since: datetime, limit: int, *, counties: Seen = None) -> Sequence[JobStatusChanged]:
+        """Return the state of up to ``limit`` jobs that moved at ``since`` or later, those that moved first before others."""
+
+    async def keep_logs(self, logs: Sequence[AttemptLog]) -> None:
+        """Keep what was logged for attempts, in place of what was kept of each before."""
+
+
+class LiveJobs(Protocol):
+    """The live read model: jobs as the status topic tells of them."""
+
+    def get(self, job_id: UUID) -> JobStatusChanged | None:
+        """Return a job's last event where this process holds it."""
+
+    def follow(
+        self, job_id: UUID | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[JobStatusChanged | Missed]]:
+        """Subscribe to one job's events, or to all; who falls far behind loses what waits, and is told since when."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultBytes:
+    """A result file as it is: how long it is, and its bytes, some at a time."""
+
+    length: int
+    chunks: AsyncIterator[bytes]
+
+
+class Documents(Protocol):
+    """The result documents and files of finished jobs."""
+
+    async def read(self, location: str) -> Mapping[str, Any] | None:
+        """Return the document that lies beside the result file at ``location``; raises Unavailable."""
+
+    async def stream(self, location: str) -> ResultBytes:
+        """Open the result file at ``location``; raises NotFound, and Unavailable also while it is read."""
+
+    async def local(self, location: str) -> Path:
+        """Return a path on this machine that holds the result file; raises NotFound, Unavailable."""

@@ -1,0 +1,68 @@
+"""Lists of many jobs touch as many rows as they show, or as may be looked at."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.dialects import postgresql
+
+from benchmarks.lists import FILTERS, fill
+from models.jobs import JobStatus
+from terrafusion.adapters.postgres import attention, listing
+from terrafusion.ports import MOST_LOOKED_AT, JobFilter
+
+MANY = 12_000
+SHOWN = 51
+SPARE = 2 * len(JobStatus) * SHOWN
+"""A row for each that is shown, of each branch; a bitmap is read once and its rows once more."""
+
+
+@pytest.fixture
+async def filled(engine):
+    """A database of many jobs."""
+    await fill(engine, MANY)
+    async with engine.connect() as connection:
+        yield connection
+
+
+async def touched(connection, statement):
+    """Run a statement and return how many rows its scans read, and the tables that were read from end to end."""
+    written = str(statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
+    asked = text("EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF) " + written.replace(":", r"\:"))
+    plan = (await connection.execute(asked)).scalar_one()
+    plan = json.loads(plan) if isinstance(plan, str) else plan
+    scans = list(scans_of(plan[0]["Plan"]))
+    rows = sum(scan["Actual Loops"] * (scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0)) for scan in scans)
+    return rows, [scan for scan in scans if scan["Node Type"] == "Seq Scan"]
+
+
+def scans_of(plan):
+    if "Scan" in plan["Node Type"] and plan["Node Type"] != "Subquery Scan":
+        yield plan
+    for below in plan.get("Plans", ()):
+        yield from scans_of(below)
+
+
+async def test_what_is_read_of_many_jobs_is_bounded(filled):
+    """One test, for filling the table takes longer than asking."""
+    for name, wanted in FILTERS.items():
+        await hold_list(filled, name, wanted)
+    for wanted in (JobFilter(), JobFilter(county_id="county_3"), JobFilter(analysis_type="type_3")):
+        rows, whole = await touched(filled, listing.counted_each(listing._asked(wanted), 100))
+        assert rows <= 2 * len(JobStatus) * 100, wanted
+        assert whole == [], wanted
+    rows, whole = await touched(filled, attention.failures(SHOWN))
+    assert rows <= 3 * SHOWN
+    assert whole == []
+    newest = (await filled.execute(text("SELECT max(updated_at) FROM market_analysis_jobs"))).scalar_one()
+    rows, _ = await touched(filled, attention.moved_since(newest, 100))
+    assert rows <= 3 * MOST_LOOKED_AT
+
+
+async def hold_list(connection, name, wanted):
+    way = listing._within(await listing._way(connection, wanted), listing._times(wanted))
+    rows, whole = await touched(connection, listing.listed(way, SHOWN))
+    assert rows <= (2 * MOST_LOOKED_AT if way.rest else SPARE), name
+    assert whole == [], name

@@ -1,0 +1,98 @@
+"""What is logged for attempts: bounded, kept once it is new, and nothing kept of jobs that say nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from models.attempts import LogLine, Said
+from terrafusion.errors import Unavailable
+from terrafusion.usecases.logbook import MOST_ATTEMPTS, MOST_CHARACTERS, MOST_LINES, Logbook
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+JOB = uuid4()
+
+
+class History:
+    def __init__(self):
+        self.kept, self.calls, self.away = {}, 0, False
+
+    async def keep_logs(self, logs):
+        self.calls += 1
+        if self.away:
+            raise Unavailable("away")
+        self.kept |= {(log.job_id, log.attempt): log for log in logs}
+
+
+@pytest.fixture
+def history():
+    return History()
+
+
+@pytest.fixture
+def book(history):
+    return Logbook(history, {JOB: 3}.get)
+
+
+def said(text="x", *, job=JOB, attempt=1, at=0, left_out=0):
+    return Said(job, attempt, LogLine(NOW + timedelta(seconds=at), "info", text), left_out)
+
+
+async def test_silence_costs_no_statement(book, history):
+    await book.keep()
+    assert history.calls == 0
+
+
+async def test_lines_are_kept_in_the_order_of_time_and_once(book, history):
+    book.put(said("second", at=2))
+    book.put(said("first", at=1))
+    await book.keep()
+    await book.keep()
+    assert [line.text for line in history.kept[JOB, 1].lines] == ["first", "second"]
+    assert history.calls == 1
+    book.put(said("third", at=3))
+    await book.keep()
+    assert [line.text for line in history.kept[JOB, 1].lines] == ["first", "second", "third"]
+
+
+async def test_a_line_without_an_attempt_is_of_the_one_that_runs_here(book, history):
+    book.put(said(attempt=None))
+    book.put(said(attempt=None, job=uuid4()))
+    await book.keep()
+    assert list(history.kept) == [(JOB, 3)]
+
+
+async def test_only_the_last_lines_stay_and_how_many_went_is_told(book, history):
+    for n in range(MOST_LINES + 7):
+        book.put(said(f"{n}", at=n, left_out=n == 5))
+    await book.keep()
+    log = history.kept[JOB, 1]
+    assert [line.text for line in log.lines] == [f"{n}" for n in range(7, MOST_LINES + 7)]
+    assert log.left_out == 8
+
+
+async def test_long_lines_leave_room_for_fewer(book, history):
+    for n in range(40):
+        book.put(said("x" * 3000, at=n))
+    await book.keep()
+    assert sum(len(line.text) for line in history.kept[JOB, 1].lines) <= MOST_CHARACTERS
+    assert history.kept[JOB, 1].left_out > 0
+
+
+async def test_what_could_not_be_kept_is_kept_later(book, history):
+    book.put(said())
+    history.away = True
+    with pytest.raises(Unavailable):
+        await book.keep()
+    history.away = False
+    await book.keep()
+    assert history.kept
+
+
+async def test_very_many_jobs_do_not_grow_it(book, history):
+    for _ in range(3 * MOST_ATTEMPTS):
+        book.put(said(job=uuid4()))
+    await book.keep()
+    assert len(history.kept) == MOST_ATTEMPTS
