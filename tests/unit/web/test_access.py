@@ -404,6 +404,16 @@ class TestACountysEyes:
         ]
         assert told[0][0] == told[1][0] != 200
 
+    async def test_what_a_role_may_not_do_is_not_offered(self, house: House) -> None:
+        viewer, part = await house.token(Role.VIEWER), await house.token(Role.OPERATOR, "king_wa")
+        await house.world.pauses.pause(Scope.COUNTY, "king_wa", reason=None, requested_by=None)
+        job = await house.world.accept()
+        for path, offer in ((f"/jobs/{job}", "Cancel"), ("/pauses", "Pause a county")):
+            shown = [(await house.ask(each, path, headers=BROWSER))[1] for each in (viewer, part)]
+            assert [f">{offer}</button>" in page for page in shown] == [False, True], path
+            assert "Your name" not in shown[1]
+            assert ["/workers" in page for page in shown] == [True, False], "it tells of all counties"
+
     async def test_requests(self, house: House, secret: str) -> None:
         status, other = await house.post(secret, f"{PREFIX}/run", REQUEST | {"county_id": "lucas_oh"})
         assert (status, other["allowed"]) == (422, "king_wa")
