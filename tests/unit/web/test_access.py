@@ -444,6 +444,31 @@ class TestACountysEyes:
             assert (await house.post(secret, f"{PREFIX}/{verb}", {}))[0] == 403
             assert (await house.post(secret, f"{PREFIX}/{verb}", {"analysis_type": "price_trend_by_zip"}))[0] == 403
 
+    async def test_pages_to_ask_and_to_compare(self, house: House, secret: str, hidden: str) -> None:
+        for path in ("/ask", "/ask/price_trend_by_zip", "/counties", "/pauses", "/compare"):
+            status, page = await house.ask(secret, path, headers=BROWSER)
+            assert (status, "lucas_oh" in page, hidden in page) == (200, False, False), path
+        for path in ("/counties/lucas_oh", f"/ask?from={hidden}", f"/ask/price_trend_by_zip?from={hidden}"):
+            assert (await house.ask(secret, path))[0] == 404, path
+        own = await house.world.accept()
+        assert (await house.ask(secret, f"/compare?first={own}&second={hidden}"))[0] == 404
+        form = {"county_id": "lucas_oh"}
+        status, _ = await house.ask(secret, "/ask/price_trend_by_zip", method="POST", data=form)
+        assert status == 422
+        assert (await house.ask(secret, "/pauses/pause", method="POST", data=form))[0] == 422
+        assert (await house.ask(secret, "/pauses/pause", method="POST"))[0] == 403
+
+    async def test_a_form_is_sent_in_the_name_of_who_sends_it(self, house: House, secret: str) -> None:
+        form = {"county_id": "king_wa", "requested_by": "somebody else"}
+        sent = {"method": "POST", "data": form, "headers": {"Accept": "application/json"}}
+        status, job = await house.ask(secret, "/ask/price_trend_by_zip", **sent)
+        assert (status, job["requested_by"]) == (202, "ann")
+        assert house.told()[-1] == ("run", "done", "ann")
+        await house.ask(secret, "/pauses/pause", method="POST", data=form)
+        assert house.told()[-1] == ("pause", "done", "ann")
+        await house.ask(secret, "/pauses/resume", method="POST", data=form)
+        assert house.told()[-1] == ("resume", "done", "ann")
+
     async def test_dead_letters(self, house: House, secret: str) -> None:
         own = await house.world.accept(county_id="king_wa", origin=Origin(REQUESTS, 3, 1))
         other = await house.world.accept(county_id="lucas_oh", origin=Origin(REQUESTS, 3, 2))
