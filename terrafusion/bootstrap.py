@@ -142,7 +142,11 @@ class Worker:
         await self.pool.stop()
         for engine in self.engines:
             await engine.dispose()
-        with suppress(TimeoutError):  # a collector that is away costs spans, not the stop
+        await self.close_tracer()
+
+    async def close_tracer(self) -> None:
+        """Hand over the last spans; a collector that is away costs those, not the stop."""
+        with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.to_thread(self.tracer.close), RELEASE_S)
 
     async def _until_idle(self, seconds: float) -> None:
