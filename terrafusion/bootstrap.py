@@ -208,6 +208,7 @@ class _Assembly:
             lambda *news: self.bench.progressed(*news),  # noqa: PLW0108 - the bench is made next
             self.jobs_bell.ring,
         )
+        self.metrics.has_child.set_function(lambda: float(self.pool.has_child))
         self.bench = self._bench()
         self.room = Room(self.jobs, settings.max_pending, pauses=self.pauses, monotonic=time.monotonic)
         self.group = GroupWatch(
