@@ -214,6 +214,7 @@ class _Assembly:
             self.book.put,
             self.jobs_bell.ring,
         )
+        self.metrics.has_child.set_function(lambda: float(self.pool.has_child))
         self.bench = self._bench()
         self.room = Room(self.jobs, settings.max_pending, pauses=self.pauses, monotonic=time.monotonic)
         self.observing = Observing(
