@@ -50,7 +50,7 @@ def timed(run: Callable[[], object]) -> tuple[float, float]:
 def _megabytes(name: str) -> float:
     """Read a figure of this process: ru_maxrss would tell the parent's as well."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(float(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
+    return next(float(line.split()[1]) * 1024e-6 for line in lines if line.startswith(f"{name}:"))
 
 
 if __name__ == "__main__":

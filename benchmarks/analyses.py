@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +26,7 @@ from rich.table import Table
 from benchmarks import markets
 from benchmarks.__main__ import circumstances, console, show
 from benchmarks.alone import ROLL
-from benchmarks.cases import GROUPS, GROWING, Case, Group
+from benchmarks.cases import GROUPS, GROWING, LEAN, LINEAR, MEGABYTES, SECONDS, TO_FIRST, Case, Group
 from benchmarks.peers import PEERS
 from terrafusion.adapters.pool import ENVIRONMENT
 from terrafusion.analysis.registry import load_catalogue
@@ -139,7 +139,8 @@ def _known(case: Case) -> bool:
 
 
 def _side_by_side(stand: Stand, group: Group) -> Table:
-    table = Table("", "sales", "median", "best", "processor", "to the first", "peak", "at start", title=group.title)
+    heads = ("sales", "median", "best", "processor", "to the first", "peak", "at start", "of its goal")
+    table = Table("", *heads, title=group.title)
     first: float | None = None
     for case in group.cases:
         took = stand.measured(case)
@@ -153,33 +154,48 @@ def _side_by_side(stand: Stand, group: Group) -> Table:
             f"{took.processor:.3f} s",
             f"{took.typical / first:.2f}",
         )
-        table.add_row(case.title, f"{case.sales:,}", *times, f"{took.peak:,.0f} MB", f"{took.before:,.0f} MB")
-    table.caption = f"Goal: {group.goal}" if group.goal else None
+        memory = f"{took.peak:,.0f} MB", f"{took.before:,.0f} MB"
+        table.add_row(case.title, f"{case.sales:,}", *times, *memory, _judged(case, took, first))
     return table
+
+
+def _judged(case: Case, took: Took, first: float) -> str:
+    figures = {SECONDS: took.typical, TO_FIRST: took.typical / first, MEGABYTES: took.peak}
+    return "; ".join(goal.judged(figures[goal.unit]) for goal in case.goals)
 
 
 def _growth(stand: Stand, cases: Sequence[Case], sizes: Sequence[int]) -> Table:
-    heads = [head for size in sizes for head in (f"{size:,}", "µs a sale", "MB")]
-    table = Table(
-        "", *heads, title="The same asked of ever more sales: median, processor time by sale, memory beyond the start"
-    )
-    table.add_row("the frame in memory", *[cell for size in sizes for cell in ("", "", _frame(stand.county(size)))])
+    """Tell time and memory of ever more sales; what is said of goals is said of the most."""
+    heads = [head for size in sizes for head in (f"{size:,}", "µs a sale", "MB", "to the frame")]
+    title = "The same asked of ever more sales: median, processor time by sale, memory beyond the start"
+    table = Table("", *heads, "of its goal", title=title)
+    frames = {size: _megabytes(stand.county(size)) for size in sizes}
+    table.add_row("the frame in memory", *[cell for size in sizes for cell in ("", "", f"{frames[size]:,.0f}", "")])
     for case in cases:
-        cells: list[str] = []
-        for size in sizes:
-            took = stand.measured(replace(case, sales=size))
-            cells += (took, "", "") if isinstance(took, str) else _grown(took, size)
-        table.add_row(case.title, *cells)
-    table.caption = "Goal: time linear, memory at most twice the frame"
+        found = {size: stand.measured(replace(case, sales=size)) for size in sizes}
+        cells = [cell for size, took in found.items() for cell in _grown(took, size, frames[size])]
+        table.add_row(case.title, *cells, _judged_growth(found, frames))
     return table
 
 
-def _grown(took: Took, size: int) -> tuple[str, str, str]:
-    return f"{took.typical:.2f} s", f"{took.processor / size * 1e6:.2f}", f"{took.peak - took.before:,.0f}"
+def _grown(took: Took | str, size: int, frame: float) -> tuple[str, ...]:
+    if isinstance(took, str):
+        return took, "", "", ""
+    beyond = took.peak - took.before
+    return f"{took.typical:.2f} s", f"{took.processor / size * 1e6:.2f}", f"{beyond:,.0f}", f"{beyond / frame:.1f}"
 
 
-def _frame(file: Path) -> str:
-    return f"{pl.read_parquet(file).estimated_size() / 1e6:,.0f}"
+def _judged_growth(found: Mapping[int, Took | str], frames: Mapping[int, float]) -> str:
+    told = [(size, took) for size, took in found.items() if isinstance(took, Took)]
+    if not told:
+        return ""
+    (fewest, of_fewest), (most, of_most) = told[0], told[-1]
+    growth = of_most.processor / most / (of_fewest.processor / fewest)
+    return f"{LINEAR.judged(growth)}; {LEAN.judged((of_most.peak - of_most.before) / frames[most])}"
+
+
+def _megabytes(file: Path) -> float:
+    return pl.read_parquet(file).estimated_size() / 1e6
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def _timed(what: str, file: str) -> tuple[float, float]:
 
 def _megabytes(name: str) -> float:
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(float(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
+    return next(float(line.split()[1]) * 1024e-6 for line in lines if line.startswith(f"{name}:"))
 
 
 if __name__ == "__main__":

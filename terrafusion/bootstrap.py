@@ -38,7 +38,6 @@ from terrafusion.adapters.guard import Guard
 from terrafusion.adapters.health import WorkerHealth
 from terrafusion.adapters.job_logs import WorkerLines
 from terrafusion.adapters.jobs_table import Live
-from terrafusion.adapters.kafka_group import KafkaGroup
 from terrafusion.adapters.kafka_publisher import KafkaPublisher
 from terrafusion.adapters.last_words import LastWords
 from terrafusion.adapters.objects import Objects, ResultDocuments
@@ -51,28 +50,22 @@ from terrafusion.adapters.postgres.letters import PostgresDeadLetters
 from terrafusion.adapters.postgres.listening import listen
 from terrafusion.adapters.postgres.outbox import PostgresOutbox
 from terrafusion.adapters.postgres.pausing import PostgresPauses
-from terrafusion.adapters.postgres.rates import PostgresRates
 from terrafusion.adapters.postgres.retention import PostgresRetention
 from terrafusion.adapters.postgres.store import PostgresJobStore
-from terrafusion.adapters.postgres.watching import PostgresWorkers
 from terrafusion.adapters.spans import make_tracer
 from terrafusion.adapters.status_tail import StatusTail
 from terrafusion.adapters.stored_files import StoredFiles
-from terrafusion.adapters.this_worker import ThisWorker
 from terrafusion.analysis.registry import Catalogue, load_catalogue
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.metrics import Metrics
+from terrafusion.observing import Observing
 from terrafusion.services.commanding import Orders
-from terrafusion.services.grouping import GroupWatch
 from terrafusion.services.holding import Claimer, Committer, Heart, Takeover
 from terrafusion.services.intake import Arrival, Intake
 from terrafusion.services.listener import Listener
 from terrafusion.services.log_keeper import LogKeeper
-from terrafusion.services.presence import Presenting
 from terrafusion.services.purger import Purger
-from terrafusion.services.rating import Rating
 from terrafusion.services.relay import Relay
-from terrafusion.services.watchdog import Watchdog
 from terrafusion.settings import Settings
 from terrafusion.tracing import Tracer
 from terrafusion.usecases.accept import Accept
@@ -96,7 +89,6 @@ from terrafusion.web.door import Door, guarded
 from terrafusion.web.middleware import application_options
 from terrafusion.web.routes import register
 from terrafusion.web.server import BoundedWeb
-from topics.catalogue import APP_ID, COMMANDS, REQUESTS
 
 CONNECTIONS: Final = 6
 """For accepts, claims, commits and what the view asks; heartbeats, the relay and purging have their own."""
@@ -150,7 +142,11 @@ class Worker:
         await self.pool.stop()
         for engine in self.engines:
             await engine.dispose()
-        with suppress(TimeoutError):  # a collector that is away costs spans, not the stop
+        await self.close_tracer()
+
+    async def close_tracer(self) -> None:
+        """Hand over the last spans; a collector that is away costs those, not the stop."""
+        with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.to_thread(self.tracer.close), RELEASE_S)
 
     async def _until_idle(self, seconds: float) -> None:
@@ -194,7 +190,6 @@ class _Assembly:
         self.letters = PostgresDeadLetters(self.work, sender=self.name)
         self.stored_counties = PostgresCounties(self.work)
         self.counties = KnownCounties(self.stored_counties, self.metrics)
-        self.workers, self.rates = PostgresWorkers(self.work), PostgresRates(self.work)
         self.pauses = KnownPauses(PostgresPauses(self.work), self.metrics, time.monotonic)
         self.tracer = make_tracer(settings, instance=self.name)
         self.traces = Traces(self.tracer)
@@ -219,14 +214,11 @@ class _Assembly:
             self.book.put,
             self.jobs_bell.ring,
         )
+        self.metrics.has_child.set_function(lambda: float(self.pool.has_child))
         self.bench = self._bench()
         self.room = Room(self.jobs, settings.max_pending, pauses=self.pauses, monotonic=time.monotonic)
-        self.group = GroupWatch(
-            own=self.consumer,
-            group=KafkaGroup(Broker.of(settings), APP_ID, (REQUESTS, COMMANDS)),
-            metrics=self.metrics,
-            is_open=lambda: self.room.is_open,
-            monotonic=time.monotonic,
+        self.observing = Observing(
+            self.name, settings, self.work, self.consumer, metrics=self.metrics, is_open=lambda: self.room.is_open
         )
         self.relay = Relay(
             outbox=PostgresOutbox(self.own_relay),
@@ -319,7 +311,7 @@ class _Assembly:
             bench=self.bench,
             claimer=claimer,
             tail=self.tail,
-            others=(self._presenting(claimer), *self._services(), intake, orders),
+            others=(*self._observers(claimer), *self._services(), intake, orders),
         )
         self.app.drain = worker.drain
         self.app.prepare = worker.prepare
@@ -338,9 +330,9 @@ class _Assembly:
                 history=self.jobs,
                 counties=self.stored_counties,
                 columns=SnapshotColumns(self.objects, self.settings.data_dir / "cache"),
-                workers=self.workers,
-                rates=self.rates,
-                group=lambda: self.group.dealt,
+                workers=self.observing.workers,
+                rates=self.observing.rates,
+                group=self.observing.dealt,
                 live=self.live,
                 documents=ResultDocuments(self.objects, self.settings.data_dir / "cache"),
                 catalogue=self.catalogue,
@@ -378,17 +370,13 @@ class _Assembly:
             ),
         )
 
-    def _presenting(self, claimer: Claimer) -> Presenting:
-        this = ThisWorker(
-            self.name,
-            self.settings,
-            pool=self.pool,
-            consumer=self.consumer,
+    def _observers(self, claimer: Claimer) -> Sequence[Service]:
+        return self.observing.services(
+            self.pool,
             in_flight=lambda: self.bench.held,
             leads=lambda: self.relay.leads,
             drains=lambda: claimer.should_stop,
         )
-        return Presenting(self.workers, describe=this.state, dealt=lambda: self.group.dealt, monotonic=time.monotonic)
 
     def _services(self) -> Sequence[Service]:
         cancelled = AsyncBell()
@@ -419,14 +407,8 @@ class _Assembly:
             ),
             metrics=self.metrics,
         )
-        watchdog = Watchdog(
-            looks=(self.group.look, self.relay.look, self.pool.look),
-            metrics=self.metrics,
-            end=self.app.crash,
-            remember=self.words.add,
-            close=self.group.stop,
-            monotonic=time.monotonic,
-        )
+        looks = (self.relay.look, self.pool.look)
+        watchdog = self.observing.watchdog(*looks, end=self.app.crash, remember=self.words.add)
         self.app.stood_still = watchdog.tell_end
         return (
             self.relay,
@@ -437,7 +419,6 @@ class _Assembly:
             LogKeeper(self.book, WorkerLines(self.book.put)),
             takeover,
             Purger(purge, is_leader=lambda: self.relay.leads),
-            Rating(self.rates, is_leader=lambda: self.relay.leads),
         )
 
 

@@ -73,6 +73,7 @@ class Metrics:
         )
         self.rebalances = counter("terrafusion_rebalances_total", "Times the consumer group was dealt anew")
         self.in_flight = gauge("terrafusion_jobs_in_flight", "Jobs that this worker holds")
+        self.has_child = gauge("terrafusion_has_child", "1 where a child process is there; nothing is claimed without")
         self.leads = gauge("terrafusion_relay_leader", "1 where this worker is the relay")
         self.outbox_entries = gauge("terrafusion_outbox_entries", "Entries that wait for the relay; told by the leader")
         self.outbox_age = gauge("terrafusion_outbox_age_seconds", "Age of the oldest such entry; told by the leader")

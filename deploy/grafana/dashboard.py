@@ -124,6 +124,9 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
             "Child processes that died", {"{{instance}}": "increase(terrafusion_child_deaths_total[$__rate_interval])"}
         ),
         Panel(
+            "Workers with a child process", {"workers": "sum(terrafusion_has_child)"}, text="The others claim nothing."
+        ),
+        Panel(
             "What stood still",
             {"{{instance}}: {{part}}": "increase(terrafusion_stalls_total[$__rate_interval])"},
             text="Parts that did not move for 20 s; ended, cured or told.",

@@ -92,3 +92,12 @@ def in_order(codes: NDArray[np.int32] | NDArray[np.int64]) -> NDArray[np.int64]:
     """
     places = np.argsort(codes.astype(np.uint16), kind="stable")
     return places if codes.max(initial=0) < _RADIX else places[in_order((codes >> 16)[places])]
+
+
+def ranks(values: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return each value's place among the distinct ones in ascending order, from 0."""
+    places = np.argsort(values)
+    ordered = values[places]
+    found = np.empty_like(places)
+    found[places] = np.cumsum(np.append(False, ordered[1:] != ordered[:-1]))
+    return found

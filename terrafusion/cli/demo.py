@@ -64,7 +64,7 @@ def _system(folder: Path) -> System:
     """Put together a system that is embedded whatever the environment says: a demo touches nothing else."""
     from terrafusion.embedded.system import Extent, System  # noqa: PLC0415 - slow to import, as all it stands on
 
-    own = {"database_url": None, "kafka_bootstrap": None, "results_url": None}
+    own = {"database_url": None, "kafka_bootstrap": None, "results_url": None, "access": "off", "topic_access": "off"}
     return System(read_settings(data_dir=folder).model_copy(update=own), Extent(), note)
 
 

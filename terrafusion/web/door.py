@@ -28,7 +28,7 @@ from models.access import STRANGER, TOLD, Action, Caller, Deed
 from terrafusion.credentials import AuditLog, Credentials
 from terrafusion.errors import Rejected, Unavailable
 from terrafusion.usecases.attempts import Attempts
-from terrafusion.usecases.callers import SESSION, Call, KnownHolders, called, digest_of, must, new_secret
+from terrafusion.usecases.callers import SESSION, WELL_FORMED, Call, KnownHolders, called, digest_of, must, new_secret
 from terrafusion.web.answers import see, wants_html
 from terrafusion.web.letters import read_letter_id
 from terrafusion.web.middleware import SAFE_METHODS, Handler, answered
@@ -219,4 +219,5 @@ def _letter_id(request: Request) -> int | None:
 
 
 def _about(request: Request) -> str | None:
-    return request.query_string[:MOST_TOLD] or None
+    """Tell the query, and no secret that somebody put there by mistake."""
+    return WELL_FORMED.sub("…", request.query_string)[:MOST_TOLD] or None

@@ -126,6 +126,7 @@ class JobPageQuery(BaseModel):
     group: str | None = None
     subject: str | None = None
     reason: str | None = None
+    page: int = Field(default=1, ge=1, le=1000)
     refresh: Literal["off"] | None = None
 
 

@@ -84,6 +84,7 @@ def test_ctrl_c_stops_all_of_it(tmp_path: Path) -> None:
     assert list(tmp_path.glob("terrafusion-demo-*")) == []
 
 
+@pytest.mark.by_hand
 def test_kill_9_leaves_nothing_running(tmp_path: Path) -> None:
     with demo(tmp_path) as process:
         wait_for(tmp_path, "RUNNING")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import runpy
 import sqlite3
 import subprocess
@@ -25,8 +26,12 @@ def ready(rig: Rig) -> Rig:
 
 
 def run(rig: Rig, name: str, *words: str) -> str:
+    return python(rig, str(EXAMPLES / name), *words)
+
+
+def python(rig: Rig, *words: str) -> str:
     told = {**os.environ, "TERRAFUSION_KAFKA_BOOTSTRAP": rig.bootstrap, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, str(EXAMPLES / name), *words]
+    command = [sys.executable, *words]
     ran = subprocess.run(command, env=told, capture_output=True, text=True, timeout=120, check=False)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
@@ -40,6 +45,13 @@ def test_what_is_asked_over_kafka_is_answered_over_kafka(ready: Rig, tmp_path: P
     assert answer["finding"].startswith("From 1993 to 1997")
     assert answer["file"].endswith(f"/lucas_oh/trend_analysis/{job_id}.parquet")
     assert ready.web.status(job_id)["correlation_id"] == "docs-example"
+
+
+def test_what_the_page_of_the_client_shows(ready: Rig) -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "client.md").read_text(), re.DOTALL)
+    told = python(ready, "-c", block.replace("http://127.0.0.1:6066", ready.web.url))
+    assert told.startswith("From 2010")
+    assert "shape: (" in told
 
 
 def test_an_answer_that_comes_twice_is_taken_once() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from uuid import uuid4
 
-from support.rig import Rig
+import yaml
+from support.rig import ROOT, Rig
 from support.tape import Tape, request
 from support.waiting import until
 from support.web import PREFIX
@@ -105,3 +107,23 @@ def test_the_format_says_what_each_is(rig: Rig) -> None:
     for name in (SUBMITTED, COMPLETED, FAILED):
         assert f"# TYPE {name} counter" in lines
     assert f"# TYPE {DURATION} histogram" in lines
+
+
+def test_what_alerts_and_dashboard_ask_for_is_what_a_worker_shows(rig: Rig) -> None:
+    deploy = ROOT / "deploy"
+    groups = yaml.safe_load((deploy / "prometheus" / "alerts.yml").read_text())["groups"]
+    panels = json.loads((deploy / "grafana" / "dashboards" / "terrafusion.json").read_text())["panels"]
+    asked = [rule["expr"] for group in groups for rule in group["rules"]]
+    asked += [target["expr"] for panel in panels for target in panel.get("targets", [])]
+    unquoted = re.sub(r"\"[^\"]*\"", "", " ".join(asked))
+    names = set(re.findall(r"\b(?:terrafusion|market_analysis)_[a-z_]+\b(?!:)", unquoted))
+    text = rig.web.get("/metrics").content.decode()
+    shown = dict(re.findall(r"^# TYPE (\S+) (\w+)$", text, re.MULTILINE))
+    shown |= {
+        f"{name}_{part}": ""
+        for name, kind in shown.items()
+        if kind == "histogram"
+        for part in ("bucket", "sum", "count")
+    }
+    assert len(names) > 25
+    assert names - shown.keys() == set()

@@ -21,7 +21,7 @@ LONG_S = 3.5
 def all_workers(rig: Rig) -> Iterator[None]:
     """Each test begins with ready workers and leaves them so."""
     rig.ready()
-    until(lambda: all(len(worker.children()) == POOL_SIZE for worker in rig.workers), what="all children are there")
+    until(lambda: all(may_claim(worker) for worker in rig.workers), what="all children are there", within=120)
     yield
     for worker in rig.workers:
         if worker.is_running:
@@ -29,6 +29,10 @@ def all_workers(rig: Rig) -> Iterator[None]:
         else:
             worker.start()
     rig.ready()
+
+
+def may_claim(worker: TestedWorker) -> bool:
+    return len(worker.children()) == POOL_SIZE and worker.web.metrics()["terrafusion_has_child"] == 1.0
 
 
 def owners(rig: Rig) -> Mapping[str, int]:
@@ -134,7 +138,7 @@ def test_an_outage_of_postgres_is_no_crash_of_a_job(rig: Rig, tape: Tape, postgr
 def test_a_job_whose_workers_keep_dying_is_given_up(rig: Rig, tape: Tape) -> None:
     [job_id] = rig.upstream.send(request("sleepy", parameters={"seconds": 3.5}))
     for attempt in (1, 2, 3):
-        until(lambda n=attempt: running(rig, job_id, n), what=f"attempt {attempt}", within=30)
+        until(lambda n=attempt: running(rig, job_id, n), what=f"attempt {attempt}", within=90)
         victim = next(worker for worker in rig.workers if job_id in jobs_of(rig, worker))
         victim.kill()
         victim.spawn()

@@ -55,6 +55,11 @@ class System(Rig):
         assert reply.status == 202, reply.content
         return str(asked["job_id"])
 
+    def cancel(self, job_id: str) -> None:
+        """Cancel a job."""
+        reply = self.web.post(f"{PREFIX}/cancel/{job_id}", {})
+        assert reply.status in (200, 202), reply.content
+
     def ended(self, job_id: str, status: str = "COMPLETED") -> str:
         """Wait until a job has ended so."""
         told = until(lambda: self._end_of(job_id), what=f"job {job_id} ends", within=120, every=0.2)

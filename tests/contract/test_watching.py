@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from models.jobs import JobStatus
 from models.rates import EVERY_TYPE, Width
@@ -167,3 +168,13 @@ class TestRates:
         await bench.driver.forget_last_rates()
         await self.put(bench, JobStatus.COMPLETED, timedelta(minutes=2))
         assert (await self.totals(bench))[0] == 2
+
+
+async def test_a_stretch_of_time_is_read_by_its_index(shared_engine):
+    """However many jobs there are, those of some minutes are found without looking at the others."""
+    wanted = "completed_at >= now() - interval '1 minute' AND completed_at < now()"
+    async with shared_engine.begin() as connection:
+        await connection.execute(text("SET LOCAL enable_seqscan = off"))
+        await connection.execute(text("SET LOCAL enable_bitmapscan = off"))
+        plan = await connection.execute(text(f"EXPLAIN SELECT status FROM market_analysis_jobs WHERE {wanted}"))
+        assert "ix_jobs_ended" in "\n".join(plan.scalars())

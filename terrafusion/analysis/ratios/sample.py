@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from terrafusion.analysis.cells import critical_value, smallest_for_interval
+from terrafusion.analysis.groups import ranks
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -134,7 +135,7 @@ def by_ratio(ratio: Floats, *keys: Floats) -> Codes:
         if not len(tied):
             break
         among = places[tied]
-        rank = _ranks(key[among])
+        rank = ranks(key[among])
         order = np.argsort(block * (rank.max() + 1) + rank)
         block, rank = block[order], rank[order]
         places[tied] = among[order]
@@ -148,15 +149,6 @@ def _ties(same: NDArray[np.bool_]) -> tuple[Codes, Codes]:
     before, after = np.append(False, same), np.append(same, False)
     tied = np.flatnonzero(before | after)
     return tied, np.cumsum(~before[tied])
-
-
-def _ranks(values: Floats) -> Codes:
-    """Return each value's place among the distinct ones."""
-    places = np.argsort(values)
-    ordered = values[places]
-    ranks = np.empty_like(places)
-    ranks[places] = np.cumsum(np.append(False, ordered[1:] != ordered[:-1]))
-    return ranks
 
 
 @dataclass(frozen=True)
@@ -183,8 +175,8 @@ class PriceOrder:
     def doubled_ranks_of_each(self) -> Floats:
         """Twice each sale's rank, where each stands once."""
         if self.blocks is None:
-            return np.arange(2.0, 2 * len(self.places) + 2, 2)
-        shared = self.ends + 2.0
+            return np.arange(2, 2 * len(self.places) + 2, 2, dtype=np.float64)
+        shared: Floats = (self.ends + 2).astype(np.float64)
         shared[1:] += self.ends[:-1] + 1
         ranks: Floats = shared[self.blocks]
         return ranks

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from terrafusion.analysis.groups import numbered
+from terrafusion.analysis.groups import in_order, numbered, ranks
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -54,8 +54,9 @@ def _resold(sales: pl.DataFrame) -> _Resold:
     dated = known & ~pl.col("year_only").fill_null(value=False)
     row = sales.select(dated.fill_null(value=False).arg_true()).to_series().to_numpy().astype(np.int64)
     parcel = numbered(sales["parcel_number"])[row]
-    often = np.flatnonzero(pl.Series(parcel).is_duplicated().to_numpy())
-    order = often[np.argsort(parcel[often], kind="stable")]
+    place = ranks(parcel)
+    often = np.flatnonzero(np.bincount(place)[place] > 1)
+    order = often[in_order(place[often])]
     row, parcel = row[order], parcel[order]
     told = sales.select("sale_date", "sale_price")[row]
     return _Resold(row, parcel, told["sale_date"].cast(pl.Int64).to_numpy(), told["sale_price"].to_numpy())

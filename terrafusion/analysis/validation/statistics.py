@@ -119,7 +119,7 @@ def _at(sales: pl.DataFrame, level: tuple[str, ...], logs: tuple[Floats, Floats]
     group = sales.with_columns(label_of(level).alias("group"))["group"]
     code = coded(group)[0].fill_null(-1).to_numpy().astype(np.int64)
     cells = cells_of(code, rules.window.ordinal, months=rules.window.length)
-    known = code >= 0
+    known = cells.hold(code >= 0)
     told = [_in_window(cells, value, known, rules) for value in logs]
     (price, z_price), (unit, z_unit) = told
     large = price.n >= rules.parameters.min_group
@@ -138,12 +138,11 @@ def _where(large: Flags, names: pl.Series) -> pl.Series:
 
 
 def _in_window(cells: Cells, value: Floats, known: Flags, rules: _Rules) -> tuple[Spread, Floats]:
-    """Return each sale's window and its z in it; of a sale without a group nothing."""
+    """Return each sale's window and its z in it; of a sale whose cell is not ``known``, having no group, nothing."""
     sample = rules.parameters.standard_deviation == "sample"
-    by_cell = spread(cells, value, rules.counted, sample=sample)
-    of_sale = Spread(by_cell.n[cells.of_sale], by_cell.mean[cells.of_sale], by_cell.sd[cells.of_sale])
-    alone = of_sale.where(known)
-    return alone, z_scores(value, alone, least=rules.parameters.min_group)
+    by_cell = spread(cells, value, rules.counted, sample=sample).where(known)
+    of_sale = by_cell.at(cells.of_sale)
+    return of_sale, z_scores(value, of_sale, least=rules.parameters.min_group)
 
 
 def _joined(take: Flags, these: Context, those: Context) -> Context:

@@ -32,6 +32,10 @@ class Spread(NamedTuple):
         mean, sd = (np.where(told, column, np.nan) for column in (self.mean, self.sd))
         return Spread(np.where(told, self.n, 0), mean, sd)
 
+    def at(self, places: Integers) -> Spread:
+        """Return what stands at those places."""
+        return Spread(self.n[places], self.mean[places], self.sd[places])
+
 
 class Cells(NamedTuple):
     """The cells that sales lie in, sorted by group and month."""
@@ -45,6 +49,12 @@ class Cells(NamedTuple):
     def size(self) -> int:
         """How many cells there are."""
         return len(self.before[0])
+
+    def hold(self, flags: Flags) -> Flags:
+        """Say of each cell whether its sales, all of them or none, have a flag."""
+        held = np.zeros(self.size, dtype=bool)
+        held[self.of_sale] = flags
+        return held
 
 
 def cells_of(group: Integers, month: Integers, *, months: int) -> Cells:
@@ -92,7 +102,9 @@ def z_scores(value: Floats, about: Spread, *, least: int) -> Floats:
     Where all prices of a window are equal an equal one scores 0, and another has no score.
     """
     off = value - about.mean
-    flat = about.sd <= ROUNDING
+    flat = np.flatnonzero(about.sd <= ROUNDING)
     with np.errstate(invalid="ignore", divide="ignore"):
-        z = np.where(flat, np.where(np.abs(off) <= ROUNDING, 0.0, np.nan), off / about.sd)
-    return np.where(about.n >= least, z, np.nan)
+        z: Floats = off / about.sd
+    z[flat] = np.where(np.abs(off[flat]) <= ROUNDING, 0.0, np.nan)
+    z[about.n < least] = np.nan
+    return z

@@ -96,7 +96,7 @@ def _topic(
         partitions=[_partition((spec.name, n), trend, dealt, held) for n, trend in trends.items()],
         plot=plot(
             f"lag-{spec.name.split('.')[1]}",
-            "Records behind",
+            f"Records of {spec.name.split('.')[1]} behind",
             minutes,
             [Series("all partitions", "first", totals)],
         ),

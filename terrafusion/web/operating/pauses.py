@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlencode
 
 from aiohttp.web import Request, Response
 from pydantic import BaseModel, ConfigDict
 
-from models.messages import Name, Note
+from models.messages import Name, Note, Verb
 from models.pauses import Pause, Scope
 from terrafusion.errors import Rejected
 from terrafusion.web.answers import html, json_response, see, wants_html, wants_json
@@ -21,7 +21,7 @@ from terrafusion.web.query import read_header, read_query
 from terrafusion.web.render import render
 from topics.commands import read_command
 
-PAGE = "/pauses"
+PAGE: Final = "/pauses"
 
 
 class PausesQuery(BaseModel):
@@ -39,7 +39,6 @@ class Order(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    command: Literal["pause", "resume"]
     county_id: Name | None = None
     analysis_type: Name | None = None
     reason: Note | None = None
@@ -59,13 +58,20 @@ class PausePages:
             return json_response({"pauses": [pause_body(pause) for pause in await self._deps.pauses.look()]})
         return await self._page(query.model_dump(exclude_none=True))
 
-    async def order(self, request: Request) -> Response:
-        """Carry out an order, and say what it changed."""
+    async def pause(self, request: Request) -> Response:
+        """Have something stand still, and say what that changed."""
+        return await self._ordered(request, Verb.PAUSE)
+
+    async def resume(self, request: Request) -> Response:
+        """Let something go on, and say what that changed."""
+        return await self._ordered(request, Verb.RESUME)
+
+    async def _ordered(self, request: Request, verb: Verb) -> Response:
         order = await read_body(request, Order)
         who = order.requested_by or read_header(request, "X-Requested-By")
         said = order.model_dump(exclude_none=True) | ({"requested_by": who} if who else {})
         try:
-            done = await self._carried_out(said)
+            done = await self._carried_out(said | {"command": verb})
         except Rejected as error:
             if not wants_html(request):
                 raise
@@ -77,7 +83,7 @@ class PausePages:
 
     async def _carried_out(self, said: Mapping[str, Any]) -> str:
         command = read_command(dict(said))
-        if command.command == "resume":
+        if command.command is Verb.RESUME:
             return "resumed" if await self._deps.commands.resume(command) else "unchanged"
         before = {(pause.scope, pause.name) for pause in await self._deps.pauses.look()}
         pause = await self._deps.commands.pause(command)
@@ -89,7 +95,6 @@ class PausePages:
             "pauses.html",
             now=self._deps.now(),
             pauses=pauses,
-            running=await self._deps.store.running(),
             counties=[version.county_id for version in await self._deps.counties.current()],
             types=[analysis.name for analysis in self._deps.catalogue],
             said=said,

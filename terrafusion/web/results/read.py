@@ -15,7 +15,7 @@ from terrafusion.web.results.view import Chosen, Result
 
 def found_by(catalogue: Catalogue, job: Job, document: Mapping[str, Any], query: JobPageQuery) -> Findings:
     """Lay out what a job found; a type that is not known here any more is shown as any result can be."""
-    chosen = Chosen(group=query.group, subject=query.subject, reason=query.reason)
+    chosen = Chosen(group=query.group, subject=query.subject, reason=query.reason, page=query.page)
     return findings(_name(catalogue, job), Result(document, chosen, f"/jobs/{job.job_id}"))
 
 

@@ -90,7 +90,7 @@ def _flagged(result: Result) -> Section:
         )
     shown = [row for row in flagged if result.chosen.reason in (None, *_codes(row))]
     total = int(number(result.summary.get("invalid_sales")) or len(flagged))
-    parts: list[view.Part] = [_list(shown)] if shown else []
+    parts: list[view.Part] = [_list(result, shown)] if shown else []
     if total > len(flagged):
         parts.append(
             Note(f"Listed from the first {len(flagged):,} of {total:,} flagged sales by date; the downloads have all.")
@@ -108,7 +108,9 @@ def _codes(row: Row) -> Sequence[str]:
     return [str(code) for code in codes] if isinstance(codes, list) else []
 
 
-def _list(rows: Rows) -> Table:
+def _list(result: Result, rows: Rows) -> Table:
+    page = min(result.chosen.page, -(-len(rows) // MOST_LISTED))
+    begin, end = (page - 1) * MOST_LISTED, page * MOST_LISTED
     return Table(
         caption="Flagged sales, by date",
         heads=[
@@ -122,9 +124,16 @@ def _list(rows: Rows) -> Table:
             "Judged among",
             "Usual prices there",
         ],
-        rows=[_sale(row) for row in rows[:MOST_LISTED]],
+        rows=[_sale(row) for row in rows[begin:end]],
         total=len(rows),
+        earlier=_page(result, page - 1) if begin else "",
+        later=_page(result, page + 1) if end < len(rows) else "",
     )
+
+
+def _page(result: Result, page: int) -> str:
+    reason = {} if result.chosen.reason is None else {"reason": result.chosen.reason}
+    return result.link("flagged", **reason, page=str(page))
 
 
 def _sale(row: Row) -> Sequence[str]:

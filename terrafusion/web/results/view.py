@@ -28,6 +28,8 @@ class Chosen:
     group: str | None = None
     subject: str | None = None
     reason: str | None = None
+    page: int = 1
+    """Which of the pages of a long list, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,9 @@ class Table:
     rows: Sequence[Sequence[str]]
     total: int
     folded: bool = False
+    earlier: str = ""
+    later: str = ""
+    """Where the rows before and after these are; empty where there are none."""
 
     @property
     def texts(self) -> Sequence[bool]:
@@ -176,6 +181,7 @@ def table(
     """Write rows as text, an estimate's interval beside it; by default all columns in which a row has something."""
     wanted = [name for name in names or _columns(rows) if any(row.get(name) is not None for row in rows)]
     shown = [name for name, _, _ in estimates({}, wanted)]
+    rows = rows if shown else []
     return Table(
         caption=caption,
         heads=[label(name) for name in shown],

@@ -250,7 +250,7 @@ def test_results_end_as_the_job_did(
     monkeypatch: pytest.MonkeyPatch, status: str, code: int, said: str, options: tuple[str, ...]
 ) -> None:
     answer = FAILED | {"status": status, "result_data_location": None}
-    monkeypatch.setattr(jobs, "_get", lambda *_: answer)
+    monkeypatch.setattr(jobs, "_job", lambda *_: answer)
     ran = CliRunner().invoke(build(), ["results", "0b5d6b5e-3c8e-4f0a-9a51-0c1f5a2f7a10", *options])
     assert ran.exit_code == code
     assert status in ran.stdout

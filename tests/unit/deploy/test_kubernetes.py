@@ -113,6 +113,7 @@ def test_every_setting_exists_and_they_go_together(told, monkeypatch, tmp_path):
         monkeypatch.setenv(key, str(authority) if value.endswith(".pem") else value)
     monkeypatch.setenv("TERRAFUSION_SECRETS_DIR", str(tmp_path))
     made = Settings()
+    assert (made.access, made.allow_insecure) == ("tokens", "")
     assert made.results.startswith("s3://")
     assert made.database.host == "db"
 
@@ -208,7 +209,9 @@ def test_alerts_hear_of_every_worker(installed, alerts, folder):
     ]
     assert pairs[monitor["jobLabel"]] == "terrafusion"
     assert any('up{job="terrafusion"}' in rule["expr"] for rule in alerts)
-    assert monitor["podMetricsEndpoints"] == [{"port": "http", "path": "/metrics", "interval": "15s"}]
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    assert (endpoint["port"], endpoint["path"]) == ("http", "/metrics")
+    assert endpoint["authorization"]["credentials"] == {"name": "terrafusion-prometheus", "key": "token"}
 
 
 def test_the_scaler_asks_for_our_group_on_our_topic(installed):

@@ -41,6 +41,8 @@ PAGES = {
     "/docs/topics",
     "/lag",
     "/pauses",
+    "/pauses/pause",
+    "/pauses/resume",
     "/throughput",
     "/workers",
 }

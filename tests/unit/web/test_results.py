@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from random import Random
+from types import SimpleNamespace
 
 import pytest
+from support.asked import ASKED, KING, LUCAS
 
 from terrafusion.analysis.document import render
 from terrafusion.analysis.profile import CountyProfile
@@ -16,27 +19,10 @@ from terrafusion.ingest.kinds import SALES
 from terrafusion.ingest.reading import read_records
 from terrafusion.ingest.snapshot import encode, records
 from terrafusion.samples import sample_file
+from terrafusion.web.render import ENVIRONMENT
 from terrafusion.web.results.page import VIEWS, findings, unfolded
-from terrafusion.web.results.view import Chosen, Grid, Picture, Result, Table
+from terrafusion.web.results.view import Chosen, Grid, Picture, Result, Table, table
 
-KING, LUCAS = "king_wa", "lucas_oh"
-ASKED = {
-    "price_trend_by_zip": (KING, {"period": "year"}),
-    "trend_analysis": (LUCAS, {"period": "quarter"}),
-    "price_index": (KING, {"period": "year", "compare": True}),
-    "ratio_study": (LUCAS, {"group_by": "zip_code", "start_year": 1998, "bootstrap_iterations": 100}),
-    "equity_study": (LUCAS, {"start_year": 1998, "bootstrap_iterations": 100}),
-    "comparable_sales": (KING, {"subject_parcel_ids": ["0001800066", "0123000110"]}),
-    "market_valuation": (KING, {"zip_codes": ["98109"]}),
-    "comparable_market_area": (KING, {"n_areas": 5}),
-    "price_distribution": (KING, {"period": "year", "group_by": "zip_code"}),
-    "price_forecast": (KING, {"horizon": 6, "period": "quarter"}),
-    "sale_validation": (LUCAS, {}),
-    "time_adjustment": (KING, {"period": "year", "group_by": "zip_code"}),
-    "coverage_report": (KING, {"group_by": "zip_code", "period": "year"}),
-    "price_per_sqft": (KING, {"period": "year"}),
-    "sales_velocity": (KING, {"period": "year"}),
-}
 PICTURES = {
     "price_trend_by_zip": {"trend": 1, "groups": 2},
     "trend_analysis": {"trend": 1},
@@ -122,10 +108,34 @@ def test_nothing_on_a_page_is_a_slip_of_the_machine(documents, kind):
 
 
 @pytest.mark.parametrize("kind", ASKED)
+def test_a_page_is_light_and_plain(documents, kind):
+    job = SimpleNamespace(job_id="1", result_data_location="file:///1.parquet")
+    text = ENVIRONMENT.get_template("results/result.html").render(found=shown(documents, kind), job=job)
+    assert len(gzip.compress(text.encode(), 6)) < 40_000
+    assert not re.search(r"<script| style=| on[a-z]+=|<img", text)
+    ids = re.findall(r' id="([^"]*)"', text)
+    assert len(set(ids)) == len(ids)
+    named = re.findall(r'aria-labelledby="([^"]*)"', text)
+    assert {name for names in named for name in names.split()} <= set(ids)
+
+
+@pytest.mark.parametrize("kind", ASKED)
 def test_on_paper_nothing_is_folded_away(documents, kind):
     found = unfolded(shown(documents, kind))
     tables = [part.table for part in parts(found, Picture) if part.table] + parts(found, Table)
     assert not any(table.folded for table in tables)
+
+
+def test_points_that_are_no_trend_are_shown_as_they_are():
+    document = {"result_summary": {"total": 3}, "trends": [{"sale": "a", "price": 1}, {"sale": "b", "price": 2}]}
+    found = findings("of an office's own", Result(document, Chosen(), "/jobs/1"))
+    (points,) = parts(found, Table)
+    assert points.heads == ["Sale", "Price"]
+    assert points.rows == [["a", "$1"], ["b", "$2"]]
+
+
+def test_rows_of_which_nothing_is_shown_are_no_rows():
+    assert table("Sales", [{"sale": None}, {"sale": None}]).rows == []
 
 
 def test_the_trend_of_a_group_is_drawn_with_its_figures(documents):
@@ -227,6 +237,28 @@ def test_a_flagged_sale_is_listed_with_its_reasons_and_its_group(documents):
     assert "high price" in cells["Why"]
     assert cells["Judged among"].startswith(f"{wanted['group_n']:,} sales in the county, {wanted['window_start']}")
     assert all("high price" in row[4] for row in listed.rows)
+
+
+def test_flagged_sales_are_paged_through_without_losing_the_reason(documents):
+    wanted = [row["sale_id"] for row in documents["sale_validation"]["rows"] if "low_price" in row["reason_codes"]]
+    seen, page = [], 1
+    while True:
+        found = shown(documents, "sale_validation", reason="low_price", page=page)
+        (listed,) = [
+            part
+            for section in found.sections
+            if section.id == "flagged"
+            for part in section.parts
+            if isinstance(part, Table)
+        ]
+        seen += [row[0] for row in listed.rows]
+        if not listed.later:
+            break
+        page += 1
+        assert listed.later == f"/jobs/1?reason=low_price&page={page}#flagged"
+    assert seen == wanted
+    assert page > 1
+    assert listed.earlier == f"/jobs/1?reason=low_price&page={page - 1}#flagged"
 
 
 def test_scores_of_all_sales_are_in_the_picture(documents):

@@ -21,7 +21,7 @@ LEVELS = [
     for end in ("", "_ci_low", "_ci_high")
 ]
 VERDICTS = ["median_verdict", "trimmed_median_verdict", "chasing_suspected"]
-few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 PAIRS = st.lists(
     st.tuples(st.integers(1, 12), st.integers(1, 12), st.sampled_from(["43617", "43618"])), min_size=1, max_size=90

@@ -1,0 +1,54 @@
+"""Every page there is, each with something to show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from browser.system import System
+from support.asked import ASKED
+
+PAGES: Mapping[str, str] = {
+    "jobs": "/",
+    "jobs-filtered": "/?status=FAILED&county_id=king_wa",
+    "jobs-none": "/?county_id=nowhere",
+    "job-running": "/jobs/{running}",
+    "job-failed": "/jobs/{failed}",
+    "job-cancelled": "/jobs/{cancelled}",
+    "job-of-other-type": "/jobs/{tabled}",
+    "print": "/jobs/{trend_analysis}/print",
+    "letters": "/dead-letters",
+    "letters-none": "/dead-letters?state=discarded&stage=analyse",
+    "letter": "/dead-letters/{letter}",
+    "unknown": "/jobs/00000000-0000-4000-8000-000000000000",
+}
+"""A page's name and its address, of the worker that knows nobody."""
+RESULTS: Mapping[str, str] = {kind: f"/jobs/{{{kind}}}" for kind in ASKED}
+"""The page of each type's result."""
+GUARDED: Mapping[str, str] = {"login": "/login", "audit": "/audit"}
+"""Pages of the worker that asks who comes: nobody, then the operator."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """What the addresses are filled with."""
+
+    ids: Mapping[str, str]
+
+    def address(self, page: str) -> str:
+        """Return a page's address."""
+        return {**PAGES, **RESULTS, **GUARDED}[page].format_map(self.ids)
+
+
+def furnish(system: System) -> Places:
+    """Ask one question of each type, and have jobs and a dead letter in every state."""
+    results = {kind: system.ask(kind, county, parameters=asked) for kind, (county, asked) in ASKED.items()}
+    tabled, failed = system.ask("tabled"), system.ask("FAILING_ANALYSIS_SIM")
+    for job_id in (*results.values(), tabled):
+        system.ended(job_id)
+    system.ended(failed, "FAILED")
+    running, cancelled = (system.ask("sleepy", parameters={"seconds": seconds}) for seconds in (250, 251))
+    system.cancel(cancelled)
+    letter = str(system.spoil(analysis_type="trend_analysis"))
+    own = {"tabled": tabled, "failed": failed, "running": running, "cancelled": cancelled, "letter": letter}
+    return Places({**results, **own})
