@@ -57,7 +57,7 @@ class JobFilter:
 ALL: Final = JobFilter()
 MOST_COUNTED: Final = 10_000
 """A count goes no further: that there are more is all that is told."""
-MOST_LOOKED_AT: Final = 5_000
+MOST_LOOKED_AT: Final = 3_000
 """Jobs that a page looks through for what no index has in order."""
 
 

@@ -216,7 +216,7 @@ class TestForms:
 
         monkeypatch.setattr(world.store, "page", looked_through)
         text = await (await client.get("/?q=column+13", headers=BROWSER)).text()
-        assert "5,000 next jobs were looked through" in text
+        assert "3,000 next jobs were looked through" in text
         assert "Look on" in text
 
     async def test_the_oldest_can_be_first(self, client, world):
