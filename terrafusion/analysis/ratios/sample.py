@@ -176,7 +176,7 @@ class PriceOrder:
         """Twice each sale's rank, where each stands once."""
         if self.blocks is None:
             return np.arange(2.0, 2 * len(self.places) + 2, 2)
-        shared = self.ends + 2.0
+        shared = self.ends.astype(np.float64) + 2
         shared[1:] += self.ends[:-1] + 1
         ranks: Floats = shared[self.blocks]
         return ranks
