@@ -88,10 +88,10 @@ def row_of(group: Group, rules: Rules) -> dict[str, Any]:
     if known["suppressed"]:
         return known
     kept, spared = kept_of(ratios.ratio, rules.trim)
-    whole, some = _intervals(ratios, kept, rules)
+    fewer = ratios if kept == (0, len(ratios)) else ratios.between(*kept)
+    whole, some = _intervals(ratios, fewer, kept, rules)
     judged = bands(group.property_class, rules.jurisdiction_size, level=rules.level)
     told = _told(ratios, whole, rules)
-    fewer = kept != (0, len(ratios))
     return {
         **known,
         "property_class": group.property_class,
@@ -102,7 +102,7 @@ def row_of(group: Group, rules: Rules) -> dict[str, Any]:
         "outliers_excluded": len(ratios) - (kept[1] - kept[0]),
         "outliers_kept": spared,
         "trimmed_n": kept[1] - kept[0],
-        **_named(_told(ratios.between(*kept), some, rules) if fewer else told, judged, TRIMMED),
+        **_named(told if fewer is ratios else _told(fewer, some, rules), judged, TRIMMED),
     }
 
 
@@ -125,7 +125,8 @@ def kept_of(ratio: Floats, multiple: float | None) -> tuple[tuple[int, int], int
     return ((begin, end), 0) if n >= SMALLEST_GROUP else ((0, n), n - (end - begin))
 
 
-def _intervals(ratios: Ratios, kept: tuple[int, int], rules: Rules) -> tuple[Intervals, Intervals]:
+def _intervals(ratios: Ratios, fewer: Ratios, kept: tuple[int, int], rules: Rules) -> tuple[Intervals, Intervals]:
+    """Return the resampled or analytic intervals of all ratios, and of those ``fewer`` that are ``kept``."""
     if len(ratios) < smallest_for_interval(rules.confidence_level):
         return {}, {}
     if rules.iterations is not None:
@@ -133,8 +134,7 @@ def _intervals(ratios: Ratios, kept: tuple[int, int], rules: Rules) -> tuple[Int
             ratios, kept, iterations=rules.iterations, seed=rules.seed, confidence_level=rules.confidence_level
         )
     whole = analytic_intervals(ratios, rules.confidence_level)
-    fewer = kept != (0, len(ratios))
-    return whole, analytic_intervals(ratios.between(*kept), rules.confidence_level) if fewer else whole
+    return whole, whole if fewer is ratios else analytic_intervals(fewer, rules.confidence_level)
 
 
 def _told(ratios: Ratios, intervals: Intervals, rules: Rules) -> dict[str, Estimate]:

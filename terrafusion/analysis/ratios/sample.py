@@ -175,8 +175,8 @@ class PriceOrder:
     def doubled_ranks_of_each(self) -> Floats:
         """Twice each sale's rank, where each stands once."""
         if self.blocks is None:
-            return np.arange(2, 2 * len(self.places) + 2, 2, dtype=np.float64)
-        shared: Floats = (self.ends + 2).astype(np.float64)
+            return np.arange(2.0, 2 * len(self.places) + 2, 2)
+        shared = self.ends.astype(np.float64) + 2
         shared[1:] += self.ends[:-1] + 1
         ranks: Floats = shared[self.blocks]
         return ranks

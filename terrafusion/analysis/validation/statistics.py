@@ -141,7 +141,7 @@ def _in_window(cells: Cells, value: Floats, known: Flags, rules: _Rules) -> tupl
     """Return each sale's window and its z in it; of a sale whose cell is not ``known``, having no group, nothing."""
     sample = rules.parameters.standard_deviation == "sample"
     by_cell = spread(cells, value, rules.counted, sample=sample).where(known)
-    of_sale = by_cell.at(cells.of_sale)
+    of_sale = Spread(by_cell.n[cells.of_sale], by_cell.mean[cells.of_sale], by_cell.sd[cells.of_sale])
     return of_sale, z_scores(value, of_sale, least=rules.parameters.min_group)
 
 

@@ -32,10 +32,6 @@ class Spread(NamedTuple):
         mean, sd = (np.where(told, column, np.nan) for column in (self.mean, self.sd))
         return Spread(np.where(told, self.n, 0), mean, sd)
 
-    def at(self, places: Integers) -> Spread:
-        """Return what stands at those places."""
-        return Spread(self.n[places], self.mean[places], self.sd[places])
-
 
 class Cells(NamedTuple):
     """The cells that sales lie in, sorted by group and month."""

@@ -51,5 +51,23 @@ def test_the_unit_price_is_the_median_of_each_sales_own():
     assert cell([100_000, 200_000, 900_000], [100.0, 250.0, None])["median_price_per_sqft"] == 175.0
 
 
+SALES = st.tuples(
+    st.sampled_from(["a", "b", "c"]), st.integers(-3, 3), st.integers(1, 99), st.none() | st.integers(1, 9)
+)
+
+
+@given(st.lists(SALES, max_size=60))
+def test_every_cell_is_as_if_it_were_alone(sales):
+    """Whatever keys tell cells apart, and in whatever order their sales stand; without sales there are none."""
+    kinds = {"g": pl.String, "t": pl.Int32, "sale_price": pl.Float64, "unit_price": pl.Float64}
+    told = figures(pl.DataFrame(sales, kinds, orient="row"), ["g", "t"], confidence_level=0.8)
+    cells = sorted({sale[:2] for sale in sales})
+    assert told.select("g", "t").rows() == cells
+    for key, row in zip(cells, told.drop("g", "t").rows(named=True), strict=True):
+        own = [sale[2:] for sale in sales if sale[:2] == key]
+        alone = cell([price for price, _ in own], [unit for _, unit in own], level=0.8)
+        assert row == {name: value for name, value in alone.items() if name != "g"}
+
+
 def test_z():
     assert critical_value(0.95) == pytest.approx(1.959963984540054, abs=1e-12)

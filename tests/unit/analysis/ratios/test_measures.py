@@ -3,6 +3,8 @@ import math
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import rankdata, t
 
 from terrafusion.analysis.ratios.bootstrap import RESAMPLED, _Resampled, bootstrap
@@ -128,6 +130,12 @@ def test_the_bootstrap_is_seeded_and_its_batches_do_not_show():
 def test_ties_stand_in_the_order_of_their_keys():
     ratio, price = np.array([2.0, 1.0, 2.0, 1.0, 3.0]), np.array([5.0, 9.0, 4.0, 8.0, 1.0])
     assert by_ratio(ratio, price).tolist() == [3, 1, 2, 0, 4]
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 2)] * 4), max_size=80))
+def test_sales_of_one_ratio_stand_by_what_else_is_computed_with(rows):
+    columns = np.array(rows, dtype=np.float64).reshape(-1, 4).T
+    assert columns[:, by_ratio(*columns)].tolist() == columns[:, np.lexsort(columns[::-1])].tolist()
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 5])
