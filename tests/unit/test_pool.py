@@ -89,7 +89,9 @@ async def until(look):
 
 async def test_it_says_when_its_first_child_is_there_and_again_after_it_was_built_anew(machine, tmp_path):
     told, machine.is_quick = [], False
-    pool = PebblePool(Settings(data_dir=tmp_path, pool_size=2), lambda *_: None, lambda: told.append("a child"))
+    pool = PebblePool(
+        Settings(data_dir=tmp_path, pool_size=2), lambda *_: None, on_child=lambda: told.append("a child")
+    )
     pool.start()
     await asyncio.sleep(0.05)
     assert (pool.has_child, told) == (False, [])
