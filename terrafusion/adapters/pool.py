@@ -12,7 +12,6 @@ from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from math import inf
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -105,6 +104,8 @@ class PebblePool:
         self._runs: set[_Run] = set()
         self._moves = 0
         """Tasks begun and ended."""
+        self._beginning: list[Future[Any]] = []
+        """Whether a child is there is asked of the children themselves."""
         self._rebuilt = 0
         """Times since a task was seen to begin."""
         self._tried = -inf
@@ -112,7 +113,6 @@ class PebblePool:
         self._returning: set[asyncio.Future[None]] = set()
         self._timing: asyncio.Future[None] | None = None
         self._stops = False
-        self._loop: asyncio.AbstractEventLoop
         self._reader: Connection
         self._writer: Connection
 
@@ -121,8 +121,7 @@ class PebblePool:
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         self._reader, self._writer = SPAWN.Pipe(duplex=False)
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._reader.fileno(), self._read_progress)
+        asyncio.get_running_loop().add_reader(self._reader.fileno(), self._read_progress)
         self._build()
         self._timing = asyncio.ensure_future(self._time())
 
@@ -131,24 +130,12 @@ class PebblePool:
         arguments = (self._settings, self._writer)
         pool = ProcessPool(workers, initializer=child.begin, initargs=arguments, context=SPAWN)
         try:
-            for _ in range(workers):
-                pool.schedule(child.ready).add_done_callback(partial(self._seen, pool))
+            self._beginning = [pool.schedule(child.ready) for _ in range(workers)]
         except (OSError, EOFError, RuntimeError) as error:
             _leave(pool)
             msg = f"No child process can be started: {error!r}, {error.__cause__!r}"
             raise PoolUnavailable(msg) from error
         self._pool = pool
-
-    def _seen(self, pool: ProcessPool, ready: Future[None]) -> None:
-        """Take note of a child that has begun; called by a thread of the pool's."""
-        if not ready.cancelled() and ready.exception() is None:
-            with suppress(RuntimeError):  # the loop is closed by now
-                self._loop.call_soon_threadsafe(self._note_child, pool)
-
-    def _note_child(self, pool: ProcessPool) -> None:
-        if pool is self._pool and not self.has_child:
-            self.has_child = True
-            self._on_child()
 
     async def run(self, tasks: Sequence[Task], *, seconds: float) -> Sequence[Outcome]:
         """Run tasks in one child; see the port."""
@@ -247,9 +234,21 @@ class PebblePool:
             try:
                 if not self._is_up():
                     self._mend()  # it broke when an idle child died, and aborts only what it had seen by then
+                self._look_for_child()
                 self._limit(time.monotonic())
             except Exception:
                 log.exception("time limits could not be looked at")
+
+    def _look_for_child(self) -> None:
+        """See the first child that is there; where all that were to begin have died, wait for the one after them."""
+        if self.has_child or self._pool is None:
+            return
+        over = [ready for ready in self._beginning if ready.done()]
+        if any(not ready.cancelled() and ready.exception() is None for ready in over):
+            self.has_child = True
+            self._on_child()
+        elif len(over) == len(self._beginning):
+            self._beginning = [self._pool.schedule(child.ready)]
 
     def _limit(self, now: float) -> None:
         for run in self._runs:

@@ -89,7 +89,7 @@ def test_the_pool_is_rebuilt(rig: Rig, tape: Tape, killed: int) -> None:
         for child in worker.children()[:killed]:
             child.kill()
     ids = rig.upstream.send(*(request("sleepy", parameters={"seconds": 0.05}) for _ in range(8)))
-    assert {end["status"] for end in tape.ends(ids)} == {"COMPLETED"}
+    assert {end["status"] for end in tape.ends(ids, within=120)} == {"COMPLETED"}
     until(lambda: all(len(worker.children()) == POOL_SIZE for worker in rig.workers), what="all children are back")
 
 

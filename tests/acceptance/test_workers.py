@@ -63,8 +63,8 @@ def leader(rig: Rig) -> TestedWorker:
     return until(look, what="a worker is the relay")
 
 
-def check_ended_once(tape: Tape, ids: Sequence[str]) -> None:
-    assert {end["status"] for end in tape.ends(ids, within=40)} == {"COMPLETED"}
+def check_ended_once(tape: Tape, ids: Sequence[str], *, within: float = 60) -> None:
+    assert {end["status"] for end in tape.ends(ids, within=within)} == {"COMPLETED"}
     for job_id in ids:
         until(lambda i=job_id: tape.states(i)[-1] == "COMPLETED", what="the status topic tells it as well")
         assert [event["sequence"] for event in tape.life(job_id)] == list(range(1, len(tape.life(job_id)) + 1))
@@ -131,7 +131,7 @@ def test_an_outage_of_postgres_is_no_crash_of_a_job(rig: Rig, tape: Tape, postgr
     ids = filled(rig)
     with frozen(postgres):
         time.sleep(LEASE_S + 1)
-    check_ended_once(tape, ids)
+    check_ended_once(tape, ids, within=120)
     assert {row["crashes"] for row in rows(rig, ids).values()} == {0}
 
 

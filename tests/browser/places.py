@@ -17,6 +17,21 @@ PAGES: Mapping[str, str] = {
     "job-cancelled": "/jobs/{cancelled}",
     "job-of-other-type": "/jobs/{tabled}",
     "print": "/jobs/{trend_analysis}/print",
+    "attention": "/attention",
+    "bulk": "/bulk?verb=cancel&correlation_id=places",
+    "ask": "/ask",
+    "ask-form": "/ask/ratio_study?county_id=lucas_oh",
+    "counties": "/counties",
+    "county": "/counties/king_wa",
+    "pauses": "/pauses",
+    "workers": "/workers",
+    "throughput": "/throughput",
+    "lag": "/lag",
+    "compare": "/compare",
+    "compared": "/compare?first={price_trend_by_zip}&second={other_trend}",
+    "documents": "/docs",
+    "http": "/docs/http",
+    "topics": "/docs/topics",
     "letters": "/dead-letters",
     "letters-none": "/dead-letters?state=discarded&stage=analyse",
     "letter": "/dead-letters/{letter}",
@@ -44,11 +59,21 @@ def furnish(system: System) -> Places:
     """Ask one question of each type, and have jobs and a dead letter in every state."""
     results = {kind: system.ask(kind, county, parameters=asked) for kind, (county, asked) in ASKED.items()}
     tabled, failed = system.ask("tabled"), system.ask("FAILING_ANALYSIS_SIM")
-    for job_id in (*results.values(), tabled):
+    other_trend = system.ask("price_trend_by_zip", parameters={"period": "quarter"})
+    for job_id in (*results.values(), tabled, other_trend):
         system.ended(job_id)
     system.ended(failed, "FAILED")
-    running, cancelled = (system.ask("sleepy", parameters={"seconds": seconds}) for seconds in (250, 251))
+    running, cancelled = (
+        system.ask("sleepy", parameters={"seconds": seconds}, correlation_id="places") for seconds in (250, 251)
+    )
     system.cancel(cancelled)
     letter = str(system.spoil(analysis_type="trend_analysis"))
-    own = {"tabled": tabled, "failed": failed, "running": running, "cancelled": cancelled, "letter": letter}
+    own = {
+        "tabled": tabled,
+        "other_trend": other_trend,
+        "failed": failed,
+        "running": running,
+        "cancelled": cancelled,
+        "letter": letter,
+    }
     return Places({**results, **own})

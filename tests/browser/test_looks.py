@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from browser.conftest import Visit
 from browser.places import GUARDED, PAGES, RESULTS, Places, furnish
 from browser.system import System
-from browser.visitor import NARROW, Visitor
+from browser.visitor import NARROW
 from playwright.sync_api import Page, expect
 
 FIRST_ROWS = {"exclude": [["tbody tr:nth-child(n + 4)"], ["svg.chart circle"], ["svg.chart path"]]}
@@ -35,16 +35,9 @@ def test_a_page_is_for_everybody(name: str, places: Places, visit: Visit):
 def test_a_guarded_page_is_for_everybody(name: str, places: Places, system: System, visit: Visit):
     visitor = visit(system.door.url)
     if name != "login":
-        enter(visitor, system.tokens["olga"])
+        visitor.log_in(system.tokens["olga"])
     visitor.page.goto(places.address(name))
     hold(visitor.page)
-
-
-def enter(visitor: Visitor, token: str) -> None:
-    visitor.page.goto("/login")
-    visitor.page.get_by_label("Token").fill(token)
-    visitor.page.get_by_role("button", name="Log in").click()
-    expect(visitor.page.locator("#who")).to_be_visible()
 
 
 def hold(page: Page) -> None:

@@ -14,6 +14,8 @@ PATIENCE_MS = 30_000
 """How long something may take to appear: the machine may be busy."""
 WIDE = {"width": 1280, "height": 900}
 NARROW = {"width": 360, "height": 780}
+BROKEN_STREAM = "[object Event]"
+"""What htmx logs where an event stream ends, as it does when one leaves its page; the page itself says whether it is connected."""
 
 
 def chromium() -> str | None:
@@ -45,8 +47,15 @@ class Visitor:
         self.page: Page = self.context.new_page()
 
     def _hear(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        if message.type in ("error", "warning") and message.text != BROKEN_STREAM:
             self.complaints.append(f"{message.page.url if message.page else ''}: {message.text}")
+
+    def log_in(self, token: str) -> None:
+        """Show a token at the door."""
+        self.page.goto("/login")
+        self.page.get_by_label("Token").fill(token)
+        self.page.get_by_role("button", name="Log in").click()
+        expect(self.page.locator("#who")).to_be_visible()
 
     def forgive(self, status: int) -> None:
         """Expect that pages were answered with this status, and forget that the console tells of it."""

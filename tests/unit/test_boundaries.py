@@ -46,6 +46,7 @@ EXCUSED = {
     "terrafusion/adapters/objects.py Objects.delete": "one request of an object store, done or not",
     "terrafusion/adapters/objects.py shrink": "a cache: what is gone is fetched again",
     "terrafusion/adapters/pool.py PebblePool._build": "a child without a job; CHILD_UP is in it",
+    "terrafusion/adapters/pool.py PebblePool._look_for_child": "a child without a job; CHILD_UP is in it",
     "terrafusion/adapters/pool.py PebblePool._schedule": "DISPATCHING before it, BEGUN in the child",
     "terrafusion/adapters/postgres/acceptance.py _standing": READS,
     "terrafusion/adapters/postgres/acceptance.py _write": "KEEPING_LETTERS, ACCEPTED and SUBMITTED behind it",

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from pebble import ProcessFuture
+from pebble import ProcessExpired, ProcessFuture
 
 from models.troubles import Part
 from terrafusion.adapters import child
@@ -89,21 +89,33 @@ async def until(look):
 
 async def test_it_says_when_its_first_child_is_there_and_again_after_it_was_built_anew(machine, tmp_path):
     told, machine.is_quick = [], False
-    pool = PebblePool(Settings(data_dir=tmp_path, pool_size=2), lambda *_: None, lambda: told.append("a child"))
+    pool = PebblePool(
+        Settings(data_dir=tmp_path, pool_size=2), lambda *_: None, on_child=lambda: told.append("a child")
+    )
     pool.start()
+    await asyncio.sleep(0.05)
     assert (pool.has_child, told) == (False, [])
-    for ready in machine.built[0].scheduled:
-        ready.set_result(None)
+    machine.built[0].scheduled[1].set_result(None)
     await until(lambda: pool.has_child)
     pool._rebuild()
     assert (pool.has_child, told) == (False, ["a child"])
-    pool._seen(machine.built[0], machine.built[0].scheduled[0])
-    machine.built[1].scheduled[0].set_exception(OSError())
-    await asyncio.sleep(0.05)
-    assert not pool.has_child, "neither one of the pool before nor one that failed"
-    machine.built[1].scheduled[1].set_result(None)
+    machine.built[1].scheduled[0].set_result(None)
     await until(lambda: pool.has_child)
     assert told == ["a child", "a child"]
+    await pool.stop()
+
+
+async def test_where_all_children_die_while_they_begin_it_waits_for_the_next(machine, tmp_path):
+    machine.is_quick = False
+    pool = PebblePool(Settings(data_dir=tmp_path, pool_size=2), lambda *_: None)
+    pool.start()
+    [built] = machine.built
+    for ready in list(built.scheduled):
+        ready.set_exception(ProcessExpired("killed"))
+    await until(lambda: len(built.scheduled) == 3)
+    assert not pool.has_child
+    built.scheduled[2].set_result(None)
+    await until(lambda: pool.has_child)
     await pool.stop()
 
 

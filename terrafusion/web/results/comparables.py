@@ -25,7 +25,7 @@ from terrafusion.web.results.view import (
     sections,
     table,
 )
-from terrafusion.wording import NOTHING, dollars, figure, label, per_cent
+from terrafusion.wording import NOTHING, dollars, figure, label, level, per_cent
 
 SUBJECT: Final = "subject_parcel_id"
 SUBJECTS: Final = (
@@ -126,7 +126,8 @@ def _grid(result: Result, chosen: Row, rows: Rows) -> list[Part]:
         ("part", "Gross adjustment", [NOTHING, *(_per_cent(row.get("gross_adjustment_pct")) for row in rows)]),
         ("sum", "Adjusted price", [NOTHING, *(_dollars(row.get("adjusted_price")) for row in rows)]),
         ("part", "Weight", [NOTHING, *(_per_cent(100 * (number(row.get("weight")) or 0)) for row in rows)]),
-        ("sum", "Indicated value", [_value(chosen), *("" for _ in rows)]),
+        ("sum", "Indicated value", [_dollars(chosen.get("estimated_value")), *("" for _ in rows)]),
+        ("plain", _says_range(result), [_range(chosen), *("" for _ in rows)]),
         ("plain", "To mind", [_flags(chosen), *(_flags(row) for row in rows)]),
     ]
     heads = ["", "Subject", *(f"Comparable {row.get('rank')}" for row in rows)]
@@ -178,10 +179,14 @@ def _km(row: Row) -> str:
     return NOTHING if known is None else f"{known:.2f}"
 
 
-def _value(chosen: Row) -> str:
+def _says_range(result: Result) -> str:
+    sure = number(result.summary.get("interval_level"))
+    return "Range" if sure is None else f"{level(sure)} range"
+
+
+def _range(chosen: Row) -> str:
     low, high = _dollars(chosen.get("value_low")), _dollars(chosen.get("value_high"))
-    value = _dollars(chosen.get("estimated_value"))
-    return value if low == NOTHING else f"{value} ({low} to {high})"
+    return NOTHING if low == NOTHING else f"{low} to {high}"
 
 
 def _flags(row: Row) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -114,8 +115,13 @@ def test_what_it_does_not_take_would_be_seen() -> None:
             _read(wrong)
 
 
+@cache
+def _command_line() -> Any:
+    return get_command(build())
+
+
 def _read(words: list[str]) -> None:
-    command: Any = get_command(build())
+    command = _command_line()
     while hasattr(command, "commands"):
         name = words.pop(0)
         assert name in command.commands, f"No such command {name}"

@@ -207,7 +207,8 @@ class TestTheForm:
         fields = set(re.findall(r'(?:input|select|textarea) id="([^"]+)"', outline.text))
         assert {"county_id", "parameters.period", "parameters.min_sales", "requested_by"} <= fields
         assert fields <= outline.labels
-        assert set(re.findall(r'aria-describedby="([^"]+)"', outline.text)) <= outline.ids
+        described = set(re.findall(r'aria-describedby="([^"]+)"', outline.text))
+        assert {f"{name}-help" for name in fields} <= described <= outline.ids
         assert "A whole number from 1. Default 10." in outline.text
 
     async def test_an_address_fills_it_in(self, client: Any) -> None:

@@ -186,7 +186,8 @@ def test_the_grid_adds_up_as_an_appraiser_adds(documents):
     home = next(home for home in document["pictures"]["homes"] if home["parcel_number"] == "0123000110")
     assert told["Building size sq ft"][0] == f"{home['building_size_sqft']:,.0f}"
     subject = next(one for one in document["result_summary"]["subjects"] if one["subject_parcel_id"] == "0123000110")
-    assert told["Indicated value"][0].startswith(f"${subject['estimated_value']:,.0f} (")
+    assert told["Indicated value"][0] == f"${subject['estimated_value']:,.0f}"
+    assert told["80% range"][0] == f"${subject['value_low']:,.0f} to ${subject['value_high']:,.0f}"
 
 
 def test_ratios_stand_in_the_bands_of_the_standard_with_their_verdicts(documents):
