@@ -52,6 +52,7 @@ EXCUSED = {
     "terrafusion/adapters/postgres/acceptance.py _write": "KEEPING_LETTERS, ACCEPTED and SUBMITTED behind it",
     "terrafusion/adapters/postgres/bulk.py ask": AMID,
     "terrafusion/adapters/postgres/counties.py PostgresCounties.current": READS,
+    "terrafusion/adapters/postgres/counties.py PostgresCounties.history": READS,
     "terrafusion/adapters/postgres/counties.py PostgresCounties.version": READS,
     "terrafusion/adapters/postgres/leases.py any_expired": READS,
     "terrafusion/adapters/postgres/leases.py crashed": "locks rows; COUNTING_CRASH behind it",
@@ -84,6 +85,13 @@ EXCUSED = {
     "terrafusion/adapters/postgres/outbox.py PostgresOutboxLeader.forget": "PUBLISHED before it, FORGOTTEN behind it",
     "terrafusion/adapters/postgres/outbox.py PostgresOutboxLeader.read": READS,
     "terrafusion/adapters/postgres/pausing.py PostgresPauses.all": READS,
+    "terrafusion/adapters/postgres/rates.py PostgresRates.since": READS,
+    "terrafusion/adapters/postgres/rates.py _roll": "rates are put together again from the jobs",
+    **{f"terrafusion/adapters/postgres/watching.py PostgresWorkers.{name}": READS for name in ("all", "samples")},
+    **{
+        f"terrafusion/adapters/postgres/watching.py PostgresWorkers.{name}": "said again seconds later"
+        for name in ("beat", "sample")
+    },
     "terrafusion/adapters/postgres/profiles.py put_in_force": AMID,
     "terrafusion/adapters/postgres/publishing.py publish": AMID,
     **{f"terrafusion/adapters/postgres/reading.py {name}": READS for name in ("cancelled", "get", "running")},
