@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from models.tables import metadata
+from models.county_tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=metadata, transaction_per_migration=True

@@ -20,3 +20,14 @@ class QueueRules:
     def delay(self, priority: int) -> timedelta:
         """Return how much later than at once a job of this priority stands in its county's queue."""
         return (ORDINARY - priority) * self.ageing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a worker may hold, and for how long."""
+
+    owner: str
+    slots: int
+    lease: timedelta
+    job_timeout_s: float
+    max_crashes: int

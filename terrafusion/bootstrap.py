@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -16,18 +13,16 @@ from uuid import uuid4
 
 from mode import Service
 from prometheus_client import CollectorRegistry
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from agents import commands, jobs, requests, status
 from models.jobs import Claim
-from models.queue import QueueRules
+from models.queue import Limits, QueueRules
 from models.records import IncomingRecord
 from models.troubles import Part
 from terrafusion.adapters.bell import AsyncBell
 from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.columns import SnapshotColumns
 from terrafusion.adapters.faust_app import (
-    MarketAnalysisApp,
     SteadyChannel,
     commands_topic,
     make_app,
@@ -56,7 +51,7 @@ from terrafusion.adapters.spans import make_tracer
 from terrafusion.adapters.status_tail import StatusTail
 from terrafusion.adapters.stored_files import StoredFiles
 from terrafusion.analysis.registry import Catalogue, load_catalogue
-from terrafusion.boundaries import Boundary, cross
+from terrafusion.lifecycle import Worker
 from terrafusion.metrics import Metrics
 from terrafusion.observing import Observing
 from terrafusion.services.commanding import Orders
@@ -67,7 +62,6 @@ from terrafusion.services.log_keeper import LogKeeper
 from terrafusion.services.purger import Purger
 from terrafusion.services.relay import Relay
 from terrafusion.settings import Settings
-from terrafusion.tracing import Tracer
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.attempts import Attempts
 from terrafusion.usecases.bulk import Bulk
@@ -83,7 +77,7 @@ from terrafusion.usecases.room import Room
 from terrafusion.usecases.seen import SeenJobs
 from terrafusion.usecases.traces import Traces
 from terrafusion.usecases.waiting import Waiting
-from terrafusion.usecases.work import Limits, Workbench
+from terrafusion.usecases.work import Workbench
 from terrafusion.web.deps import WebDeps, utc_now
 from terrafusion.web.door import Door, guarded
 from terrafusion.web.middleware import application_options
@@ -93,66 +87,8 @@ from terrafusion.web.server import BoundedWeb
 CONNECTIONS: Final = 6
 """For accepts, claims, commits and what the view asks; heartbeats, the relay and purging have their own."""
 CHUNKS_A_SLOT: Final = 2
-RELEASE_S: Final = 2.0
 RELAY_STATEMENT_S: Final = 10.0
 """Whatever the relay waits for ends before the watchdog calls it stalled."""
-STOP_S: Final = 20.0
-"""What a stop may take beside the drain."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Worker:
-    """One worker, put together but not started."""
-
-    settings: Settings
-    app: MarketAnalysisApp
-    engines: Sequence[AsyncEngine]
-    guard: Guard
-    tracer: Tracer
-    pool: PebblePool
-    bench: Workbench
-    claimer: Claimer
-    tail: StatusTail
-    others: Sequence[Service]
-    """In the order they start; they stop in the other one."""
-
-    async def prepare(self) -> None:
-        """Start the children, which take longer to begin than all the rest."""
-        self.pool.start()
-
-    async def start(self) -> None:
-        """Start what works beside the agents; they are there already, so no claimed job is put into the void."""
-        for service in (*self.others, self.claimer):
-            await self.app.add_runtime_dependency(service)
-
-    async def drain(self) -> None:
-        """Claim no more, let jobs end for a while, hand back the rest, and leave nothing open."""
-        self.guard.finish_within(self.settings.drain_seconds + RELEASE_S + STOP_S)
-        await self.claimer.stop()
-        cross(Boundary.DRAINING)
-        await self._until_idle(self.settings.drain_seconds)
-        with suppress(TimeoutError):  # a database that is away lets the leases run out instead
-            async with asyncio.timeout(RELEASE_S):
-                await self.bench.release_all()
-                await self._until_idle(RELEASE_S)
-        cross(Boundary.DRAINED)
-        for service in reversed(self.others):
-            await service.stop()
-        await self.tail.stop()
-        await self.pool.stop()
-        for engine in self.engines:
-            await engine.dispose()
-        await self.close_tracer()
-
-    async def close_tracer(self) -> None:
-        """Hand over the last spans; a collector that is away costs those, not the stop."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.to_thread(self.tracer.close), RELEASE_S)
-
-    async def _until_idle(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while self.bench.held and time.monotonic() < until:  # noqa: ASYNC110 - a drain happens once
-            await asyncio.sleep(0.02)
 
 
 def make_guard(settings: Settings) -> Guard:

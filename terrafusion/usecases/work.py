@@ -14,6 +14,7 @@ import structlog
 
 from models.dead_letters import Stage
 from models.jobs import Claim, FailureReason, Finish, Heartbeat
+from models.queue import Limits
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import ChildDied, ChildTimedOut, PoolUnavailable, UnknownCounty, UnstorableData
 from terrafusion.logs import about
@@ -42,17 +43,6 @@ class _Held:
     seconds: float = 0.0
     ended: bool = False
     """Its end is known and waits to be committed; it fills no slot any more."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a worker may hold, and for how long."""
-
-    owner: str
-    slots: int
-    lease: timedelta
-    job_timeout_s: float
-    max_crashes: int
 
 
 @dataclass(slots=True, kw_only=True)

@@ -15,15 +15,14 @@ from sqlalchemy import delete, func, insert, make_url, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from models.county_tables import county_profiles, data_versions
 from models.dead_letters import DeadLetter, Stage
 from models.jobs import TERMINAL, Claim, FailureReason, Finish, Job, JobStatus, NewJob, allowed
 from models.messages import JobCompleted, JobStatusChanged
 from models.queue import QueueRules
 from models.records import OutgoingRecord
 from models.tables import (
-    county_profiles,
     county_turns,
-    data_versions,
     dead_letters,
     job_attempts,
     job_logs,

@@ -11,8 +11,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import insert, inspect, make_url
 from sqlalchemy.exc import IntegrityError
 
+from models.county_tables import metadata
 from models.jobs import TERMINAL, FailureReason, JobStatus
-from models.tables import jobs, metadata
+from models.tables import jobs
 from terrafusion.adapters.postgres.migrate import migrate, newest_version, schema_version
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

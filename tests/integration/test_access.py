@@ -16,7 +16,7 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typer.testing import CliRunner
 
-from models.tables import county_profiles, data_versions
+from models.county_tables import county_profiles, data_versions
 from terrafusion.bootstrap import create_worker, make_guard
 from terrafusion.cli import audit, parts, tokens
 from terrafusion.embedded.workers import environment

@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 from sqlalchemy import func, insert, make_url, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from models.tables import county_profiles, property_sales
+from models.county_tables import county_profiles, property_sales
 from terrafusion.adapters.objects import Objects
 from terrafusion.adapters.postgres import loading
 from terrafusion.adapters.postgres.counties import PostgresCounties

@@ -15,8 +15,8 @@ from pydantic import SecretStr
 from sqlalchemy import make_url, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from models.county_tables import listings, property_operational
 from models.jobs import NewJob
-from models.tables import listings, property_operational
 from terrafusion.adapters.objects import Objects
 from terrafusion.adapters.pool import PebblePool
 from terrafusion.adapters.postgres import loading

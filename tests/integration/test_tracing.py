@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from models.tables import county_profiles, data_versions
+from models.county_tables import county_profiles, data_versions
 from terrafusion.bootstrap import create_worker, make_guard
 from terrafusion.settings import Settings
 

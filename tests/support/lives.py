@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import SQLAlchemyError
 
 from models.jobs import Claim, FailureReason
+from models.queue import Limits
 from models.records import OutgoingRecord
 from terrafusion.adapters.memory.counties import MemoryCounties
 from terrafusion.adapters.postgres.outbox import PostgresOutbox, PostgresOutboxLeader
@@ -22,7 +23,7 @@ from terrafusion.metrics import Metrics
 from terrafusion.ports import DataVersion, Outcome, Task
 from terrafusion.services.holding import Takeover
 from terrafusion.usecases.counties import KnownCounties
-from terrafusion.usecases.work import Limits, Workbench
+from terrafusion.usecases.work import Workbench
 
 LEASE: Final = timedelta(seconds=30)
 MAX_CRASHES: Final = 2

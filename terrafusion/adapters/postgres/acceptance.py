@@ -25,10 +25,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.county_tables import data_versions
 from models.dead_letters import DeadLetter
 from models.jobs import FailureReason, JobStatus, NewJob
 from models.queue import ORDINARY, QueueRules
-from models.tables import data_versions, dead_letters, jobs
+from models.tables import dead_letters, jobs
 from terrafusion.adapters.postgres.batches import arrays, as_json, batch
 from terrafusion.adapters.postgres.moves import seconds
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, entered, telling

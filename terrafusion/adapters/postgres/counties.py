@@ -9,7 +9,7 @@ from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.access import Counties as Seen
-from models.tables import data_versions
+from models.county_tables import data_versions
 from terrafusion.adapters.postgres.engine import transaction
 from terrafusion.ports import DataVersion
 

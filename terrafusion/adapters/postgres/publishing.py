@@ -10,7 +10,7 @@ import polars as pl
 from adbc_driver_postgresql import dbapi
 from sqlalchemy import Table
 
-from models.tables import listings, property_operational, property_sales
+from models.county_tables import listings, property_operational, property_sales
 from terrafusion.adapters.objects import Objects
 from terrafusion.adapters.postgres.bulk import ask
 from terrafusion.adapters.postgres.profiles import written

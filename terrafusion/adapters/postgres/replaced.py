@@ -10,8 +10,9 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Text, bindparam, delete, exists, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.county_tables import data_versions
 from models.jobs import TERMINAL
-from models.tables import data_versions, jobs
+from models.tables import jobs
 from terrafusion.adapters.postgres.moves import seconds, stands
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.keeping import Replaced

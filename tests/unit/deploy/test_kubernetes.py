@@ -15,8 +15,8 @@ import yaml
 from support.kustomized import containers, objects, pods, settings
 from typer.testing import CliRunner
 
-from terrafusion.bootstrap import RELEASE_S, STOP_S
 from terrafusion.cli import build
+from terrafusion.lifecycle import RELEASE_S, STOP_S
 from terrafusion.settings import Settings
 from topics.catalogue import APP_ID, REQUESTS
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from models.tables import listings, property_operational, property_sales
+from models.county_tables import listings, property_operational, property_sales
 from terrafusion.ingest.files import UnreadableFile
 from terrafusion.ingest.identity import derive_keys
 from terrafusion.ingest.kinds import KINDS, LISTINGS, PROPERTIES, REASONS, Kind

@@ -9,10 +9,11 @@ import pytest
 import structlog
 
 from models.jobs import JobStatus
+from models.queue import Limits
 from terrafusion.adapters.bell import AsyncBell
 from terrafusion.ports import Outcome
 from terrafusion.usecases.counties import KnownCounties
-from terrafusion.usecases.work import Limits, Workbench
+from terrafusion.usecases.work import Workbench
 
 OWNER = "worker"
 LEASE = timedelta(seconds=15)

@@ -21,6 +21,7 @@ from structlog.contextvars import merge_contextvars
 
 from models.jobs import FailureReason
 from models.messages import AnalysisRequest
+from models.queue import Limits
 from models.records import IncomingRecord
 from terrafusion.adapters.bell import AsyncBell
 from terrafusion.adapters.spans import OtelTracer, make_tracer
@@ -33,7 +34,7 @@ from terrafusion.tracing import UNTRACED, Tracer
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.traces import Traces
-from terrafusion.usecases.work import Limits, Workbench
+from terrafusion.usecases.work import Workbench
 from topics.catalogue import COMPLETED, REQUESTS
 
 from .conftest import Office

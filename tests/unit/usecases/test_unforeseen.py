@@ -8,11 +8,12 @@ from datetime import timedelta
 import pytest
 
 from models.jobs import FailureReason, JobStatus
+from models.queue import Limits
 from terrafusion.adapters.bell import AsyncBell
 from terrafusion.errors import PoolUnavailable
 from terrafusion.ports import Outcome
 from terrafusion.usecases.counties import KnownCounties
-from terrafusion.usecases.work import Limits, Workbench
+from terrafusion.usecases.work import Workbench
 
 
 class Pool:
