@@ -28,8 +28,16 @@ KAFKA_PORTS = {"9092", "9093", "9094"}
 
 def read() -> Any:
     """Return the file with the variables' defaults put in."""
-    text = (ROOT / "docker-compose.yml").read_text()
-    return yaml.safe_load(re.sub(r"\$\{\w+:-([^}]*)}", r"\1", text))
+    return _filled(yaml.safe_load((ROOT / "docker-compose.yml").read_text()))
+
+
+def _filled(value: Any) -> Any:
+    """Put the defaults in as Compose does, after the file is read: `off` is a word there."""
+    if isinstance(value, dict):
+        return {name: _filled(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_filled(one) for one in value]
+    return re.sub(r"\$\{\w+:-([^}]*)}", r"\1", value) if isinstance(value, str) else value
 
 
 def order(services: Mapping[str, Any]) -> Sequence[str]:
