@@ -7,7 +7,7 @@ TIED := $(shell command -v setpriv >/dev/null && echo setpriv --pdeathsig TERM -
 HAS_CHROMIUM := { command -v chromium || command -v google-chrome; } >/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test browser screenshots test-long chaos soak away bench bench-analyses accuracy fuzz audit
+.PHONY: help setup demo test test-the-rest test-in-a-browser browser screenshots test-long chaos soak away bench bench-analyses accuracy fuzz audit
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1	\2/'
@@ -23,7 +23,13 @@ test: .venv/.installed-dev browser  ## lint, types, import layers, every test
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/python -m terrafusion.embedded.learning
-	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration tests/browser tests/acceptance tests/contract tests/unit
+	$(MAKE) --no-print-directory -j 2 test-in-a-browser test-the-rest
+
+test-the-rest: .venv/.installed-dev
+	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration tests/acceptance tests/contract tests/unit
+
+test-in-a-browser: .venv/.installed-dev browser  # a process of its own: while Chromium is steered nothing asynchronous can run
+	.venv/bin/pytest tests/browser
 
 browser:  # Chromium from the distribution, where we may install it; without one the tests that need it are skipped
 	@$(HAS_CHROMIUM) || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || { \
