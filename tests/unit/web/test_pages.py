@@ -51,7 +51,7 @@ def document(trends=(), **parts):
 class Outline(HTMLParser):
     """What a page is made of: its elements, and that they are closed in order."""
 
-    VOID = frozenset({"meta", "link", "br", "img", "input"})
+    VOID = frozenset({"meta", "wbr", "link", "br", "img", "input"})
     SVG = frozenset({"path", "line", "rect", "circle"})
 
     def __init__(self, text):
