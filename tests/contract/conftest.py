@@ -308,6 +308,9 @@ class PostgresDriver:
                 county_profiles,
                 pauses,
                 county_turns,
+                workers,
+                lag_samples,
+                job_rates,
             ):
                 await connection.execute(delete(table))
 

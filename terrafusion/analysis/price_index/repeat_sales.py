@@ -24,6 +24,8 @@ _NORMAL_MAD: Final = 0.6745
 _SETTLED: Final = 1e-11
 _ROUGHLY_SETTLED: Final = 1e-7
 """Enough for revisions, which are index points: a hundred thousandth of one."""
+_EXACT: Final = 1e-12
+"""A scale of log changes below it is rounding: most pairs are met exactly, and weights by it would be those of noise."""
 _MOST_STEPS: Final = 500
 _LONG: Final = 120
 _FEW_REVISIONS: Final = 12
@@ -231,7 +233,7 @@ def _huber(ties: Ties, start: Solution, *, settled: float = _SETTLED) -> tuple[S
         errors = np.abs(ties.residuals(found.effects))
         known = np.isfinite(errors)
         scale = _median(errors if known.all() else errors[known]) / _NORMAL_MAD if known.any() else 0.0
-        if scale == 0:
+        if scale < _EXACT:
             return found, scale, step
         weight = np.minimum(1.0, np.divide(_HUBER * scale, errors, out=np.ones_like(errors), where=errors > 0))
         better = solve(ties.table(weight), ties.table(weight * ties.change), start.tied, invert=False)

@@ -23,7 +23,8 @@ MEASURES: Final = ("median", "mean", "weighted_mean", "cod", "cov", "prd", "prb"
 _VEI_CONFIDENCE: Final = 0.90
 _IN_LOGS: Final = ("cod", "cov")
 _NO_GINI: Final = 1e-12  # of equal prices rounding leaves so much at most
-_FARTHEST: Final = 300.0  # of absurd ratios even the exponential overflows
+FARTHEST: Final = 300.0
+"""Half width in logs above which an interval is cut: of absurd ratios even the exponential overflows."""
 _VEI_GROUPS: Final = ((20, 2), (51, 4), (501, 10))
 """From how many sales on how many groups."""
 
@@ -162,7 +163,7 @@ def analytic_intervals(ratios: Ratios, confidence_level: float) -> dict[str, tup
     for name, (value, influence) in _influences(ratios, confidence_level).items():
         reach = z * math.sqrt(float((influence**2).sum())) / len(ratios)
         if name in _IN_LOGS and value > 0:
-            factor = math.exp(min(reach / value, _FARTHEST))
+            factor = math.exp(min(reach / value, FARTHEST))
             found[name] = (value / factor, value * factor)
         else:
             found[name] = (value - reach, value + reach)

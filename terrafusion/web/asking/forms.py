@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -69,14 +70,20 @@ class Draft:
 
 
 class Form:
-    """The form of one analysis."""
+    """The form of one analysis; its fields are looked up when they are first asked for, which takes a while."""
 
     def __init__(self, analysis: Analysis[Any]) -> None:
         self.analysis = analysis
-        self._parameters = fields_of(analysis.parameters, under=(PARAMETERS,))
-        self._request = [one for one in _request_fields() if one.name in ASKED]
-        self._county = next(one for one in _request_fields() if one.name == COUNTY)
-        self.fields: Mapping[str, Field] = {one.name: one for one in (self._county, *self._parameters, *self._request)}
+
+    @cached_property
+    def _parameters(self) -> Sequence[Field]:
+        return fields_of(self.analysis.parameters, under=(PARAMETERS,))
+
+    @cached_property
+    def fields(self) -> Mapping[str, Field]:
+        """Every field by its name: the county, the parameters, the request's own."""
+        beside = _request_fields()
+        return {one.name: one for one in (beside[COUNTY], *self._parameters, *(beside[name] for name in ASKED))}
 
     @property
     def sections(self) -> Sequence[Section]:
@@ -93,7 +100,7 @@ class Form:
                 [one for one in self._parameters if one.path[1] in shared and one.path[1] not in named],
                 is_folded=True,
             ),
-            Section("The request itself", self._request, is_folded=True),
+            Section("The request itself", [self.fields[name] for name in ASKED], is_folded=True),
         ]
         return [section for section in found if section.fields]
 
@@ -158,8 +165,9 @@ def once(key: str, request: AnalysisRequest) -> str:
     return f"{key}/{sha256(request.model_dump_json().encode()).hexdigest()}"
 
 
-def _request_fields() -> Sequence[Field]:
-    return [*fields_of(AnalysisRequest), *fields_of(_About)]
+@cache
+def _request_fields() -> Mapping[str, Field]:
+    return {one.name: one for one in (*fields_of(AnalysisRequest), *fields_of(_About))}
 
 
 def _complaints(

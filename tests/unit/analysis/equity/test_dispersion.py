@@ -88,3 +88,10 @@ def test_the_order_in_which_prices_of_one_cluster_came_does_not_matter():
     one, other = together(unit), together(unit[mixed])
     assert one.corrected == other.corrected
     assert np.array_equal(one.influence[mixed], other.influence)
+
+
+def test_absurd_prices_have_an_interval_that_is_cut():
+    """Seven homes of which one costs a billion times the others: its influence in logs overflows the exponential."""
+    unit = np.array([1e-9, *[1.0] * 5, 1e12])
+    told = within(unit, np.zeros(7, np.int64)).interval(0.95)
+    assert told.low < told.value < told.high < np.inf

@@ -143,6 +143,17 @@ def test_the_arithmetic_index_is_the_instrumental_variables_estimate(seattle, ti
     np.testing.assert_allclose(clustered.errors()[1:], np.sqrt(np.diag(cover)) / deflator, rtol=1e-8)
 
 
+def test_a_robust_index_that_meets_most_pairs_exactly_is_found():
+    """Few pairs more than periods: what the steps come near to leaves nothing of most pairs but rounding."""
+    draw = np.random.default_rng(0)
+    for _ in range(400):
+        periods = int(draw.integers(4, 10))
+        first = draw.integers(0, periods - 1, int(draw.integers(periods, 2 * periods)))
+        second = np.array([draw.integers(begin + 1, periods) for begin in first])
+        ties = Ties(first, second, draw.normal(size=len(first)), np.arange(len(first)), periods)
+        assert np.isfinite(robust(ties, Options()).log_index).any()
+
+
 @pytest.mark.parametrize("method", [bmn, case_shiller, robust])
 def test_periods_that_no_pair_ties_to_the_rest_have_no_index(method):
     given, _, _ = pairs([(0, 1, 100, 110), (0, 1, 100, 120), (1, 4, 100, 150), (2, 3, 100, 900)], 6)
