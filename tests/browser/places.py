@@ -48,11 +48,16 @@ GUARDED: Mapping[str, str] = {"login": "/login", "audit": "/audit"}
 class Places:
     """What the addresses are filled with."""
 
+    system: System
     ids: Mapping[str, str]
 
     def address(self, page: str) -> str:
-        """Return a page's address."""
-        return {**PAGES, **RESULTS, **GUARDED}[page].format_map(self.ids)
+        """Return a page's address, once the results that it shows are there."""
+        address = {**PAGES, **RESULTS, **GUARDED}[page]
+        for name in (*RESULTS, "other_trend", "tabled"):
+            if f"{{{name}}}" in address:
+                self.system.ended(self.ids[name])
+        return address.format_map(self.ids)
 
 
 def furnish(system: System) -> Places:
@@ -60,9 +65,6 @@ def furnish(system: System) -> Places:
     results = {kind: system.ask(kind, county, parameters=asked) for kind, (county, asked) in ASKED.items()}
     tabled, failed = system.ask("tabled"), system.ask("FAILING_ANALYSIS_SIM")
     other_trend = system.ask("price_trend_by_zip", parameters={"period": "quarter"})
-    for job_id in (*results.values(), tabled, other_trend):
-        system.ended(job_id)
-    system.ended(failed, "FAILED")
     running, cancelled = (
         system.ask("sleepy", parameters={"seconds": seconds}, correlation_id="places") for seconds in (250, 251)
     )
@@ -76,4 +78,4 @@ def furnish(system: System) -> Places:
         "cancelled": cancelled,
         "letter": letter,
     }
-    return Places({**results, **own})
+    return Places(system, {**results, **own})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -54,6 +54,15 @@ class System(Rig):
         reply = self.web.post(f"{PREFIX}/run", asked)
         assert reply.status == 202, reply.content
         return str(asked["job_id"])
+
+    @contextmanager
+    def held(self, analysis_type: str) -> Iterator[None]:
+        """Have jobs of a type wait, until the context ends."""
+        for verb in ("pause", "resume"):
+            reply = self.web.post(f"{PREFIX}/{verb}", {"analysis_type": analysis_type})
+            assert reply.status in (200, 202), reply.content
+            if verb == "pause":
+                yield
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job."""

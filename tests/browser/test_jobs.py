@@ -12,6 +12,9 @@ from playwright.sync_api import Locator, Page, expect
 
 MARK = "window.stayed = true"
 STAYED = "window.stayed === true"
+LATE = """id => document.body.dispatchEvent(new CustomEvent("htmx:sseBeforeMessage", {
+    cancelable: true, detail: {type: "swap", data: `<tr id="job-${id}" hx-swap-oob="morph">`}}))"""
+"""Has an event of a job come, and says whether its row would be written anew."""
 
 
 @pytest.fixture
@@ -25,11 +28,11 @@ def row(page: Page, job_id: str) -> Locator:
 
 
 def test_a_job_is_watched_to_its_end_without_a_reload(system: System, page: Page):
-    job_id = system.ask("sleepy", parameters={"seconds": 4})
-    page.goto(f"/jobs/{job_id}")
-    page.evaluate(MARK)
     state = page.locator("#now")
-    expect(state).to_contain_text("running")
+    with system.held("sleepy"):
+        page.goto(f"/jobs/{system.ask('sleepy')}")
+        page.evaluate(MARK)
+        expect(state).to_contain_text("pending")
     expect(state).to_contain_text("completed")
     expect(page.get_by_role("button", name="Retry")).to_be_visible()
     expect(page.get_by_role("link", name="JSON", exact=True)).to_be_visible()
@@ -37,13 +40,14 @@ def test_a_job_is_watched_to_its_end_without_a_reload(system: System, page: Page
 
 
 def test_rows_move_in_their_place_and_newer_jobs_are_offered(system: System, page: Page, batch: str):
-    first = system.ask("sleepy", parameters={"seconds": 4}, correlation_id=batch)
-    page.goto(f"/?correlation_id={batch}")
-    page.evaluate(MARK)
-    expect(row(page, first)).to_contain_text("running")
-    second = system.ask("sleepy", parameters={"seconds": 5}, correlation_id=batch)
-    expect(page.locator("#newer")).to_contain_text("1 newer job")
-    expect(row(page, second)).to_have_count(0)
+    with system.held("sleepy"):
+        first = system.ask("sleepy", correlation_id=batch)
+        page.goto(f"/?correlation_id={batch}")
+        page.evaluate(MARK)
+        expect(row(page, first)).to_contain_text("pending")
+        second = system.ask("sleepy", correlation_id=batch)
+        expect(page.locator("#newer")).to_contain_text("1 newer job")
+        expect(row(page, second)).to_have_count(0)
     expect(row(page, first)).to_contain_text("completed")
     assert page.evaluate(STAYED)
     page.locator("#newer").get_by_role("link").click()
@@ -56,9 +60,11 @@ def test_a_job_is_cancelled_and_asked_again_in_its_row(system: System, page: Pag
     page.evaluate(MARK)
     row(page, job_id).get_by_role("button", name="Cancel").click()
     expect(row(page, job_id)).to_contain_text("cancelled")
+    assert page.evaluate(LATE, job_id) is True
     row(page, job_id).get_by_role("button", name="Retry").click()
     expect(row(page, job_id)).to_contain_text("Asked again as")
     assert page.evaluate(STAYED)
+    assert page.evaluate(LATE, job_id) is False
     row(page, job_id).get_by_role("link").nth(1).click()
     expect(page.locator("#whole")).to_contain_text(job_id)
     page.get_by_role("button", name="Cancel").click()
@@ -92,13 +98,14 @@ def test_filters_are_chips_in_the_address_and_come_back_with_their_place(system:
 
 
 def test_a_list_stands_still_on_demand(system: System, page: Page, batch: str):
-    job_id = system.ask("sleepy", parameters={"seconds": 5}, correlation_id=batch)
-    page.goto(f"/?correlation_id={batch}")
-    expect(row(page, job_id)).to_contain_text("running")
-    page.get_by_role("button", name="Stand still").click()
-    expect(page).to_have_url(re.compile("refresh=off"))
+    with system.held("sleepy"):
+        job_id = system.ask("sleepy", correlation_id=batch)
+        page.goto(f"/?correlation_id={batch}")
+        expect(row(page, job_id)).to_contain_text("pending")
+        page.get_by_role("button", name="Stand still").click()
+        expect(page).to_have_url(re.compile("refresh=off"))
     system.ended(job_id)
-    expect(row(page, job_id)).to_contain_text("running")
+    expect(row(page, job_id)).to_contain_text("pending")
     page.get_by_role("button", name="Go on").click()
     expect(row(page, job_id)).to_contain_text("completed")
 

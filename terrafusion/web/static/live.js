@@ -94,7 +94,9 @@
       return;
     }
     const named = / id="(job-[0-9a-f-]{36})"/.exec(event.detail.data);
-    if (named && !document.getElementById(named[1])) event.preventDefault();
+    const row = named && document.getElementById(named[1]);
+    // what was asked again has ended: a late event would take the link to its retry away
+    if (named && (!row || row.querySelector(".again"))) event.preventDefault();
   });
   document.body.addEventListener("htmx:responseError", (event) => {
     let told = "That could not be done.";
