@@ -16,9 +16,9 @@ from terrafusion.embedded.postgres import EmbeddedPostgres
 Visit = Callable[..., Visitor]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def executable() -> str:
-    """Where Chromium is."""
+    """Where Chromium is; of the session, so that without one no server is started."""
     found = chromium()
     if found is None:
         pytest.skip("no Chromium is installed: `apt-get install chromium`")
