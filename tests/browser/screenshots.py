@@ -54,9 +54,10 @@ def take(system: System, places: Places, executable: str, target: Path, only: li
     with browsing(executable) as browser:
         anybody, operator = Visitor(browser, system.web.url), Visitor(browser, system.door.url)
         operator.log_in(system.tokens["olga"])
-        for name in only or [*PAGES, *RESULTS, *GUARDED]:
+        addresses = {name: places.address(name) for name in (*PAGES, *RESULTS, *GUARDED)}  # once all results are there
+        for name in only or addresses:
             page = (operator if name in GUARDED else anybody).page
-            page.goto(places.address(name))
+            page.goto(addresses[name])
             _pictures(page, target / name)
 
 
