@@ -13,8 +13,8 @@ from chaos.away import outage
 from pydantic import SecretStr
 from sqlalchemy import make_url
 from support.database import Database
-from support.few import PARTITIONS, PATIENCE_S
 from support.rig import ANALYSES, Rig
+from support.scarce import PARTITIONS, PATIENCE_S
 from support.tape import request
 from support.waiting import until
 

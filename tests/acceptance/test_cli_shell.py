@@ -74,15 +74,17 @@ def test_progress_is_plain_lines_beside_the_one_document() -> None:
 
 
 @pytest.fixture
-def silent() -> Iterator[str]:
-    """A port where somebody listens and never answers."""
+def silent() -> Iterator[socket.socket]:
+    """Somebody who listens and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        yield str(server.getsockname()[1])
+        server.settimeout(60)
+        yield server
 
 
 @pytest.mark.parametrize("words", ["list", "status 0b5d6b5e-3c8e-4f0a-9a51-0c1f5a2f7a10", "doctor"])
-def test_ctrl_c_ends_a_command_that_waits(words: str, silent: str) -> None:
-    told = {**os.environ, "TERRAFUSION_HTTP_PORT": silent, "TERRAFUSION_KAFKA_BOOTSTRAP": f"127.0.0.1:{silent}"}
+def test_ctrl_c_ends_a_command_that_waits(words: str, silent: socket.socket) -> None:
+    port = silent.getsockname()[1]
+    told = {**os.environ, "TERRAFUSION_HTTP_PORT": str(port), "TERRAFUSION_KAFKA_BOOTSTRAP": f"127.0.0.1:{port}"}
     with subprocess.Popen(
         [sys.executable, "-m", "terrafusion", *words.split()],
         env=told,
@@ -90,8 +92,10 @@ def test_ctrl_c_ends_a_command_that_waits(words: str, silent: str) -> None:
         stderr=subprocess.PIPE,
         text=True,
     ) as waiting:
+        asking, _ = silent.accept()
         with pytest.raises(subprocess.TimeoutExpired):
-            waiting.wait(2)
+            waiting.wait(1)
         waiting.send_signal(signal.SIGINT)
         out, err = waiting.communicate(timeout=20)
+        asking.close()
     assert (waiting.returncode, out, err) == (130, "", "")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from support.scarce import PARTITIONS, PATIENCE_S
+
 from terrafusion.services import watchdog
 from topics.catalogue import TOPICS
 
-PARTITIONS = 2
-PATIENCE_S = 5.0
 ANALYSES = ()
 
 for spec in TOPICS:
