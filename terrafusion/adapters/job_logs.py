@@ -24,9 +24,12 @@ logger = logging.getLogger(__name__)
 
 
 def line_of(record: logging.LogRecord) -> LogLine:
-    """Write a record as a line: what is said, what is said with it, and the traceback where there is one."""
+    """Write a record as a line: what is said, what is said with it, and the traceback where there is one.
+
+    What is no Unicode, as half of a pair, is replaced: it could be neither sent nor kept.
+    """
     at = datetime.fromtimestamp(record.created, UTC)
-    return LogLine(at, record.levelname.lower(), _text(record))
+    return LogLine(at, record.levelname.lower(), _text(record).encode(errors="replace").decode())
 
 
 def _text(record: logging.LogRecord) -> str:

@@ -14,6 +14,8 @@ from terrafusion.errors import NotFound, TerraFusionError
 
 ARRIVES_S: Final = 3.0
 """In this time a request that was sent becomes a job, where nothing is in its way."""
+RESUMES_S: Final = 30.0
+"""After a pause it may take longer: what came meanwhile goes before it."""
 LOOK_S: Final = 0.25
 
 
@@ -50,6 +52,8 @@ async def arrived(view: Wire, job_id: UUID) -> dict[str, Any]:
             if why and not told:
                 note(f"{why} Ctrl-C stops watching.")
                 told = True
-            if not why and now() >= until:
+            if why:
+                until = now() + RESUMES_S
+            elif now() >= until:
                 raise
         await asyncio.sleep(LOOK_S)

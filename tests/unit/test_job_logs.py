@@ -10,7 +10,7 @@ import pytest
 
 from models.attempts import Said
 from terrafusion.adapters import job_logs
-from terrafusion.adapters.job_logs import ChildLines, WorkerLines, pieces
+from terrafusion.adapters.job_logs import ChildLines, WorkerLines, line_of, pieces
 from terrafusion.usecases.logbook import MOST_LINES
 
 JOB = uuid4()
@@ -87,3 +87,7 @@ def test_a_worker_hands_on_what_names_a_job(told):
     assert [(said.attempt, said.line.text) for said in told] == [(4, "lost"), (None, "ended")]
     assert all(isinstance(said, Said) for said in told)
     assert job_logs.SAID_ALREADY
+
+
+def test_half_of_a_pair_is_replaced_where_it_could_be_neither_sent_nor_kept():
+    assert line_of(record("a name: \ud800")).text == "a name: ?"
