@@ -76,7 +76,6 @@ def stalls(rig: Rig) -> float:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.by_hand
 def test_an_outage_of_the_broker_and_surplus_workers_end_nobody(rig: Rig, kafka: EmbeddedKafka) -> None:
     seen = outage(rig, kafka, seconds=AWAY_S, every_s=AWAY_S)
     before, after, _ = seen.samples

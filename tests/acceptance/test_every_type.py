@@ -42,8 +42,6 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "trend_analysis": {"group_by": "market_area", "period": "quarter"},
 }
 """What a type is asked, where its defaults are not enough."""
-SHORT = {"price_trend_by_zip", "ratio_study", "comparable_sales", "sales_velocity", "price_forecast"}
-"""One of each shape of answer in `make test`; the others in `make test-long`."""
 PROFILE = """
 county_id = "lakeside"
 [market_areas."Toledo West"]
@@ -138,9 +136,7 @@ def answers(patient: Rig) -> Iterator[Tape]:
         yield made
 
 
-@pytest.mark.parametrize(
-    "kind", [kind if kind in SHORT else pytest.param(kind, marks=pytest.mark.by_hand) for kind in TYPES]
-)
+@pytest.mark.parametrize("kind", TYPES)
 def test_topic_http_and_file_give_the_same_answer(
     patient: Rig, answers: Tape, files: Files, tmp_path: Path, kind: str
 ) -> None:
