@@ -132,7 +132,8 @@ class _Assembly:
         self.jobs_bell, self.relay_bell = AsyncBell(), AsyncBell()
         self.objects = Objects(settings.results)
         self.log = PostgresAuditLog(self.work)
-        self.known = KnownHolders(PostgresCredentials(self.work), monotonic=time.monotonic, now=utc_now)
+        self.credentials = PostgresCredentials(self.work)
+        self.known = KnownHolders(self.credentials, monotonic=time.monotonic, now=utc_now)
         self.door = self._door() if settings.access == "tokens" else None
         self.producers = Producers(self.known) if settings.topic_access == "tokens" else EVERY_PRODUCER
         options = application_options(settings.names, door=self.door and guarded(self.door))
@@ -189,7 +190,7 @@ class _Assembly:
     def _door(self) -> Door:
         return Door(
             known=self.known,
-            credentials=PostgresCredentials(self.work),
+            credentials=self.credentials,
             log=self.log,
             attempts=Attempts(time.monotonic),
             behind_tls=self.settings.behind_tls,

@@ -33,9 +33,6 @@ from terrafusion.usecases.retrying import is_cancelled
 SPAWN: Final = multiprocessing.get_context("spawn")
 """A forked child would inherit threads' locks and the broker's sockets."""
 
-BEGUN_S: Final = 0.1
-"""How often it is looked whether a child has begun a task."""
-
 TASKS_A_CHILD: Final = 2
 """One that runs, and one in the pipe, so that no child waits for the parent between two."""
 

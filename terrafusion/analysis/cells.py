@@ -41,6 +41,16 @@ def critical_value(confidence_level: float) -> float:
     return NormalDist().inv_cdf(0.5 + confidence_level / 2)
 
 
+FARTHEST: Final = 300.0
+"""Half width in logs above which an interval is cut: of absurd figures even the exponential overflows."""
+
+
+def log_interval(value: float, reach: float) -> tuple[float, float]:
+    """Return the ends of an interval of ``value`` that is ``reach`` wide in logs on either side."""
+    near = min(reach, FARTHEST)
+    return value * math.exp(-near), value * math.exp(near)
+
+
 @cache
 def smallest_for_interval(confidence_level: float, share: float = 0.5) -> int:
     """Return the least n for which any interval of order statistics covers the quantile that surely.

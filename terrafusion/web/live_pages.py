@@ -19,7 +19,7 @@ from models.live import Missed
 from models.messages import JobStatusChanged
 from terrafusion.errors import Unavailable
 from terrafusion.usecases.callers import caller
-from terrafusion.web.bodies import event_of, job_of
+from terrafusion.web.bodies import job_of
 from terrafusion.web.counting import Counted
 from terrafusion.web.deps import WebDeps
 from terrafusion.web.job_page import now_part, tries_part
@@ -28,7 +28,7 @@ from terrafusion.web.lookup import find_job
 from terrafusion.web.query import After, ListPageQuery, LiveQuery, NoQuery, read_cursor, read_job_id, read_query
 from terrafusion.web.render import macro
 from terrafusion.web.sse import Frames, Outlet, frame
-from terrafusion.web.streams import MOST_RESUMED, OVERLAP, Paced, life
+from terrafusion.web.streams import MOST_RESUMED, OVERLAP, Paced, following, life
 
 COUNT_EVERY_S: Final = 3.0
 TELL_NEWER_S: Final = 1.0
@@ -66,8 +66,7 @@ class LivePages:
         read_query(request, NoQuery)
         job_id = read_job_id(request)
         with self._outlet.place():
-            async with self._deps.live.follow(job_id) as events, aclosing(self._outlet.paced(events)) as paced:
-                now = event_of(await find_job(self._deps, job_id))
+            async with following(self._deps, self._outlet, job_id) as (now, paced):
                 if now.status in TERMINAL:  # since the page was made
                     return await self._outlet.send(request, _ended())
                 async with (

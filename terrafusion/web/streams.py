@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -53,8 +53,7 @@ class Streams:
         read_query(request, NoQuery)
         job_id = read_job_id(request)
         with self._outlet.place():
-            async with self._deps.live.follow(job_id) as events, aclosing(self._outlet.paced(events)) as paced:
-                now = event_of(await find_job(self._deps, job_id))
+            async with following(self._deps, self._outlet, job_id) as (now, paced):
                 seen = _last_seen(request, now)
                 if now.status in TERMINAL and seen == now.sequence:
                     return Response(status=204)  # what keeps an EventSource from coming back
@@ -86,6 +85,13 @@ class Streams:
         yield frame("missed", orjson.dumps(told, option=orjson.OPT_UTC_Z).decode())
         for event in changed:
             yield _frame(event, placed=True)
+
+
+@asynccontextmanager
+async def following(deps: WebDeps, outlet: Outlet, job_id: UUID) -> AsyncIterator[tuple[JobStatusChanged, Paced]]:
+    """Return how a job stands, and its events from before that was read: no change falls between."""
+    async with deps.live.follow(job_id) as events, aclosing(outlet.paced(events)) as paced:
+        yield event_of(await find_job(deps, job_id)), paced
 
 
 async def life(

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from terrafusion.analysis.cells import critical_value
+from terrafusion.analysis.cells import critical_value, log_interval
 from terrafusion.analysis.hedonic import Codes, Floats
 
 _EQUAL: Final = 1e-10
@@ -53,7 +53,7 @@ def compared(values: Floats, areas: Codes, zips: Codes, *, confidence_level: flo
     influence = ours.deviation**2 / ours.squares - theirs.deviation**2 / theirs.squares
     reach = critical_value(confidence_level) * math.sqrt(float((influence**2).sum()))
     ratio = ours.variance / theirs.variance
-    told |= {"ratio": ratio, "ratio_ci_low": ratio * math.exp(-reach), "ratio_ci_high": ratio * math.exp(reach)}
+    told |= dict(zip(("ratio", "ratio_ci_low", "ratio_ci_high"), (ratio, *log_interval(ratio, reach)), strict=True))
     return told | _nested(ours, theirs, nested=_inside(zips, areas))
 
 

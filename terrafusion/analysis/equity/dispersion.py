@@ -14,8 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from terrafusion.analysis.cells import critical_value
-from terrafusion.analysis.ratios.measures import FARTHEST
+from terrafusion.analysis.cells import critical_value, log_interval
 from terrafusion.analysis.ratios.sample import Codes, Estimate, Floats
 
 _Z: Final = critical_value(0.95)
@@ -86,5 +85,4 @@ def _in_logs(value: float, relative: Floats | None, confidence_level: float) -> 
     if relative is None:
         return Estimate(value)
     reach = critical_value(confidence_level) * math.sqrt(float((relative**2).sum())) / len(relative)
-    factor = math.exp(min(reach, FARTHEST))
-    return Estimate(value, value / factor, value * factor)
+    return Estimate(value, *log_interval(value, reach))

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from terrafusion.analysis.cells import critical_value
+from terrafusion.analysis.cells import FARTHEST, critical_value
 from terrafusion.analysis.ratios.sample import Estimate, Floats, PriceOrder, Ratios, median_estimate, quantile
 from terrafusion.analysis.student import critical_t
 
@@ -23,8 +23,6 @@ MEASURES: Final = ("median", "mean", "weighted_mean", "cod", "cov", "prd", "prb"
 _VEI_CONFIDENCE: Final = 0.90
 _IN_LOGS: Final = ("cod", "cov")
 _NO_GINI: Final = 1e-12  # of equal prices rounding leaves so much at most
-FARTHEST: Final = 300.0
-"""Half width in logs above which an interval is cut: of absurd ratios even the exponential overflows."""
 _VEI_GROUPS: Final = ((20, 2), (51, 4), (501, 10))
 """From how many sales on how many groups."""
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+from terrafusion.web.charts.panel import runs
+from terrafusion.web.charts.scale import Numbers, Tick, Words
 
 WIDTH: Final = 572.0
 HEIGHT: Final = 190.0
@@ -19,9 +22,6 @@ FEW: Final = 1e-9
 LONG: Final = timedelta(days=60)
 """Over so long a time moments are told by their month."""
 
-Values = Sequence[float | None]
-Words = Callable[[float], str]
-
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -29,15 +29,7 @@ class Series:
 
     name: str
     kind: str
-    values: Values
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A place on an axis, and what stands there."""
-
-    at: float
-    text: str
+    values: Numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +50,8 @@ class Plot:
     name: str
     title: str
     lines: Sequence[Drawn]
-    ticks: Sequence[Mark]
-    moments: Sequence[Mark]
+    ticks: Sequence[Tick]
+    moments: Sequence[Tick]
     heads: Sequence[str]
     rows: Sequence[tuple[datetime, Sequence[str]]]
     """Newest first."""
@@ -93,7 +85,7 @@ def plot(
         name=name,
         title=title,
         lines=[_drawn(one, xs, (marks[0], marks[-1]), words) for one in series],
-        ticks=[Mark(_y(mark, (marks[0], marks[-1])), words(mark)) for mark in marks],
+        ticks=[Tick(_y(mark, (marks[0], marks[-1])), words(mark)) for mark in marks],
         moments=_times(moments, xs),
         heads=[one.name for one in series],
         rows=[
@@ -103,7 +95,7 @@ def plot(
     )
 
 
-def sparkline(values: Values, *, width: float = 120.0, height: float = 24.0) -> str:
+def sparkline(values: Numbers, *, width: float = 120.0, height: float = 24.0) -> str:
     """Return the path of a line without axes, from 0 at the bottom; empty where there are fewer than two values."""
     known = [value for value in values if value is not None]
     most = max(known, default=0.0)
@@ -137,30 +129,18 @@ def _y(value: float, ends: tuple[float, float]) -> float:
 
 
 def _drawn(one: Series, xs: Sequence[float], ends: tuple[float, float], words: Words) -> Drawn:
-    runs = list(_runs(one.values, xs, ends))
-    path = " ".join("M" + " L".join(f"{x:g} {y:g}" for x, y in run) for run in runs if len(run) > 1)
+    stretches = [[(x, _y(value, ends)) for x, value in run] for run in runs(xs, one.values)]
+    path = " ".join("M" + " L".join(f"{x:g} {y:g}" for x, y in run) for run in stretches if len(run) > 1)
     last = next((value for value in reversed(one.values) if value is not None), None)
-    return Drawn(one.name, one.kind, path, [run[0] for run in runs if len(run) == 1], _said(last, words))
+    return Drawn(one.name, one.kind, path, [run[0] for run in stretches if len(run) == 1], _said(last, words))
 
 
-def _runs(values: Values, xs: Sequence[float], ends: tuple[float, float]) -> Iterator[Sequence[tuple[float, float]]]:
-    run: list[tuple[float, float]] = []
-    for x, value in zip(xs, values, strict=True):
-        if value is not None:
-            run.append((x, _y(value, ends)))
-        elif run:
-            yield run
-            run = []
-    if run:
-        yield run
-
-
-def _times(moments: Sequence[datetime], xs: Sequence[float]) -> Sequence[Mark]:
+def _times(moments: Sequence[datetime], xs: Sequence[float]) -> Sequence[Tick]:
     """Mark some moments, so that the last one is among them."""
     every = max(1, math.ceil(len(moments) / MOST_MARKS))
     chosen = range((len(moments) - 1) % every, len(moments), every)
     written = "%Y-%m" if moments and _is_long(moments[0], moments[-1]) else "%H:%M"
-    return [Mark(xs[number], moments[number].strftime(written)) for number in chosen]
+    return [Tick(xs[number], moments[number].strftime(written)) for number in chosen]
 
 
 def _is_long(first: datetime, last: datetime) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrafusion.analysis.cells import critical_value, figures
+from terrafusion.analysis.cells import critical_value, figures, log_interval
 
 PRICES = st.lists(st.integers(10_000, 5_000_000), min_size=1, max_size=60)
 
@@ -71,3 +71,9 @@ def test_every_cell_is_as_if_it_were_alone(sales):
 
 def test_z():
     assert critical_value(0.95) == pytest.approx(1.959963984540054, abs=1e-12)
+
+
+def test_an_interval_in_logs_is_cut_before_it_overflows():
+    low, high = log_interval(2.0, 1e6)
+    assert 0 < low < 2.0 < high < float("inf")
+    assert log_interval(2.0, 0.5) == (2.0 * math.exp(-0.5), 2.0 * math.exp(0.5))
