@@ -35,7 +35,8 @@ TEMPLATE = "terrafusion"
 MAX_CRASHES = 5
 JOB_TIMEOUT_S = 20.0
 LEASE_S = 5.0
-REST_WITHIN_S = 600.0
+REST_WITHIN_S = 300.0
+REST_A_JOB_S = 0.3
 GONE_WITHIN_S = 15.0
 ASK_EVERY_S = 0.3
 TICK_S = 0.02
@@ -109,7 +110,8 @@ def carry_out(plan: Plan, struck: System, say: Say = print, before_end: Look = l
         time.sleep(TICK_S)
     struck.upstream.flush()
     last = time.monotonic()
-    until(lambda: at_rest(plan, struck), what="everything was taken, run and told", within=REST_WITHIN_S)
+    within = REST_WITHIN_S + REST_A_JOB_S * len(plan.model.jobs)
+    until(lambda: at_rest(plan, struck), what="everything was taken, run and told", within=within)
     return judged(plan.model, struck, rest_s=time.monotonic() - last, before_end=before_end)
 
 
