@@ -11,11 +11,11 @@ from statistics import median
 from typing import Any, Final
 from uuid import UUID
 
-import polars as pl
 from rich.table import Table
 
 from benchmarks import markets
 from benchmarks.load import drive, requests
+from benchmarks.peers import polars_by_zip
 from benchmarks.size import Size
 from benchmarks.stage import Stage, ask, stage
 from models.tables import jobs
@@ -49,7 +49,7 @@ def measure(folder: Path, size: Size) -> Iterator[Table]:
         snapshot = Path(loaded.snapshot_uri.removeprefix("file://"))
         with services.worker(pool_size=ONE_CHILD):
             cold = {name: _job(services, parameters) for name, parameters in KINDS.items()}
-            query(snapshot)
+            polars_by_zip(snapshot)
             rounds = [_round(services, snapshot) for _ in range(ROUNDS)]
     title = f"Prices by ZIP and month, {size.sales:,} sales, warm, median of {ROUNDS}"
     yield _table(title, cold, [bare for bare, _ in rounds], [took for _, took in rounds], loading)
@@ -57,28 +57,9 @@ def measure(folder: Path, size: Size) -> Iterator[Table]:
 
 def _round(services: Stage, snapshot: Path) -> tuple[float, Mapping[str, Took]]:
     began = time.perf_counter()
-    query(snapshot)
+    polars_by_zip(snapshot)
     bare = time.perf_counter() - began
     return bare, {name: _job(services, parameters) for name, parameters in KINDS.items()}
-
-
-def query(snapshot: Path) -> pl.DataFrame:
-    """Ask the file itself, for the same figures of each ZIP and month."""
-    price = pl.col("sale_price")
-    return (
-        pl.scan_parquet(snapshot)
-        .group_by("zip_code", pl.col("sale_date").dt.truncate("1mo"))
-        .agg(
-            pl.len().alias("sales"),
-            price.mean().alias("mean"),
-            price.median().alias("median"),
-            price.quantile(0.25).alias("lower_quartile"),
-            price.quantile(0.75).alias("upper_quartile"),
-            price.sum().alias("dollars"),
-            (price / pl.col("building_size_sqft")).median().alias("per_sqft"),
-        )
-        .collect()
-    )
 
 
 def _job(services: Stage, parameters: Mapping[str, Any]) -> Took:

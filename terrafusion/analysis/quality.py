@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from terrafusion.analysis.selection import Selection
+from terrafusion.analysis.selection import Account
 
 
-def data_quality(selection: Selection, *, cells: int, thin: int, thin_below: int) -> dict[str, Any]:
+def data_quality(account: Account, *, cells: int, thin: int, thin_below: int) -> dict[str, Any]:
     """Tell what was read, used and excluded for which reason, what is missing, and how many cells are thin.
 
     ``thin`` of the ``cells`` have fewer than ``thin_below`` observations. Used and excluded add up to read.
     """
-    used = selection.used
     return {
-        "read": selection.read,
-        "used": used.height,
-        "excluded": dict(sorted(selection.excluded.items())),
-        "kept_by_override": selection.kept,
-        "null_counts": {name: used[name].null_count() for name in sorted(used.columns) if used[name].null_count()},
+        "read": account.read,
+        "used": account.used,
+        "excluded": dict(sorted(account.excluded.items())),
+        "kept_by_override": account.kept,
+        "null_counts": dict(account.nulls),
         "cells": cells,
         "thin_cells": thin,
         "thin_below": thin_below,

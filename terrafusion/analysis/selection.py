@@ -47,6 +47,29 @@ class Selection:
     stray: date | None = None
     """From what day on sales were left out because they come long after all others."""
 
+    def account(self) -> Account:
+        """Tell of the sales what is asked when they are no longer at hand."""
+        used = self.used
+        nulls = {name: used[name].null_count() for name in sorted(used.columns) if used[name].null_count()}
+        return Account(
+            self.read, used.height, self.excluded, self.kept, nulls, int(used["year_only"].sum()), self.warnings
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """How many sales were read, used, excluded for which reason, and kept because a person said so."""
+
+    read: int
+    used: int
+    excluded: Mapping[str, int]
+    kept: int
+    nulls: Mapping[str, int]
+    """Of the sales used, how many lack the value of a column, where any does."""
+    year_only: int
+    """Of how many of those used only the year is known."""
+    warnings: Sequence[Caution]
+
 
 def needed_columns(parameters: SharedParameters) -> frozenset[str]:
     """Name the columns that the selection itself reads."""
@@ -93,10 +116,10 @@ def select(
     sales = sales.with_columns(_first(reasons).alias("reason"), *map(_whether_known, spent))
     excluded = {reasons[code][0]: count for code, count in _counts(sales["reason"]).items()}
     recorded, read = sales["sale_date"], sales.height
-    used = sales.filter(pl.col("reason").is_null()).drop("reason")
-    if used.is_empty():
+    passed = sales.drop_in_place("reason").is_null()
+    if not passed.any():
         cautions += unmatched(sales, parameters)
-    del sales
+    used = _moved(sales, passed)
     stray = _stray(used, parameters) if within is None else within.stray
     if stray is not None:
         used = _before(stray, used, excluded, cautions)
@@ -107,6 +130,11 @@ def select(
         used = used.filter(~flagged)
     kept, used = _kept(used), used.drop(_OVERRIDE, _KEPT, strict=False)
     return Selection(used, recorded, read, excluded, cautions, kept, stray)
+
+
+def _moved(sales: pl.DataFrame, chosen: pl.Series) -> pl.DataFrame:
+    """Take the chosen sales out, a column at a time, and give each column up: twice all of them would be twice the file."""
+    return pl.DataFrame([sales.drop_in_place(name).filter(chosen) for name in sales.columns])
 
 
 def _whether_known(name: str) -> pl.Expr:

@@ -80,7 +80,7 @@ class Survey:
         sold = cells.filter(pl.col("sales_volume") > 0)
         thin = sold.filter(pl.col("sales_volume") < below).height
         return {
-            **data_quality(self.selection, cells=sold.height, thin=thin, thin_below=below),
+            **data_quality(self.selection.account(), cells=sold.height, thin=thin, thin_below=below),
             "suppressed_cells": int(sold["suppressed"].sum()),
             "partial_periods": self.market.calendar.filter("partial")["period"].to_list(),
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import polars as pl
@@ -15,14 +15,14 @@ from terrafusion.analysis.cascade import FALLBACK
 from terrafusion.analysis.cells import critical_value, figures
 from terrafusion.analysis.comparison import compare
 from terrafusion.analysis.extension import Trend, extend
-from terrafusion.analysis.findings import Headline, headline_numbers, key_finding, of_years
+from terrafusion.analysis.findings import Headline, headline_numbers, key_finding, of_year_only
 from terrafusion.analysis.groups import ALL, columns_of
 from terrafusion.analysis.market import Market, market_of
 from terrafusion.analysis.parameters import TrendParameters
-from terrafusion.analysis.points import cells_of, points_of
+from terrafusion.analysis.points import CELL, cells_of, points_of
 from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.reading import read
-from terrafusion.analysis.selection import Selection, select
+from terrafusion.analysis.selection import Account, select
 
 _MEDIANS: Final = "medians with order-statistic intervals"
 _HEDONIC: Final = "hedonic time-dummy index by least squares with HC1 standard errors"
@@ -43,16 +43,18 @@ class Indexed:
 def trend(records: Records, parameters: TrendParameters, progress: Progress) -> Answer:
     """Answer how prices and volume moved in each group; raises InvalidParameters where the records cannot."""
     progress(0.0, "Reading sales")
-    selection, market = _selected(records, parameters)
+    account, market = _selected(records, parameters)
+    chosen = _design(market, parameters)
+    market = _spared(market, parameters)
     progress(0.2, "Putting the cells together")
     cells = cells_of(market, parameters)
-    indexed = _indexed(market, parameters, lambda done, doing: progress(0.5 + 0.4 * done, doing))
+    indexed = _indexed(chosen, market, parameters, lambda done, doing: progress(0.5 + 0.4 * done, doing))
     progress(0.9, "Comparing the first and the last full period")
     points = points_of(market, cells, indexed.groups)
     rows = compare(points)
     told = Headline(
         county_id=records.county_id,
-        sales=selection.used.height,
+        sales=account.used,
         min_sales=parameters.min_sales,
         confidence_level=parameters.confidence_level,
         group_name=market.level,
@@ -64,28 +66,40 @@ def trend(records: Records, parameters: TrendParameters, progress: Progress) -> 
     summary = _summary(told, market, indexed)
     return Answer(
         summary={**summary, **extended.told(summary["method"]), **provenance(records, parameters)},
-        data_quality=_quality(selection, cells, market, parameters),
-        warnings=[*of_years(selection.used), *selection.warnings, *indexed.warnings, *extended.warnings],
+        data_quality=_quality(account, cells, market, parameters),
+        warnings=[*of_year_only(account.year_only), *account.warnings, *indexed.warnings, *extended.warnings],
         trends=points if parameters.fallback == "cascade" else points.drop(FALLBACK),
         rows=rows,
         table=points.join(rows, on=extended.keys, how="left", maintain_order="left"),
     )
 
 
-def _selected(records: Records, parameters: TrendParameters) -> tuple[Selection, Market]:
-    """Read the sales and keep of them, which are as large as the file, those that are used."""
+def _selected(records: Records, parameters: TrendParameters) -> tuple[Account, Market]:
+    """Read the sales and keep those used, which are as large as the file, in the market alone."""
     groups = columns_of(parameters.group_by)
     selection = select(read(records, parameters), parameters, records.profile, groups=groups)
-    return selection, market_of(selection.used, parameters, recorded=selection.recorded)
+    market = market_of(selection.used, parameters, recorded=selection.recorded)
+    return selection.account(), market
 
 
-def _indexed(market: Market, parameters: TrendParameters, progress: Progress) -> Indexed:
-    nothing = pl.DataFrame(schema=indexes.SCHEMA)
-    if parameters.index_method == "none" or market.sales.is_empty():
+def _design(market: Market, parameters: TrendParameters) -> indexes.Design | None:
+    """Lay the sales out for the index; None where there is none."""
+    return None if parameters.index_method == "none" or market.sales.is_empty() else indexes.design(market.sales)
+
+
+def _spared(market: Market, parameters: TrendParameters) -> Market:
+    """Return the market with what cells are made of: all that its sales have beside it is as large as the file."""
+    if parameters.tiers or parameters.fallback == "cascade":
+        return market
+    return replace(market, sales=market.sales.select(*CELL, "sale_price", "unit_price"))
+
+
+def _indexed(chosen: indexes.Design | None, market: Market, parameters: TrendParameters, progress: Progress) -> Indexed:
+    if chosen is None:
+        nothing = pl.DataFrame(schema=indexes.SCHEMA)
         return Indexed(nothing, nothing)
     z = critical_value(parameters.confidence_level)
     rules = indexes.Rules(full=market.full, min_sales=parameters.min_sales, z=z)
-    chosen = indexes.design(market.sales)
     groups = indexes.indices(chosen, rules, progress)
     overall = groups if len(market.labels) == 1 else indexes.indices(chosen.as_one_group(), rules, progress)
     warnings = [*chosen.warnings]
@@ -129,11 +143,11 @@ def _summary(told: Headline, market: Market, indexed: Indexed) -> dict[str, Any]
     }
 
 
-def _quality(selection: Selection, cells: pl.DataFrame, market: Market, parameters: TrendParameters) -> dict[str, Any]:
+def _quality(account: Account, cells: pl.DataFrame, market: Market, parameters: TrendParameters) -> dict[str, Any]:
     below = parameters.fallback_min_sales
     thin = cells.filter(pl.col("sales_volume") < below).height
     return {
-        **data_quality(selection, cells=cells.height, thin=thin, thin_below=below),
+        **data_quality(account, cells=cells.height, thin=thin, thin_below=below),
         "suppressed_cells": int(cells["suppressed"].sum()),
         "partial_periods": market.calendar.filter("partial")["period"].to_list(),
     }

@@ -222,7 +222,7 @@ class _Asked:
         below = self._least
         thin = areas.filter(pl.col("n") < below).height
         return {
-            **data_quality(self.selection, cells=areas.height, thin=thin, thin_below=below),
+            **data_quality(self.selection.account(), cells=areas.height, thin=thin, thin_below=below),
             "suppressed_cells": int(areas["thin"].sum()),
         }
 

@@ -142,7 +142,7 @@ def _quality(selection: Selection, result: _Result, parameters: ComparableParame
     thin = result.subjects.filter(pl.col("comparables") < parameters.k).height
     cells = result.subjects.height
     return {
-        **data_quality(selection, cells=cells, thin=thin, thin_below=parameters.k),
+        **data_quality(selection.account(), cells=cells, thin=thin, thin_below=parameters.k),
         "year_only_sales": int(selection.used["year_only"].sum()),
     }
 

@@ -162,7 +162,7 @@ def _quality(read: _Read, cells: pl.DataFrame) -> dict[str, Any]:
     least, enough = read.parameters.min_sales, read.parameters.fallback_min_sales
     thin = int((cells["n"] < enough).sum())
     return {
-        **data_quality(read.selection, cells=cells.height, thin=thin, thin_below=enough),
+        **data_quality(read.selection.account(), cells=cells.height, thin=thin, thin_below=enough),
         "suppressed_cells": int((cells["n"] < least).sum()),
         "partial_periods": read.market.calendar.filter("partial")["period"].to_list(),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Final
 
@@ -84,7 +85,8 @@ def _studied(
     laid: Laid, used: pl.DataFrame, rules: Rules, parameters: EquityParameters, progress: Progress
 ) -> tuple[list[Study], Study]:
     """Return the studies of the groups, in the order of their names, and that of all sales together."""
-    rows, whole = measured(laid, rules, lambda done, doing: progress(0.2 + 0.4 * done, doing))
+    with ThreadPoolExecutor(1) as beside:
+        rows, whole = measured(laid, rules, lambda done, doing: progress(0.2 + 0.4 * done, doing), beside)
     levels = ladder(used)
     parts = {name: part for (name,), part in used.partition_by("group", as_dict=True).items()}
     studies = []
@@ -124,7 +126,7 @@ def _quality(selection: Selection, rows: pl.DataFrame, parameters: EquityParamet
     below, groups = parameters.fallback_min_sales, rows.filter(pl.col("record") == "group")
     thin = groups.filter(pl.col("n") < below).height
     return {
-        **data_quality(selection, cells=groups.height, thin=thin, thin_below=below),
+        **data_quality(selection.account(), cells=groups.height, thin=thin, thin_below=below),
         "suppressed_cells": int(groups["suppressed"].sum()),
         "year_only_sales": int(selection.used["year_only"].sum()),
     }

@@ -171,7 +171,7 @@ class _Found:
         cells = self.market.sales.group_by("group_code", "ordinal").len()
         thin = cells.filter(pl.col("len") < below).height
         return {
-            **data_quality(self.selection, cells=cells.height, thin=thin, thin_below=below),
+            **data_quality(self.selection.account(), cells=cells.height, thin=thin, thin_below=below),
             "partial_periods": self.market.calendar.filter("partial")["period"].to_list(),
         }
 

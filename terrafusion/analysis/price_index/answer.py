@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import polars as pl
@@ -11,7 +11,7 @@ import polars as pl
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
 from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.cells import critical_value
-from terrafusion.analysis.findings import Headline, counted, headline_numbers, key_finding, of_years
+from terrafusion.analysis.findings import Headline, counted, headline_numbers, key_finding, of_year_only
 from terrafusion.analysis.groups import columns_of
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.market import Market, market_of
@@ -21,7 +21,7 @@ from terrafusion.analysis.price_index.estimate import Estimate
 from terrafusion.analysis.price_index.parameters import HEDONIC, REPEAT, Method, PriceIndexParameters
 from terrafusion.analysis.price_index.requirements import allowed, location_cautions, read
 from terrafusion.analysis.quality import data_quality
-from terrafusion.analysis.selection import Selection, select
+from terrafusion.analysis.selection import Account, select
 from terrafusion.errors import InvalidParameters
 
 TITLES: Final[Mapping[Method, str]] = {
@@ -46,20 +46,24 @@ class _Found:
 def price_index(records: Records, parameters: PriceIndexParameters, progress: Progress) -> Answer:
     """Answer with one index for each group; raises InvalidParameters where the records cannot serve the request."""
     progress(0.0, "Reading sales")
-    selection, market, methods = _selected(records, parameters)
+    methods = _methods(records, parameters)
+    account, market = _selected(records, parameters)
     engine = _engine(market, parameters)
+    if set(methods) & set(HEDONIC):
+        engine = engine.spared()
+        market = replace(market, sales=engine.sales)
     progress(0.2, "Estimating the index")
     found, refused = _estimates(engine, methods, parameters)
     progress(0.8, "Putting the figures together")
-    return _Teller(records, parameters, selection, market, engine, found, refused).answer()
+    return _Teller(records, parameters, account, market, engine, found, refused).answer()
 
 
-def _selected(records: Records, parameters: PriceIndexParameters) -> tuple[Selection, Market, list[Method]]:
-    """Read the sales and keep of them, which are as large as the file, those that are used."""
+def _selected(records: Records, parameters: PriceIndexParameters) -> tuple[Account, Market]:
+    """Read the sales and keep those used, which are as large as the file, in the market alone."""
     groups = columns_of(parameters.group_by)
     selection = select(read(records, parameters), parameters, records.profile, groups=groups)
     market = market_of(selection.used, parameters, recorded=selection.recorded)
-    return selection, market, _methods(records, parameters)
+    return selection.account(), market
 
 
 def _engine(market: Market, parameters: PriceIndexParameters) -> Engine:
@@ -102,7 +106,7 @@ class _Teller:
 
     records: Records
     parameters: PriceIndexParameters
-    selection: Selection
+    account: Account
     market: Market
     engine: Engine
     found: Mapping[Method, _Found]
@@ -171,7 +175,7 @@ class _Teller:
         compared = tables.changes([overall], whole, self.sight) if len(self.market.labels) else pl.DataFrame()
         told = Headline(
             county_id=self.records.county_id,
-            sales=self.selection.used.height,
+            sales=self.account.used,
             min_sales=self.parameters.min_sales,
             confidence_level=self.parameters.confidence_level,
             group_name=self.market.level,
@@ -263,7 +267,7 @@ class _Teller:
         cells = rows.filter(pl.col("observations") > 0)
         thin, below = int(cells["thin"].sum()), self.parameters.min_sales
         quality = {
-            **data_quality(self.selection, cells=cells.height, thin=thin, thin_below=below),
+            **data_quality(self.account, cells=cells.height, thin=thin, thin_below=below),
             "imputed_cells": int(rows["imputed"].sum()),
             "partial_periods": self.market.calendar.filter("partial")["period"].to_list(),
         }
@@ -272,13 +276,13 @@ class _Teller:
         return quality
 
     def _warnings(self) -> Iterator[Caution]:
-        yield from of_years(self.selection.used)
-        yield from self.selection.warnings
+        yield from of_year_only(self.account.year_only)
+        yield from self.account.warnings
         if set(self.found) & set(HEDONIC):
             yield from self.engine.design.warnings
         place = LOCATIONS[self.parameters.location_effects]
-        yield from location_cautions(self.selection.used, list(self.found), place)
-        if self.selection.used.height:
+        yield from location_cautions(self.market.sales, list(self.found), place)
+        if self.account.used:
             yield from cautions.of_estimates(self.chosen.groups, self.parameters)
             yield from cautions.of_weights(self.chosen.overall, self.parameters)
         yield from self.refused

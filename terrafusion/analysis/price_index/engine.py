@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final
@@ -38,11 +38,17 @@ class Engine:
     """The number of the first period."""
     periods: int
     parameters: PriceIndexParameters
+    laid: indexes.Design | None = None
+    """The `design`, where the sales no longer have what it is made of."""
+
+    def spared(self) -> Engine:
+        """Return the same without characteristics, which the `design` has too: two of each are as large as the file."""
+        return replace(self, sales=self.sales.drop(indexes.CHARACTERISTICS, strict=False), laid=self.design)
 
     def as_one_group(self) -> Engine:
         """Return the same sales as one group."""
         together = self.sales.with_columns(pl.lit(0, pl.Int32).alias("group_code"))
-        return Engine(together, 1, self.begin, self.periods, self.parameters)
+        return replace(self, sales=together, groups=1, laid=self.laid and self.laid.as_one_group())
 
     @property
     def options(self) -> Options:
@@ -60,6 +66,8 @@ class Engine:
     @cached_property
     def design(self) -> indexes.Design:
         """The sales as the hedonic methods take them."""
+        if self.laid is not None:
+            return self.laid
         asked = self.parameters
         location = LOCATIONS[asked.location_effects]
         wanted = indexes.Wanted(names=asked.characteristics, logs=asked.log_characteristics, location=location)

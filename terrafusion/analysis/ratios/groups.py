@@ -24,35 +24,36 @@ _DAYS_A_YEAR: Final = 365.25
 
 @dataclass(frozen=True, slots=True)
 class Laid:
-    """The sales as columns, by ascending ratio and then by all else that is computed with, and where each group's stand."""
+    """The sales as columns, by group and, within each, by ascending ratio and then by all else that is computed with."""
 
     value: Floats
     price: Floats
-    recorded: Floats
+    recorded: Floats | None
+    """The prices before they were adjusted; None where they were not."""
     days: Floats
     classes: NDArray[np.uint8]
     """Places among the standard's classes."""
     labels: pl.Series
-    places: Codes
-    """The same sales by group."""
     edges: Codes
-    """Where among ``places`` each group begins, and the last one ends."""
+    """Where each group begins, and the last one ends."""
+    together: Codes
+    """The places of all sales in the order that they have within groups."""
 
     def groups(self) -> Iterator[Group]:
         """Yield each group's sales."""
         for begin, end in pairwise(self.edges.tolist()):
-            yield self._taken(self.places[begin:end])
+            yield self._taken(slice(begin, end))
 
     def whole(self) -> Group:
         """Return all sales together."""
-        return self._taken(slice(None))
+        return self._taken(self.together)
 
     def _taken(self, which: Codes | slice) -> Group:
-        value, recorded = self.value[which], self.recorded[which]
+        ratios = Ratios.ordered(self.value[which], self.price[which])
         classes = np.flatnonzero(np.bincount(self.classes[which]))
         return Group(
-            ratios=Ratios.ordered(value, self.price[which]),
-            recorded=value / recorded,
+            ratios=ratios,
+            recorded=ratios.ratio if self.recorded is None else ratios.assessed / self.recorded[which],
             years=self.days[which] / _DAYS_A_YEAR,
             property_class=CLASSES[classes[0]] if len(classes) == 1 else None,
         )
@@ -65,15 +66,19 @@ def laid_out(sales: pl.DataFrame, parameters: RatioParameters) -> Laid:
     value, price, recorded = (sales[name].to_numpy() for name in ("value", "price", "sale_price"))
     ordered = by_ratio(value / price, price, value, days, recorded)
     codes = code.to_numpy()[ordered]
+    places = in_order(codes)
+    together = np.empty_like(places)
+    together[places] = np.arange(len(places))
+    ordered = ordered[places]
     return Laid(
         value=value[ordered],
         price=price[ordered],
-        recorded=recorded[ordered],
+        recorded=None if parameters.time_adjust == "none" else recorded[ordered],
         days=days[ordered],
         classes=classes_of(sales, parameters).to_numpy()[ordered],
         labels=labels,
-        places=in_order(codes),
         edges=np.append(0, np.cumsum(np.bincount(codes, minlength=len(labels)))),
+        together=together,
     )
 
 

@@ -47,7 +47,7 @@ class Ratios:
     @classmethod
     def ordered(cls, assessed: Floats, price: Floats) -> Ratios:
         """Take sales that are sorted by ratio."""
-        return cls(assessed, price, assessed / price, PriceOrder.of(price, np.argsort(price)))
+        return cls(assessed, price, assessed / price, PriceOrder.of(price, np.argsort(price, kind="stable")))
 
     def __len__(self) -> int:
         return len(self.ratio)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Final
 
 import polars as pl
@@ -22,38 +23,63 @@ from terrafusion.analysis.ratios.pictures import pictures
 from terrafusion.analysis.ratios.reading import assessment_level, read, valued
 from terrafusion.analysis.ratios.rows import Rules
 from terrafusion.analysis.ratios.standard import SOURCE, bands
-from terrafusion.analysis.ratios.time import Adjusted, adjust
-from terrafusion.analysis.selection import Selection, select
+from terrafusion.analysis.ratios.time import adjust
+from terrafusion.analysis.selection import Account, Selection, select
 
 TRIM: Final = {"none": None, "iqr1.5": 1.5, "iqr3": 3.0}
 
 
+@dataclass(frozen=True, slots=True)
+class _Studied:
+    """The sales laid out, and what is told of them. The frames that they came in, which are as large, are kept no longer."""
+
+    laid: Laid
+    account: Account
+    warnings: Sequence[Caution]
+    period: str | None
+    """Of the index by which prices were adjusted."""
+    sales: pl.DataFrame | None
+    """With ``group``, ``value`` and ``price``, where wider areas are asked for."""
+
+
 def ratio_study(records: Records, parameters: RatioParameters, progress: Progress) -> Answer:
     """Answer how assessments compare with prices; raises InvalidParameters where the records cannot."""
-    progress(0.0, "Reading sales")
-    selection = _selected(records, parameters)
-    adjusted = adjust(selection.used, parameters, lambda done, doing: progress(0.2 * done, doing))
-    laid = laid_out(adjusted.sales, parameters)
-    level = assessment_level(records, parameters)
+    studied = _studied(records, parameters, progress)
+    laid, level = studied.laid, assessment_level(records, parameters)
     rules = rules_of(parameters, level=level, sales=len(laid.value))
-    rows, overall = measured(laid, rules, lambda done, doing: progress(0.2 + 0.7 * done, doing))
-    if parameters.fallback == "cascade":
-        rows = with_fallback(rows, adjusted.sales, parameters, rules)
-    told = findings.Told(records.county_id, parameters, level, overall, rows, int(selection.used["year_only"].sum()))
+    with ThreadPoolExecutor(1) as beside:
+        drawn = beside.submit(pictures, laid.value, laid.price, parameters.confidence_level)
+        rows, overall = measured(laid, rules, lambda done, doing: progress(0.2 + 0.7 * done, doing), beside)
+    if studied.sales is not None:
+        rows = with_fallback(rows, studied.sales, parameters, rules)
+    told = findings.Told(records.county_id, parameters, level, overall, rows, studied.account.year_only)
     return Answer(
         summary={
             "key_finding": findings.key_finding(told),
             "data_points_analyzed": len(laid.value),
-            **_method(parameters, rules, adjusted),
+            **_method(parameters, rules, studied.period),
             **{name: value for name, value in overall.items() if name != "group"},
             **findings.tally(rows),
             **provenance(records, parameters),
         },
-        data_quality=_quality(selection, rows, parameters),
-        warnings=[*selection.warnings, *adjusted.warnings, *skipped(parameters, rules), *findings.cautions(told)],
+        data_quality=_quality(studied.account, rows, parameters),
+        warnings=[*studied.warnings, *skipped(parameters, rules), *findings.cautions(told)],
         rows=rows,
         table=rows,
-        pictures=pictures(laid.value, laid.price, parameters.confidence_level),
+        pictures=drawn.result(),
+    )
+
+
+def _studied(records: Records, parameters: RatioParameters, progress: Progress) -> _Studied:
+    progress(0.0, "Reading sales")
+    selection = _selected(records, parameters)
+    adjusted = adjust(selection.used, parameters, lambda done, doing: progress(0.2 * done, doing))
+    return _Studied(
+        laid=laid_out(adjusted.sales, parameters),
+        account=selection.account(),
+        warnings=[*selection.warnings, *adjusted.warnings],
+        period=adjusted.period,
+        sales=adjusted.sales if parameters.fallback == "cascade" else None,
     )
 
 
@@ -78,17 +104,16 @@ def rules_of(parameters: RatioParameters, *, level: float, sales: int) -> Rules:
     )
 
 
-def measured(laid: Laid, rules: Rules, progress: Progress) -> tuple[pl.DataFrame, Mapping[str, Any]]:
-    """Return the groups' rows and that of all sales together; beside each other, as each leaves a core idle."""
+def measured(laid: Laid, rules: Rules, progress: Progress, beside: Executor) -> tuple[pl.DataFrame, Mapping[str, Any]]:
+    """Return the groups' rows, and that of all sales together, which is made ``beside``: each leaves a core idle."""
     if len(laid.labels) == 1:
         rows = rows_of(laid, rules, progress)
         return rows, rows.row(0, named=True)
-    with ThreadPoolExecutor(1) as beside:
-        whole = beside.submit(overall_of, laid, rules)
-        return rows_of(laid, rules, progress), whole.result()
+    whole = beside.submit(overall_of, laid, rules)
+    return rows_of(laid, rules, progress), whole.result()
 
 
-def _method(parameters: RatioParameters, rules: Rules, adjusted: Adjusted) -> dict[str, Any]:
+def _method(parameters: RatioParameters, rules: Rules, period: str | None) -> dict[str, Any]:
     drawn = f"percentiles of {rules.iterations} seeded draws" if rules.iterations else "normal by influence"
     judged = bands(parameters.property_class, parameters.jurisdiction_size, level=rules.level)
     return {
@@ -101,19 +126,19 @@ def _method(parameters: RatioParameters, rules: Rules, adjusted: Adjusted) -> di
         "jurisdiction_size": rules.jurisdiction_size,
         "trim": parameters.trim,
         "time_adjust": parameters.time_adjust,
-        "time_adjust_period": adjusted.period,
+        "time_adjust_period": period,
         "bands": {name: list(band) for name, band in judged.items()},
         "bands_source": SOURCE,
     }
 
 
-def _quality(selection: Selection, rows: pl.DataFrame, parameters: RatioParameters) -> Mapping[str, Any]:
+def _quality(account: Account, rows: pl.DataFrame, parameters: RatioParameters) -> Mapping[str, Any]:
     below = parameters.fallback_min_sales
     thin = rows.filter(pl.col("n") < below).height
     return {
-        **data_quality(selection, cells=rows.height, thin=thin, thin_below=below),
+        **data_quality(account, cells=rows.height, thin=thin, thin_below=below),
         "suppressed_cells": int(rows["suppressed"].sum()),
-        "year_only_sales": int(selection.used["year_only"].sum()),
+        "year_only_sales": account.year_only,
     }
 
 

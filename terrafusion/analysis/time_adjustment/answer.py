@@ -69,7 +69,7 @@ def _quality(
     cells = rows.filter(pl.col("observations") > 0)
     thin, below = cells.filter(pl.col("observations") < parameters.min_sales).height, parameters.min_sales
     return {
-        **data_quality(selection, cells=cells.height, thin=thin, thin_below=below),
+        **data_quality(selection.account(), cells=cells.height, thin=thin, thin_below=below),
         "imputed_cells": int(rows["imputed"].sum()),
         "partial_periods": market.calendar.filter("partial")["period"].to_list(),
     }

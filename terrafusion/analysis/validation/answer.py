@@ -147,7 +147,7 @@ def _quality(given: Judged, rows: pl.DataFrame, parameters: ValidationParameters
     cells = rows.select("own_group", "window_end", small.alias("small")).drop_nulls().unique()
     thin = int(cells["small"].sum())
     return {
-        **data_quality(given.selection, cells=cells.height, thin=thin, thin_below=parameters.min_group),
+        **data_quality(given.selection.account(), cells=cells.height, thin=thin, thin_below=parameters.min_group),
         "kept_by_override": rows.filter("valid", ~pl.col("valid_by_rules")).height,
         "context_sales": given.sales.height - rows.height,
         "year_only_sales": given.year_only,

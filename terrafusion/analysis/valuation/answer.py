@@ -155,7 +155,7 @@ def _beside(result: _Result, parameters: ValuationParameters) -> dict[str, Any]:
 def _quality(selection: Selection, result: _Result, k: int) -> dict[str, Any]:
     """Count parcels with fewer comparables than asked for as thin."""
     thin = result.rows.filter(pl.col("comparables_used") < k).height
-    return data_quality(selection, cells=result.rows.height, thin=thin, thin_below=k)
+    return data_quality(selection.account(), cells=result.rows.height, thin=thin, thin_below=k)
 
 
 def _table(result: _Result) -> pl.DataFrame:
