@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -50,6 +51,7 @@ class Commands:
         catalogue: Catalogue,
         metrics: Metrics,
         on_moved: Callable[[], None],
+        now: Callable[[], datetime],
         caller: Callable[[], Caller] = anybody,
         producers: Producers = EVERY_PRODUCER,
     ) -> None:
@@ -63,6 +65,7 @@ class Commands:
         self._catalogue = catalogue
         self._metrics = metrics
         self._on_moved = on_moved
+        self._now = now
 
     async def cancel(self, job_id: UUID, *, reason: str | None = None, requested_by: str | None = None) -> Job:
         """End a job that waits or runs, at once, and return it; raises Conflict for one that has ended."""
@@ -89,7 +92,7 @@ class Commands:
         The same ``key`` makes the same new job. Raises Conflict while the job has not ended.
         """
         old = await self._job(job_id)
-        request = _asked_again(old)
+        request = _asked_again(old, self._now())
         new = await self._accept.submit(
             request,
             named=derived_id("retry", str(job_id), key) if key else None,
@@ -251,8 +254,11 @@ def _has_ended(job: Job) -> Conflict:
     )
 
 
-def _asked_again(job: Job) -> AnalysisRequest:
-    """Make a job's request anew; raises Conflict while it has not ended, InvalidRequest where it never could be read whole."""
+def _asked_again(job: Job, now: datetime) -> AnalysisRequest:
+    """Make a job's request anew, without a deadline that has passed: its retry would fail at once.
+
+    Raises Conflict while it has not ended, InvalidRequest where it never could be read whole.
+    """
     if job.status not in TERMINAL:
         msg = f"job {job.job_id} is {job.status}; only what has ended can be retried"
         raise Conflict(msg, field="job_id", value=str(job.job_id), allowed="a job that has ended")
@@ -264,5 +270,6 @@ def _asked_again(job: Job) -> AnalysisRequest:
         county_id=job.county_id,
         parameters=dict(job.parameters or {}),
         priority=job.priority,
+        deadline=job.deadline if job.deadline and job.deadline > now else None,
         correlation_id=job.correlation_id,
     )

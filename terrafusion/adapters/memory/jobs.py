@@ -173,7 +173,7 @@ class MemoryJobStore(MemoryLists):
         """Fail waiting jobs whose deadline has passed."""
         now = self.now()
         waiting = (row for row in self._rows.values() if row.job.status is JobStatus.PENDING)
-        late = [row for row in waiting if row.deadline is not None and row.deadline < now]
+        late = [row for row in waiting if row.job.deadline is not None and row.job.deadline < now]
         for row in late:
             told = "Its deadline passed while it waited"
             self._move(row, FAIL, message=told, failure_reason=FailureReason.DEADLINE_PASSED)
@@ -196,7 +196,7 @@ class MemoryJobStore(MemoryLists):
             completed_at=None if waits else now,
             data_version=self.counties.current_of(new.county_id) if waits else None,
         )
-        return Row(job, new.deadline, now + self._queue.delay(new.priority))
+        return Row(job, now + self._queue.delay(new.priority))
 
     def _waiting(self, now: datetime) -> Sequence[Row]:
         """Return the rows that may be claimed: each county's own queue, and the counties in turn."""
@@ -235,7 +235,7 @@ class MemoryJobStore(MemoryLists):
             **{name: getattr(job, name) for name in _GIVEN},
             parameters=job.parameters or {},
             seconds_waited=(now - job.created_at).total_seconds(),
-            seconds_left=None if row.deadline is None else (row.deadline - now).total_seconds(),
+            seconds_left=None if job.deadline is None else (job.deadline - now).total_seconds(),
         )
 
     def _running(self, job_id: UUID, attempt: int) -> Row | None:
@@ -306,6 +306,7 @@ _COPIED: Final = (
     "status",
     "message",
     "priority",
+    "deadline",
     "failure_reason",
     "correlation_id",
     "requested_by",

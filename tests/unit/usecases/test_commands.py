@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -79,6 +79,16 @@ class TestRetry:
         assert [getattr(new, name) for name in same] == [getattr(old, name) for name in same]
         assert (new.status, new.requested_by) == (JobStatus.PENDING, "roll desk")
         assert await office.look(old.job_id) == old, "what has ended is left as it is"
+
+    @pytest.mark.parametrize(("seconds", "stays"), [(60, True), (0, False), (-60, False)], ids=str)
+    async def test_keeps_a_deadline_that_is_to_come_and_drops_one_that_has_passed(self, office, seconds, stays):
+        deadline = office.clock.now + timedelta(seconds=3600)
+        job_id = await office.ended(FailureReason.DEADLINE_PASSED, deadline=deadline)
+        office.clock.tick(3600 - seconds)
+        new = await office.commands.retry(job_id)
+        assert new.deadline == (deadline if stays else None)
+        await office.store.expire()
+        assert (await office.look(new.job_id)).status is JobStatus.PENDING
 
     async def test_is_answered_from_the_records_as_they_are_now(self, office):
         job_id = await office.ended()

@@ -42,7 +42,9 @@ class Guarded:
             "producers": Producers(known),
         }
         self.accept = Accept(**shared, on_accepted=office.ring)
-        self.commands = Commands(**shared, accept=self.accept, pauses=office.pauses, on_moved=office.ring)
+        self.commands = Commands(
+            **shared, accept=self.accept, pauses=office.pauses, on_moved=office.ring, now=office.clock
+        )
         self._offset = 0
 
     async def token(self, role: Role, *counties: str) -> str:

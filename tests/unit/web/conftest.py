@@ -275,7 +275,9 @@ class World:
         pauses = KnownPauses(self.pauses, metrics, self.clock.seconds)
         shared: dict[str, Any] = {"jobs": self.store, "counties": known, "catalogue": CATALOGUE, "metrics": metrics}
         accept = Accept(**shared, on_accepted=lambda: None, caller=caller)
-        commands = Commands(**shared, accept=accept, pauses=pauses, on_moved=lambda: None, caller=caller)
+        commands = Commands(
+            **shared, accept=accept, pauses=pauses, on_moved=lambda: None, now=self.clock, caller=caller
+        )
         self.accepting = accept
         return WebDeps(
             letters=self.store.dead_letters,
