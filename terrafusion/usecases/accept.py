@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import orjson
 
-from models.access import Action, Caller, anybody
+from models.access import Action, Caller, Deed, anybody
 from models.access import Counties as Seen
 from models.dead_letters import DeadLetter, Stage
 from models.jobs import FailureReason, Job, NewJob, Origin
@@ -30,7 +30,7 @@ from terrafusion.errors import (
 )
 from terrafusion.metrics import Metrics
 from terrafusion.ports import Accepted, JobStore, Offer
-from terrafusion.usecases.callers import must, note
+from terrafusion.usecases.callers import deed, must, note, told
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.producers import EVERY_PRODUCER, Producers
 from terrafusion.usecases.refusing import LONGEST_REASON, letter_of
@@ -112,10 +112,12 @@ class Accept:
 
     async def _accept_one(self, job: NewJob) -> Accepted:
         try:
-            accepted = await self._jobs.accept([Offer(job)])
+            accepted = await self._jobs.accept([Offer(job)], deed=_deed(job))
         except UnstorableData as error:
             msg = f"the request holds a value that cannot be stored: {error}"
             raise InvalidRequest(msg) from error
+        if job.job_id in accepted.new:
+            told()
         cross(Boundary.SUBMITTED)
         self._count(accepted, [Offer(job)])
         return accepted
@@ -217,6 +219,14 @@ def _derived(key: str, request: AnalysisRequest, who: Caller) -> UUID:
     """Return the id that a key stands for; of who sees some counties only in the county: others may use the same key."""
     county = [] if who.counties is None else [request.county_id]
     return derived_id("idempotency-key", *county, key)
+
+
+def _deed(job: NewJob) -> Deed | None:
+    """Tell a retry of the job that is asked again, and say as what."""
+    made = deed(county_id=job.county_id)
+    if made is None or made.action is not Action.RETRY or job.retry_of is None:
+        return made
+    return replace(made, job_id=job.retry_of, detail=f"as job {job.job_id}")
 
 
 def _digest(analysis_type: str, county_id: str, parameters: Mapping[str, Any]) -> str:

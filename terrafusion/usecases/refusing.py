@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Final
 from uuid import UUID
 
@@ -10,6 +12,12 @@ from models.records import IncomingRecord
 from terrafusion.errors import Conflict, MalformedMessage, NotAllowed, NotFound, UnstorableData
 
 LONGEST_REASON: Final = 1000
+OUTCOMES: Final[Mapping[type[Exception], HTTPStatus]] = {
+    NotAllowed: HTTPStatus.FORBIDDEN,
+    NotFound: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
+}
+"""What an entry of the audit log says came of it, in the words of HTTP; of what is not here, that it cannot be done."""
 
 
 def letter_of(record: IncomingRecord, error: Exception, job_id: UUID | None = None) -> DeadLetter:
@@ -27,6 +35,11 @@ def letter_of(record: IncomingRecord, error: Exception, job_id: UUID | None = No
         error_class=type(error).__name__,
         error_message=str(error)[:LONGEST_REASON],
     )
+
+
+def outcome_of(error: Exception) -> str:
+    """Say in a word what came of an order that was refused, as it is said of one over HTTP."""
+    return OUTCOMES.get(type(error), HTTPStatus.UNPROCESSABLE_ENTITY).phrase.lower()
 
 
 def _stage(error: Exception) -> Stage:

@@ -39,10 +39,10 @@ KING = DataVersion(
 class Refusing(MemoryJobStore):
     """A store that cannot hold jobs of one correlation id."""
 
-    async def accept(self, offers, letters=()):
+    async def accept(self, offers, letters=(), *, deed=None):
         if any(offer.job.correlation_id == "unstorable" for offer in offers):
             raise UnstorableData("no")
-        return await super().accept(offers, letters)
+        return await super().accept(offers, letters, deed=deed)
 
 
 @pytest.fixture

@@ -193,6 +193,20 @@ class TestCommands:
         assert [each.error_class for each in office.store.letters] == ([refusal] if refusal else [])
         assert [pause.requested_by for pause in await office.pauses.look()] == ([] if refusal else ["feed"])
 
+    async def test_who_sent_them_is_told_by_the_token_and_who_is_not_known_is_marked(
+        self, guarded: Guarded, office: Any
+    ) -> None:
+        token, viewer = await guarded.token(Role.ANALYST, "king_wa"), await guarded.token(Role.VIEWER)
+        for each in (None, viewer, token):
+            job_id = str(await office.running())
+            assert await guarded.order(each, command="cancel", job_id=job_id, requested_by="feed")
+        told = [(e.outcome, e.who, e.token_id, e.county_id) for e in office.store.deeds.entries]
+        assert told == [
+            ("forbidden", "feed (unauthenticated)", None, None),
+            ("forbidden", "feed", 2, None),
+            ("done", "feed", 1, "king_wa"),
+        ]
+
 
 class TestAttempts:
     def test_a_network_is_one_address_and_an_address_another(self, office: Any) -> None:
