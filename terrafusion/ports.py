@@ -217,6 +217,9 @@ class LetterFilter:
     stage: Stage | None = None
     error_class: str | None = None
     job_id: UUID | None = None
+    county_id: str | None = None
+    """Naming this county; beside `counties`, both must hold."""
+    analysis_type: str | None = None
     since: datetime | None = None
     """Kept at this moment or later."""
     until: datetime | None = None

@@ -12,7 +12,7 @@ import orjson
 
 from models.access import Action, Caller, Deed, anybody
 from models.access import Counties as Seen
-from models.dead_letters import DeadLetter, Stage
+from models.dead_letters import NOTHING, About, DeadLetter, Stage
 from models.jobs import FailureReason, Job, NewJob, Origin
 from models.messages import AnalysisRequest
 from models.records import IncomingRecord
@@ -44,6 +44,12 @@ class _Item:
 
     record: IncomingRecord
     outcome: Offer | DeadLetter
+
+    @property
+    def about(self) -> About:
+        """What it names; of narrow alphabets, so that this can be stored whatever else cannot."""
+        said = self.outcome.job if isinstance(self.outcome, Offer) else self.outcome
+        return About(said.county_id, said.analysis_type)
 
 
 class Accept:
@@ -137,12 +143,12 @@ class Accept:
     ) -> Offer | DeadLetter:
         """Judge what its sender may send; of what they may not there is no job, for it would be another's."""
         if isinstance(sender, NotAllowed):
-            return letter_of(record, sender)
+            return letter_of(record, sender, about=_about(read if isinstance(read, Envelope) else salvage(record)))
         if sender.name is None:
             return self._judge(record, read)
         readable = read if isinstance(read, Envelope) else salvage(record)
         if refusal := readable and _refusal(readable, sender):
-            return letter_of(record, refusal)
+            return letter_of(record, refusal, about=_about(readable))
         signed = readable and replace(readable, source=sender.name)
         return self._judge(record, signed if signed and isinstance(read, Envelope) else read, signed)
 
@@ -153,7 +159,9 @@ class Accept:
             try:
                 job = self._checked(envelope)
                 conflict = Conflict(f"job_id {job.job_id} stands for another request already", field="job_id")
-                return Offer(replace(job, origin=_origin(record)), letter_of(record, conflict, job.job_id))
+                return Offer(
+                    replace(job, origin=_origin(record)), letter_of(record, conflict, job.job_id, _about(envelope))
+                )
             except Rejected as error:
                 return _born_failed(record, envelope, error)
         readable = salvaged or salvage(record)
@@ -174,7 +182,7 @@ class Accept:
             accepted = await self._jobs.accept(offers, letters)
         except UnstorableData as error:
             if len(items) == 1:
-                await self._jobs.accept([], [letter_of(items[0].record, error)])
+                await self._jobs.accept([], [letter_of(items[0].record, error, about=items[0].about)])
                 return
             middle = len(items) // 2
             await self._write(items[:middle])
@@ -249,6 +257,10 @@ def _new_job(envelope: Envelope, digest: str) -> NewJob:
     )
 
 
+def _about(envelope: Envelope | None) -> About:
+    return About(envelope.request.county_id, envelope.request.analysis_type) if envelope else NOTHING
+
+
 def _born_failed(record: IncomingRecord, envelope: Envelope, error: Rejected) -> Offer:
     """Make a job that is FAILED from the start, beside its dead letter; the job that may stand already is left alone."""
     raw = sha256(record.value or b"").hexdigest()
@@ -258,7 +270,7 @@ def _born_failed(record: IncomingRecord, envelope: Envelope, error: Rejected) ->
         failure_reason=_reason(error),
         message=str(error)[:LONGEST_REASON],
     )
-    return Offer(failed, letter=letter_of(record, error, envelope.job_id))
+    return Offer(failed, letter=letter_of(record, error, envelope.job_id, _about(envelope)))
 
 
 def _reason(error: Rejected) -> FailureReason:

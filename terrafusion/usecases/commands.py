@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from models.access import STRANGER, Action, Caller, Deed, anybody
+from models.dead_letters import About
 from models.jobs import TERMINAL, FailureReason, Job, JobStatus
 from models.messages import AnalysisRequest, Command, Verb
 from models.pauses import Pause, Scope
@@ -189,7 +190,7 @@ class Commands:
         job = await self._jobs.get(job_id, counties=self._caller().counties)
         if job is None:
             raise NotFound(f"no job has the id {job_id}", field="job_id", value=str(job_id))
-        note(job_id=job_id, county_id=job.county_id)
+        note(job_id=job_id, county_id=job.county_id, analysis_type=job.analysis_type)
         return job
 
     def _by(self, requested_by: str | None) -> str | None:
@@ -223,7 +224,7 @@ class Commands:
         return [name]
 
     async def _refuse(self, record: IncomingRecord, command: Command | None, error: Exception) -> None:
-        letter = letter_of(record, error, command.job_id if command else None)
+        letter = letter_of(record, error, command.job_id if command else None, _about(command))
         await self._jobs.accept([], [letter], deed=deed(outcome=outcome_of(error), **facts("county_id")))
         self._metrics.dead_letters.labels(letter.stage).inc()
         self._count(command.command if command else UNREADABLE, "refused")
@@ -252,6 +253,12 @@ def _call(record: IncomingRecord, command: Command, sender: Caller | NotAllowed)
         address=f"{record.topic} {record.partition}/{record.offset}",
     )
     return Call(sender if isinstance(sender, Caller) else STRANGER, deed=deed)
+
+
+def _about(command: Command | None) -> About:
+    """Say which county and type a command is about: those that it names, or those of its job."""
+    named = {"county_id": command.county_id, "analysis_type": command.analysis_type} if command else {}
+    return About(**named | facts(*named))
 
 
 def _addressed(command: Command) -> tuple[Scope, str]:

@@ -100,7 +100,7 @@ EXCUSED = {
         for name in ("_last_looked_at", "_named", "counts", "live", "page", "waiting")
     },
     **{f"terrafusion/adapters/postgres/attention.py {name}": READS for name in ("attention", "changed")},
-    **{f"terrafusion/adapters/postgres/history.py {name}": READS for name in ("history", "retried")},
+    **{f"terrafusion/adapters/postgres/history.py {name}": READS for name in ("first_ended", "history", "retried")},
     "terrafusion/adapters/postgres/history.py keep_logs": "lines for people; what was not kept yet is lost with the worker",
     **{
         f"terrafusion/adapters/postgres/retention.py PostgresPurging.{name}": READS

@@ -276,7 +276,8 @@ class MemoryJobStore(MemoryLists):
     def _give_up(self, row: Row, message: str) -> None:
         reason = FailureReason.ATTEMPTS_EXHAUSTED
         self._move(row, FAIL, message=f"{message}; given up after too many of these", failure_reason=reason)
-        self.dead_letters.keep([given_up(row.job)])
+        ended = [attempt.ended_at for attempt in self._attempts.get(row.job.job_id, ())]
+        self.dead_letters.keep([given_up(row.job, min(ended, default=None))])
 
     def _move(self, row: Row, move: Transition, **changes: Any) -> None:
         """Make a move and tell of it; raises Conflict for one that the table of transitions does not have."""

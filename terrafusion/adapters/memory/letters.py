@@ -93,7 +93,9 @@ class MemoryDeadLetters:
         are_open = [kept for kept in found if kept and kept.state is LetterState.OPEN]
         for kept in are_open:
             self._kept[kept.id] = self._handled(kept, handling)
-            self._deeds.tell(deed, letter_id=kept.id, job_id=handling.replayed_as or kept.job_id)
+            self._deeds.tell(
+                deed, letter_id=kept.id, job_id=handling.replayed_as or kept.job_id, county_id=kept.county_id
+            )
         return frozenset(kept.id for kept in are_open)
 
     async def republish(self, letter_id: int, *, by: str | None, deed: Deed | None = None) -> bool:
@@ -104,7 +106,7 @@ class MemoryDeadLetters:
             return False
         self._kept[letter_id] = self._handled(kept, Handling(state=LetterState.REPLAYED, by=by))
         self._outbox.append(OutgoingRecord(kept.topic, kept.key, kept.value, kept.headers))
-        self._deeds.tell(deed, letter_id=letter_id, job_id=kept.job_id)
+        self._deeds.tell(deed, letter_id=letter_id, job_id=kept.job_id, county_id=kept.county_id)
         return True
 
     def _keep(self, letter: DeadLetter) -> KeptLetter:
@@ -154,7 +156,7 @@ def _coordinates(letter: Refusal) -> tuple[str, int | None, int | None, Stage]:
 
 
 def _matches(kept: KeptLetter, wanted: LetterFilter) -> bool:
-    exact = ("state", "topic", "stage", "error_class", "job_id")
+    exact = ("state", "topic", "stage", "error_class", "job_id", "county_id", "analysis_type")
     if any(getattr(wanted, name) not in (None, getattr(kept, name)) for name in exact):
         return False
     since, until = wanted.since, wanted.until

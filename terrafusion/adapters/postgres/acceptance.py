@@ -92,6 +92,10 @@ LETTERS: Final = batch(
     error_class=Text(),
     error_message=Text(),
     attempts=Integer(),
+    county_id=Text(),
+    analysis_type=Text(),
+    worker=Text(),
+    first_failed_at=STAMP,
 )
 INSERT_LETTERS: Final = (
     insert(dead_letters)
@@ -149,14 +153,19 @@ async def keep(
     """Store dead letters, each once, and have the new ones told."""
     if letters:
         cross(Boundary.KEEPING_LETTERS)
-        given = arrays(LETTERS, map(_letter_row, letters)) | {"sender": sender}
+        given = _parameters(letters, sender) | {"sender": sender}
         await connection.execute(KEEP_AUDITED if deed else KEEP, given | (told_as(deed) if deed else {}))
         cross(Boundary.LETTERS_KEPT)
 
 
-def parking(letters: Sequence[DeadLetter]) -> dict[str, Sequence[Any]]:
+def parking(letters: Sequence[DeadLetter]) -> dict[str, Any]:
     """Make the parameters of `INSERT_LETTERS`, by which letters are stored and nothing is told of them."""
-    return arrays(LETTERS, map(_letter_row, letters))
+    return _parameters(letters, "")
+
+
+def _parameters(letters: Sequence[DeadLetter], sender: str) -> dict[str, Any]:
+    """Make the parameters of letters that this process refused, but for those that name another."""
+    return arrays(LETTERS, (_letter_row(letter) | {"worker": letter.worker or sender or None} for letter in letters))
 
 
 async def _standing(connection: AsyncConnection, ids: frozenset[UUID] | set[UUID]) -> Mapping[UUID, str]:
@@ -214,6 +223,9 @@ def _letter_row(letter: DeadLetter) -> dict[str, Any]:
         "error_class": letter.error_class,
         "error_message": letter.error_message.replace("\0", "\\0"),
         "attempts": letter.attempts,
+        "county_id": letter.county_id,
+        "analysis_type": letter.analysis_type,
+        "first_failed_at": letter.first_failed_at,
     }
 
 

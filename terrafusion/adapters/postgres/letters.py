@@ -40,13 +40,13 @@ from terrafusion.ports import LetterFilter
 from topics.events import dead_letter_record
 
 MOST_COUNTED: Final = 100_000
-EXACT: Final = ("topic", "stage", "error_class", "job_id")
+EXACT: Final = ("topic", "stage", "error_class", "job_id", "county_id", "analysis_type")
 """Conditions of a `LetterFilter` that a column must equal."""
 
 _IS_OPEN: Final = dead_letters.c.state == text(f"'{LetterState.OPEN}'")
 """A literal, so that the partial index serves it."""
 _ENTRY: Final = [dead_letters.c[field.name] for field in fields(LetterEntry)]
-_TOLD: Final = (dead_letters.c.id, dead_letters.c.job_id, dead_letters.c.replayed_as)
+_TOLD: Final = tuple(dead_letters.c[name] for name in ("id", "job_id", "replayed_as", "county_id"))
 """What of a letter an entry of the audit log tells."""
 _some_open = select(dead_letters.c.stage).where(_IS_OPEN).limit(MOST_COUNTED).subquery()
 OPEN_BY_STAGE: Final = select(_some_open.c.stage, func.count().label("n")).group_by(_some_open.c.stage)
@@ -173,7 +173,7 @@ def _behind(after: int, wanted: LetterFilter, *columns: ColumnElement[Any]) -> S
 def _deeds(done: CTE, deed: Deed | None) -> Sequence[CTE]:
     """Tell a deed of each letter that something was done about."""
     job_id = func.coalesce(done.c.replayed_as, done.c.job_id)
-    return [entries(done, letter_id=done.c.id, job_id=job_id)] if deed else []
+    return [entries(done, letter_id=done.c.id, job_id=job_id, county_id=done.c.county_id)] if deed else []
 
 
 def _handled(handling: Handling) -> Update:

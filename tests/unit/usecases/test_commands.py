@@ -247,6 +247,15 @@ class TestOverTheTopic:
         assert (letter.topic, letter.offset, letter.value) == (COMMANDS.name, 9, value)
         assert (letter.stage, letter.error_class) == (stage, error)
 
+    async def test_its_letter_tells_what_it_names_or_what_its_job_is_of(self, office):
+        ended = await office.ended()
+        orders = [{"county_id": "atlantis"}, {"analysis_type": "astrology"}]
+        await office.commands.take(record("cancel", job_id=str(ended)), patient=False)
+        for offset, named in enumerate(orders, start=1):
+            await office.commands.take(record("pause", offset=offset, **named), patient=False)
+        about = [(letter.county_id, letter.analysis_type) for letter in office.store.letters]
+        assert about == [("king_wa", "price_trend_by_zip"), ("atlantis", None), (None, "astrology")]
+
 
 class TestTheAuditLog:
     """What the topic orders is told with the change; who is not known is who the record says, and marked so."""

@@ -111,6 +111,7 @@ class TestRequests:
         letters = guarded.office.store.letters
         assert [(each.stage, each.error_class) for each in letters] == [(Stage.ACCEPT, "NotAllowed")] * 2
         assert all(told in each.error_message for each in letters)
+        assert {(each.county_id, each.analysis_type) for each in letters} == {("king_wa", "price_trend_by_zip")}
         assert await guarded.jobs() == []
 
     async def test_one_that_is_revoked_or_made_up_is_told_so(self, guarded: Guarded) -> None:
