@@ -10,19 +10,17 @@ revision = "0008"
 down_revision = "0007"
 
 LETTERS = "dead_letters"
-AT_ONCE = 5000
-NAME_AS_THEIR_JOBS = sa.text(f"""
-    UPDATE dead_letters SET county_id = job.county_id, analysis_type = job.analysis_type
+AT_ONCE = 1000
+NEWEST = sa.text("SELECT coalesce(max(id), 0) FROM dead_letters")
+NAME_AS_THEIR_JOBS = sa.text("""
+    UPDATE dead_letters AS letter SET county_id = job.county_id, analysis_type = job.analysis_type
     FROM market_analysis_jobs AS job
-    WHERE job.job_id = dead_letters.job_id AND dead_letters.id IN (
-        SELECT letter.id FROM dead_letters AS letter JOIN market_analysis_jobs AS own USING (job_id)
-        WHERE letter.county_id IS NULL AND (letter.stage IN ('analyse', 'publish') OR (
-            own.origin_topic = letter.topic AND own.origin_partition = letter.partition
-            AND own.origin_offset = letter.offset
-        ))
-        LIMIT {AT_ONCE} FOR UPDATE OF letter SKIP LOCKED
-    )
-""")  # noqa: S608 - our own number
+    WHERE letter.id > :after AND letter.id <= :to AND letter.county_id IS NULL AND job.job_id = letter.job_id
+      AND (letter.stage IN ('analyse', 'publish') OR (
+          job.origin_topic = letter.topic AND job.origin_partition = letter.partition
+          AND job.origin_offset = letter.offset
+      ))
+""")
 INDEXES = {"ix_dead_letters_county": "county_id", "ix_dead_letters_type": "analysis_type"}
 
 
@@ -39,10 +37,10 @@ def upgrade() -> None:
 
 
 def _name_as_their_jobs() -> None:
-    """Give letters of before the county and the type of the job that they tell of, some thousands at a time."""
-    named = AT_ONCE
-    while named == AT_ONCE:
-        named = op.get_bind().execute(NAME_AS_THEIR_JOBS).rowcount
+    """Give letters of before the county and the type of the job that they tell of, a thousand at a time."""
+    connection = op.get_bind()
+    for after in range(0, connection.execute(NEWEST).scalar_one(), AT_ONCE):
+        connection.execute(NAME_AS_THEIR_JOBS, {"after": after, "to": after + AT_ONCE})
 
 
 def _create_index(name: str, column: str) -> None:
