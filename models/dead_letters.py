@@ -36,6 +36,17 @@ class LetterState(StrEnum):
     """Somebody decided that nothing needs to be done, and said why."""
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """The county and the analysis type that a message names, whether they are there or not."""
+
+    county_id: str | None = None
+    analysis_type: str | None = None
+
+
+NOTHING: Final = About()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
     """Where a message came from, and why it could not be used."""
@@ -50,6 +61,13 @@ class Refusal:
     error_class: str
     error_message: str
     attempts: int = 1
+    county_id: str | None = None
+    """The county that the message names, loaded or not; None where it names none, as the type."""
+    analysis_type: str | None = None
+    worker: str | None = None
+    """Who refused it, or had its last attempt."""
+    first_failed_at: datetime | None = None
+    """When its first attempt ended without an answer; None where it was refused the first time it was tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -187,6 +187,7 @@ class Job:
     traceparent: str | None = None
     retry_of: UUID | None = None
     run_after: datetime | None = None
+    deadline: datetime | None = None
     claimed_at: datetime | None = None
     """When its last attempt began."""
     worker: str | None = None

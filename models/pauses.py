@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -28,3 +28,5 @@ class Pause:
     reason: str | None
     requested_by: str | None
     created_at: datetime
+    is_new: bool = field(default=False, compare=False)
+    """Whether it stands since just now."""

@@ -271,6 +271,10 @@ dead_letters: Final = Table(
     Column("handled_at", Timestamp),
     Column("handled_by", Text),
     Column("replayed_as", Uuid),
+    Column("county_id", Text),
+    Column("analysis_type", Text),
+    Column("worker", Text),
+    Column("first_failed_at", Timestamp),
     CheckConstraint(_one_of("state", LetterState), name="state"),
     CheckConstraint(f"(handled_at IS NULL) = (state = '{LetterState.OPEN}')", name="handled_has_time"),
     Index("uq_dead_letters_coordinates", "topic", "partition", "offset", "stage", unique=True),
@@ -278,6 +282,18 @@ dead_letters: Final = Table(
 """Messages that could not be used, whole, and what somebody did about each."""
 
 Index("ix_dead_letters_open", dead_letters.c.id, postgresql_where=dead_letters.c.state == text(f"'{LetterState.OPEN}'"))
+Index(
+    "ix_dead_letters_county",
+    dead_letters.c.county_id,
+    dead_letters.c.id,
+    postgresql_where=dead_letters.c.county_id.is_not(None),
+)
+Index(
+    "ix_dead_letters_type",
+    dead_letters.c.analysis_type,
+    dead_letters.c.id,
+    postgresql_where=dead_letters.c.analysis_type.is_not(None),
+)
 
 access_tokens: Final = Table(
     "access_tokens",

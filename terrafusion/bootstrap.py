@@ -183,6 +183,7 @@ class _Assembly:
             catalogue=catalogue,
             metrics=self.metrics,
             on_moved=self._wake,
+            now=utc_now,
             caller=caller,
             producers=self.producers,
         )

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 from models.access import Counties as Seen
+from models.access import Deed
 from models.dead_letters import DeadLetter, Handling, KeptLetter, LetterEntry, LetterState, Stage
 from models.jobs import Claim, FailureReason, Finish, Heartbeat, Job, JobStatus, NewJob
 from models.messages import JobStatusChanged
@@ -134,9 +135,15 @@ class JobReader(Protocol):
 
 
 class JobStore(JobReader, Protocol):
-    """Jobs, their moves and the events that tell of them: row and events always in one transaction."""
+    """Jobs, their moves and the events that tell of them: row and events always in one transaction.
 
-    async def accept(self, offers: Sequence[Offer], letters: Sequence[DeadLetter] = ()) -> Accepted:
+    A ``deed`` is written into the audit log in that same transaction, for each job or letter that is new or moved: what
+    changes nothing leaves no entry. The job and the county are told of the row where the deed does not name them.
+    """
+
+    async def accept(
+        self, offers: Sequence[Offer], letters: Sequence[DeadLetter] = (), *, deed: Deed | None = None
+    ) -> Accepted:
         """Write jobs and dead letters. A job that stands already is left as it is.
 
         A PENDING job is pinned to its county's current data version. Raises UnstorableData where one of the
@@ -170,7 +177,7 @@ class JobStore(JobReader, Protocol):
     async def take_over(self, *, max_crashes: int) -> TakenOver:
         """Do the same for jobs whose lease has run out."""
 
-    async def cancel(self, ids: Sequence[UUID], *, message: str) -> frozenset[UUID]:
+    async def cancel(self, ids: Sequence[UUID], *, message: str, deed: Deed | None = None) -> frozenset[UUID]:
         """End jobs that wait or run, at once; answers the ids that moved. A late finish of theirs is fenced off."""
 
     async def cancelled(self, ids: Collection[UUID]) -> frozenset[UUID]:
@@ -187,12 +194,14 @@ class JobStore(JobReader, Protocol):
 
 
 class Pauses(Protocol):
-    """What stands still by somebody's order; every worker sees it in the store."""
+    """What stands still by somebody's order; every worker sees it in the store. A ``deed`` is written as by `JobStore`."""
 
-    async def pause(self, scope: Scope, name: str, *, reason: str | None, requested_by: str | None) -> Pause:
+    async def pause(
+        self, scope: Scope, name: str, *, reason: str | None, requested_by: str | None, deed: Deed | None = None
+    ) -> Pause:
         """Have something stand still; one that does so already keeps its time and reason. Returns it as it stands."""
 
-    async def resume(self, scope: Scope, name: str) -> bool:
+    async def resume(self, scope: Scope, name: str, *, deed: Deed | None = None) -> bool:
         """Let it go on; says whether it was paused."""
 
     async def all(self) -> Sequence[Pause]:
@@ -208,6 +217,9 @@ class LetterFilter:
     stage: Stage | None = None
     error_class: str | None = None
     job_id: UUID | None = None
+    county_id: str | None = None
+    """Naming this county; beside `counties`, both must hold."""
+    analysis_type: str | None = None
     since: datetime | None = None
     """Kept at this moment or later."""
     until: datetime | None = None
@@ -230,15 +242,15 @@ class LetterReader(Protocol):
 
 
 class DeadLetters(LetterReader, Protocol):
-    """Dead letters, and what somebody did about them."""
+    """Dead letters, and what somebody did about them. A ``deed`` is written as by `JobStore`."""
 
     async def ids(self, wanted: LetterFilter, *, after: int, limit: int) -> Sequence[int]:
         """Return the ids above ``after``, oldest first."""
 
-    async def settle(self, ids: Sequence[int], handling: Handling) -> frozenset[int]:
+    async def settle(self, ids: Sequence[int], handling: Handling, *, deed: Deed | None = None) -> frozenset[int]:
         """Write down what was done about letters that are open; answers which were: of two who try one wins."""
 
-    async def republish(self, letter_id: int, *, by: str | None) -> bool:
+    async def republish(self, letter_id: int, *, by: str | None, deed: Deed | None = None) -> bool:
         """Have the relay publish an open letter's record as it was, and call it replayed; says whether it was open."""
 
 

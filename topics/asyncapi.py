@@ -144,7 +144,8 @@ def _message(spec: TopicSpec) -> Mapping[str, Any]:
 
 def _dead_letter() -> Mapping[str, Any]:
     reasons = [f"dlq.original.{part}" for part in REASON]
-    reasons += ["dlq.error.stage", "dlq.error.class", "dlq.error.message", "dlq.attempts", "dlq.failed-at"]
+    reasons += ["dlq.error.stage", "dlq.error.class", "dlq.error.message", "dlq.attempts"]
+    reasons += ["dlq.first-failed-at", "dlq.failed-at", "dlq.worker"]
     return {
         "name": "DeadLetter",
         "summary": "A message that could not be used: key, value and headers as they came, the reason beside them.",

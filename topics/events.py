@@ -97,7 +97,9 @@ def dead_letter_record(letter: DeadLetter, *, letter_id: int, failed_at: datetim
         ("dlq.error.class", letter.error_class.encode()),
         ("dlq.error.message", _cut(letter.error_message)),
         ("dlq.attempts", str(letter.attempts).encode()),
+        ("dlq.first-failed-at", (letter.first_failed_at or failed_at).isoformat().encode()),
         ("dlq.failed-at", failed_at.isoformat().encode()),
+        ("dlq.worker", (letter.worker or "").encode()),
         ("dlq.app-version", VERSION),
     )
     return OutgoingRecord(DEAD_LETTER.name, letter.key, letter.value, letter.headers + reason)

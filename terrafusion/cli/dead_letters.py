@@ -33,6 +33,8 @@ Topic = Annotated[str | None, typer.Option(metavar="NAME", help="Only what came 
 InStage = Annotated[Stage | None, typer.Option(help="Only what this step refused.")]
 Class = Annotated[str | None, typer.Option("--error-class", metavar="NAME", help="Only with this class of error.")]
 OfJob = Annotated[UUID | None, typer.Option("--job", metavar="ID", help="Only of this job.")]
+OfCounty = Annotated[str | None, typer.Option("--county", metavar="ID", help="Only what names this county.")]
+OfType = Annotated[str | None, typer.Option("--type", metavar="NAME", help="Only what names this analysis type.")]
 Since = Annotated[str | None, typer.Option(metavar="ISO", help="Kept then or later: 2026-11-30T12:00:00Z.")]
 Until = Annotated[str | None, typer.Option(metavar="ISO", help="Kept before then.")]
 Every = Annotated[bool, typer.Option("--all", help="All that are open.")]
@@ -61,6 +63,8 @@ def list_letters(
     stage: InStage = None,
     error_class: Class = None,
     job_id: OfJob = None,
+    county_id: OfCounty = None,
+    analysis_type: OfType = None,
     since: Since = None,
     until: Until = None,
     limit: Annotated[int, typer.Option(help="Dead letters on a page, 1 to 500.")] = 50,
@@ -68,7 +72,7 @@ def list_letters(
     json: Json = False,
 ) -> None:
     """List dead letters, newest first: those that are open, unless told otherwise."""
-    filters = _filters(topic, stage, error_class, job_id, since, until)
+    filters = _filters(topic, stage, error_class, job_id, county_id, analysis_type, since, until)
     page = _get(state=state, limit=limit, cursor=cursor, **filters)
     is_default = state == "open" and not filters and cursor is None
     none = "No dead letter is open." if is_default else "No dead letter is like that."
@@ -94,6 +98,8 @@ def replay(
     stage: InStage = None,
     error_class: Class = None,
     job_id: OfJob = None,
+    county_id: OfCounty = None,
+    analysis_type: OfType = None,
     since: Since = None,
     until: Until = None,
     yes: Yes = False,
@@ -103,7 +109,7 @@ def replay(
 
     One ID may be corrected with --value. What is refused again stays open. Exit 1 where one was not replayed.
     """
-    filters = _filters(topic, stage, error_class, job_id, since, until)
+    filters = _filters(topic, stage, error_class, job_id, county_id, analysis_type, since, until)
     _check_choice(ids, filters, every=every)
     body = {} if value is None else {"value": _read(value, ids or [])}
     _tell_as_done(_each("replay", ids, body) if ids else _all("replay", filters, {}, yes=yes), json=json)
@@ -119,6 +125,8 @@ def discard(
     stage: InStage = None,
     error_class: Class = None,
     job_id: OfJob = None,
+    county_id: OfCounty = None,
+    analysis_type: OfType = None,
     since: Since = None,
     until: Until = None,
     yes: Yes = False,
@@ -128,14 +136,14 @@ def discard(
 
     Exit 1 where one was not discarded.
     """
-    filters = _filters(topic, stage, error_class, job_id, since, until)
+    filters = _filters(topic, stage, error_class, job_id, county_id, analysis_type, since, until)
     _check_choice(ids, filters, every=every)
     body = {"note": why}
     _tell_as_done(_each("discard", ids, body) if ids else _all("discard", filters, body, yes=yes), json=json)
 
 
 def _filters(*given: Any) -> dict[str, Any]:
-    names = ("topic", "stage", "error_class", "job_id", "since", "until")
+    names = ("topic", "stage", "error_class", "job_id", "county_id", "analysis_type", "since", "until")
     return {name: value for name, value in zip(names, given, strict=True) if value is not None}
 
 
@@ -254,7 +262,8 @@ def _page_lines(entries: Sequence[Body]) -> Iterator[str]:
     for entry in entries:
         state = "" if entry["state"] == LetterState.OPEN else f"  {entry['state']}"
         yield f"{entry['id']}  {_moment(entry['created_at'])}  {entry['stage']}  {entry['error_class']}{state}"
-        yield f"  {_place(entry)}: {entry['error_message']}"
+        named = " ".join(entry[name] for name in ("county_id", "analysis_type") if entry[name])
+        yield f"  {_place(entry)}{named and f', {named}'}: {entry['error_message']}"
 
 
 def _letter_lines(letter: Body) -> Iterator[str]:

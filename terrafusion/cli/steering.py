@@ -49,8 +49,8 @@ def retry(
 ) -> None:
     """Ask again what a job was asked, as a new job.
 
-    Its id is printed; it is answered from the records as they are now, without the old deadline. Exit 1 while the job
-    has not ended.
+    Its id is printed; it is answered from the records as they are now, without a deadline that has passed. Exit 1
+    while the job has not ended.
     """
     from terrafusion.cli.jobs import watch  # noqa: PLC0415 - it imports this package's larger half
 

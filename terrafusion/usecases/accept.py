@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 
 import orjson
 
-from models.access import Action, Caller, anybody
+from models.access import Action, Caller, Deed, anybody
 from models.access import Counties as Seen
-from models.dead_letters import DeadLetter, Stage
+from models.dead_letters import NOTHING, About, DeadLetter, Stage
 from models.jobs import FailureReason, Job, NewJob, Origin
 from models.messages import AnalysisRequest
 from models.records import IncomingRecord
@@ -30,7 +30,7 @@ from terrafusion.errors import (
 )
 from terrafusion.metrics import Metrics
 from terrafusion.ports import Accepted, JobStore, Offer
-from terrafusion.usecases.callers import must, note
+from terrafusion.usecases.callers import deed, must, note, told
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.producers import EVERY_PRODUCER, Producers
 from terrafusion.usecases.refusing import LONGEST_REASON, letter_of
@@ -44,6 +44,12 @@ class _Item:
 
     record: IncomingRecord
     outcome: Offer | DeadLetter
+
+    @property
+    def about(self) -> About:
+        """What it names; of narrow alphabets, so that this can be stored whatever else cannot."""
+        said = self.outcome.job if isinstance(self.outcome, Offer) else self.outcome
+        return About(said.county_id, said.analysis_type)
 
 
 class Accept:
@@ -112,10 +118,12 @@ class Accept:
 
     async def _accept_one(self, job: NewJob) -> Accepted:
         try:
-            accepted = await self._jobs.accept([Offer(job)])
+            accepted = await self._jobs.accept([Offer(job)], deed=_deed(job))
         except UnstorableData as error:
             msg = f"the request holds a value that cannot be stored: {error}"
             raise InvalidRequest(msg) from error
+        if job.job_id in accepted.new:
+            told()
         cross(Boundary.SUBMITTED)
         self._count(accepted, [Offer(job)])
         return accepted
@@ -135,12 +143,12 @@ class Accept:
     ) -> Offer | DeadLetter:
         """Judge what its sender may send; of what they may not there is no job, for it would be another's."""
         if isinstance(sender, NotAllowed):
-            return letter_of(record, sender)
+            return letter_of(record, sender, about=_about(read if isinstance(read, Envelope) else salvage(record)))
         if sender.name is None:
             return self._judge(record, read)
         readable = read if isinstance(read, Envelope) else salvage(record)
         if refusal := readable and _refusal(readable, sender):
-            return letter_of(record, refusal)
+            return letter_of(record, refusal, about=_about(readable))
         signed = readable and replace(readable, source=sender.name)
         return self._judge(record, signed if signed and isinstance(read, Envelope) else read, signed)
 
@@ -151,7 +159,9 @@ class Accept:
             try:
                 job = self._checked(envelope)
                 conflict = Conflict(f"job_id {job.job_id} stands for another request already", field="job_id")
-                return Offer(replace(job, origin=_origin(record)), letter_of(record, conflict, job.job_id))
+                return Offer(
+                    replace(job, origin=_origin(record)), letter_of(record, conflict, job.job_id, _about(envelope))
+                )
             except Rejected as error:
                 return _born_failed(record, envelope, error)
         readable = salvaged or salvage(record)
@@ -172,7 +182,7 @@ class Accept:
             accepted = await self._jobs.accept(offers, letters)
         except UnstorableData as error:
             if len(items) == 1:
-                await self._jobs.accept([], [letter_of(items[0].record, error)])
+                await self._jobs.accept([], [letter_of(items[0].record, error, about=items[0].about)])
                 return
             middle = len(items) // 2
             await self._write(items[:middle])
@@ -219,6 +229,14 @@ def _derived(key: str, request: AnalysisRequest, who: Caller) -> UUID:
     return derived_id("idempotency-key", *county, key)
 
 
+def _deed(job: NewJob) -> Deed | None:
+    """Tell a retry of the job that is asked again, and say as what."""
+    made = deed(county_id=job.county_id)
+    if made is None or made.action is not Action.RETRY or job.retry_of is None:
+        return made
+    return replace(made, job_id=job.retry_of, detail=f"as job {job.job_id}")
+
+
 def _digest(analysis_type: str, county_id: str, parameters: Mapping[str, Any]) -> str:
     return sha256(orjson.dumps([analysis_type, county_id, parameters], option=orjson.OPT_SORT_KEYS)).hexdigest()
 
@@ -239,6 +257,10 @@ def _new_job(envelope: Envelope, digest: str) -> NewJob:
     )
 
 
+def _about(envelope: Envelope | None) -> About:
+    return About(envelope.request.county_id, envelope.request.analysis_type) if envelope else NOTHING
+
+
 def _born_failed(record: IncomingRecord, envelope: Envelope, error: Rejected) -> Offer:
     """Make a job that is FAILED from the start, beside its dead letter; the job that may stand already is left alone."""
     raw = sha256(record.value or b"").hexdigest()
@@ -248,7 +270,7 @@ def _born_failed(record: IncomingRecord, envelope: Envelope, error: Rejected) ->
         failure_reason=_reason(error),
         message=str(error)[:LONGEST_REASON],
     )
-    return Offer(failed, letter=letter_of(record, error, envelope.job_id))
+    return Offer(failed, letter=letter_of(record, error, envelope.job_id, _about(envelope)))
 
 
 def _reason(error: Rejected) -> FailureReason:

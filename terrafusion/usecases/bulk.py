@@ -13,7 +13,6 @@ from models.messages import Verb
 from terrafusion.errors import Conflict, InvalidRequest, Rejected
 from terrafusion.job_history import JobHistory
 from terrafusion.ports import JobFilter, JobReader
-from terrafusion.usecases.callers import note
 
 BATCH: Final = 250
 MOST_A_CALL_S: Final = 10.0
@@ -100,7 +99,6 @@ class Bulk:
         if told.matching > many.confirm:
             msg = f"{told.matching} jobs are like that by now, not {many.confirm}; look again before you confirm"
             raise Conflict(msg, field="confirm", value=many.confirm, allowed=f"{told.matching} or more")
-        note(detail=_told(many, told))
         await self._carry_out(many, [replace(wanted, status=status) for status in statuses], told)
         told.left = max(0, told.matching - told.done - told.unchanged - told.refused)
         return told
@@ -164,10 +162,3 @@ def _statuses(many: Many) -> Sequence[JobStatus]:
         msg = f"status is {named}; what is {named} cannot be {'cancelled' if many.verb is Verb.CANCEL else 'retried'}"
         raise InvalidRequest(msg, field="status", value=named, allowed=allowed)
     return [named]
-
-
-def _told(many: Many, told: Done) -> str:
-    """Say for the audit log which jobs were meant."""
-    named = {"status": many.wanted.status, "county": many.wanted.county_id, "type": many.wanted.analysis_type}
-    which = " ".join(f"{name}={value}" for name, value in named.items() if value)
-    return f"up to {told.matching} jobs {which}".strip()

@@ -11,13 +11,13 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Any, Final
 
-from models.access import NEEDS, OF_ALL, STRANGER, Action, Caller, Role, Token
+from models.access import NEEDS, OF_ALL, STRANGER, Action, Caller, Deed, Role, Token
 from terrafusion.credentials import Holders
 from terrafusion.errors import NotAllowed, Unavailable
 
@@ -30,6 +30,8 @@ KNOWN_FOR_S: Final = 4.0
 KNOWN_AT_MOST_S: Final = 600.0
 """While the store is away: nobody can revoke a token then, either."""
 MOST_KNOWN: Final = 10_000
+MOST_TOLD: Final = 500
+"""Characters of a text in an entry of the audit log."""
 
 
 def new_secret(kind: str) -> str:
@@ -106,7 +108,12 @@ class Call:
 
     caller: Caller
     may_still: Callable[[], Awaitable[bool]] = _always
+    deed: Deed | None = None
+    """As it is known before it is done; None of what nobody is told."""
     facts: dict[str, Any] = field(default_factory=dict)
+    """What was learnt while it was done."""
+    is_told: bool = False
+    """Whether the audit log has it, written with the change itself."""
 
 
 _CALL: Final[ContextVar[Call]] = ContextVar("call")
@@ -143,6 +150,51 @@ def note(**facts: Any) -> None:
     made = _CALL.get(None)
     if made is not None:
         made.facts |= facts
+
+
+def deed(**known: Any) -> Deed | None:
+    """Return what the audit log is to tell of what is being done, with what is ``known`` of it; None where it is not told."""
+    made = _CALL.get(None)
+    return replace(made.deed, **known) if made and made.deed else None
+
+
+def untold() -> Deed | None:
+    """Return it unless it was told with an earlier change."""
+    made = _CALL.get(None)
+    return None if made and made.is_told else deed()
+
+
+def told() -> None:
+    """Say that a change was made, and its deed written with it."""
+    made = _CALL.get(None)
+    if made is not None:
+        made.is_told = True
+
+
+@contextmanager
+def about_letter(letter_id: int) -> Iterator[None]:
+    """Have the deed in the block be about a dead letter, and told by itself."""
+    made = _CALL.get(None)
+    if made is None or made.deed is None:
+        yield
+        return
+    own = replace(made, deed=replace(made.deed, letter_id=letter_id), is_told=False)
+    try:
+        with called(own):
+            yield
+    finally:
+        made.is_told |= own.is_told
+
+
+def plain(text: str) -> str:
+    """Make a text one that can be kept, whatever stands in it, and no longer than an entry needs."""
+    return WELL_FORMED.sub("…", text).replace("\0", "\\0").encode(errors="replace").decode()[:MOST_TOLD]
+
+
+def facts(*names: str) -> dict[str, Any]:
+    """Return what was noted of what is being done, as far as it was."""
+    made = _CALL.get(None)
+    return {name: made.facts[name] for name in names if name in made.facts} if made else {}
 
 
 def must(who: Caller, action: Action) -> None:

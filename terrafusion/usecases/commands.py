@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from models.access import Action, Caller, anybody
+from models.access import STRANGER, Action, Caller, Deed, anybody
+from models.dead_letters import About
 from models.jobs import TERMINAL, FailureReason, Job, JobStatus
 from models.messages import AnalysisRequest, Command, Verb
 from models.pauses import Pause, Scope
@@ -25,16 +27,19 @@ from terrafusion.errors import (
 from terrafusion.metrics import Metrics
 from terrafusion.ports import JobStore
 from terrafusion.usecases.accept import Accept
-from terrafusion.usecases.callers import Call, called, note
+from terrafusion.usecases.callers import Call, called, deed, facts, must, note, plain, told
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.pauses import KnownPauses, because
 from terrafusion.usecases.producers import EVERY_PRODUCER, Producers
-from terrafusion.usecases.refusing import letter_of
+from terrafusion.usecases.refusing import letter_of, outcome_of
 from topics.commands import Order, decode
 from topics.requests import derived_id
 
 UNREADABLE: Final = "unreadable"
 """Counted in place of a verb."""
+UNAUTHENTICATED: Final = "(unauthenticated)"
+"""Stands in the audit log behind the name that a record gives itself, which no token's name is then taken for."""
+LONGEST_NAME: Final = 200
 
 
 class Commands:
@@ -50,6 +55,7 @@ class Commands:
         catalogue: Catalogue,
         metrics: Metrics,
         on_moved: Callable[[], None],
+        now: Callable[[], datetime],
         caller: Callable[[], Caller] = anybody,
         producers: Producers = EVERY_PRODUCER,
     ) -> None:
@@ -63,6 +69,7 @@ class Commands:
         self._catalogue = catalogue
         self._metrics = metrics
         self._on_moved = on_moved
+        self._now = now
 
     async def cancel(self, job_id: UUID, *, reason: str | None = None, requested_by: str | None = None) -> Job:
         """End a job that waits or runs, at once, and return it; raises Conflict for one that has ended."""
@@ -76,7 +83,10 @@ class Commands:
         self, ids: Sequence[UUID], *, reason: str | None = None, requested_by: str | None = None
     ) -> frozenset[UUID]:
         """End those of these jobs that wait or run; answers which did."""
-        moved = await self._jobs.cancel(ids, message=f"Cancelled{because(self._by(requested_by), reason)}")
+        message = f"Cancelled{because(self._by(requested_by), reason)}"
+        moved = await self._jobs.cancel(ids, message=message, deed=deed())
+        if moved:
+            told()
         self._metrics.commands.labels(Verb.CANCEL, "done").inc(len(moved))
         self._on_moved()
         return moved
@@ -89,7 +99,7 @@ class Commands:
         The same ``key`` makes the same new job. Raises Conflict while the job has not ended.
         """
         old = await self._job(job_id)
-        request = _asked_again(old)
+        request = _asked_again(old, self._now())
         new = await self._accept.submit(
             request,
             named=derived_id("retry", str(job_id), key) if key else None,
@@ -135,16 +145,24 @@ class Commands:
         While one is ``patient``, a cancel for a job that nobody knows is not: its request may be on its way.
         """
         order = _read(record)
+        if isinstance(order, Rejected):
+            await self._refuse(record, None, order)
+            return True
+        sender = await self._producers.one(record)
+        with called(_call(record, order.command, sender)):
+            return await self._try(record, order, sender, patient=patient)
+
+    async def _try(self, record: IncomingRecord, order: Order, sender: Caller | NotAllowed, *, patient: bool) -> bool:
+        command = order.command
         try:
-            if isinstance(order, Rejected):
-                raise order
-            sender = await self._producers.one(record, Action(order.command.command))
-            with called(Call(sender)):
-                await self.execute(order.command, key=str(order.identity), traceparent=order.traceparent)
+            if isinstance(sender, NotAllowed):
+                raise sender
+            must(sender, Action(command.command))
+            await self.execute(command, key=str(order.identity), traceparent=order.traceparent)
         except (Rejected, UnstorableData) as error:
-            if patient and isinstance(order, Order) and _may_come(order.command, error):
+            if patient and _may_come(command, error):
                 return False
-            await self._refuse(record, order, error)
+            await self._refuse(record, command, error)
         return True
 
     async def _cancel_once(self, job_id: UUID, command: Command) -> Job:
@@ -160,7 +178,9 @@ class Commands:
         if self._caller().counties is not None:
             await self._job(job_id)
         while True:
-            moved = await self._jobs.cancel([job_id], message=message)
+            moved = await self._jobs.cancel([job_id], message=message, deed=deed())
+            if moved:
+                told()
             job = await self._job(job_id)
             if moved or job.status in TERMINAL:
                 self._on_moved()
@@ -170,7 +190,7 @@ class Commands:
         job = await self._jobs.get(job_id, counties=self._caller().counties)
         if job is None:
             raise NotFound(f"no job has the id {job_id}", field="job_id", value=str(job_id))
-        note(job_id=job_id, county_id=job.county_id)
+        note(job_id=job_id, county_id=job.county_id, analysis_type=job.analysis_type)
         return job
 
     def _by(self, requested_by: str | None) -> str | None:
@@ -203,10 +223,9 @@ class Commands:
             note(county_id=name)
         return [name]
 
-    async def _refuse(self, record: IncomingRecord, order: Order | Rejected, error: Exception) -> None:
-        command = order.command if isinstance(order, Order) else None
-        letter = letter_of(record, error, command.job_id if command else None)
-        await self._jobs.accept([], [letter])
+    async def _refuse(self, record: IncomingRecord, command: Command | None, error: Exception) -> None:
+        letter = letter_of(record, error, command.job_id if command else None, _about(command))
+        await self._jobs.accept([], [letter], deed=deed(outcome=outcome_of(error), **facts("county_id")))
         self._metrics.dead_letters.labels(letter.stage).inc()
         self._count(command.command if command else UNREADABLE, "refused")
         self._on_moved()
@@ -220,6 +239,26 @@ def _read(record: IncomingRecord) -> Order | Rejected:
         return decode(record)
     except Rejected as error:
         return error
+
+
+def _call(record: IncomingRecord, command: Command, sender: Caller | NotAllowed) -> Call:
+    """Say for whom a command is carried out, and what the audit log tells: who cannot be known is who they say they are."""
+    known = sender if isinstance(sender, Caller) and sender.name else None
+    deed = Deed(
+        action=Action(command.command),
+        outcome="done",
+        who=known.name if known else f"{plain(command.requested_by or 'somebody')[:LONGEST_NAME]} {UNAUTHENTICATED}",
+        token_id=known.token_id if known else None,
+        detail=command.reason and plain(command.reason),
+        address=f"{record.topic} {record.partition}/{record.offset}",
+    )
+    return Call(sender if isinstance(sender, Caller) else STRANGER, deed=deed)
+
+
+def _about(command: Command | None) -> About:
+    """Say which county and type a command is about: those that it names, or those of its job."""
+    named = {"county_id": command.county_id, "analysis_type": command.analysis_type} if command else {}
+    return About(**named | facts(*named))
 
 
 def _addressed(command: Command) -> tuple[Scope, str]:
@@ -251,8 +290,11 @@ def _has_ended(job: Job) -> Conflict:
     )
 
 
-def _asked_again(job: Job) -> AnalysisRequest:
-    """Make a job's request anew; raises Conflict while it has not ended, InvalidRequest where it never could be read whole."""
+def _asked_again(job: Job, now: datetime) -> AnalysisRequest:
+    """Make a job's request anew, without a deadline that has passed: its retry would fail at once.
+
+    Raises Conflict while it has not ended, InvalidRequest where it never could be read whole.
+    """
     if job.status not in TERMINAL:
         msg = f"job {job.job_id} is {job.status}; only what has ended can be retried"
         raise Conflict(msg, field="job_id", value=str(job.job_id), allowed="a job that has ended")
@@ -264,5 +306,6 @@ def _asked_again(job: Job) -> AnalysisRequest:
         county_id=job.county_id,
         parameters=dict(job.parameters or {}),
         priority=job.priority,
+        deadline=job.deadline if job.deadline and job.deadline > now else None,
         correlation_id=job.correlation_id,
     )

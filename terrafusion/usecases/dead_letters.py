@@ -19,6 +19,7 @@ from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import Conflict, InvalidRequest, NotFound, Rejected
 from terrafusion.metrics import Metrics
 from terrafusion.ports import DeadLetters, JobStore, LetterFilter
+from terrafusion.usecases.callers import about_letter, deed, told, untold
 from topics import commands
 from topics.catalogue import COMMANDS, REQUESTS, STATUS
 from topics.requests import CARRIED, decode, derived_id, read_event
@@ -111,7 +112,8 @@ class DeadLetterOffice:
         Raises NotFound, Conflict where it was dealt with before, Rejected where it is refused again: it stays open.
         """
         letter, by = await self._open(letter_id), self._by(by)
-        outcome = await self._way(letter)(letter, value, by)
+        with about_letter(letter_id):
+            outcome = await self._way(letter)(letter, value, by)
         self._count(LetterState.REPLAYED, [letter_id], by)
         return outcome
 
@@ -134,7 +136,10 @@ class DeadLetterOffice:
     async def discard_many(self, selection: Selection, *, note: str, by: str | None = None) -> Bulk:
         """Put the letters of a selection aside; raises Conflict where they are not as many as expected."""
         ids, by = await self._confirmed(selection), self._by(by)
-        done = await self._letters.settle(ids, Handling(state=LetterState.DISCARDED, by=by, note=note))
+        handling = Handling(state=LetterState.DISCARDED, by=by, note=note)
+        done = await self._letters.settle(ids, handling, deed=deed())
+        if done:
+            told()
         self._count(LetterState.DISCARDED, sorted(done), by)
         late = Conflict("somebody else dealt with it meanwhile")
         discarded = (Outcome(i, "Discarded") if i in done else Outcome(i, str(late), refusal=late) for i in ids)
@@ -196,8 +201,9 @@ class DeadLetterOffice:
             raise InvalidRequest(msg, field="value", allowed="no value")
         if letter.topic == STATUS.name:
             await self._check_last(letter)
-        if not await self._letters.republish(letter.id, by=by):
+        if not await self._letters.republish(letter.id, by=by, deed=deed()):
             raise await self._too_late(letter.id)
+        told()
         self._on_told()
         return Outcome(letter.id, f"Waits to be published on {letter.topic} again")
 
@@ -241,8 +247,9 @@ class DeadLetterOffice:
 
     async def _mark(self, letter_id: int, handling: Handling) -> None:
         cross(Boundary.REPLAYED)
-        if not await self._letters.settle([letter_id], handling):
+        if not await self._letters.settle([letter_id], handling, deed=untold()):
             raise await self._too_late(letter_id)
+        told()
 
     async def _too_late(self, letter_id: int) -> Conflict:
         letter = await self._letters.get(letter_id)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
+import structlog
+
 from models.attempts import AttemptLog, LogLine, Said
+from terrafusion.errors import UnstorableData
 from terrafusion.job_history import JobHistory
 
 MOST_LINES: Final = 200
@@ -19,6 +22,7 @@ MOST_ATTEMPTS: Final = 200
 MOST_AT_ONCE: Final = 20
 
 Key = tuple[UUID, int]
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -37,6 +41,14 @@ class _Tail:
         while len(self.lines) > MOST_LINES or (self.characters > MOST_CHARACTERS and len(self.lines) > 1):
             self.characters -= len(self.lines.popleft().text)
             self.left_out += 1
+
+    def drop(self, refused: Sequence[LogLine]) -> None:
+        """Let lines go that nobody can keep."""
+        for line in refused:
+            if line in self.lines:
+                self.lines.remove(line)
+                self.characters -= len(line.text)
+                self.left_out += 1
 
 
 class Logbook:
@@ -63,15 +75,47 @@ class Logbook:
             self._news.discard(oldest)
 
     async def keep(self) -> None:
-        """Keep what is new. Raises Unavailable; then it stays to be kept."""
+        """Keep what is new, but for lines that the store refuses. Raises Unavailable; then it stays to be kept."""
         while self._news:
             some = sorted(self._news)[:MOST_AT_ONCE]
             self._news -= set(some)
             try:
-                await self._history.keep_logs([_log(key, self._tails[key]) for key in some])
+                await self._keep(some)
             except BaseException:
                 self._news |= {key for key in some if key in self._tails}
                 raise
+
+    async def _keep(self, keys: Sequence[Key]) -> None:
+        """Halve what the store refuses until an attempt stands alone."""
+        try:
+            await self._history.keep_logs([_log(key, self._tails[key]) for key in keys if key in self._tails])
+        except UnstorableData as error:
+            if len(keys) == 1:
+                await self._sift(keys[0], error)
+                return
+            middle = len(keys) // 2
+            await self._keep(keys[:middle])
+            await self._keep(keys[middle:])
+
+    async def _sift(self, key: Key, error: UnstorableData) -> None:
+        """Leave out the lines at fault, or the attempt where it is that; nothing is said of its job, whose line it would be."""
+        tail = self._tails.get(key, _Tail())
+        refused = await self._refused(key, list(tail.lines))
+        log.warning("lines about a job cannot be kept", about=str(key[0]), lines=len(refused), reason=str(error)[:200])
+        tail.drop(refused)
+        if tail.lines:
+            self._news.add(key)
+        else:
+            self._tails.pop(key, None)
+
+    async def _refused(self, key: Key, lines: Sequence[LogLine]) -> Sequence[LogLine]:
+        try:
+            await self._history.keep_logs([_log(key, _Tail(deque(lines)))])
+        except UnstorableData:
+            middle = len(lines) // 2
+            halves = (lines[:middle], lines[middle:])
+            return lines if middle == 0 else [line for half in halves for line in await self._refused(key, half)]
+        return []
 
 
 def _log(key: Key, tail: _Tail) -> AttemptLog:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+from models.access import Deed
 from models.pauses import Pause, Scope
 from terrafusion.errors import IntakePaused
 from terrafusion.metrics import Metrics
 from terrafusion.ports import Pauses
+from terrafusion.usecases.callers import deed, told
 
 KNOWN_FOR_S: Final = 1.0
 
@@ -44,13 +46,18 @@ class KnownPauses:
 
     async def pause(self, scope: Scope, name: str, *, reason: str | None, requested_by: str | None) -> Pause:
         """Have something stand still, and know it."""
-        pause = await self._pauses.pause(scope, name, reason=reason, requested_by=requested_by)
+        made = _deed(scope, name, reason)
+        pause = await self._pauses.pause(scope, name, reason=reason, requested_by=requested_by, deed=made)
+        if pause.is_new:
+            told()
         await self._look_again()
         return pause
 
     async def resume(self, scope: Scope, name: str) -> bool:
         """Let it go on, and know it; says whether it was paused."""
-        was_paused = await self._pauses.resume(scope, name)
+        was_paused = await self._pauses.resume(scope, name, deed=_deed(scope, name, None))
+        if was_paused:
+            told()
         await self._look_again()
         return was_paused
 
@@ -72,6 +79,13 @@ class KnownPauses:
         await self.look()
         if self.intake:
             raise IntakePaused(f"The intake is paused{because(self.intake.requested_by, self.intake.reason)}.")
+
+
+def _deed(scope: Scope, name: str, reason: str | None) -> Deed | None:
+    """Tell what stands still, for a county's name is not the only one there is."""
+    county_id = name if scope is Scope.COUNTY else None
+    what = None if scope is Scope.COUNTY else f"{scope} {name}".strip()
+    return deed(county_id=county_id, detail=": ".join(filter(None, [what, reason])) or None)
 
 
 def because(requested_by: str | None, reason: str | None) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from models.access import ANYBODY, Action, Caller
+from models.access import ANYBODY, Caller
 from models.records import TOKEN_HEADER, IncomingRecord
 from terrafusion.errors import NotAllowed
-from terrafusion.usecases.callers import KnownHolders, must
+from terrafusion.usecases.callers import KnownHolders
 
 
 class Producers:
@@ -24,12 +24,9 @@ class Producers:
         found = await self._known.find_all({record.token for record in records if record.token})
         return [_sender(record, found.get(record.token or "")) for record in records]
 
-    async def one(self, record: IncomingRecord, action: Action) -> Caller:
-        """Return who sent a record that asks for this; raises NotAllowed, and Unavailable."""
+    async def one(self, record: IncomingRecord) -> Caller | NotAllowed:
+        """Return who sent a record, or why that does not count. Raises Unavailable."""
         (sender,) = await self.all([record])
-        if isinstance(sender, NotAllowed):
-            raise sender
-        must(sender, action)
         return sender
 
 

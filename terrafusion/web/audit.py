@@ -15,11 +15,11 @@ from models.access import TOLD, Action, AuditEntry
 from models.messages import Moment, Name, Note
 from terrafusion.credentials import DeedFilter
 from terrafusion.usecases.callers import caller
-from terrafusion.web.answers import html, json_response, wants_json
+from terrafusion.web.answers import html, json_response, see, wants_json
 from terrafusion.web.deps import WebDeps
 from terrafusion.web.letters import HIGHEST
 from terrafusion.web.listing import Chip
-from terrafusion.web.query import read_query
+from terrafusion.web.query import has_empty, read_filled, read_query
 from terrafusion.web.render import render
 from terrafusion.wording import label
 
@@ -56,6 +56,8 @@ class Audit:
 
     async def list_page(self, request: Request) -> Response:
         """Show who did what."""
+        if has_empty(request):
+            return see(_link(read_filled(request, AuditQuery)))
         query = read_query(request, AuditQuery)
         found = await self._found(query)
         if wants_json(request):

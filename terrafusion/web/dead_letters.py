@@ -9,11 +9,11 @@ from aiohttp.web import Request, Response
 from models.dead_letters import KeptLetter, LetterEntry
 from terrafusion.errors import NotFound
 from terrafusion.usecases.dead_letters import Bulk, Outcome
-from terrafusion.web.answers import html, json_response, wants_html, wants_json
+from terrafusion.web.answers import html, json_response, see, wants_html, wants_json
 from terrafusion.web.api import PREFIX, told
 from terrafusion.web.deps import WebDeps
 from terrafusion.web.forms import read_body
-from terrafusion.web.letter_pages import bulk_page, letter_page, letters_page
+from terrafusion.web.letter_pages import bulk_page, letter_page, letters_page, list_link
 from terrafusion.web.letters import (
     DiscardBody,
     DiscardManyBody,
@@ -27,7 +27,7 @@ from terrafusion.web.letters import (
     outcome_body,
     read_letter_id,
 )
-from terrafusion.web.query import NoQuery, read_header, read_query
+from terrafusion.web.query import NoQuery, has_empty, read_filled, read_header, read_query
 
 
 class DeadLetterViews:
@@ -81,6 +81,8 @@ class DeadLetterViews:
 
     async def list_page(self, request: Request) -> Response:
         """Show dead letters with their reasons."""
+        if has_empty(request):
+            return see(list_link(read_filled(request, LettersQuery)))
         query = read_query(request, LettersQuery)
         entries, total = await self._found(query)
         if wants_json(request):

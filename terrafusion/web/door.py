@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from http import HTTPStatus
 from math import ceil
@@ -28,15 +28,13 @@ from models.access import STRANGER, TOLD, Action, Caller, Deed
 from terrafusion.credentials import AuditLog, Credentials
 from terrafusion.errors import Rejected, Unavailable
 from terrafusion.usecases.attempts import Attempts
-from terrafusion.usecases.callers import SESSION, WELL_FORMED, Call, KnownHolders, called, digest_of, must, new_secret
+from terrafusion.usecases.callers import SESSION, Call, KnownHolders, called, digest_of, must, new_secret, plain
 from terrafusion.web.answers import see, wants_html
 from terrafusion.web.letters import read_letter_id
 from terrafusion.web.middleware import SAFE_METHODS, Handler, answered
 from terrafusion.web.permissions import action_of
 from terrafusion.web.problems import respond
 
-MOST_TOLD: Final = 500
-"""Characters of a query."""
 SESSION_LASTS: Final = timedelta(hours=12)
 BEARER: Final = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 CHALLENGE: Final = 'Bearer realm="terrafusion"'
@@ -146,9 +144,9 @@ async def _admitted(door: Door, request: Request, handler: Handler) -> StreamRes
         must(who, action)
         return await handler(request)
 
-    with called(Call(who, may_still)) as made:
+    with called(Call(who, may_still, deed=_deed(request, action, who) if action in TOLD else None)) as made:
         response = await answered(request, allowed)
-        await _told(door, request, action, made, response.status)
+        await _tell(door, request, made, response.status)
         return response
 
 
@@ -182,21 +180,29 @@ def _turned_away(door: Door, request: Request, error: HTTPUnauthorized) -> Respo
     return response
 
 
-async def _told(door: Door, request: Request, action: Action, made: Call, status: int) -> None:
-    """Write down what was done or tried."""
-    if action not in TOLD:
+def _deed(request: Request, action: Action, who: Caller) -> Deed:
+    return Deed(
+        action=action,
+        outcome="done",
+        who=who.name,
+        token_id=who.token_id,
+        letter_id=_letter_id(request),
+        detail=plain(request.query_string) or None,
+        address=request.remote,
+    )
+
+
+async def _tell(door: Door, request: Request, made: Call, status: int) -> None:
+    """Write down what was refused, or changed nothing; what was changed was told with the change."""
+    if made.deed is None or (made.is_told and status < HTTPStatus.BAD_REQUEST):
         return
     job_id, made_id = _job_id(request), made.facts.get("job_id")
-    deed = Deed(
-        action=action,
+    deed = replace(
+        made.deed,
         outcome=outcome_of(status),
-        who=made.caller.name,
-        token_id=made.caller.token_id,
         county_id=made.facts.get("county_id"),
         job_id=job_id or made_id,
-        letter_id=_letter_id(request),
-        detail=f"as job {made_id}" if job_id and made_id not in (None, job_id) else _about(request),
-        address=request.remote,
+        detail=f"as job {made_id}" if job_id and made_id not in (None, job_id) else made.deed.detail,
     )
     await door.tell(deed)
 
@@ -216,8 +222,3 @@ def _letter_id(request: Request) -> int | None:
     with suppress(Rejected, KeyError):
         return read_letter_id(request)
     return None
-
-
-def _about(request: Request) -> str | None:
-    """Tell the query, and no secret that somebody put there by mistake."""
-    return WELL_FORMED.sub("…", request.query_string)[:MOST_TOLD] or None

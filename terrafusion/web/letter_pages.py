@@ -21,7 +21,9 @@ from topics.requests import read_json
 
 LIST: Final = "/dead-letters"
 API: Final = f"{PREFIX}/dead-letters"
-FILTERS: Final = ("topic", "error_class", "job_id", "since", "until")
+FILTERS: Final = ("topic", "error_class", "job_id", "county_id", "analysis_type", "since", "until")
+NAMED: Final = ("county_id", "analysis_type")
+"""Filters that are written into a form."""
 MOST_SHOWN: Final = 100_000
 """Characters of a value; the JSON has all of it."""
 
@@ -39,7 +41,9 @@ def letters_page(query: LettersQuery, entries: Sequence[LetterEntry], total: int
         states=[(state, list_link(query, state=state), query.state == state) for state in states],
         stages=[(str(stage), list_link(query, stage=str(stage)), query.stage is stage) for stage in Stage],
         any_stage=query.stage and list_link(query, stage=None),
-        class_link=lambda name: list_link(query, error_class=name),
+        link=lambda **changes: list_link(query, **changes),
+        given={name: value for name, value in _given(query).items() if name not in ("cursor", *NAMED)},
+        named={name: getattr(query, name) or "" for name in NAMED},
         chips=[_chip(query, name) for name in FILTERS if getattr(query, name) is not None],
         older=older and list_link(query, cursor=older),
         newest=query.cursor and list_link(query, cursor=None),

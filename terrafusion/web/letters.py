@@ -12,7 +12,7 @@ from aiohttp.web import Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from models.dead_letters import KeptLetter, LetterEntry, LetterState, Stage
-from models.messages import Moment, Note
+from models.messages import Moment, Name, Note
 from terrafusion.ports import LetterFilter
 from terrafusion.usecases.dead_letters import Bulk, Outcome, Selection
 from terrafusion.web.problems import problem_of
@@ -30,7 +30,11 @@ ENTRY_FIELDS: Final = (
     "offset",
     "timestamp",
     "job_id",
+    "county_id",
+    "analysis_type",
     "attempts",
+    "worker",
+    "first_failed_at",
     "created_at",
     "note",
     "handled_at",
@@ -47,6 +51,8 @@ class _Filters(BaseModel):
     stage: Stage | None = None
     error_class: Note | None = None
     job_id: UUID | None = None
+    county_id: Name | None = None
+    analysis_type: Name | None = None
     since: Moment | None = None
     until: Moment | None = None
 

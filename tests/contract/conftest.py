@@ -78,7 +78,6 @@ class Hidden:
     owner: str | None
     lease_until: datetime | None
     crashes: int
-    deadline: datetime | None
 
 
 class Driver(Protocol):
@@ -210,7 +209,7 @@ class MemoryDriver:
 
     async def hidden(self) -> Mapping[UUID, Hidden]:
         rows = self.store._rows.items()
-        return {i: Hidden(row.owner, row.lease_until, row.crashes, row.deadline) for i, row in rows}
+        return {i: Hidden(row.owner, row.lease_until, row.crashes) for i, row in rows}
 
     async def clear(self) -> None:
         self._start()

@@ -15,14 +15,16 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.access import Action, Deed, NewToken, Role
-from models.dead_letters import Stage
+from models.dead_letters import Handling, LetterState, Stage
 from models.jobs import FailureReason, JobStatus, Origin
+from models.pauses import Scope
 from models.tables import access_sessions, access_tokens, audit_log
 from terrafusion.adapters.memory.credentials import MemoryAuditLog, MemoryCredentials
 from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.adapters.postgres.credentials import PostgresAuditLog, PostgresCredentials
 from terrafusion.adapters.postgres.letters import PostgresDeadLetters
 from terrafusion.credentials import AuditLog, Credentials, DeedFilter
+from terrafusion.errors import UnstorableData
 from terrafusion.ports import JobFilter, LetterFilter, Offer
 from topics.catalogue import REQUESTS
 
@@ -155,6 +157,120 @@ class TestLog:
             assert await purging.forget_deeds(age=-HOUR, limit=2) == 2
             assert await purging.forget_deeds(age=-HOUR, limit=99) == many - 2
         assert await log.page(DeedFilter(), before=None, limit=9) == []
+
+
+@dataclass
+class Told:
+    """A store whose deeds are looked at, by hand."""
+
+    bench: Any
+    log: AuditLog
+    letters: Any
+
+    async def entries(self) -> list[tuple[Any, ...]]:
+        page = await self.log.page(DeedFilter(), before=None, limit=99)
+        return [(e.action, e.outcome, e.who, e.county_id, e.job_id, e.letter_id, e.detail) for e in reversed(page)]
+
+    async def kept(self, offset: int, **fields: Any) -> int:
+        await self.bench.store.accept([], [self.bench.letter(offset, **fields)])
+        return max(await self.letters.ids(LetterFilter(state=None), after=0, limit=99))
+
+
+ANN = Deed(action=Action.CANCEL, outcome="done", who="ann", token_id=7, detail="why", address="10.0.0.1")
+
+
+class TestDeedsWithTheirChange:
+    @pytest.fixture
+    async def told(self, bench) -> Told:
+        if isinstance(bench.store, MemoryJobStore):
+            return Told(bench, bench.store.deeds, bench.store.dead_letters)
+        engine = bench.driver._engine
+        async with engine.begin() as connection:
+            await connection.execute(delete(audit_log))
+        return Told(bench, PostgresAuditLog(engine), PostgresDeadLetters(engine))
+
+    async def test_each_job_that_is_cancelled_is_told_once(self, told):
+        ids = [await told.bench.waiting(county_id=county) for county in COUNTIES]
+        await told.bench.store.cancel([ids[0]], message="Cancelled")
+        for _ in range(2):
+            await told.bench.store.cancel([*ids, uuid4()], message="Cancelled", deed=ANN)
+        expected = [("cancel", "done", "ann", c, i, None, "why") for c, i in zip(COUNTIES, ids, strict=True)]
+        assert sorted(await told.entries()) == sorted(expected[1:])
+        (entry, _) = await told.log.page(DeedFilter(), before=None, limit=9)
+        assert (entry.token_id, entry.address) == (7, "10.0.0.1")
+
+    async def test_a_job_that_is_new_is_told_and_one_that_stands_is_not(self, told):
+        job, deed = told.bench.job(), replace(ANN, action=Action.RUN)
+        for _ in range(2):
+            await told.bench.store.accept([Offer(job)], deed=deed)
+        other = Offer(replace(job, digest="d2"), told.bench.letter(1, stage=Stage.ACCEPT))
+        await told.bench.store.accept([other])
+        assert await told.entries() == [("run", "done", "ann", "king_wa", job.job_id, None, "why")]
+
+    async def test_what_a_deed_names_itself_is_not_told_otherwise(self, told):
+        old, new = await told.bench.waiting(), told.bench.job()
+        deed = replace(ANN, action=Action.RETRY, job_id=old, county_id="named")
+        await told.bench.store.accept([Offer(new)], deed=deed)
+        assert await told.entries() == [("retry", "done", "ann", "named", old, None, "why")]
+
+    async def test_a_refusal_is_told_with_its_letter_however_often_it_comes(self, told):
+        letter, deed = told.bench.letter(5, job_id=uuid4()), replace(ANN, outcome="not found")
+        for _ in range(2):
+            await told.bench.store.accept([], [letter], deed=deed)
+        (letter_id,) = await told.letters.ids(LetterFilter(), after=0, limit=9)
+        assert await told.entries() == [("cancel", "not found", "ann", None, letter.job_id, letter_id, "why")]
+
+    async def test_letters_that_are_dealt_with_are_told_once(self, told):
+        job_id, made, deed = uuid4(), uuid4(), replace(ANN, action=Action.DISCARD)
+        ids = [await told.kept(offset, job_id=job_id) for offset in range(3)]
+        await told.letters.settle(ids[:1], Handling(state=LetterState.DISCARDED, by="ann", note="x"), deed=deed)
+        done = Handling(state=LetterState.REPLAYED, by="ann", replayed_as=made)
+        await told.letters.settle(ids[:2], done, deed=replace(deed, action=Action.REPLAY))
+        await told.letters.settle(ids[2:], done)
+        assert await told.entries() == [
+            ("discard", "done", "ann", None, job_id, ids[0], "why"),
+            ("replay", "done", "ann", None, made, ids[1], "why"),
+        ]
+
+    async def test_a_record_that_is_published_again_is_told_once(self, told):
+        letter_id, deed = await told.kept(1, stage=Stage.PUBLISH), replace(ANN, action=Action.REPLAY)
+        assert [await told.letters.republish(letter_id, by="ann", deed=deed) for _ in range(2)] == [True, False]
+        assert await told.entries() == [("replay", "done", "ann", None, None, letter_id, "why")]
+
+    async def test_what_is_paused_and_resumed_is_told_where_it_changes(self, told):
+        pauses, deed = told.bench.driver.pauses, replace(ANN, county_id="king_wa")
+        why = {"reason": None, "requested_by": None}
+        made = [
+            await pauses.pause(Scope.COUNTY, "king_wa", **why, deed=replace(deed, action=Action.PAUSE))
+            for _ in range(2)
+        ]
+        assert [pause.is_new for pause in made] == [True, False]
+        for _ in range(2):
+            await pauses.resume(Scope.COUNTY, "king_wa", deed=replace(deed, action=Action.RESUME))
+        told_of = [(action, county) for action, _, _, county, *_ in await told.entries()]
+        assert told_of == [("pause", "king_wa"), ("resume", "king_wa")]
+
+    async def test_of_what_cannot_be_told_nothing_is_done(self, told):
+        store, pauses, bad = told.bench.store, told.bench.driver.pauses, replace(ANN, detail="\0")
+        job_id, letter_id = await told.bench.waiting(), await told.kept(1, stage=Stage.PUBLISH)
+        await pauses.pause(Scope.INTAKE, "", reason=None, requested_by=None)
+        discarded = Handling(state=LetterState.DISCARDED, by=None, note="x")
+        for change in (
+            lambda: store.cancel([job_id], message="Cancelled", deed=bad),
+            lambda: store.accept([Offer(told.bench.job())], deed=bad),
+            lambda: store.accept([], [told.bench.letter(9)], deed=bad),
+            lambda: told.letters.settle([letter_id], discarded, deed=bad),
+            lambda: told.letters.republish(letter_id, by=None, deed=bad),
+            lambda: pauses.pause(Scope.COUNTY, "king_wa", reason=None, requested_by=None, deed=bad),
+            lambda: pauses.resume(Scope.INTAKE, "", deed=bad),
+        ):
+            with pytest.raises(UnstorableData):
+                await change()
+        assert (await told.bench.look(job_id)).status is JobStatus.PENDING
+        assert len((await store.page(JobFilter(), after=None, limit=9)).jobs) == 1
+        assert await told.letters.ids(LetterFilter(), after=0, limit=9) == [letter_id]
+        assert [pause.scope for pause in await pauses.all()] == [Scope.INTAKE]
+        assert await told.entries() == []
 
 
 scopes = st.none() | st.frozensets(st.sampled_from(COUNTIES))

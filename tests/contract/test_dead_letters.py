@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from models.dead_letters import DeadLetter, Handling, LetterState, Stage
 from models.records import OutgoingRecord
@@ -17,7 +18,8 @@ from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.adapters.postgres.acceptance import INSERT_LETTERS, parking
 from terrafusion.adapters.postgres.engine import connected, single_statements
 from terrafusion.adapters.postgres.letters import PostgresDeadLetters, open_letters
-from terrafusion.ports import DeadLetters, LetterFilter
+from terrafusion.adapters.postgres.store import PostgresJobStore
+from terrafusion.ports import DeadLetters, LetterFilter, Offer
 from topics.catalogue import REQUESTS
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -87,7 +89,8 @@ async def test_oldest_first_for_who_deals_with_many(desk, bench):
 
 async def test_a_letter_is_kept_as_it_came(desk, bench):
     job_id = uuid4()
-    whole = bench.letter(7, job_id=job_id, attempts=3, error_message="bad")
+    about = {"county_id": "king_wa", "analysis_type": "noop", "worker": "w", "first_failed_at": LONG_AGO}
+    whole = bench.letter(7, job_id=job_id, attempts=3, error_message="bad", **about)
     (letter_id,) = await desk.keep(whole)
     kept = await desk.letters.get(letter_id)
     for name in DeadLetter.__dataclass_fields__:
@@ -117,6 +120,49 @@ async def test_filters(desk, bench, wanted, found):
     assert [entry.id for entry in await desk.letters.page(wanted, before=None, limit=10)] == expected
     assert list(await desk.letters.ids(wanted, after=0, limit=10)) == expected
     assert await desk.letters.count(wanted, after=0) == len(expected)
+
+
+async def test_by_county_and_type_page_by_page(desk, bench):
+    named = [("a", "x"), ("b", "x"), (None, None), ("a", "y"), ("a", "x"), ("b", "y"), ("a", "x")]
+    ids = await desk.keep(*(bench.letter(n, county_id=c, analysis_type=t) for n, (c, t) in enumerate(named)))
+    await desk.letters.settle([ids[-1]], DISCARD)
+
+    async def pages(wanted: LetterFilter) -> list[int]:
+        found: list[int] = []
+        while page := await desk.letters.page(wanted, before=found[-1] if found else None, limit=2):
+            found += [entry.id for entry in page]
+        assert sorted(found) == list(await desk.letters.ids(wanted, after=0, limit=9))
+        assert await desk.letters.count(wanted, after=0) == len(found)
+        return [ids.index(letter_id) for letter_id in found]
+
+    assert await pages(LetterFilter(county_id="a")) == [4, 3, 0]
+    assert await pages(LetterFilter(county_id="a", state=None)) == [6, 4, 3, 0]
+    assert await pages(LetterFilter(analysis_type="x")) == [4, 1, 0]
+    assert await pages(LetterFilter(county_id="a", analysis_type="x")) == [4, 0]
+    assert await pages(LetterFilter(county_id="nowhere")) == []
+
+
+async def test_who_sees_some_counties_finds_no_others_letters_by_their_name(desk, bench):
+    job = bench.job(county_id="a")
+    own = bench.letter(None, stage=Stage.ANALYSE, job_id=job.job_id, county_id="a")
+    await bench.store.accept([Offer(job)], [own, bench.letter(1, county_id="a"), bench.letter(2, county_id="b")])
+    seen = frozenset({"a"})
+    assert await desk.letters.count(LetterFilter(county_id="a", counties=seen), after=0) == 1
+    assert await desk.letters.count(LetterFilter(county_id="b", counties=seen), after=0) == 0
+
+
+async def test_what_is_asked_by_county_or_type_is_read_by_its_index(desk, bench):
+    if not isinstance(desk.letters, PostgresDeadLetters):
+        return
+    named = [("a", "x")] * 5 + [("b", "y")] * 3000
+    await desk.keep(*(bench.letter(n, county_id=c, analysis_type=t) for n, (c, t) in enumerate(named)))
+    async with bench.driver._engine.connect() as connection:
+        await connection.execute(text("ANALYZE dead_letters"))
+        for column, value in (("county_id", "a"), ("analysis_type", "x")):
+            asked = f"""EXPLAIN SELECT id FROM dead_letters WHERE state = 'open' AND {column} = '{value}'
+                ORDER BY id DESC LIMIT 51"""
+            plan = "\n".join((await connection.execute(text(asked))).scalars())
+            assert "ix_dead_letters_county" in plan or "ix_dead_letters_type" in plan, plan
 
 
 async def test_by_job_and_by_when_it_was_kept(desk, bench):
@@ -164,6 +210,15 @@ async def test_a_message_that_was_refused_here_is_no_record_to_publish(desk, ben
     assert not await desk.letters.republish(letter_id, by=None)
     assert len(await bench.driver.outbox()) == told
     assert (await desk.letters.get(letter_id)).state is LetterState.OPEN
+
+
+async def test_a_letter_tells_the_worker_that_refused_it(bench):
+    if isinstance(bench.store, MemoryJobStore):
+        return
+    store = PostgresJobStore(bench.driver._engine, sender="host:7:abc")
+    await store.accept([], [bench.letter(1), bench.letter(2, worker="another")])
+    told = [dict(record.headers)["dlq.worker"] for record in await bench.dead()]
+    assert told == [b"host:7:abc", b"another"]
 
 
 async def test_the_record_of_a_letter_names_it(desk, bench):

@@ -305,7 +305,12 @@ class TestDeaths:
         assert (letter.topic, letter.partition, letter.offset) == (origin.topic, origin.partition, origin.offset)
         assert (letter.stage, letter.job_id) == (Stage.ANALYSE, claim.job_id)
         (record,) = await bench.dead()
-        assert dict(record.headers)["dlq.attempts"] == b"3"
+        headers = dict(record.headers)
+        assert headers["dlq.attempts"] == b"3"
+        assert headers["dlq.worker"] == b"worker", "who had its last attempt"
+        first = (await bench.store.history(claim.job_id)).attempts[0]
+        assert headers["dlq.first-failed-at"] == first.ended_at.isoformat().encode()
+        assert headers["dlq.first-failed-at"] < headers["dlq.failed-at"]
 
     async def test_without_patience_the_first_death_is_final(self, bench):
         claim = await bench.running()

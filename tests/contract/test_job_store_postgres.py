@@ -10,9 +10,11 @@ import pytest
 import yaml
 from sqlalchemy import select, text
 
+from models.attempts import LogLine, Said
 from models.jobs import Finish, Heartbeat, JobStatus
 from models.tables import jobs
 from terrafusion.ports import Offer, TakenOver
+from terrafusion.usecases.logbook import Logbook
 
 LEASE = timedelta(seconds=30)
 SCALING = Path(__file__).parents[2] / "deploy" / "kubernetes" / "components" / "keda" / "scaling.yaml"
@@ -79,6 +81,22 @@ async def test_numbers_at_the_rim_come_back_the_same(bench):
     job = bench.job(parameters=rim)
     await bench.store.accept([Offer(job)])
     assert (await bench.look(job.job_id)).parameters == rim
+
+
+async def test_lines_that_it_refuses_cost_no_others(bench):
+    job_id, other = await bench.waiting(), await bench.waiting()
+    book = Logbook(bench.store, {}.get)
+    texts = ["first", "\ud800", "second \0", "third"]
+    lines = [LogLine(datetime(2026, 3, 1, 12, n, tzinfo=UTC), "info", text) for n, text in enumerate(texts)]
+    lines.append(LogLine(datetime(2026, 3, 1, 13, tzinfo=UTC), "in\0fo", "of no level"))
+    for attempt, line in [*((1, line) for line in lines), (2**31, lines[0]), (2**70, lines[0])]:
+        book.put(Said(job_id, attempt, line))
+    book.put(Said(other, 1, lines[0]))
+    await book.keep()
+    (log,) = (await bench.store.history(job_id)).logs
+    assert [line.text for line in log.lines] == ["first", "second \\0", "third"]
+    assert log.left_out == 2
+    assert [log.lines for log in (await bench.store.history(other)).logs] == [lines[:1]]
 
 
 async def test_what_kubernetes_scales_by_is_what_may_be_claimed_now(bench, shared_engine):

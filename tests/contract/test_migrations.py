@@ -84,6 +84,31 @@ async def test_who_waits_keeps_the_place_that_its_priority_gives(old):
     assert [claim.job_id for claim in claims] == [urgent, low]
 
 
+async def test_letters_of_before_are_named_as_the_jobs_that_they_tell_of(old):
+    url, engine = old
+    await migrate(url, "0007")
+    job_id = await wait_in_line(engine)
+    place = "UPDATE market_analysis_jobs SET origin_topic = 't', origin_partition = 3, origin_offset = 5"
+    await ask(engine, text(place))
+    put = text("""
+        INSERT INTO dead_letters (topic, partition, "offset", timestamp, job_id, headers, stage, error_class, error_message,
+            attempts)
+        VALUES ('t', 3, :offset, now(), :job_id, '', :stage, 'e', 'm', 1)
+    """)
+    for offset, stage, about in (
+        (5, "validate", job_id),
+        (6, "accept", job_id),
+        (7, "analyse", job_id),
+        (8, "decode", None),
+        (9, "publish", uuid4()),
+    ):
+        await ask(engine, put, offset=offset, stage=stage, job_id=about)
+    await migrate(url)
+    named = await ask(engine, text('SELECT "offset", county_id, analysis_type FROM dead_letters ORDER BY id'))
+    own = ("king_wa", "trend_analysis")
+    assert named == [(5, *own), (6, None, None), (7, *own), (8, None, None), (9, None, None)]
+
+
 async def test_workers_of_the_version_before_go_on(old):
     url, engine = old
     await migrate(url)

@@ -121,7 +121,9 @@ async def test_it_is_parked_and_what_stands_behind_it_flows(office: Office, tape
     letter = await office.letters.get(letter_id)
     assert letter is not None
     assert (letter.topic, letter.key, letter.error_class) == (COMPLETED, large.encode(), "RecordTooLarge")
-    assert orjson.loads(letter.value or b"")["result_summary"] == {"n": TWO_MB}
+    event = orjson.loads(letter.value or b"")
+    assert event["result_summary"] == {"n": TWO_MB}
+    assert (letter.county_id, letter.analysis_type) == (event["county_id"], event["analysis_type"])
     assert dict(letter.headers)["ce_id"] == f"completed/{large}/3".encode()
     assert office.counted("total", stage="publish") == 1
     assert [entry["event"] for entry in logs if entry["log_level"] == "warning"] == [

@@ -137,6 +137,7 @@ def a_retry(system: Doomed) -> Iterator[None]:
     yield
     again = system.wait_for("SELECT job_id FROM market_analysis_jobs WHERE retry_of = $1", job_id)
     system.expect(str(again[0]["job_id"]))
+    told(system, "retry", job_id)
 
 
 @at(Boundary.CARRIED_OUT)
@@ -153,6 +154,7 @@ def a_cancel(system: Doomed) -> Iterator[None]:
     yield
     system.order(command="cancel", job_id=job_id)
     yield
+    told(system, "cancel", job_id)
 
 
 @at(Boundary.PAUSED)
@@ -173,6 +175,12 @@ def a_resume(system: Doomed) -> Iterator[None]:
     system.order(command="resume", analysis_type=PAUSED_TYPE)
     yield
     paused(system, 0)
+
+
+def told(system: Doomed, action: str, job_id: str) -> None:
+    """Hold that the audit log tells an order once, however often its command came."""
+    wanted = "SELECT FROM audit_log WHERE action = $1 AND job_id = $2 HAVING count(*) = 1"
+    system.wait_for(wanted, action, job_id)
 
 
 def paused(system: Doomed, names: int) -> None:

@@ -61,7 +61,7 @@ EXCUSED = {
         f"terrafusion/adapters/postgres/credentials.py {name}": why
         for name, why in {
             "PostgresAuditLog.page": READS,
-            "PostgresAuditLog.write": "beside what it tells of; nothing stands on it",
+            "PostgresAuditLog.write": "tells of what was refused or changed nothing; what changes is told with the change",
             "PostgresCredentials.close": "one statement, and nothing to go on with",
             "PostgresCredentials.create": "one statement; who was not told of it makes another",
             "PostgresCredentials.holders": READS,
@@ -100,7 +100,7 @@ EXCUSED = {
         for name in ("_last_looked_at", "_named", "counts", "live", "page", "waiting")
     },
     **{f"terrafusion/adapters/postgres/attention.py {name}": READS for name in ("attention", "changed")},
-    **{f"terrafusion/adapters/postgres/history.py {name}": READS for name in ("history", "retried")},
+    **{f"terrafusion/adapters/postgres/history.py {name}": READS for name in ("first_ended", "history", "retried")},
     "terrafusion/adapters/postgres/history.py keep_logs": "lines for people; what was not kept yet is lost with the worker",
     **{
         f"terrafusion/adapters/postgres/retention.py PostgresPurging.{name}": READS
@@ -111,7 +111,7 @@ EXCUSED = {
     "terrafusion/adapters/postgres/replaced.py replaced": LOCKS,
     "terrafusion/adapters/postgres/retention.py PostgresPurging.forget_deeds": "past its time; the next pass goes on",
     "terrafusion/adapters/postgres/retention.py PostgresRetention.alone": LOCKS,
-    "terrafusion/usecases/commands.py Commands.take": "carries out by other functions; CARRIED_OUT behind it",
+    "terrafusion/usecases/commands.py Commands._try": "carries out by other functions; CARRIED_OUT behind it",
 }
 """Functions that do what lasts and cross no boundary, and why not."""
 

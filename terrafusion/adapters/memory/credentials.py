@@ -6,9 +6,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Any
 
 from models.access import AuditEntry, Deed, NewToken, Token
 from terrafusion.credentials import DeedFilter
+from terrafusion.errors import UnstorableData
 
 
 class MemoryCredentials:
@@ -83,7 +85,21 @@ class MemoryAuditLog:
 
     async def write(self, deed: Deed) -> None:
         """Add an entry."""
-        self.entries.append(AuditEntry(**asdict(deed), id=next(self._ids), at=self._clock()))
+        self.check(deed)
+        self.tell(deed)
+
+    def check(self, deed: Deed | None) -> None:
+        """Raise UnstorableData for what a database refuses, before anything is done."""
+        if deed and any("\0" in value for value in asdict(deed).values() if isinstance(value, str)):
+            msg = f"the entry of {deed.action} holds the character U+0000"
+            raise UnstorableData(msg)
+
+    def tell(self, deed: Deed | None, **found: Any) -> None:
+        """Add an entry where there is a deed; what it does not name itself is told as it was found."""
+        if deed is not None:
+            told = asdict(deed)
+            told |= {name: value for name, value in found.items() if told[name] is None}
+            self.entries.append(AuditEntry(**told, id=next(self._ids), at=self._clock()))
 
     def forget(self, before: datetime, *, limit: int) -> int:
         """Forget the oldest entries of before that moment; says how many."""

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import orjson
 
+from models.access import Deed
 from models.dead_letters import DeadLetter
 from models.jobs import (
     CANCEL,
@@ -57,10 +58,11 @@ class MemoryJobStore(MemoryLists):
         queue: QueueRules = QueueRules(),  # noqa: B008 - frozen
     ) -> None:
         super().__init__(clock)
-        self.outbox: list[OutgoingRecord] = []
-        self.dead_letters = MemoryDeadLetters(clock=clock, outbox=self.outbox, job_of=self._job_of)
-        self.counties = counties or MemoryCounties()
         self._pauses = pauses or MemoryPauses(clock=clock)
+        self.deeds = self._pauses.deeds
+        self.outbox: list[OutgoingRecord] = []
+        self.dead_letters = MemoryDeadLetters(clock=clock, outbox=self.outbox, job_of=self._job_of, deeds=self.deeds)
+        self.counties = counties or MemoryCounties()
         self._queue = queue
         self._served: dict[str, datetime] = {}
 
@@ -88,8 +90,11 @@ class MemoryJobStore(MemoryLists):
         for key in [key for key in self._logs if key[0] == job_id]:
             del self._logs[key]
 
-    async def accept(self, offers: Sequence[Offer], letters: Sequence[DeadLetter] = ()) -> Accepted:
+    async def accept(
+        self, offers: Sequence[Offer], letters: Sequence[DeadLetter] = (), *, deed: Deed | None = None
+    ) -> Accepted:
         """Write jobs and dead letters."""
+        self.deeds.check(deed)
         for offer in offers:
             check_storable(offer.job)
         first = {offer.job.job_id: offer.job for offer in reversed(offers)}
@@ -97,8 +102,9 @@ class MemoryJobStore(MemoryLists):
         for job_id in new:
             self._rows[job_id] = self._born(first[job_id])
             self._tell(self._rows[job_id].job)
+            self.deeds.tell(deed, job_id=job_id, county_id=first[job_id].county_id)
         conflicts = [offer for offer in offers if offer.job.digest != self._rows[offer.job.job_id].job.digest]
-        self.dead_letters.keep([*letters, *_letters(offers, conflicts)])
+        self.dead_letters.keep([*letters, *_letters(offers, conflicts)], deed)
         known = (offer.job.job_id for offer in offers if offer.job.digest == self._rows[offer.job.job_id].job.digest)
         return Accepted(new, frozenset(known) - new, frozenset(offer.job.job_id for offer in conflicts))
 
@@ -157,11 +163,13 @@ class MemoryJobStore(MemoryLists):
         expired = [row for row in self._rows.values() if row.lease_until is not None and row.lease_until < now]
         return self._count_crash(expired, "Its worker fell silent", max_crashes)
 
-    async def cancel(self, ids: Sequence[UUID], *, message: str) -> frozenset[UUID]:
+    async def cancel(self, ids: Sequence[UUID], *, message: str, deed: Deed | None = None) -> frozenset[UUID]:
         """End jobs that wait or run."""
+        self.deeds.check(deed)
         rows = [row for job_id in set(ids) if (row := self._rows.get(job_id)) and row.job.status in CANCEL.sources]
         for row in rows:
             self._move(row, CANCEL, message=message)
+            self.deeds.tell(deed, job_id=row.job.job_id, county_id=row.job.county_id)
         return frozenset(row.job.job_id for row in rows)
 
     async def cancelled(self, ids: Collection[UUID]) -> frozenset[UUID]:
@@ -173,7 +181,7 @@ class MemoryJobStore(MemoryLists):
         """Fail waiting jobs whose deadline has passed."""
         now = self.now()
         waiting = (row for row in self._rows.values() if row.job.status is JobStatus.PENDING)
-        late = [row for row in waiting if row.deadline is not None and row.deadline < now]
+        late = [row for row in waiting if row.job.deadline is not None and row.job.deadline < now]
         for row in late:
             told = "Its deadline passed while it waited"
             self._move(row, FAIL, message=told, failure_reason=FailureReason.DEADLINE_PASSED)
@@ -196,7 +204,7 @@ class MemoryJobStore(MemoryLists):
             completed_at=None if waits else now,
             data_version=self.counties.current_of(new.county_id) if waits else None,
         )
-        return Row(job, new.deadline, now + self._queue.delay(new.priority))
+        return Row(job, now + self._queue.delay(new.priority))
 
     def _waiting(self, now: datetime) -> Sequence[Row]:
         """Return the rows that may be claimed: each county's own queue, and the counties in turn."""
@@ -235,7 +243,7 @@ class MemoryJobStore(MemoryLists):
             **{name: getattr(job, name) for name in _GIVEN},
             parameters=job.parameters or {},
             seconds_waited=(now - job.created_at).total_seconds(),
-            seconds_left=None if row.deadline is None else (row.deadline - now).total_seconds(),
+            seconds_left=None if job.deadline is None else (job.deadline - now).total_seconds(),
         )
 
     def _running(self, job_id: UUID, attempt: int) -> Row | None:
@@ -268,7 +276,8 @@ class MemoryJobStore(MemoryLists):
     def _give_up(self, row: Row, message: str) -> None:
         reason = FailureReason.ATTEMPTS_EXHAUSTED
         self._move(row, FAIL, message=f"{message}; given up after too many of these", failure_reason=reason)
-        self.dead_letters.keep([given_up(row.job)])
+        ended = [attempt.ended_at for attempt in self._attempts.get(row.job.job_id, ())]
+        self.dead_letters.keep([given_up(row.job, min(ended, default=None))])
 
     def _move(self, row: Row, move: Transition, **changes: Any) -> None:
         """Make a move and tell of it; raises Conflict for one that the table of transitions does not have."""
@@ -306,6 +315,7 @@ _COPIED: Final = (
     "status",
     "message",
     "priority",
+    "deadline",
     "failure_reason",
     "correlation_id",
     "requested_by",

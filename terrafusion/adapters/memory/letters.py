@@ -9,9 +9,11 @@ from itertools import count
 from uuid import UUID
 
 from models.access import Counties as Seen
+from models.access import Deed
 from models.dead_letters import OF_ITS_JOB, DeadLetter, Handling, KeptLetter, LetterEntry, LetterState, Refusal, Stage
 from models.jobs import Job, Origin
 from models.records import OutgoingRecord
+from terrafusion.adapters.memory.credentials import MemoryAuditLog
 from terrafusion.ports import LetterFilter
 from topics.events import dead_letter_record
 
@@ -25,8 +27,10 @@ class MemoryDeadLetters:
         clock: Callable[[], datetime],
         outbox: list[OutgoingRecord],
         job_of: Callable[[UUID], Job | None] = lambda _: None,
+        deeds: MemoryAuditLog | None = None,
     ) -> None:
-        """Take a clock, where to tell, and what returns the job of an id."""
+        """Take a clock, where to tell, what returns the job of an id, and the audit log."""
+        self._deeds = deeds or MemoryAuditLog(clock=clock)
         self._clock = clock
         self._job_of = job_of
         self._outbox = outbox
@@ -38,13 +42,14 @@ class MemoryDeadLetters:
         """Everything kept so far, as it was handed over."""
         return [_letter(kept) for kept in self._kept.values()]
 
-    def keep(self, letters: Iterable[DeadLetter]) -> None:
+    def keep(self, letters: Iterable[DeadLetter], deed: Deed | None = None) -> None:
         """Keep letters, each once, and tell of the new ones."""
         for letter in letters:
             known = (_coordinates(kept) for kept in self._kept.values())
             if letter.offset is None or _coordinates(letter) not in known:
                 kept = self._keep(letter)
                 self._outbox.append(dead_letter_record(letter, letter_id=kept.id, failed_at=kept.created_at))
+                self._deeds.tell(deed, letter_id=kept.id, job_id=kept.job_id)
 
     def park(self, letters: Iterable[DeadLetter]) -> None:
         """Keep letters of which nothing is told."""
@@ -81,21 +86,27 @@ class MemoryDeadLetters:
         kept = self._kept.get(letter_id)
         return kept if kept and self._is_of(kept, counties) else None
 
-    async def settle(self, ids: Sequence[int], handling: Handling) -> frozenset[int]:
+    async def settle(self, ids: Sequence[int], handling: Handling, *, deed: Deed | None = None) -> frozenset[int]:
         """Write down what was done about letters that are open."""
+        self._deeds.check(deed)
         found = (self._kept.get(letter_id) for letter_id in ids)
         are_open = [kept for kept in found if kept and kept.state is LetterState.OPEN]
         for kept in are_open:
             self._kept[kept.id] = self._handled(kept, handling)
+            self._deeds.tell(
+                deed, letter_id=kept.id, job_id=handling.replayed_as or kept.job_id, county_id=kept.county_id
+            )
         return frozenset(kept.id for kept in are_open)
 
-    async def republish(self, letter_id: int, *, by: str | None) -> bool:
+    async def republish(self, letter_id: int, *, by: str | None, deed: Deed | None = None) -> bool:
         """Tell an open letter's record as it was."""
+        self._deeds.check(deed)
         kept = self._kept.get(letter_id)
         if kept is None or kept.stage is not Stage.PUBLISH or kept.state is not LetterState.OPEN:
             return False
         self._kept[letter_id] = self._handled(kept, Handling(state=LetterState.REPLAYED, by=by))
         self._outbox.append(OutgoingRecord(kept.topic, kept.key, kept.value, kept.headers))
+        self._deeds.tell(deed, letter_id=letter_id, job_id=kept.job_id, county_id=kept.county_id)
         return True
 
     def _keep(self, letter: DeadLetter) -> KeptLetter:
@@ -145,7 +156,7 @@ def _coordinates(letter: Refusal) -> tuple[str, int | None, int | None, Stage]:
 
 
 def _matches(kept: KeptLetter, wanted: LetterFilter) -> bool:
-    exact = ("state", "topic", "stage", "error_class", "job_id")
+    exact = ("state", "topic", "stage", "error_class", "job_id", "county_id", "analysis_type")
     if any(getattr(wanted, name) not in (None, getattr(kept, name)) for name in exact):
         return False
     since, until = wanted.since, wanted.until

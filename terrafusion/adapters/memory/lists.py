@@ -22,7 +22,6 @@ class Row:
     """A job and what only the store sees of it."""
 
     job: Job
-    deadline: datetime | None
     queue_at: datetime
     crashes: int = 0
     owner: str | None = None
@@ -112,7 +111,9 @@ class MemoryLists:
     def _late(self, now: datetime) -> Sequence[Job]:
         waiting = [row for row in self._rows.values() if row.job.status is JobStatus.PENDING]
         urgent = [
-            (row.deadline, row.job.job_id) for row in waiting if row.deadline and row.deadline < now + DEADLINE_NEAR
+            (row.job.deadline, row.job.job_id)
+            for row in waiting
+            if row.job.deadline and row.job.deadline < now + DEADLINE_NEAR
         ]
         old = [_place(row.job) for row in waiting if row.job.created_at < now - WAITS_LONG]
         ordered = dict.fromkeys(job_id for _, job_id in (*sorted(urgent), *sorted(old)))

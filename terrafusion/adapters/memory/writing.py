@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import orjson
 
 from models.dead_letters import DeadLetter, Stage
@@ -23,7 +25,7 @@ def check_storable(job: NewJob) -> None:
         raise UnstorableData(msg)
 
 
-def given_up(job: Job) -> DeadLetter:
+def given_up(job: Job, first_failed_at: datetime | None) -> DeadLetter:
     """Make the letter of a job whose attempts are exhausted."""
     request = {"analysis_type": job.analysis_type, "county_id": job.county_id, "parameters": job.parameters}
     origin = job.origin
@@ -40,4 +42,8 @@ def given_up(job: Job) -> DeadLetter:
         error_class=FailureReason.ATTEMPTS_EXHAUSTED,
         error_message=job.message,
         attempts=job.attempt,
+        county_id=job.county_id,
+        analysis_type=job.analysis_type,
+        worker=job.worker,
+        first_failed_at=first_failed_at,
     )

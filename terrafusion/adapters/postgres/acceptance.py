@@ -25,11 +25,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.access import Deed
 from models.county_tables import data_versions
 from models.dead_letters import DeadLetter
 from models.jobs import FailureReason, JobStatus, NewJob
 from models.queue import ORDINARY, QueueRules
 from models.tables import dead_letters, jobs
+from terrafusion.adapters.postgres.auditing import entries, told_as
 from terrafusion.adapters.postgres.batches import arrays, as_json, batch
 from terrafusion.adapters.postgres.moves import seconds
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, entered, telling
@@ -74,6 +76,7 @@ INSERT_JOBS: Final = (
     .on_conflict_do_nothing(index_elements=[jobs.c.job_id])
 )
 ACCEPT: Final = telling(INSERT_JOBS, jobs.c.job_id, told=TOLD_AT_THE_END, wakes=True)
+ACCEPT_AUDITED: Final = telling(INSERT_JOBS, jobs.c.job_id, told=TOLD_AT_THE_END, wakes=True, audited=True)
 STANDING: Final = select(jobs.c.job_id, jobs.c.digest)
 
 LETTERS: Final = batch(
@@ -89,23 +92,29 @@ LETTERS: Final = batch(
     error_class=Text(),
     error_message=Text(),
     attempts=Integer(),
+    county_id=Text(),
+    analysis_type=Text(),
+    worker=Text(),
+    first_failed_at=STAMP,
 )
 INSERT_LETTERS: Final = (
     insert(dead_letters)
     .from_select(list(LETTERS.c.keys()), select(*LETTERS.c))
     .on_conflict_do_nothing()
-    .returning(dead_letters.c.id)
+    .returning(dead_letters.c.id, dead_letters.c.job_id)
 )
 
 
-def _keep() -> Select[Any]:
+def _keep(*, audited: bool) -> Select[Any]:
     kept = INSERT_LETTERS.cte("kept")
     ids = select(func.array_agg(kept.c.id)).having(func.count() > 0)
-    return select(kept.c.id).add_cte(entered("letters", ids))
+    deeds = [entries(kept, letter_id=kept.c.id, job_id=kept.c.job_id)] if audited else []
+    return select(kept.c.id).add_cte(entered("letters", ids), *deeds)
 
 
-KEEP: Final = _keep()
+KEEP: Final = _keep(audited=False)
 """Each letter is kept once, and told as often as it is kept."""
+KEEP_AUDITED: Final = _keep(audited=True)
 
 
 async def accept(
@@ -115,36 +124,48 @@ async def accept(
     *,
     rules: QueueRules,
     sender: str,
+    deed: Deed | None = None,
 ) -> Accepted:
     """Write the offers whose ids are new, keep letters for those in conflict, and tell of both."""
     first = {offer.job.job_id: offer.job for offer in reversed(offers)}
-    new = await _write(connection, first.values(), {"ageing": rules.ageing.total_seconds(), "sender": sender})
+    new = await _write(connection, first.values(), {"ageing": rules.ageing.total_seconds(), "sender": sender}, deed)
     digests = {job_id: job.digest for job_id, job in first.items() if job_id in new}
     digests |= await _standing(connection, first.keys() - new)
     conflicts = [offer for offer in offers if offer.job.digest != digests[offer.job.job_id]]
-    await keep(connection, [*letters, *_letters(offers, conflicts)], sender)
+    await keep(connection, [*letters, *_letters(offers, conflicts)], sender, deed)
     known = (offer.job.job_id for offer in offers if offer.job.digest == digests[offer.job.job_id])
     return Accepted(new, frozenset(known) - new, frozenset(offer.job.job_id for offer in conflicts))
 
 
-async def _write(connection: AsyncConnection, new: Collection[NewJob], asked: Mapping[str, Any]) -> frozenset[UUID]:
+async def _write(
+    connection: AsyncConnection, new: Collection[NewJob], asked: Mapping[str, Any], deed: Deed | None
+) -> frozenset[UUID]:
     if not new:
         return frozenset()
-    written = await connection.execute(ACCEPT, {**arrays(NEW, _rows(new)), **asked})
+    given = {**arrays(NEW, _rows(new)), **asked, **(told_as(deed) if deed else {})}
+    written = await connection.execute(ACCEPT_AUDITED if deed else ACCEPT, given)
     return frozenset(written.scalars())
 
 
-async def keep(connection: AsyncConnection, letters: Sequence[DeadLetter], sender: str) -> None:
+async def keep(
+    connection: AsyncConnection, letters: Sequence[DeadLetter], sender: str, deed: Deed | None = None
+) -> None:
     """Store dead letters, each once, and have the new ones told."""
     if letters:
         cross(Boundary.KEEPING_LETTERS)
-        await connection.execute(KEEP, arrays(LETTERS, map(_letter_row, letters)) | {"sender": sender})
+        given = _parameters(letters, sender) | {"sender": sender}
+        await connection.execute(KEEP_AUDITED if deed else KEEP, given | (told_as(deed) if deed else {}))
         cross(Boundary.LETTERS_KEPT)
 
 
-def parking(letters: Sequence[DeadLetter]) -> dict[str, Sequence[Any]]:
+def parking(letters: Sequence[DeadLetter]) -> dict[str, Any]:
     """Make the parameters of `INSERT_LETTERS`, by which letters are stored and nothing is told of them."""
-    return arrays(LETTERS, map(_letter_row, letters))
+    return _parameters(letters, "")
+
+
+def _parameters(letters: Sequence[DeadLetter], sender: str) -> dict[str, Any]:
+    """Make the parameters of letters that this process refused, but for those that name another."""
+    return arrays(LETTERS, (_letter_row(letter) | {"worker": letter.worker or sender or None} for letter in letters))
 
 
 async def _standing(connection: AsyncConnection, ids: frozenset[UUID] | set[UUID]) -> Mapping[UUID, str]:
@@ -202,6 +223,9 @@ def _letter_row(letter: DeadLetter) -> dict[str, Any]:
         "error_class": letter.error_class,
         "error_message": letter.error_message.replace("\0", "\\0"),
         "attempts": letter.attempts,
+        "county_id": letter.county_id,
+        "analysis_type": letter.analysis_type,
+        "first_failed_at": letter.first_failed_at,
     }
 
 

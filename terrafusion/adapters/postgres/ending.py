@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Text, Uuid, any_, bindparam, func, select
+from sqlalchemy import ARRAY, Select, Text, Uuid, any_, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from models.access import Deed
 from models.jobs import CANCEL, FAIL, FailureReason, JobStatus
 from models.tables import jobs, waits
+from terrafusion.adapters.postgres.auditing import told_as
 from terrafusion.adapters.postgres.moves import move, stands
 from terrafusion.adapters.postgres.telling import CANCELLED_CHANNEL, TOLD_AT_THE_END, telling
 from terrafusion.boundaries import Boundary, cross
 
 MOST_AT_ONCE: Final = 500
 
-_CANCEL: Final = telling(
-    move(CANCEL, message=bindparam("reason", type_=Text)).where(
-        jobs.c.job_id == any_(bindparam("ids", type_=ARRAY(Uuid)))
-    ),
-    jobs.c.job_id,
-    told=TOLD_AT_THE_END,
-)
+
+def _cancel(*, audited: bool) -> Select[Any]:
+    meant = jobs.c.job_id == any_(bindparam("ids", type_=ARRAY(Uuid)))
+    cancelled = move(CANCEL, message=bindparam("reason", type_=Text)).where(meant)
+    return telling(cancelled, jobs.c.job_id, told=TOLD_AT_THE_END, audited=audited)
+
+
+_CANCEL: Final = _cancel(audited=False)
+_CANCEL_AUDITED: Final = _cancel(audited=True)
 _NOTIFY: Final = select(func.pg_notify(CANCELLED_CHANNEL, ""))
 _overdue = (
     select(jobs.c.job_id)
@@ -42,10 +46,12 @@ _EXPIRE: Final = telling(
 )
 
 
-async def cancel(connection: AsyncConnection, ids: Sequence[UUID], *, message: str, sender: str) -> frozenset[UUID]:
+async def cancel(
+    connection: AsyncConnection, ids: Sequence[UUID], *, message: str, sender: str, deed: Deed | None
+) -> frozenset[UUID]:
     """End jobs that wait or run, and wake the workers that run them; answers the ids that moved."""
-    asked = {"ids": sorted(ids), "reason": message, "sender": sender}
-    moved = frozenset((await connection.execute(_CANCEL, asked)).scalars())
+    asked = {"ids": sorted(ids), "reason": message, "sender": sender} | (told_as(deed) if deed else {})
+    moved = frozenset((await connection.execute(_CANCEL_AUDITED if deed else _CANCEL, asked)).scalars())
     if moved:
         cross(Boundary.CANCELLED)
         await connection.execute(_NOTIFY)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CTE, Integer, Text, Uuid, any_, bindparam, cast, column, delete, select, table
+from sqlalchemy import ARRAY, CTE, Integer, Text, Uuid, any_, bindparam, cast, column, delete, func, select, table
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -48,6 +48,11 @@ _ATTEMPTS: Final = (
     .where(job_attempts.c.job_id == any_(_ids))
     .order_by(job_attempts.c.attempt)
 )
+_FIRST_ENDED: Final = (
+    select(job_attempts.c.job_id, func.min(job_attempts.c.ended_at).label("ended_at"))
+    .where(job_attempts.c.job_id == any_(_ids))
+    .group_by(job_attempts.c.job_id)
+)
 _READ_LOGS: Final = select(job_logs).where(job_logs.c.job_id == any_(_ids)).order_by(job_logs.c.attempt)
 _RETRIED: Final = (
     select(jobs.c.retry_of, jobs.c.job_id)
@@ -66,6 +71,14 @@ def attempts_ended() -> Sequence[CTE]:
         job_attempts.c.job_id == _moved.c.job_id, job_attempts.c.attempt <= _moved.c.attempt - MOST_ATTEMPTS
     )
     return keep.cte("attempts"), outgrown.cte("outgrown")
+
+
+async def first_ended(connection: AsyncConnection, ids: Sequence[UUID]) -> Mapping[UUID, datetime]:
+    """Return when the first attempt that is kept of each of these jobs ended without an answer."""
+    if not ids:
+        return {}
+    rows = await connection.execute(_FIRST_ENDED, {"ids": ids})
+    return {row.job_id: row.ended_at for row in rows}
 
 
 def forgotten(gone: CTE) -> Sequence[CTE]:

@@ -18,7 +18,7 @@ from models.tables import jobs, runs
 from terrafusion.adapters.postgres.acceptance import keep
 from terrafusion.adapters.postgres.batches import arrays, batch
 from terrafusion.adapters.postgres.claiming import HELD, held
-from terrafusion.adapters.postgres.history import RAN, attempts_ended
+from terrafusion.adapters.postgres.history import RAN, attempts_ended, first_ended
 from terrafusion.adapters.postgres.moves import move, seconds, stands
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, AnyRow, telling
 from terrafusion.boundaries import Boundary, cross
@@ -116,7 +116,8 @@ async def _count_crash(
     asked = {"max_crashes": max_crashes, "reason": message, "sender": sender}
     returned = (await connection.execute(_after_crash(ids), asked)).all()
     given_up = (await connection.execute(_give_up(ids), asked)).all()
-    await keep(connection, [_letter(row) for row in given_up], sender)
+    began = await first_ended(connection, [row.job_id for row in given_up])
+    await keep(connection, [_letter(row, began.get(row.job_id)) for row in given_up], sender)
     cross(Boundary.COUNTING_CRASH)
     return TakenOver(len(returned), len(given_up), [(row.county_id, row.analysis_type) for row in given_up])
 
@@ -132,12 +133,12 @@ def _give_up(ids: Sequence[UUID]) -> Any:
     reason: ColumnElement[str] = bindparam("reason", type_=Text) + "; given up after too many of these"
     end = move(FAIL, crashes=jobs.c.crashes + 1, message=reason, failure_reason=FailureReason.ATTEMPTS_EXHAUSTED)
     ended = end.where(jobs.c.job_id.in_(ids), ~_bearable, stands(JobStatus.RUNNING))
-    asked = ("job_id", "analysis_type", "county_id", "parameters_json", "message", "attempt")
+    asked = ("job_id", "analysis_type", "county_id", "parameters_json", "message", "attempt", "worker")
     origin = ("origin_topic", "origin_partition", "origin_offset")
     return telling(ended, *(jobs.c[name] for name in (*asked, *origin)), told=TOLD_AT_THE_END)
 
 
-def _letter(row: AnyRow) -> DeadLetter:
+def _letter(row: AnyRow, first_failed_at: datetime | None) -> DeadLetter:
     """Keep the request as it can be asked again: its own bytes are gone, its content stands in the row."""
     request = {"analysis_type": row.analysis_type, "county_id": row.county_id, "parameters": row.parameters_json}
     return DeadLetter(
@@ -153,4 +154,8 @@ def _letter(row: AnyRow) -> DeadLetter:
         error_class=FailureReason.ATTEMPTS_EXHAUSTED,
         error_message=row.message,
         attempts=row.attempt,
+        county_id=row.county_id,
+        analysis_type=row.analysis_type,
+        worker=row.worker,
+        first_failed_at=first_failed_at,
     )

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgpack
 from sqlalchemy import (
     ARRAY,
+    CTE,
     BigInteger,
     ColumnElement,
     Select,
@@ -26,9 +27,11 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.access import Counties as Seen
+from models.access import Deed
 from models.dead_letters import OF_ITS_JOB, DeadLetter, Handling, KeptLetter, LetterEntry, LetterState, Stage
 from models.records import OutgoingRecord
 from models.tables import dead_letters, jobs
+from terrafusion.adapters.postgres.auditing import entries, told_as
 from terrafusion.adapters.postgres.engine import connected, single_statements
 from terrafusion.adapters.postgres.reading import seen
 from terrafusion.adapters.postgres.telling import AnyRow, entered
@@ -37,12 +40,14 @@ from terrafusion.ports import LetterFilter
 from topics.events import dead_letter_record
 
 MOST_COUNTED: Final = 100_000
-EXACT: Final = ("topic", "stage", "error_class", "job_id")
+EXACT: Final = ("topic", "stage", "error_class", "job_id", "county_id", "analysis_type")
 """Conditions of a `LetterFilter` that a column must equal."""
 
 _IS_OPEN: Final = dead_letters.c.state == text(f"'{LetterState.OPEN}'")
 """A literal, so that the partial index serves it."""
 _ENTRY: Final = [dead_letters.c[field.name] for field in fields(LetterEntry)]
+_TOLD: Final = tuple(dead_letters.c[name] for name in ("id", "job_id", "replayed_as", "county_id"))
+"""What of a letter an entry of the audit log tells."""
 _some_open = select(dead_letters.c.stage).where(_IS_OPEN).limit(MOST_COUNTED).subquery()
 OPEN_BY_STAGE: Final = select(_some_open.c.stage, func.count().label("n")).group_by(_some_open.c.stage)
 
@@ -82,24 +87,27 @@ class PostgresDeadLetters:
             row = (await connection.execute(query)).one_or_none()
         return KeptLetter(**_values(row)) if row else None
 
-    async def settle(self, ids: Sequence[int], handling: Handling) -> frozenset[int]:
+    async def settle(self, ids: Sequence[int], handling: Handling, *, deed: Deed | None = None) -> frozenset[int]:
         """Write down what was done about letters that are open."""
         meant = dead_letters.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger)))
-        done = _handled(handling).where(meant).returning(dead_letters.c.id)
+        done = _handled(handling).where(meant).returning(*_TOLD).cte("done")
+        asked = {"ids": list(ids)} | (told_as(deed) if deed else {})
         async with connected(self._engine) as connection:
-            settled = frozenset((await connection.execute(done, {"ids": list(ids)})).scalars())
+            settled = await connection.execute(select(done.c.id).add_cte(*_deeds(done, deed)), asked)
+            letters = frozenset(settled.scalars())
         cross(Boundary.SETTLED)
-        return settled
+        return letters
 
-    async def republish(self, letter_id: int, *, by: str | None) -> bool:
+    async def republish(self, letter_id: int, *, by: str | None, deed: Deed | None = None) -> bool:
         """Name the letter in an outbox entry: one of the stage publish is told as the record it was."""
         replayed = _handled(Handling(state=LetterState.REPLAYED, by=by))
         meant = replayed.where(dead_letters.c.id == letter_id, dead_letters.c.stage == Stage.PUBLISH)
-        moved = meant.returning(dead_letters.c.id).cte("moved")
+        moved = meant.returning(*_TOLD).cte("moved")
         ids = select(func.array_agg(moved.c.id)).having(func.count() > 0)
-        told = select(moved.c.id).add_cte(entered("letters", ids))
+        told = select(moved.c.id).add_cte(entered("letters", ids), *_deeds(moved, deed))
+        asked = {"sender": self._sender} | (told_as(deed) if deed else {})
         async with connected(self._engine) as connection:
-            republished = (await connection.execute(told, {"sender": self._sender})).one_or_none() is not None
+            republished = (await connection.execute(told, asked)).one_or_none() is not None
         cross(Boundary.REPUBLISHED)
         return republished
 
@@ -160,6 +168,12 @@ def _conditions(wanted: LetterFilter) -> Iterator[ColumnElement[bool]]:
 
 def _behind(after: int, wanted: LetterFilter, *columns: ColumnElement[Any]) -> Select[Any]:
     return select(*columns).where(dead_letters.c.id > after, *_conditions(wanted))
+
+
+def _deeds(done: CTE, deed: Deed | None) -> Sequence[CTE]:
+    """Tell a deed of each letter that something was done about."""
+    job_id = func.coalesce(done.c.replayed_as, done.c.job_id)
+    return [entries(done, letter_id=done.c.id, job_id=job_id, county_id=done.c.county_id)] if deed else []
 
 
 def _handled(handling: Handling) -> Update:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -19,11 +19,14 @@ from terrafusion.adapters.postgres import letters
 from terrafusion.adapters.postgres.acceptance import INSERT_LETTERS, parking
 from terrafusion.adapters.postgres.engine import connected, single_statements
 from terrafusion.adapters.postgres.telling import AnyRow
+from topics.catalogue import COMPLETED, STATUS
 from topics.events import event_records, tombstone
 
 RELAY_LOCK: Final = 7_251_003
 SILENT_S: Final = 15
 """Longer than a relay waits for the broker."""
+
+EVENTS: Final = (STATUS.name, COMPLETED.name)
 
 _TRY: Final = select(func.pg_try_advisory_lock(RELAY_LOCK))
 _UNSEAT: Final = text(f"""
@@ -103,6 +106,7 @@ def _records(row: AnyRow, named: Mapping[int, OutgoingRecord]) -> Sequence[Outgo
 
 
 def _refused(record: OutgoingRecord, reason: str) -> DeadLetter:
+    event = _event(record)
     return DeadLetter(
         topic=record.topic,
         partition=None,
@@ -115,7 +119,14 @@ def _refused(record: OutgoingRecord, reason: str) -> DeadLetter:
         stage=Stage.PUBLISH,
         error_class="RecordTooLarge",
         error_message=reason,
+        county_id=event.get("county_id"),
+        analysis_type=event.get("analysis_type"),
     )
+
+
+def _event(record: OutgoingRecord) -> Mapping[str, Any]:
+    """Read an event of ours; a dead letter holds what others wrote."""
+    return orjson.loads(record.value) if record.topic in EVENTS and record.value else {}
 
 
 def _job_of(record: OutgoingRecord) -> UUID | None:

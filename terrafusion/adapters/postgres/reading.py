@@ -20,6 +20,7 @@ LISTED: Final = (
     jobs.c.requested_by,
     jobs.c.retry_of,
     jobs.c.run_after,
+    jobs.c.deadline,
     jobs.c.claimed_at,
     jobs.c.worker,
     jobs.c.digest,

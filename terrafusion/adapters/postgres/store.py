@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.access import Counties as Seen
+from models.access import Deed
 from models.attempts import AttemptLog, Attention, History
 from models.dead_letters import DeadLetter
 from models.jobs import Claim, Finish, Heartbeat, Job, JobStatus
@@ -39,10 +40,14 @@ class PostgresJobStore:
         self._sender = sender
         self._queue = queue
 
-    async def accept(self, offers: Sequence[Offer], letters: Sequence[DeadLetter] = ()) -> Accepted:
+    async def accept(
+        self, offers: Sequence[Offer], letters: Sequence[DeadLetter] = (), *, deed: Deed | None = None
+    ) -> Accepted:
         """Write jobs and dead letters."""
         async with connected(self._statements) as connection:
-            return await acceptance.accept(connection, offers, letters, rules=self._queue, sender=self._sender)
+            return await acceptance.accept(
+                connection, offers, letters, rules=self._queue, sender=self._sender, deed=deed
+            )
 
     async def claim(
         self, owner: str, *, slots: float, weights: Mapping[str, float], lease: timedelta
@@ -91,10 +96,10 @@ class PostgresJobStore:
         async with transaction(self._engine) as connection:
             return await leases.take_over(connection, max_crashes=max_crashes, sender=self._sender)
 
-    async def cancel(self, ids: Sequence[UUID], *, message: str) -> frozenset[UUID]:
+    async def cancel(self, ids: Sequence[UUID], *, message: str, deed: Deed | None = None) -> frozenset[UUID]:
         """End jobs that wait or run."""
         async with connected(self._statements) as connection:
-            return await ending.cancel(connection, ids, message=message, sender=self._sender)
+            return await ending.cancel(connection, ids, message=message, sender=self._sender, deed=deed)
 
     async def cancelled(self, ids: Collection[UUID]) -> frozenset[UUID]:
         """Say which of these jobs were cancelled."""

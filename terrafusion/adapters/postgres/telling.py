@@ -10,6 +10,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import CTE
 
 from models.tables import jobs, outbox
+from terrafusion.adapters.postgres.auditing import entries
 
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -53,17 +54,20 @@ def telling(
     *answer: ColumnElement[Any],
     told: Sequence[ColumnElement[Any]] = TOLD,
     wakes: bool = False,
+    audited: bool = False,
 ) -> Select[Any]:
     """Make one statement of a move: it also writes the outbox entry of the rows that moved, and answers ``answer``.
 
-    One statement commits by itself, so that a step costs one round trip. Its parameter ``sender`` says who asks.
+    One statement commits by itself, so that a step costs one round trip. Its parameter ``sender`` says who asks. One
+    that is ``audited`` tells a deed of each row as well.
     """
     extra = [column for column in answer if column.name not in {column.name for column in told}]
     moved = moving.returning(*told, *extra).cte("moved")
     rows = select(*(moved.c[column.name] for column in told)).subquery("told")
     moves = select(cast(func.json_agg(rows.table_valued()), Text)).having(func.count() > 0)
     entry = entered("moves", moves.select_from(rows), wakes=wakes)
-    return select(*(moved.c[column.name] for column in answer)).add_cte(entry)
+    deeds = [entries(moved, job_id=moved.c.job_id, county_id=moved.c.county_id)] if audited else []
+    return select(*(moved.c[column.name] for column in answer)).add_cte(entry, *deeds)
 
 
 def entered(column: str, content: Select[Any], *, wakes: bool = False) -> CTE:

@@ -121,6 +121,29 @@ def test_each_that_is_named_once(worker: Worker, run: Any) -> None:
     assert [each[1] for each in worker.orders] == [{"note": "a test"}] * 2
 
 
+def test_letters_are_chosen_by_the_county_and_the_type_that_they_name(worker: Worker, run: Any) -> None:
+    worker.total = 2
+    named = {"county_id": "king_wa", "analysis_type": "noop"}
+    asked = ("--county", "king_wa", "--type", "noop")
+    code, _, err = run("discard", *asked, "--note", "a test", "--yes")
+    assert code == 0
+    assert "with county id king_wa, analysis type noop" in err
+    ((_, _, query),) = worker.orders
+    assert query.items() >= named.items()
+    assert worker.said[0][2] == {"limit": dead_letters.NEWEST, **named}
+
+
+def test_a_line_tells_them(worker: Worker, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = {"topic": "t", "partition": 3, "offset": 5, "created_at": KEPT[0], "state": "open"}
+    entry = {"id": 1, "stage": "validate", "error_class": "E", "error_message": "why", **place}
+    named = [("king_wa", "noop"), (None, "noop"), (None, None)]
+    found = [entry | {"county_id": county, "analysis_type": kind} for county, kind in named]
+    page = {"dead_letters": found, "total": 3, "next_cursor": None}
+    monkeypatch.setattr(dead_letters, "_get", lambda **_: page)
+    _, out, _ = run("list", "--county", "king_wa")
+    assert out.splitlines()[1::2] == ["  t 3/5, king_wa noop: why", "  t 3/5, noop: why", "  t 3/5: why"]
+
+
 def test_a_corrected_value_is_sent(worker: Worker, run: Any, tmp_path: Path) -> None:
     (tmp_path / "value.json").write_text('{"county_id": "king_wa"}')
     assert run("replay", "7", "--value", str(tmp_path / "value.json"))[0] == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from uuid import UUID
 
@@ -113,9 +113,17 @@ class TestDeadLetters:
             "dlq.error.class": b"MalformedMessage",
             "dlq.error.message": b"bad",
             "dlq.attempts": b"2",
+            "dlq.first-failed-at": b"2026-11-24T12:00:00.123456+00:00",
             "dlq.failed-at": b"2026-11-24T12:00:00.123456+00:00",
+            "dlq.worker": b"",
             "dlq.app-version": version("terrafusion-market-analysis").encode(),
         }
+
+    def test_who_had_it_and_since_when_it_fails_is_told_where_it_is_known(self):
+        letter = self.letter(worker="host:7:abc", first_failed_at=NOW - timedelta(minutes=5))
+        told = dict(dead_letter_record(letter, letter_id=9, failed_at=NOW).headers)
+        assert told["dlq.worker"] == b"host:7:abc"
+        assert told["dlq.first-failed-at"] == b"2026-11-24T11:55:00.123456+00:00"
 
     def test_a_null_value_stays_null_and_no_place_is_empty(self):
         record = dead_letter_record(

@@ -88,7 +88,7 @@ class Office:
             "metrics": self.metrics,
         }
         self.accept = Accept(**shared, on_accepted=self.ring)
-        self.commands = Commands(**shared, accept=self.accept, pauses=self.pauses, on_moved=self.ring)
+        self.commands = Commands(**shared, accept=self.accept, pauses=self.pauses, on_moved=self.ring, now=self.clock)
 
     def ring(self) -> None:
         self.rung += 1

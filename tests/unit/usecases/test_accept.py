@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from uuid import UUID, uuid4
 
@@ -39,10 +40,10 @@ KING = DataVersion(
 class Refusing(MemoryJobStore):
     """A store that cannot hold jobs of one correlation id."""
 
-    async def accept(self, offers, letters=()):
+    async def accept(self, offers, letters=(), *, deed=None):
         if any(offer.job.correlation_id == "unstorable" for offer in offers):
             raise UnstorableData("no")
-        return await super().accept(offers, letters)
+        return await super().accept(offers, letters, deed=deed)
 
 
 @pytest.fixture
@@ -104,6 +105,28 @@ async def test_the_one_that_cannot_be_stored_is_found_and_the_others_are_accepte
     await accept.records([record(offset) for offset in (1, 2, 3, 4)] + [bad] + [record(6), record(7)])
     assert (await store.counts())[JobStatus.PENDING] == 6
     assert [(letter.offset, letter.stage) for letter in store.letters] == [(5, Stage.ACCEPT)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"county_id": "atlantis"}, ("atlantis", "price_trend_by_zip")),
+        ({"analysis_type": "astrology", "surprise": 1}, ("king_wa", "astrology")),
+        ({"correlation_id": "unstorable"}, ("king_wa", "price_trend_by_zip")),
+        ({"analysis_type": "../.."}, (None, None)),
+    ],
+    ids=repr,
+)
+async def test_a_letter_tells_which_county_and_type_its_record_names(accept, store, fields, named):
+    await accept.records([record(1, **fields)])
+    (letter,) = store.letters
+    assert (letter.county_id, letter.analysis_type) == named
+
+
+async def test_so_does_that_of_a_request_under_an_id_that_stands_for_another(accept, store):
+    await accept.records([record(1), replace(record(1, parameters={"period": "year"}), offset=2)])
+    (letter,) = store.letters
+    assert (letter.error_class, letter.county_id, letter.analysis_type) == ("Conflict", "king_wa", "price_trend_by_zip")
 
 
 async def test_a_store_that_is_away_is_told_to_the_caller(accept, monkeypatch, store):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from uuid import uuid4
 
 import pytest
@@ -58,9 +60,9 @@ class TestCancel:
     async def test_a_job_that_comes_between_two_looks_is_cancelled_too(self, office, monkeypatch):
         job_id, cancel, tried = uuid4(), office.store.cancel, []
 
-        async def too_early(ids, *, message):
+        async def too_early(ids, *, message, deed):
             tried.append(ids)
-            moved = await cancel(ids, message=message)
+            moved = await cancel(ids, message=message, deed=deed)
             if len(tried) == 1:
                 await office.waiting(job_id=job_id)
             return moved
@@ -79,6 +81,16 @@ class TestRetry:
         assert [getattr(new, name) for name in same] == [getattr(old, name) for name in same]
         assert (new.status, new.requested_by) == (JobStatus.PENDING, "roll desk")
         assert await office.look(old.job_id) == old, "what has ended is left as it is"
+
+    @pytest.mark.parametrize(("seconds", "stays"), [(60, True), (0, False), (-60, False)], ids=str)
+    async def test_keeps_a_deadline_that_is_to_come_and_drops_one_that_has_passed(self, office, seconds, stays):
+        deadline = office.clock.now + timedelta(seconds=3600)
+        job_id = await office.ended(FailureReason.DEADLINE_PASSED, deadline=deadline)
+        office.clock.tick(3600 - seconds)
+        new = await office.commands.retry(job_id)
+        assert new.deadline == (deadline if stays else None)
+        await office.store.expire()
+        assert (await office.look(new.job_id)).status is JobStatus.PENDING
 
     async def test_is_answered_from_the_records_as_they_are_now(self, office):
         job_id = await office.ended()
@@ -234,3 +246,74 @@ class TestOverTheTopic:
         [letter] = office.store.letters
         assert (letter.topic, letter.offset, letter.value) == (COMMANDS.name, 9, value)
         assert (letter.stage, letter.error_class) == (stage, error)
+
+    async def test_its_letter_tells_what_it_names_or_what_its_job_is_of(self, office):
+        ended = await office.ended()
+        orders = [{"county_id": "atlantis"}, {"analysis_type": "astrology"}]
+        await office.commands.take(record("cancel", job_id=str(ended)), patient=False)
+        for offset, named in enumerate(orders, start=1):
+            await office.commands.take(record("pause", offset=offset, **named), patient=False)
+        about = [(letter.county_id, letter.analysis_type) for letter in office.store.letters]
+        assert about == [("king_wa", "price_trend_by_zip"), ("atlantis", None), (None, "astrology")]
+
+
+class TestTheAuditLog:
+    """What the topic orders is told with the change; who is not known is who the record says, and marked so."""
+
+    def told(self, office):
+        return [(e.action, e.outcome, e.who, e.token_id, e.job_id, e.county_id) for e in office.store.deeds.entries]
+
+    async def test_tells_each_command_once_however_often_it_comes(self, office):
+        cancelled, ended = await office.waiting(), await office.ended()
+        orders = [
+            record("cancel", job_id=str(cancelled), requested_by="roll desk", reason="wrong year"),
+            record("retry", offset=1, job_id=str(ended)),
+            record("pause", offset=2, county_id="king_wa", requested_by="roll desk"),
+            record("resume", offset=3, county_id="king_wa", requested_by="roll desk"),
+        ]
+        for order in (*orders, *orders[:2], orders[3]):
+            assert await office.commands.take(order, patient=True)
+        assert self.told(office) == [
+            ("cancel", "done", "roll desk (unauthenticated)", None, cancelled, "king_wa"),
+            ("retry", "done", "somebody (unauthenticated)", None, ended, "king_wa"),
+            ("pause", "done", "roll desk (unauthenticated)", None, None, "king_wa"),
+            ("resume", "done", "roll desk (unauthenticated)", None, None, "king_wa"),
+        ]
+        first, retried, *_ = office.store.deeds.entries
+        assert (first.detail, first.address) == ("wrong year", f"{COMMANDS.name} 0/0")
+        assert retried.detail.startswith("as job ")
+
+    async def test_tells_what_was_refused_with_its_letter_and_once(self, office):
+        unknown, ended = uuid4(), await office.ended()
+        orders = [
+            record("retry", job_id=str(unknown)),
+            record("cancel", offset=1, job_id=str(ended)),
+            record("pause", offset=2, county_id="nowhere"),
+        ]
+        for order in orders * 2:
+            assert await office.commands.take(order, patient=False)
+        told = [(e.outcome, e.job_id, e.county_id, e.letter_id) for e in office.store.deeds.entries]
+        assert told == [
+            ("not found", unknown, None, 1),
+            ("conflict", ended, "king_wa", 2),
+            (HTTPStatus.UNPROCESSABLE_ENTITY.phrase.lower(), None, None, 3),
+        ]
+
+    async def test_says_nothing_while_one_waits_nor_of_what_is_no_command(self, office):
+        await office.commands.take(record("cancel", job_id=str(uuid4())), patient=True)
+        await office.commands.take(record(b"\xff", offset=1), patient=True)
+        assert self.told(office) == []
+
+    @pytest.mark.parametrize("source", [b"x" * 900, b"tfm_" + b"A" * 43], ids=["long", "secret"])
+    async def test_whatever_a_record_calls_its_source_can_be_kept(self, office, source):
+        job_id = await office.waiting()
+        event = (("ce_specversion", b"1.0"), ("ce_id", b"1"), ("ce_type", b"t"), ("ce_source", source))
+        await office.commands.take(replace(record("cancel", job_id=str(job_id)), headers=event), patient=False)
+        (entry,) = office.store.deeds.entries
+        assert entry.who.endswith("(unauthenticated)")
+        assert len(entry.who) < 300
+        assert source.decode() not in entry.who
+
+    async def test_orders_by_nobody_else_are_not_told(self, office):
+        await office.commands.cancel(await office.waiting())
+        assert self.told(office) == []

@@ -62,11 +62,11 @@ class Fragile:
         self._letters = letters
         self.lost_marks = 0
 
-    async def settle(self, ids: Sequence[int], handling: Handling) -> frozenset[int]:
+    async def settle(self, ids: Sequence[int], handling: Handling, **deed: Any) -> frozenset[int]:
         if self.lost_marks:
             self.lost_marks -= 1
             raise Unavailable("Postgres closed the connection")
-        return await self._letters.settle(ids, handling)
+        return await self._letters.settle(ids, handling, **deed)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._letters, name)

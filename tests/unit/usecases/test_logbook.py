@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from models.attempts import LogLine, Said
-from terrafusion.errors import Unavailable
+from terrafusion.errors import Unavailable, UnstorableData
 from terrafusion.usecases.logbook import MOST_ATTEMPTS, MOST_CHARACTERS, MOST_LINES, Logbook
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -18,11 +19,14 @@ JOB = uuid4()
 class History:
     def __init__(self):
         self.kept, self.calls, self.away = {}, 0, False
+        self.refused = lambda log: False
 
     async def keep_logs(self, logs):
         self.calls += 1
         if self.away:
             raise Unavailable("away")
+        if any(map(self.refused, logs)):
+            raise UnstorableData("not these")
         self.kept |= {(log.job_id, log.attempt): log for log in logs}
 
 
@@ -96,3 +100,73 @@ async def test_very_many_jobs_do_not_grow_it(book, history):
         book.put(said(job=uuid4()))
     await book.keep()
     assert len(history.kept) == MOST_ATTEMPTS
+
+
+def is_bad(log):
+    return any(line.text.startswith("bad") for line in log.lines)
+
+
+class TestWhatTheStoreRefuses:
+    @pytest.mark.parametrize("bad", [(0,), (4,), (9,), (2, 3, 8)], ids=str)
+    async def test_costs_only_the_lines_at_fault_and_is_said_once(self, book, history, bad):
+        history.refused, other = is_bad, uuid4()
+        book.put(said("well", job=other))
+        for n in range(10):
+            book.put(said(f"bad {n}" if n in bad else f"{n}", at=n))
+        with capture_logs() as logged:
+            await book.keep()
+            book.put(said("later", at=99))
+            await book.keep()
+        log = history.kept[JOB, 1]
+        assert [line.text for line in log.lines] == [*(f"{n}" for n in range(10) if n not in bad), "later"]
+        assert log.left_out == len(bad)
+        assert [line.text for line in history.kept[other, 1].lines] == ["well"]
+        assert [(entry["about"], entry["lines"]) for entry in logged] == [(str(JOB), len(bad))]
+
+    async def test_an_attempt_that_is_none_costs_itself_alone(self, book, history):
+        history.refused = lambda log: log.attempt > 2**31
+        book.put(said(attempt=2**40))
+        book.put(said(job=uuid4()))
+        with capture_logs() as logged:
+            await book.keep()
+            calls = history.calls
+            await book.keep()
+        assert [attempt for _, attempt in history.kept] == [1]
+        assert (history.calls, len(logged)) == (calls, 1)
+
+    async def test_lines_that_come_meanwhile_are_kept(self, book, history):
+        def refused(log):
+            if history.calls == 2:
+                book.put(said("meanwhile"))
+            return is_bad(log)
+
+        history.refused = refused
+        book.put(said("bad"))
+        await book.keep()
+        assert [line.text for line in history.kept[JOB, 1].lines] == ["meanwhile"]
+
+    async def test_an_attempt_that_was_forgotten_amid_it_is_no_trouble(self, book, history):
+        def refused(log):
+            for _ in range(2 * MOST_ATTEMPTS if history.calls == 1 else 0):
+                book.put(said(job=uuid4()))
+            return is_bad(log)
+
+        history.refused = refused
+        book.put(said("bad"))
+        book.put(said(job=uuid4()))
+        await book.keep()
+        assert len(history.kept) == MOST_ATTEMPTS
+
+    async def test_that_nobody_answers_amid_it_loses_nothing(self, book, history):
+        def refused(log):
+            history.away = len(log.lines) == 1
+            return is_bad(log)
+
+        history.refused = refused
+        for text in ("good", "bad"):
+            book.put(said(text))
+        with pytest.raises(Unavailable):
+            await book.keep()
+        history.away, history.refused = False, is_bad
+        await book.keep()
+        assert [line.text for line in history.kept[JOB, 1].lines] == ["good"]

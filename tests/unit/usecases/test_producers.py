@@ -42,7 +42,9 @@ class Guarded:
             "producers": Producers(known),
         }
         self.accept = Accept(**shared, on_accepted=office.ring)
-        self.commands = Commands(**shared, accept=self.accept, pauses=office.pauses, on_moved=office.ring)
+        self.commands = Commands(
+            **shared, accept=self.accept, pauses=office.pauses, on_moved=office.ring, now=office.clock
+        )
         self._offset = 0
 
     async def token(self, role: Role, *counties: str) -> str:
@@ -109,6 +111,7 @@ class TestRequests:
         letters = guarded.office.store.letters
         assert [(each.stage, each.error_class) for each in letters] == [(Stage.ACCEPT, "NotAllowed")] * 2
         assert all(told in each.error_message for each in letters)
+        assert {(each.county_id, each.analysis_type) for each in letters} == {("king_wa", "price_trend_by_zip")}
         assert await guarded.jobs() == []
 
     async def test_one_that_is_revoked_or_made_up_is_told_so(self, guarded: Guarded) -> None:
@@ -190,6 +193,20 @@ class TestCommands:
         assert await guarded.order(token, command="pause", requested_by="somebody else", **named)
         assert [each.error_class for each in office.store.letters] == ([refusal] if refusal else [])
         assert [pause.requested_by for pause in await office.pauses.look()] == ([] if refusal else ["feed"])
+
+    async def test_who_sent_them_is_told_by_the_token_and_who_is_not_known_is_marked(
+        self, guarded: Guarded, office: Any
+    ) -> None:
+        token, viewer = await guarded.token(Role.ANALYST, "king_wa"), await guarded.token(Role.VIEWER)
+        for each in (None, viewer, token):
+            job_id = str(await office.running())
+            assert await guarded.order(each, command="cancel", job_id=job_id, requested_by="feed")
+        told = [(e.outcome, e.who, e.token_id, e.county_id) for e in office.store.deeds.entries]
+        assert told == [
+            ("forbidden", "feed (unauthenticated)", None, None),
+            ("forbidden", "feed", 2, None),
+            ("done", "feed", 1, "king_wa"),
+        ]
 
 
 class TestAttempts:

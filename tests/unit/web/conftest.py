@@ -22,7 +22,6 @@ from models.group import Dealt
 from models.jobs import FailureReason, Finish, Job, JobStatus, NewJob, Origin
 from models.messages import AnalysisRequest, JobStatusChanged
 from terrafusion.adapters.memory.counties import MemoryCounties
-from terrafusion.adapters.memory.credentials import MemoryAuditLog
 from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.adapters.memory.pauses import MemoryPauses
 from terrafusion.adapters.memory.rates import MemoryRates
@@ -267,7 +266,7 @@ class World:
     door: Door | None = None
 
     def __post_init__(self) -> None:
-        self.log = MemoryAuditLog(clock=self.clock)
+        self.log = self.store.deeds
 
     def deps(self) -> WebDeps:
         metrics = Metrics(CollectorRegistry(), CATALOGUE.names)
@@ -275,7 +274,9 @@ class World:
         pauses = KnownPauses(self.pauses, metrics, self.clock.seconds)
         shared: dict[str, Any] = {"jobs": self.store, "counties": known, "catalogue": CATALOGUE, "metrics": metrics}
         accept = Accept(**shared, on_accepted=lambda: None, caller=caller)
-        commands = Commands(**shared, accept=accept, pauses=pauses, on_moved=lambda: None, caller=caller)
+        commands = Commands(
+            **shared, accept=accept, pauses=pauses, on_moved=lambda: None, now=self.clock, caller=caller
+        )
         self.accepting = accept
         return WebDeps(
             letters=self.store.dead_letters,

@@ -70,7 +70,11 @@ class TestLooking:
             "offset": 17,
             "timestamp": "2026-02-28T23:59:00Z",
             "job_id": str(job_id),
+            "county_id": None,
+            "analysis_type": None,
             "attempts": 2,
+            "worker": None,
+            "first_failed_at": None,
             "created_at": "now",
             "note": None,
             "handled_at": None,
@@ -89,6 +93,9 @@ class TestLooking:
             ({"topic": REQUESTS.name}, [2]),
             ({"error_class": "UnknownCounty"}, [2]),
             ({"job_id": "6f0c9d3e-6b0a-4c5e-9d57-3c1a4f1f6b11"}, [2]),
+            ({"county_id": "king_wa"}, [3]),
+            ({"analysis_type": "noop"}, [2]),
+            ({"county_id": "king_wa", "analysis_type": "noop"}, []),
             ({"since": "2026-03-01T12:00:00Z"}, [3, 2]),
             ({"until": "2026-03-01T12:00:00Z"}, []),
             ({"stage": "publish", "topic": REQUESTS.name}, []),
@@ -96,8 +103,11 @@ class TestLooking:
     )
     async def test_filters(self, client, world, query, found):
         named = UUID("6f0c9d3e-6b0a-4c5e-9d57-3c1a4f1f6b11")
-        world.store.dead_letters.keep([letter(1), letter(2, error_class="UnknownCounty", job_id=named)])
-        world.store.dead_letters.park([letter(topic=COMPLETED.name, offset=None, stage=Stage.PUBLISH)])
+        world.store.dead_letters.keep(
+            [letter(1), letter(2, error_class="UnknownCounty", job_id=named, analysis_type="noop")]
+        )
+        event = {"topic": COMPLETED.name, "offset": None, "stage": Stage.PUBLISH, "county_id": "king_wa"}
+        world.store.dead_letters.park([letter(**event)])
         await post(client, "/1/discard", {"note": "a test of ours"})
         _, page = await ask(client, **query)
         assert [entry["id"] for entry in page["dead_letters"]] == found
@@ -109,6 +119,8 @@ class TestLooking:
             ({"state": "lost"}, "state"),
             ({"stage": "cook"}, "stage"),
             ({"job_id": "7"}, "job_id"),
+            ({"county_id": "a b"}, "county_id"),
+            ({"analysis_type": ""}, "analysis_type"),
             ({"since": "1700000000"}, "since"),
             ({"limit": "0"}, "limit"),
             ({"limit": "501"}, "limit"),
@@ -297,6 +309,23 @@ class TestPages:
         assert "cursor=2" in text
         assert f'action="{API}/replay?error_class=MalformedMessage"' in text
         assert '<input type="hidden" name="confirm" value="3">' in text
+
+    async def test_the_list_is_filtered_by_county_and_type_by_its_form_and_by_its_rows(self, client, world):
+        about = {"county_id": "king_wa", "analysis_type": "noop"}
+        world.store.dead_letters.keep([letter(1), *(letter(n, **about) for n in range(2, 5))])
+        text = await self.page(client, "/dead-letters?stage=decode")
+        assert 'href="/dead-letters?stage=decode&amp;county_id=king_wa"' in text
+        assert 'href="/dead-letters?stage=decode&amp;analysis_type=noop"' in text
+        assert '<input type="hidden" name="stage" value="decode">' in text
+        form = await client.get(
+            "/dead-letters?stage=decode&county_id=king_wa&analysis_type=&limit=2", allow_redirects=False
+        )
+        assert (form.status, form.headers["Location"]) == (303, "/dead-letters?stage=decode&county_id=king_wa&limit=2")
+        text = await self.page(client, form.headers["Location"])
+        assert "cursor=3" in text
+        assert f'action="{API}/discard?stage=decode&amp;county_id=king_wa"' in text
+        assert '<input type="hidden" name="confirm" value="3">' in text
+        assert "/dead-letters/2" in await self.page(client, f"{form.headers['Location']}&cursor=3")
 
     async def test_a_list_without_letters_offers_nothing(self, client):
         text = await self.page(client, "/dead-letters?state=all")
