@@ -9,6 +9,7 @@ from terrafusion.wording import (
     ago,
     bounds,
     compact,
+    difference,
     duration,
     estimates,
     facts,
@@ -17,6 +18,25 @@ from terrafusion.wording import (
     instant,
     label,
 )
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "text"),
+    [
+        (61_000.0, "median_price", "+$61,000"),
+        (-61_000.0, "median_price", "-$61,000"),
+        (21, "periods", "+21"),
+        (1004, "index_sales", "+1,004"),
+        (-0.04, "index", "0.0"),
+        (6.19, "raw_change_pct", "+6.2 points"),
+        (-0.179, "thin_cell_share", "-17.9 points"),
+        (-5.0, "mdape", "-5.0 points"),
+        (-0.21, "moran_p", "-0.210"),
+        (2, "roll_year", "+2"),
+    ],
+)
+def test_a_difference_tells_its_sign_and_is_in_points_between_percentages(value, name, text):
+    assert difference(value, name) == text
 
 
 @pytest.mark.parametrize(
@@ -37,6 +57,7 @@ from terrafusion.wording import (
         (12.0, "gross_adjustment_pct", "12.0%"),
         (7.108, "difference_pct_points", "+7.1 points"),
         (107.52, "index", "107.5"),
+        (43313, "index_sales", "43,313"),
         (43313, "data_points_analyzed", "43,313"),
         (2014, "roll_year", "2014"),
         (17.81456, "cod", "17.81"),

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from terrafusion.web.charts.room import Room, in_both
 from terrafusion.web.charts.shapes import Drawing, Key, Label, Path, Shape
 
 Cell = tuple[int, int]
 Corner = tuple[int, int]
 
-WIDTH: Final = 640.0
+WIDEST: Final = 640.0
 MARGIN: Final = 12.0
 HALF: Final = math.sqrt(3) / 2
 CORNERS: Final[Sequence[Corner]] = ((0, -2), (1, -1), (1, 1), (0, 2), (-1, 1), (-1, -1))
@@ -35,14 +36,17 @@ class Area:
     text: str
 
 
-def map_of(title: str, areas: Sequence[Area], *, legend: Sequence[Key] = (), about: str = "") -> Drawing | None:
+@in_both
+def map_of(
+    room: Room, title: str, areas: Sequence[Area], *, legend: Sequence[Key] = (), about: str = ""
+) -> Drawing | None:
     """Draw areas with their borders and names; north is up. None where there are no cells."""
     corners = [corner for area in areas for cell in area.cells for corner in _corners(cell)]
     if not corners:
         return None
     west, east = min(x for x, _ in corners), max(x for x, _ in corners)
     north, south = min(y for _, y in corners), max(y for _, y in corners)
-    scale = (WIDTH - 2 * MARGIN) / max((east - west) * HALF, (south - north) / 2)
+    scale = (min(WIDEST, room.width) - 2 * MARGIN) / max((east - west) * HALF, (south - north) / 2)
 
     def at(corner: Corner) -> tuple[float, float]:
         x, y = corner
@@ -61,6 +65,7 @@ def map_of(title: str, areas: Sequence[Area], *, legend: Sequence[Key] = (), abo
         height=height + MARGIN,
         shapes=shapes,
         legend=legend,
+        is_map=True,
     )
 
 

@@ -390,7 +390,15 @@ class TestACountysEyes:
 
     async def test_no_page_names_another(self, house: House, secret: str, hidden: str) -> None:
         own = await house.world.accept()
-        for path in ("/", "/counties", "/ask", "/ask/price_trend_by_zip?key=k", "/pauses", "/dead-letters", f"/jobs/{own}"):
+        for path in (
+            "/",
+            "/counties",
+            "/ask",
+            "/ask/price_trend_by_zip?key=k",
+            "/pauses",
+            "/dead-letters",
+            f"/jobs/{own}",
+        ):
             status, page = await house.ask(secret, path, headers=BROWSER)
             assert status == 200, path
             assert "lucas_oh" not in page, path
