@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import orjson
 
+BILLION: Final = 1e9
 NOTHING: Final = "\N{EN DASH}"
 
 
@@ -28,7 +29,9 @@ class Unit:
 
 
 def dollars(value: float) -> str:
-    """Write an amount in whole dollars."""
+    """Write an amount in whole dollars, one of billions in hundredths of them."""
+    if abs(value) >= BILLION:
+        return f"{'-' if value < 0 else ''}${abs(value) / BILLION:,.2f} billion"
     return f"-${-value:,.0f}" if value < 0 else f"${value:,.0f}"
 
 
@@ -43,8 +46,8 @@ def change(value: float) -> str:
 
 
 def level(value: float) -> str:
-    """Write how sure an interval is: 95%, 99.9%."""
-    return f"{value * 100:g}%"
+    """Write how sure an interval is: 95%, 99.9%, 66.7%."""
+    return f"{_tenths(value * 100):g}%"
 
 
 def _tenths(value: float) -> float:
@@ -107,6 +110,9 @@ LABELS: Final = {
     "growth_pct_a_year": "Growth a year",
     "county_growth_pct_a_year": "County growth a year",
     "n": "Number",
+    "moran_i": "Moran's I",
+    "mean_mape": "Mean error of past forecasts",
+    "mean_naive_mape": "Mean error of the last value carried on",
     "data_points_analyzed": "Sales used",
     "interval_level": "Prediction interval",
 }

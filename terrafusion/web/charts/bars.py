@@ -182,6 +182,7 @@ def waterfall(
         Key("bar down", "takes away"),
         *([Key("zone c0", "range of the value")] if span else []),
     ]
+    shapes.sort(key=lambda shape: isinstance(shape, Label))  # words over what they would lie under
     return Drawing(title=title, about=f"{title}.", width=room.width, height=height + 26, shapes=shapes, legend=legend)
 
 

@@ -14,6 +14,7 @@ Cell = tuple[int, int]
 Corner = tuple[int, int]
 
 WIDEST: Final = 640.0
+HIGHEST: Final = 640.0
 MARGIN: Final = 12.0
 HALF: Final = math.sqrt(3) / 2
 CORNERS: Final[Sequence[Corner]] = ((0, -2), (1, -1), (1, 1), (0, 2), (-1, 1), (-1, -1))
@@ -46,7 +47,8 @@ def map_of(
         return None
     west, east = min(x for x, _ in corners), max(x for x, _ in corners)
     north, south = min(y for _, y in corners), max(y for _, y in corners)
-    scale = (min(WIDEST, room.width) - 2 * MARGIN) / max((east - west) * HALF, (south - north) / 2)
+    across, down = (east - west) * HALF, (south - north) / 2
+    scale = min((min(WIDEST, room.width) - 2 * MARGIN) / across, (HIGHEST - 2 * MARGIN) / down)
 
     def at(corner: Corner) -> tuple[float, float]:
         x, y = corner
@@ -122,6 +124,6 @@ def _middle(cells: Sequence[Cell]) -> Corner:
 
 
 def shades(values: Mapping[str, float], *, steps: int = 5) -> Mapping[str, int]:
-    """Return the shade of each name, from 1 to ``steps``: by rank, so that each holds as many."""
-    ranked = sorted(values, key=lambda name: (values[name], name))
-    return {name: 1 + place * steps // len(ranked) for place, name in enumerate(ranked)}
+    """Return the shade of each name, from 1 to ``steps``: by rank, so that each holds as many; of equal values one."""
+    ranked = sorted(values.values())
+    return {name: 1 + ranked.index(value) * steps // len(ranked) for name, value in values.items()}

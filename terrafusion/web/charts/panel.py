@@ -12,7 +12,7 @@ from terrafusion.web.charts.room import A_LETTER, Room
 from terrafusion.web.charts.scale import Axis, Marked, Numbers, Tick
 from terrafusion.web.charts.shapes import Box, Dot, Label, Path, Rule, Shape
 
-A_HEADINGS: Final = 7.4
+A_HEADINGS: Final = 7.0
 """What a letter of a heading takes."""
 LINE: Final = 14.0
 """From one line of a heading to the next."""

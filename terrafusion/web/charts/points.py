@@ -142,7 +142,7 @@ class Plane:
 
 @in_both
 def density(room: Room, title: str, plane: Plane) -> Drawing | None:
-    """Draw how many lie where: the darker a cell, the more."""
+    """Draw how many lie where: the stronger the colour of a cell, the more."""
     if not plane.cells:
         return None
     panel = Panel(x=plane.x(room.left, room.end), y=plane.y(room.top + DENSE, room.top), title=plane.title)

@@ -12,8 +12,8 @@ from terrafusion.web.charts.panel import runs
 from terrafusion.web.charts.room import Room
 from terrafusion.web.charts.scale import Numbers, Tick, Words
 
-WIDE: Final = Room(width=572.0, left=64.0, right=22.0)
-NARROW: Final = Room(width=300.0, left=56.0, right=20.0)
+WIDE: Final = Room(width=572.0, left=64.0, right=26.0)
+NARROW: Final = Room(width=300.0, left=56.0, right=26.0)
 TOP: Final = 10.0
 BOTTOM: Final = 164.0
 A_MARK: Final = 65.0

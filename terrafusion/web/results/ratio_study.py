@@ -51,8 +51,8 @@ def _vertical(result: Result) -> Iterator[Part]:
     drawing = _plane(result)
     if drawing is not None:
         slope = number(result.summary.get("prb"))
-        note = "The darker a cell, the more sales lie in it." if slope is None else (
-            f"The darker a cell, the more sales lie in it. PRB is {slope:+.3f}: "
+        note = "The stronger the colour of a cell, the more sales lie in it." if slope is None else (
+            f"The stronger the colour of a cell, the more sales lie in it. PRB is {slope:+.3f}: "
             f"where the value doubles, the level {'falls' if slope < 0 else 'rises'} by {abs(100 * slope):.1f}%."
         )  # fmt: skip
         yield from picture(drawing, note=note)

@@ -364,6 +364,10 @@ def test_shades_hold_as_many_each_and_follow_the_values():
     assert [shade[f"z{n}"] for n in range(10)] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
 
 
+def test_equal_values_have_one_shade():
+    assert shades({"a": 0.0, "b": 0.0, "c": 0.0, "d": 0.5, "e": 0.5}) == {"a": 1, "b": 1, "c": 1, "d": 4, "e": 4}
+
+
 def test_names_are_written_where_there_is_room():
     large = [(column, row) for column in range(3) for row in range(3)]
     drawing = map_of("Map", [Area("98103", large, "s1", ""), Area("98105", [(9, 9)], "s2", "")])
