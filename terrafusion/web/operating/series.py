@@ -13,7 +13,7 @@ from terrafusion.web.charts.room import Room
 from terrafusion.web.charts.scale import Numbers, Tick, Words
 
 WIDE: Final = Room(width=572.0, left=64.0, right=26.0)
-NARROW: Final = Room(width=300.0, left=56.0, right=26.0)
+NARROW: Final = Room(width=300.0, left=62.0, right=26.0)
 TOP: Final = 10.0
 BOTTOM: Final = 164.0
 A_MARK: Final = 65.0

@@ -100,6 +100,12 @@ def test_too_few_prices_are_no_chart():
     assert price_chart([{"median_price": 1.0}, {"median_price": 2.0}]) is None
 
 
+def test_a_number_without_end_is_not_drawn():
+    assert price_chart(months([1.0, 2.0, 1.5e308, -math.inf, 10**400])) == price_chart(
+        months([1.0, 2.0, None, None, None])
+    )
+
+
 def test_a_line_rises_with_its_values_and_goes_on_in_time():
     drawing = price_chart(months([100_000.0, 200_000.0, 300_000.0]))
     drawn = numbers(of(drawing, "line raw")[0].d)
