@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import orjson
 
+BILLION: Final = 1e9
 NOTHING: Final = "\N{EN DASH}"
 
 
@@ -19,6 +20,8 @@ class Unit:
     write: Callable[[float], str]
     ends: Sequence[str] = ()
     begins: Sequence[str] = ()
+    points: float = 0.0
+    """How many points one of it is; 0 for what is not told in per cent."""
 
     def is_of(self, name: str) -> bool:
         """Say whether a field of that name is in this unit."""
@@ -26,7 +29,9 @@ class Unit:
 
 
 def dollars(value: float) -> str:
-    """Write an amount in whole dollars."""
+    """Write an amount in whole dollars, one of billions in hundredths of them."""
+    if abs(value) >= BILLION:
+        return f"{'-' if value < 0 else ''}${abs(value) / BILLION:,.2f} billion"
     return f"-${-value:,.0f}" if value < 0 else f"${value:,.0f}"
 
 
@@ -41,8 +46,8 @@ def change(value: float) -> str:
 
 
 def level(value: float) -> str:
-    """Write how sure an interval is: 95%, 99.9%."""
-    return f"{value * 100:g}%"
+    """Write how sure an interval is: 95%, 99.9%, 66.7%."""
+    return f"{_tenths(value * 100):g}%"
 
 
 def _tenths(value: float) -> float:
@@ -50,7 +55,11 @@ def _tenths(value: float) -> float:
 
 
 def _probability(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.001 else "below 0.001"  # noqa: PLR2004
+    return f"{value:.3f}" if abs(value) >= 0.001 else "below 0.001"  # noqa: PLR2004
+
+
+def _points(value: float) -> str:
+    return f"{_tenths(value):+.1f} points"
 
 
 MONEY: Final = (
@@ -83,14 +92,15 @@ SIGNED: Final = (
 """Changes and distances in per cent: up or down matters."""
 UNITS: Final = (
     Unit("{:.2f}".format, begins=("z_", "mean_log_", "sd_log_")),
-    Unit("{:.1f}".format, begins=("index",)),
+    Unit("{:,.0f}".format, ends=("sales",)),
+    Unit(lambda value: f"{_tenths(value):.1f}", begins=("index",)),
     Unit(dollars, ends=MONEY, begins=("median_ci",)),
-    Unit("{:+.1%}".format, ends=("mom", "yoy", "change", "growth", "gain")),
-    Unit("{:.1%}".format, ends=("share", "turnover", "share_sold", "fsd")),
-    Unit(level, ends=("confidence_level", "interval_level")),
-    Unit(change, ends=SIGNED),
-    Unit(per_cent, ends=("pct", "pct_a_year", "mdape", "mape", "coverage")),
-    Unit(lambda value: f"{_tenths(value):+.1f} points", ends=("pct_points",)),
+    Unit("{:+.1%}".format, ends=("mom", "yoy", "change", "growth", "gain"), points=100),
+    Unit("{:.1%}".format, ends=("share", "turnover", "share_sold", "fsd"), points=100),
+    Unit(level, ends=("confidence_level", "interval_level"), points=100),
+    Unit(change, ends=SIGNED, points=1),
+    Unit(per_cent, ends=("pct", "pct_a_year", "mdape", "mape", "coverage"), points=1),
+    Unit(_points, ends=("pct_points",), points=1),
     Unit(_probability, ends=("p",)),
     Unit(str, ends=("roll_year", "sale_year", "year_built")),
 )
@@ -100,6 +110,9 @@ LABELS: Final = {
     "growth_pct_a_year": "Growth a year",
     "county_growth_pct_a_year": "County growth a year",
     "n": "Number",
+    "moran_i": "Moran's I",
+    "mean_mape": "Mean error of past forecasts",
+    "mean_naive_mape": "Mean error of the last value carried on",
     "data_points_analyzed": "Sales used",
     "interval_level": "Prediction interval",
 }
@@ -205,8 +218,21 @@ def _several(values: Mapping[str, Any] | Sequence[Any]) -> str:
     return ", ".join(figure(value) for value in values)
 
 
+def difference(value: float, name: str) -> str:
+    """Write how much more one of two values of a field is, its sign told; between two in per cent there are points."""
+    unit = _unit(name)
+    if unit and unit.points:
+        return _points(value * unit.points)
+    written = _number(value, name)
+    return written if value <= 0 or written.startswith("+") else f"+{written}"
+
+
+def _unit(name: str) -> Unit | None:
+    return next((unit for unit in UNITS if unit.is_of(name)), None)
+
+
 def _number(value: float, name: str) -> str:
-    unit = next((unit for unit in UNITS if unit.is_of(name)), None)
+    unit = _unit(name)
     return _plain(value) if unit is None else unit.write(value)
 
 

@@ -35,7 +35,16 @@ ELSEWHERE: Final = frozenset({"county_id", "data_version", "parameter_hash"})
 PERCENTAGES: Final = ("_pct", "_pct_points")
 UNNAMED: Final = frozenset({"period_start", "period_end"})
 """Columns that say what the keys say."""
-LEADING: Final = ("median_price", "index", "constant_quality_change_pct", "raw_change_pct", "sales_volume", "sales")
+LEADING: Final = (
+    "median_price",
+    "index",
+    "constant_quality_change_pct",
+    "raw_change_pct",
+    "median",
+    "estimated_value",
+    "sales_volume",
+    "sales",
+)
 """The figures of a row that tell its change to a person, the first that changed; a program reads all of them."""
 
 
@@ -77,7 +86,7 @@ def change(name: str, first: Any, second: Any) -> dict[str, Any]:
 def most_changed(rows: Sequence[Body]) -> list[tuple[Body, Body]]:
     """Return rows that changed, those by the most first, each with the figure of it that tells its change to a person."""
     changed = [(row, _leading(row["figures"])) for row in rows]
-    return sorted(changed, key=lambda pair: -abs(pair[1]["percent"] or 0))
+    return sorted(changed, key=lambda pair: -_size(pair[1]))
 
 
 def with_defaults(job: Body, catalogue: Catalogue) -> Body:
@@ -91,6 +100,12 @@ def with_defaults(job: Body, catalogue: Catalogue) -> Body:
     except InvalidRequest:
         return job
     return {**job, "parameters": canonical(parameters)}
+
+
+def _size(told: Body) -> float:
+    """Return by how much a figure changed, in per cent; by its difference where there is no telling so."""
+    size: float | None = told["difference"] if told["percent"] is None else told["percent"]
+    return abs(size or 0.0)
 
 
 def _leading(figures: Sequence[Body]) -> Body:

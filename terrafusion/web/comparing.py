@@ -25,12 +25,14 @@ from terrafusion.web.operating.series import Plot, Series, plot
 from terrafusion.web.problems import problem_of
 from terrafusion.web.query import job_id_of, read_query
 from terrafusion.web.render import render
-from terrafusion.wording import bounds, dollars, figure, group_of, label
+from terrafusion.web.results.read import headline_of
+from terrafusion.wording import bounds, difference, dollars, figure, group_of, label
 
 PAGE: Final = "/compare"
 OFFERED: Final = 30
 MOST_FIGURES: Final = 200
 MOST_ROWS: Final = 40
+MOST_OF_A_ROW: Final = 4
 FEWEST: Final = 2
 PLACES: Final = ("first", "second")
 CUT: Final = "trends_total"
@@ -118,6 +120,7 @@ class Comparing:
         return html(text, status=status)
 
     def _page(self, query: CompareQuery, told: Body) -> Response:
+        headline = headline_of(self._deps.catalogue, told["jobs"][0]["analysis_type"])
         text = render(
             "compared.html",
             now=self._deps.now(),
@@ -130,7 +133,7 @@ class Comparing:
             statements=told["statements"],
             quality=[_row(change) for change in told["data_quality"]],
             warnings=told["warnings"],
-            parts=[part for part in (_part("Points", told["trends"]), _part("Rows", told["rows"])) if part],
+            parts=[part for part in (_part("Points", told["trends"]), _part("Rows", told["rows"], headline)) if part],
             plot=told["medians"] and _plot(told["medians"]),
             is_cut=told["trends_cut"],
         )
@@ -176,19 +179,14 @@ def _verdict(told: Body) -> str:
 
 def _row(change: Body, name: str | None = None) -> Row:
     key = change["name"]
-    difference, percent = change["difference"], change["percent"]
+    percent = change["percent"]
     return Row(
         name or _words(key),
         figure(change["first"], _last(key)),
         figure(change["second"], _last(key)),
-        "" if difference is None else _signed(difference, _last(key)),
+        "" if change["difference"] is None else difference(change["difference"], _last(key)),
         "" if percent is None else f"{percent:+.1f}%",
     )
-
-
-def _signed(value: float, name: str) -> str:
-    written = figure(value, f"{name}_points" if name.endswith("_pct") else name)
-    return written if value <= 0 or written.startswith("+") else f"+{written}"
 
 
 def _figures(changes: Sequence[Body]) -> Sequence[Row]:
@@ -242,19 +240,27 @@ class Part:
     """Points or rows that were found again in the other result."""
 
     title: str
-    rows: Sequence[tuple[str, Row]]
+    rows: Sequence[tuple[str, Sequence[Row]]]
     changed: int
     matched: int
     only_first: int
     only_second: int
 
 
-def _part(title: str, told: Body) -> Part | None:
+def _part(title: str, told: Body, names: Sequence[str] = ()) -> Part | None:
     if not (told["matched"] or told["only_first"] or told["only_second"]):
         return None
     changed = most_changed(told["changed"])
-    rows = [(_key(row), _row(change, label(change["name"]))) for row, change in changed[:MOST_ROWS]]
+    rows = [(_key(row), _figures(_chosen(row["figures"], [lead["name"], *names]))) for row, lead in changed[:MOST_ROWS]]
     return Part(title, rows, len(changed), told["matched"], len(told["only_first"]), len(told["only_second"]))
+
+
+def _chosen(figures: Sequence[Body], names: Sequence[str]) -> Sequence[Body]:
+    """Return the figures of a row that are named, the first few, with the ends of their intervals."""
+    by_name = {one["name"]: one for one in figures}
+    wanted = [name for name in dict.fromkeys(names) if name in by_name][:MOST_OF_A_ROW]
+    ends = [end for name in wanted for end in bounds(name, by_name) or ()]
+    return [by_name[name] for name in (*wanted, *ends)]
 
 
 def _key(row: Body) -> str:

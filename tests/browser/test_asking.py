@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import pytest
 from browser.conftest import Visit
@@ -56,6 +57,30 @@ def test_the_same_form_sent_twice_makes_one_job(system: System, page: Page):
     send.dblclick()
     expect(page).to_have_url(JOB)
     assert len(system.web.get(f"{PREFIX}/list?analysis_type=coverage_report").body["jobs"]) == 1
+
+
+@pytest.mark.parametrize("visitor", [{}, {"java_script_enabled": False}], ids=["with-script", "without-script"])
+def test_a_form_sent_again_after_going_back_makes_one_job(visitor: Mapping[str, bool], visit: Visit):
+    page = visit(**visitor).page
+    started = field(page, "parameters.start_date")
+    page.goto("/ask/equity_study?county_id=lucas_oh")
+    started.fill("2014-02-03")
+    first = sent(page)
+    page.go_back()
+    expect(started).to_have_value("2014-02-03")
+    assert sent(page) == first
+    page.go_back()
+    started.fill("2015-02-03")
+    assert sent(page) != first
+    page.goto("/ask/equity_study?county_id=lucas_oh")
+    started.fill("2014-02-03")
+    assert sent(page) != first
+
+
+def sent(page: Page) -> str:
+    page.get_by_role("button", name="Send the request").click()
+    expect(page).to_have_url(JOB)
+    return page.url
 
 
 def test_it_can_be_asked_again_with_changes(system: System, page: Page):

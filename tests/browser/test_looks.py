@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser.conftest import Visit
@@ -10,10 +14,14 @@ from browser.system import System
 from browser.visitor import NARROW
 from playwright.sync_api import Page, expect
 
-FIRST_ROWS = {"exclude": [["tbody tr:nth-child(n + 4)"], ["svg.chart circle"], ["svg.chart path"]]}
-"""Long tables and charts are looked at where they begin: the rest is more of the same."""
 CONTRAST = {"runOnly": ["color-contrast"], "resultTypes": ["violations"]}
 SCROLLS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+LETTER = 8.5
+"""Pixels that a letter of a chart has at least; its font has 11 units."""
+CHARTS = """[...document.querySelectorAll("figure svg[viewBox]:not(.swatch)")]
+  .filter(chart => chart.checkVisibility())
+  .map(chart => [chart.getBoundingClientRect(), chart.viewBox.baseVal.width])
+  .map(([box, units]) => ({letter: 11 * box.width / units, right: box.right}))"""
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +50,60 @@ def test_a_guarded_page_is_for_everybody(name: str, places: Places, system: Syst
 
 def hold(page: Page) -> None:
     """Hold what every page promises: both themes, any width, a title and one first heading."""
-    found = Axe().run(page, FIRST_ROWS)
-    assert not found.violations_count, found.generate_report()
+    clean(page)
     page.emulate_media(color_scheme="dark")
-    found = Axe().run(page, FIRST_ROWS, CONTRAST)
-    assert not found.violations_count, found.generate_report()
+    clean(page, CONTRAST)
     page.set_viewport_size(NARROW)
     assert not page.evaluate(SCROLLS), "the page scrolls sideways"
+    for chart in page.evaluate(CHARTS):
+        assert chart["right"] <= NARROW["width"], "a chart is cut"
+        assert chart["letter"] >= LETTER, "a chart cannot be read"
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
     assert page.title().endswith(" · TerraFusion")
+
+
+def clean(page: Page, options: dict[str, Any] | None = None) -> None:
+    found = Axe().run(page, None, options)
+    assert not found.violations_count, found.generate_report()
+
+
+@pytest.mark.parametrize("visitor", [{}, {"java_script_enabled": False}], ids=["with-script", "without-script"])
+def test_where_it_is_narrow_the_menu_is_opened_and_closed_by_the_keyboard(visitor: Mapping[str, bool], visit: Visit):
+    page = visit(viewport=NARROW, **visitor).page
+    page.goto("/")
+    menu, letters = (
+        page.get_by_role("button", name="Menu"),
+        page.locator("#pages").get_by_role("link", name="Dead letters"),
+    )
+    expect(letters).to_be_hidden()
+    for key in ("Tab", "Tab", "Tab"):
+        page.keyboard.press(key)
+    expect(menu).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(letters).to_be_in_viewport()
+    page.keyboard.press("Escape")
+    expect(letters).to_be_hidden()
+    expect(menu).to_be_focused()
+    page.keyboard.press("Enter")
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/ask$"))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_open_menu_is_for_everybody(scheme: Literal["light", "dark"], visit: Visit):
+    page = visit(viewport=NARROW, color_scheme=scheme).page
+    page.goto("/counties")
+    page.get_by_role("button", name="Menu").click()
+    expect(page.get_by_role("navigation", name="Pages of the view")).to_be_visible()
+    clean(page)
+
+
+def test_where_it_is_wide_there_is_no_menu_to_open(page: Page):
+    page.goto("/counties")
+    expect(page.get_by_role("button", name="Menu")).to_be_hidden()
+    expect(page.get_by_role("navigation", name="Pages of the view").get_by_role("link", name="Ask")).to_be_visible()
 
 
 def test_the_first_stop_of_the_keyboard_skips_to_the_content(page: Page):

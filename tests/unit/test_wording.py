@@ -9,6 +9,7 @@ from terrafusion.wording import (
     ago,
     bounds,
     compact,
+    difference,
     duration,
     estimates,
     facts,
@@ -22,9 +23,29 @@ from terrafusion.wording import (
 @pytest.mark.parametrize(
     ("value", "name", "text"),
     [
+        (61_000.0, "median_price", "+$61,000"),
+        (-61_000.0, "median_price", "-$61,000"),
+        (21, "periods", "+21"),
+        (1004, "index_sales", "+1,004"),
+        (-0.04, "index", "0.0"),
+        (6.19, "raw_change_pct", "+6.2 points"),
+        (-0.179, "thin_cell_share", "-17.9 points"),
+        (-5.0, "mdape", "-5.0 points"),
+        (-0.21, "moran_p", "-0.210"),
+        (2, "roll_year", "+2"),
+    ],
+)
+def test_a_difference_tells_its_sign_and_is_in_points_between_percentages(value, name, text):
+    assert difference(value, name) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "text"),
+    [
         (None, "median_price", NOTHING),
         (450_000.4, "median_price", "$450,000"),
         (-1200.0, "difference_usd", "-$1,200"),
+        (25_505_080_940, "dollar_volume", "$25.51 billion"),
         (253.8, "median_price_per_sqft", "$254"),
         (390_000.0, "median_ci_low", "$390,000"),
         (-2.345, "z_unit_price", "-2.35"),
@@ -37,6 +58,7 @@ from terrafusion.wording import (
         (12.0, "gross_adjustment_pct", "12.0%"),
         (7.108, "difference_pct_points", "+7.1 points"),
         (107.52, "index", "107.5"),
+        (43313, "index_sales", "43,313"),
         (43313, "data_points_analyzed", "43,313"),
         (2014, "roll_year", "2014"),
         (17.81456, "cod", "17.81"),
@@ -48,6 +70,7 @@ from terrafusion.wording import (
         (8.626, "county_growth_pct_a_year", "+8.6%"),
         (0.8, "interval_level", "80%"),
         (0.999, "confidence_level", "99.9%"),
+        (2 / 3, "interval_level", "66.7%"),
         (0.1241, "fsd", "12.4%"),
         (2.9e-20, "moran_p", "below 0.001"),
         (0.0021, "moran_permutation_p", "0.002"),

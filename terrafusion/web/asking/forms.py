@@ -23,7 +23,7 @@ from terrafusion.web.asking.values import Texts, texts_of, values_of
 PARAMETERS: Final = "parameters"
 COUNTY: Final = "county_id"
 KEY: Final = "key"
-"""The hidden field by which a form that is sent twice makes one job."""
+"""By which a form that is sent twice makes one job: in its address, and among its fields."""
 ASKED: Final = ("priority", "deadline", "correlation_id", "requested_by")
 DATES: Final = ("start_date", "end_date", "zip_codes", "neighborhoods", "property_types")
 PERIODS: Final = ("period", "group_by", "valuation_date")
@@ -160,9 +160,12 @@ class Form:
         return [(one, self.link(one)) for one in self.analysis.examples if one.county_id in (None, *counties)]
 
 
-def once(key: str, request: AnalysisRequest) -> str:
-    """Return the idempotency key of a form: the same form with the same content is the same job."""
-    return f"{key}/{sha256(request.model_dump_json().encode()).hexdigest()}"
+def once(key: str, request: AnalysisRequest, data_version: str) -> str:
+    """Return the idempotency key of a form: the same form with the same content is the same job, on the same records.
+
+    An address with a key may be kept, and asks anew once the county's records are others.
+    """
+    return f"{key}/{sha256(f'{data_version}/{request.model_dump_json()}'.encode()).hexdigest()}"
 
 
 @cache

@@ -28,6 +28,7 @@ from terrafusion.web.query import BadQuery, job_id_of, read_header, read_query, 
 from terrafusion.web.render import render
 
 FROM: Final = "from"
+LONGEST_KEY: Final = 100
 MOST_FIELDS: Final = 1000
 SENT: Final = "Nothing was sent."
 
@@ -76,13 +77,16 @@ class Asking:
             asked, checked = form.read(draft)
             told = {"request": asked and asked.model_dump(exclude_defaults=True), "errors": checked.errors}
             return json_response(self._told(form) | {"fields": [_told(one) for one in form.fields.values()]} | told)
-        return await self._page(form, draft, key=str(self._new_key()))
+        key = request.query.get(KEY, "")[:LONGEST_KEY]
+        if not key:  # in the address, for a browser that goes back asks for the form anew
+            return see(str(request.rel_url.update_query({KEY: str(self._new_key())})))
+        return await self._page(form, draft, key=key)
 
     async def send(self, request: Request) -> Response:
         """Send what was filled in: on to the job's page, or back to the form with what is wrong."""
         form = self._asked_for(request)
         draft = Draft(_collected(read_pairs(await request.read(), most=MOST_FIELDS)))
-        key = draft.text(KEY)[:100] or str(self._new_key())
+        key = draft.text(KEY)[:LONGEST_KEY] or str(self._new_key())
         asked, draft = form.read(draft)
         if asked is None:
             return await self._back(request, form, draft, key, status=422)
@@ -97,9 +101,10 @@ class Asking:
 
     async def _submitted(self, request: Request, draft: Draft, asked: AnalysisRequest, key: str) -> Job:
         await self._deps.pauses.admit()
+        versions = {county.county_id: county.data_version for county in await self._deps.counties.current()}
         return await self._deps.submit(
             asked,
-            idempotency_key=once(key, asked),
+            idempotency_key=once(key, asked, versions.get(asked.county_id, "")),
             traceparent=read_traceparent(request.headers),
             requested_by=draft.text("requested_by").strip() or read_header(request, "X-Requested-By"),
         )
@@ -131,6 +136,7 @@ class Asking:
 
     async def _filled(self, request: Request, form: Form) -> Draft:
         given = dict(_collected(request.query.items()))
+        given.pop(KEY, None)
         earlier = given.pop(FROM, None)
         for name in given:
             if name not in form.fields:

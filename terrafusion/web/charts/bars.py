@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from terrafusion.web.charts.panel import LEFT, RIGHT, WIDTH, Panel
+from terrafusion.web.charts.panel import Panel
+from terrafusion.web.charts.room import Room, in_both
 from terrafusion.web.charts.scale import Axis, Marked, Words, exact, linear, plain
 from terrafusion.web.charts.shapes import Box, Drawing, Key, Label, Path, Rule, Shape
 
-ROW: Final = 22.0
-MOST_NAMES: Final = 200.0
-A_LETTER: Final = 6.6
+TOP: Final = 8.0
+BAR: Final = 22.0
+"""The height of a line, without what stands above it."""
 HEIGHT: Final = 190.0
+LONGEST: Final = 32
+"""Letters of a name for which there is room at the left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +44,26 @@ class Histogram:
     what: str = "sales"
 
 
-def histogram(title: str, told: Histogram) -> Drawing | None:
+@in_both
+def histogram(room: Room, title: str, told: Histogram) -> Drawing | None:
     """Draw how many lie where; None where none does."""
     edges, counts = told.edges, told.counts
     if not any(counts) or len(edges) != len(counts) + 1 or edges[0] >= edges[-1]:
         return None
-    across = exact(edges[0], edges[-1], LEFT + 4, WIDTH - RIGHT - 4, told.words)
-    up = linear([0.0, *counts, *told.curve], 24 + HEIGHT, 24, plain)
+    across = exact(edges[0], edges[-1], room.left + 4, room.end - 4, told.words)
+    up = linear([0.0, *counts, *told.curve], room.top + HEIGHT, room.top, plain)
     panel = Panel(x=across, y=up, title=f"Number of {told.what}")
-    shapes: list[Shape] = [*panel.grid(), *_zone(panel, told), *_bins(panel, told)]
+    shapes: list[Shape] = [*panel.grid(room), *_zone(panel, told), *_bins(panel, told)]
     middles = [across.axis((one + other) / 2) for one, other in pairwise(edges)]
     shapes += panel.line("raw", middles, told.curve or [None] * len(middles), told.curve_says)
     shapes += [shape for limit in told.limits for shape in _limit(panel, limit)]
-    shapes += panel.across()
+    shapes += panel.across(room)
     keys = [("zone ok", told.zone_says if told.zone else ""), ("line raw", told.curve_says if told.curve else "")]
     legend = [Key("column c0", told.what.capitalize()), *(Key(kind, text) for kind, text in keys if text)]
     legend += [Key(f"limit {limit.kind}", limit.text) for limit in told.limits if limit.text]
-    return Drawing(title=title, about=f"{title}.", width=WIDTH, height=24 + HEIGHT + 26, shapes=shapes, legend=legend)
+    return Drawing(
+        title=title, about=f"{title}.", width=room.width, height=room.top + HEIGHT + 26, shapes=shapes, legend=legend
+    )
 
 
 def _zone(panel: Panel, told: Histogram) -> Iterator[Shape]:
@@ -101,32 +107,37 @@ class Bar:
     text: str = ""
 
 
-def room_for(names: Sequence[str]) -> float:
-    """Return where an axis begins at whose left stand names, up to so many letters."""
-    return min(MOST_NAMES, 24 + A_LETTER * max(map(len, names), default=0))
+def name_of(room: Room, axis: Axis, top: float, name: str, *, kind: str = "") -> Label:
+    """Write the name of a line: at its left, or above it."""
+    if room.above:
+        return Label(f"start {kind}".strip(), axis.start, top + room.above - 3, name)
+    return Label(f"end {kind}".strip(), axis.start - 8, top + 13, name[:LONGEST])
 
 
-def bars(title: str, rows: Sequence[Bar], *, words: Words = plain, legend: Sequence[Key] = ()) -> Drawing | None:
+@in_both
+def bars(
+    room: Room, title: str, rows: Sequence[Bar], *, words: Words = plain, legend: Sequence[Key] = ()
+) -> Drawing | None:
     """Draw bars that lie, one below another; None where all are empty."""
     ends = [sum(part.value for part in row.parts) for row in rows]
     if not any(ends):
         return None
-    height = 8 + ROW * len(rows)
-    across = linear([0.0, *ends], room_for([row.name for row in rows]), WIDTH - RIGHT - 60, words, wanted=6)
+    height = TOP + room.row * len(rows)
+    across = linear([0.0, *ends], room.beside([row.name for row in rows]), room.end - 60, words, wanted=6)
     panel = Panel(x=across, y=Marked(Axis(0, 1, height, 4), ()))
-    shapes: list[Shape] = [*panel.across(lines=True)]
+    shapes: list[Shape] = [*panel.across(room, lines=True)]
     for place, row in enumerate(rows):
-        shapes += _bar(across.axis, row, 8 + ROW * place)
-    return Drawing(title=title, about=f"{title}.", width=WIDTH, height=height + 26, shapes=shapes, legend=legend)
+        top = TOP + room.row * place
+        shapes += [name_of(room, across.axis, top, row.name), *_bar(across.axis, row, top + room.above)]
+    return Drawing(title=title, about=f"{title}.", width=room.width, height=height + 26, shapes=shapes, legend=legend)
 
 
 def _bar(axis: Axis, row: Bar, top: float) -> Iterator[Shape]:
-    yield Label("end", axis.start - 8, top + 13, row.name[:32])
     begin = 0.0
     for part in row.parts:
         if part.value:
             left, right = axis(begin), axis(begin + part.value)
-            yield Box(f"bar {part.kind}", left, top + 2, round(right - left, 1), ROW - 6, part.text)
+            yield Box(f"bar {part.kind}", left, top + 2, round(right - left, 1), BAR - 6, part.text)
         begin += part.value
     yield Label("start", axis(begin) + 5, top + 13, row.text)
 
@@ -140,41 +151,43 @@ class Step:
     text: str
 
 
+@in_both
 def waterfall(
-    title: str, steps: Sequence[Step], *, words: Words, span: tuple[float, float] | None = None
+    room: Room, title: str, steps: Sequence[Step], *, words: Words, span: tuple[float, float] | None = None
 ) -> Drawing | None:
     """Draw how amounts add up to a total; ``span`` is the range in which the total lies."""
     if not steps:
         return None
     ends = [sum(step.value for step in steps[: place + 1]) for place in range(len(steps))]
     shown = [*ends, *(span or ())]
-    height = 8 + ROW * (len(steps) + 1)
-    across = linear(shown, room_for([step.name for step in steps]), WIDTH - RIGHT - 70, words, wanted=6)
+    height = TOP + room.row * (len(steps) + 1)
+    across = linear(shown, room.beside([step.name for step in steps]), room.end - 70, words, wanted=6)
     panel = Panel(x=across, y=Marked(Axis(0, 1, height, 4), ()))
-    axis, shapes = across.axis, [*panel.across(lines=True)]
+    axis, shapes = across.axis, [*panel.across(room, lines=True)]
     if span:
         low, high = (axis(value) for value in span)
         shapes.append(Box("zone c0", low, 4, round(high - low, 1), height - 4, f"{words(span[0])} to {words(span[1])}"))
     for place, (step, end) in enumerate(zip(steps, ends, strict=True)):
         begin = max(end - step.value, axis.low)
-        shapes += _step(axis, step, (begin, end), 8 + ROW * place)
-    total = ends[-1]
+        top = TOP + room.row * place
+        shapes += [name_of(room, axis, top, step.name), *_step(axis, step, (begin, end), top + room.above)]
+    top, total = TOP + room.row * len(steps), ends[-1]
     shapes += [
-        Label("end strong", axis.start - 8, 8 + ROW * len(steps) + 13, "Value"),
+        name_of(room, axis, top, "Value", kind="strong"),
         Path("arrow", f"M{axis(total):g} 4 V{height:g}", words(total)),
-        Label("start strong", axis(total) + 5, 8 + ROW * len(steps) + 13, words(total)),
+        Label("start strong", axis(total) + 5, top + room.above + 13, words(total)),
     ]
     legend = [
         Key("bar up", "adds"),
         Key("bar down", "takes away"),
         *([Key("zone c0", "range of the value")] if span else []),
     ]
-    return Drawing(title=title, about=f"{title}.", width=WIDTH, height=height + 26, shapes=shapes, legend=legend)
+    shapes.sort(key=lambda shape: isinstance(shape, Label))  # words over what they would lie under
+    return Drawing(title=title, about=f"{title}.", width=room.width, height=height + 26, shapes=shapes, legend=legend)
 
 
 def _step(axis: Axis, step: Step, reach: tuple[float, float], top: float) -> Iterator[Shape]:
-    yield Label("end", axis.start - 8, top + 13, step.name[:32])
     left, right = sorted((axis(reach[0]), axis(reach[1])))
     kind = "up" if step.value >= 0 else "down"
-    yield Box(f"bar {kind}", left, top + 2, max(round(right - left, 1), 1.0), ROW - 6, f"{step.name}: {step.text}")
+    yield Box(f"bar {kind}", left, top + 2, max(round(right - left, 1), 1.0), BAR - 6, f"{step.name}: {step.text}")
     yield Label("start", right + 5, top + 13, step.text)

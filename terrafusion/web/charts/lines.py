@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
-from terrafusion.web.charts.panel import LEFT, RIGHT, WIDTH, Panel, runs
+from terrafusion.web.charts.panel import Panel, runs
+from terrafusion.web.charts.room import Room, in_both
 from terrafusion.web.charts.scale import (
     Marked,
     Numbers,
@@ -23,8 +24,10 @@ from terrafusion.web.charts.scale import (
 )
 from terrafusion.web.charts.shapes import Drawing, Key, Shape
 
-GAP: Final = 34.0
-MOST_DOTS: Final = 60
+GAP: Final = 10.0
+"""Below a panel, before the heading of the next."""
+A_DOT: Final = 11.0
+"""Across, below which points of a line are not marked."""
 WIDEST: Final = 1.0
 """Of the span of a line's values, so much room there is for its interval on either side."""
 FEW_LINES: Final = 2
@@ -116,7 +119,8 @@ def rebased(values: Numbers, base: Numbers) -> Numbers:
     return [None if value is None else value / first[0] * first[1] for value in values]
 
 
-def over_time(title: str, strips: Sequence[Strip], *, also: Sequence[Key] = ()) -> Drawing | None:
+@in_both
+def over_time(room: Room, title: str, strips: Sequence[Strip], *, also: Sequence[Key] = ()) -> Drawing | None:
     """Lay out panels over one time axis; None where the first has fewer than two values to draw."""
     shown = [strip for strip in strips if any(one.is_line for one in strip.series)]
     if not shown or shown[0] is not strips[0]:
@@ -124,20 +128,20 @@ def over_time(title: str, strips: Sequence[Strip], *, also: Sequence[Key] = ()) 
     days = [
         (day, name) for strip in shown for one in strip.series for day, name in zip(one.days, one.periods, strict=True)
     ]
-    times = calendar([day for day, _ in days], [name for _, name in days], LEFT + 10, WIDTH - RIGHT - 10)
-    shapes, top = [], 24.0
+    times = calendar([day for day, _ in days], [name for _, name in days], room.left + 10, room.end - 10)
+    shapes, top = [], room.top
     for strip in shown:
         panel = Panel(x=times, y=_upright(strip, top), title=strip.title)
-        shapes += [*panel.grid(), *_drawn(panel, strip)]
-        top += strip.height + GAP
-    shapes += panel.across()
+        shapes += [*panel.grid(room), *_drawn(panel, strip)]
+        top += strip.height + GAP + room.top
+    shapes += panel.across(room)
     about = ". ".join(strip.title for strip in shown)
     legend = [*_legend(shown), *also]
     return Drawing(
         title=title,
         about=about,
-        width=WIDTH,
-        height=top - GAP + 26,
+        width=room.width,
+        height=top - GAP - room.top + 26,
         shapes=shapes,
         legend=legend if len(legend) > 1 else (),
     )
@@ -174,7 +178,7 @@ def _drawn(panel: Panel, strip: Strip) -> Iterator[Shape]:
     placed = [(one, [panel.x.axis(day) for day in one.days]) for one in strip.series]
     if strip.as_columns:
         for one, xs in placed:
-            width = max(1.5, min(14.0, (WIDTH - LEFT - RIGHT) / len(xs) * 0.7))
+            width = max(1.5, min(14.0, (panel.right - panel.left) / len(xs) * 0.7))
             yield from panel.columns(one.kind, xs, one.values, _texts(one, strip), width=width)
         return
     for one, xs in placed:
@@ -188,7 +192,7 @@ def _drawn(panel: Panel, strip: Strip) -> Iterator[Shape]:
 def _dots(panel: Panel, strip: Strip, one: Series, xs: Sequence[float]) -> Iterator[Shape]:
     """Mark points where there is room, and always those of no line and those of periods that are not over."""
     lonely = {run[0][0] for run in runs(xs, one.values) if len(run) == 1}
-    roomy = len(one.values) <= MOST_DOTS and len(strip.series) <= FEW_LINES
+    roomy = A_DOT * len(one.values) <= panel.right - panel.left and len(strip.series) <= FEW_LINES
     texts = _texts(one, strip)
     for partial, wanted in ((False, roomy), (True, True)):
         for place, x in enumerate(xs):

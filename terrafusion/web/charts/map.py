@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from terrafusion.web.charts.room import Room, in_both
 from terrafusion.web.charts.shapes import Drawing, Key, Label, Path, Shape
 
 Cell = tuple[int, int]
 Corner = tuple[int, int]
 
-WIDTH: Final = 640.0
+WIDEST: Final = 640.0
+HIGHEST: Final = 640.0
 MARGIN: Final = 12.0
 HALF: Final = math.sqrt(3) / 2
 CORNERS: Final[Sequence[Corner]] = ((0, -2), (1, -1), (1, 1), (0, 2), (-1, 1), (-1, -1))
@@ -35,14 +37,18 @@ class Area:
     text: str
 
 
-def map_of(title: str, areas: Sequence[Area], *, legend: Sequence[Key] = (), about: str = "") -> Drawing | None:
+@in_both
+def map_of(
+    room: Room, title: str, areas: Sequence[Area], *, legend: Sequence[Key] = (), about: str = ""
+) -> Drawing | None:
     """Draw areas with their borders and names; north is up. None where there are no cells."""
     corners = [corner for area in areas for cell in area.cells for corner in _corners(cell)]
     if not corners:
         return None
     west, east = min(x for x, _ in corners), max(x for x, _ in corners)
     north, south = min(y for _, y in corners), max(y for _, y in corners)
-    scale = (WIDTH - 2 * MARGIN) / max((east - west) * HALF, (south - north) / 2)
+    across, down = (east - west) * HALF, (south - north) / 2
+    scale = min((min(WIDEST, room.width) - 2 * MARGIN) / across, (HIGHEST - 2 * MARGIN) / down)
 
     def at(corner: Corner) -> tuple[float, float]:
         x, y = corner
@@ -61,6 +67,7 @@ def map_of(title: str, areas: Sequence[Area], *, legend: Sequence[Key] = (), abo
         height=height + MARGIN,
         shapes=shapes,
         legend=legend,
+        is_map=True,
     )
 
 
@@ -117,6 +124,6 @@ def _middle(cells: Sequence[Cell]) -> Corner:
 
 
 def shades(values: Mapping[str, float], *, steps: int = 5) -> Mapping[str, int]:
-    """Return the shade of each name, from 1 to ``steps``: by rank, so that each holds as many."""
-    ranked = sorted(values, key=lambda name: (values[name], name))
-    return {name: 1 + place * steps // len(ranked) for place, name in enumerate(ranked)}
+    """Return the shade of each name, from 1 to ``steps``: by rank, so that each holds as many; of equal values one."""
+    ranked = sorted(values.values())
+    return {name: 1 + ranked.index(value) * steps // len(ranked) for name, value in values.items()}

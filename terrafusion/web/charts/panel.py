@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Final
 
-from terrafusion.web.charts.scale import Axis, Marked, Numbers
+from terrafusion.web.charts.room import A_LETTER, Room
+from terrafusion.web.charts.scale import Axis, Marked, Numbers, Tick
 from terrafusion.web.charts.shapes import Box, Dot, Label, Path, Rule, Shape
 
-WIDTH: Final = 760.0
-LEFT: Final = 64.0
-RIGHT: Final = 14.0
+A_HEADINGS: Final = 7.0
+"""What a letter of a heading takes."""
+LINE: Final = 14.0
+"""From one line of a heading to the next."""
+APART: Final = 8.0
+"""Between the words of two marks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,19 +48,23 @@ class Panel:
         """Where it begins."""
         return _ends(self.y.axis)[1]
 
-    def grid(self, *, left: float = LEFT, right: float = WIDTH - RIGHT) -> Iterator[Shape]:
+    def grid(self, room: Room) -> Iterator[Shape]:
         """Draw the title and the marks of the axis up."""
         if self.title:
-            yield Label("panel", left, self.top - 9, self.title)
+            lines = wrap(self.title, int(room.width / A_HEADINGS))
+            start = max(0.0, min(room.left, room.end - A_HEADINGS * max(map(len, lines))))
+            for place, line in enumerate(reversed(lines)):
+                yield Label("panel", start, self.top - 9 - LINE * place, line)
         for tick in self.y.ticks:
-            yield Rule("grid", left, tick.at, right, tick.at)
-            yield Label("end", left - 8, tick.at + 4, tick.text)
+            yield Rule("grid", room.left, tick.at, room.end, tick.at)
+            yield Label("end", room.left - 8, tick.at + 4, tick.text)
 
-    def across(self, *, lines: bool = False) -> Iterator[Shape]:
+    def across(self, room: Room, *, lines: bool = False) -> Iterator[Shape]:
         """Draw the marks of the axis across, below the panel."""
         for tick in self.x.ticks:
             if lines:
                 yield Rule("grid", tick.at, self.top, tick.at, self.bottom)
+        for tick in _apart(self.x.ticks, room.width):
             yield Label("middle", tick.at, self.bottom + 18, tick.text)
 
     def line(self, kind: str, xs: Sequence[float], ys: Numbers, text: str = "") -> Iterator[Shape]:
@@ -120,6 +130,17 @@ def runs(xs: Sequence[float], *columns: Numbers) -> Iterator[Sequence[tuple[floa
             run = []
     if run:
         yield run
+
+
+def _apart(ticks: Sequence[Tick], width: float) -> Iterator[Tick]:
+    """Keep words from beyond the edges, and leave out those that would run into the ones before them."""
+    end = -math.inf
+    for tick in ticks:
+        half = A_LETTER * len(tick.text) / 2
+        at = max(half, min(tick.at, width - half))
+        if at - half >= end:
+            yield Tick(at, tick.text)
+            end = at + half + APART
 
 
 def _at(x: float, y: float) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from terrafusion.web.charts.bars import ROW, Limit, room_for
-from terrafusion.web.charts.panel import LEFT, RIGHT, WIDTH, Panel
+from terrafusion.web.charts.bars import BAR, TOP, Limit, name_of
+from terrafusion.web.charts.panel import Panel
+from terrafusion.web.charts.room import Room, in_both
 from terrafusion.web.charts.scale import Axis, Marked, Numbers, Tick, Words, known, linear, plain
-from terrafusion.web.charts.shapes import Box, Dot, Drawing, Key, Label, Path, Rule, Shape
+from terrafusion.web.charts.shapes import Box, Dot, Drawing, Key, Path, Rule, Shape
 
 HEIGHT: Final = 200.0
+DENSE: Final = 260.0
+"""The height of a plane."""
 SHADES: Final = 5
 
 
@@ -41,22 +44,24 @@ class Look:
     """What the axis shows at most."""
 
 
-def forest(title: str, rows: Sequence[Estimate], look: Look) -> Drawing | None:
+@in_both
+def forest(room: Room, title: str, rows: Sequence[Estimate], look: Look) -> Drawing | None:
     """Draw an estimate a line; None where none has a value."""
     if not known([row.value for row in rows]):
         return None
-    height = 8 + ROW * len(rows)
-    across = linear(_shown(rows, look), room_for([row.name for row in rows]), WIDTH - RIGHT - 30, look.words, wanted=6)
+    height = TOP + room.row * len(rows)
+    across = linear(_shown(rows, look), room.beside([row.name for row in rows]), room.end - 30, look.words, wanted=6)
     panel = Panel(x=across, y=Marked(Axis(0, 1, height, 4), ()))
-    axis, shapes = across.axis, [*panel.across(lines=True)]
+    axis, shapes = across.axis, [*panel.across(room, lines=True)]
     if look.zone:
         low, high = (axis(_within(value, axis)) for value in look.zone)
         shapes.insert(0, Box("zone ok", low, 4, round(high - low, 1), height - 4))
     shapes += [Rule(f"limit {one.kind}", axis(one.value), 4, axis(one.value), height, one.text) for one in look.limits]
     for place, row in enumerate(rows):
-        shapes += _row(axis, row, 8 + ROW * place + ROW / 2, look.words)
+        top = TOP + room.row * place
+        shapes += [name_of(room, axis, top, row.name), *_row(axis, row, top + room.above + BAR / 2, look.words)]
     about = f"{title}, one line for each of {len(rows)}."
-    return Drawing(title=title, about=about, width=WIDTH, height=height + 26, shapes=shapes, legend=look.legend)
+    return Drawing(title=title, about=about, width=room.width, height=height + 26, shapes=shapes, legend=look.legend)
 
 
 def _shown(rows: Sequence[Estimate], look: Look) -> list[float]:
@@ -71,7 +76,6 @@ def _within(value: float, axis: Axis) -> float:
 
 
 def _row(axis: Axis, row: Estimate, y: float, words: Words) -> Iterator[Shape]:
-    yield Label("end", axis.start - 8, y + 4, row.name[:32])
     if row.low is not None and row.high is not None:
         yield Rule(f"whisker {row.kind}", axis(_within(row.low, axis)), y, axis(_within(row.high, axis)), y)
     if row.beside is not None:
@@ -86,26 +90,34 @@ def _said(row: Estimate, words: Words) -> str:
     return f"{row.name}: {value}{interval}"
 
 
-def upright(title: str, rows: Sequence[Estimate], look: Look) -> Drawing | None:
+@in_both
+def upright(room: Room, title: str, rows: Sequence[Estimate], look: Look) -> Drawing | None:
     """Draw an estimate a column, few of them; None where none has a value."""
     if not known([row.value for row in rows]):
         return None
-    axis = Axis(-0.5, len(rows) - 0.5, LEFT, WIDTH - RIGHT)
+    axis = Axis(-0.5, len(rows) - 0.5, room.left, room.end)
     ticks = [Tick(axis(place), row.name) for place, row in enumerate(rows)]
     panel = Panel(
-        x=Marked(axis, ticks), y=linear(_shown(rows, look), 24 + HEIGHT, 24, look.words), title=look.axis or title
+        x=Marked(axis, ticks),
+        y=linear(_shown(rows, look), room.top + HEIGHT, room.top, look.words),
+        title=look.axis or title,
     )
     shapes = [*panel.zone("ok", *look.zone)] if look.zone else []
-    shapes += panel.grid()
+    shapes += panel.grid(room)
     shapes += [shape for limit in look.limits for shape in panel.level(limit.kind, limit.value, limit.text)]
     for place, row in enumerate(rows):
         x = axis(place)
         shapes += panel.whiskers(row.kind, [x], [row.low], [row.high])
         shapes += panel.dots("beside", [x], [row.beside], [f"{row.name}: {look.words(row.beside or 0)}"], radius=3)
         shapes += panel.dots(row.kind, [x], [row.value], [_said(row, look.words)], radius=3.5)
-    shapes += panel.across()
+    shapes += panel.across(room)
     return Drawing(
-        title=title, about=f"{title}.", width=WIDTH, height=24 + HEIGHT + 26, shapes=shapes, legend=look.legend
+        title=title,
+        about=f"{title}.",
+        width=room.width,
+        height=room.top + HEIGHT + 26,
+        shapes=shapes,
+        legend=look.legend,
     )
 
 
@@ -113,8 +125,10 @@ def upright(title: str, rows: Sequence[Estimate], look: Look) -> Drawing | None:
 class Plane:
     """Counts in cells of a plane (column, row, number), and lines over it."""
 
-    x: Marked
-    y: Marked
+    x: Callable[[float, float], Marked]
+    """Makes the axis across from where it begins to where it ends."""
+    y: Callable[[float, float], Marked]
+    """Makes the axis up likewise."""
     steps: tuple[int, int]
     cells: Sequence[tuple[int, int, int]]
     title: str
@@ -126,23 +140,24 @@ class Plane:
     """Estimates by where they lie across, which is their ``beside``."""
 
 
-def density(title: str, plane: Plane) -> Drawing | None:
-    """Draw how many lie where: the darker a cell, the more."""
+@in_both
+def density(room: Room, title: str, plane: Plane) -> Drawing | None:
+    """Draw how many lie where: the stronger the colour of a cell, the more."""
     if not plane.cells:
         return None
-    panel = Panel(x=plane.x, y=plane.y, title=plane.title)
-    shapes = [*panel.grid(), *_cells(panel, plane)]
+    panel = Panel(x=plane.x(room.left, room.end), y=plane.y(room.top + DENSE, room.top), title=plane.title)
+    shapes = [*panel.grid(room), *_cells(panel, plane)]
     shapes += [shape for end in plane.zone or () for shape in panel.level("ok", end)]
     for kind, xs, ys in plane.over:
-        shapes += panel.line(kind, [panel.x.axis(x) for x in xs], ys)
+        shapes += panel.line(kind, [*map(panel.x.axis, xs)], ys)
     for row in plane.marked:
         if row.beside is not None:
             x = [panel.x.axis(row.beside)]
             shapes += panel.whiskers(row.kind, x, [row.low], [row.high])
             shapes += panel.dots(row.kind, x, [row.value], [_said(row, plain)], radius=3.5)
-    shapes += panel.across()
+    shapes += panel.across(room)
     return Drawing(
-        title=title, about=f"{title}.", width=WIDTH, height=panel.bottom + 26, shapes=shapes, legend=plane.legend
+        title=title, about=f"{title}.", width=room.width, height=panel.bottom + 26, shapes=shapes, legend=plane.legend
     )
 
 

@@ -18,6 +18,7 @@ MOST_LABELS: Final = 9
 MIN_YEARS: Final = 4
 """From so many years on, a time axis is marked where each year begins."""
 MIN_SPREAD: Final = 1e-9
+LARGEST: Final = 1e300
 FAR: Final = 8.0
 """Between values so many times apart, a logarithmic axis is marked by powers of ten."""
 
@@ -63,8 +64,8 @@ def known(*columns: Numbers) -> list[float]:
 
 
 def number(value: Any) -> float | None:
-    """Return a finite number; None for what is none."""
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Return a number; None for what is none, and for one so large that its axis would have no end."""
+    usable = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
     return float(value) if usable else None
 
 

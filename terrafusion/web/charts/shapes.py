@@ -88,3 +88,6 @@ class Drawing:
     height: float
     shapes: Sequence[Shape]
     legend: Sequence[Key] = ()
+    is_map: bool = False
+    narrow: Drawing | None = None
+    """The same for a narrow screen."""

@@ -9,15 +9,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from terrafusion.web.charts.panel import runs
+from terrafusion.web.charts.room import Room
 from terrafusion.web.charts.scale import Numbers, Tick, Words
 
-WIDTH: Final = 572.0
-HEIGHT: Final = 190.0
-LEFT: Final = 64.0
-RIGHT: Final = 22.0
+WIDE: Final = Room(width=572.0, left=64.0, right=26.0)
+NARROW: Final = Room(width=300.0, left=62.0, right=26.0)
 TOP: Final = 10.0
 BOTTOM: Final = 164.0
-MOST_MARKS: Final = 7
+A_MARK: Final = 65.0
+"""Across, so much there is of an axis for each of its marks."""
 FEW: Final = 1e-9
 LONG: Final = timedelta(days=60)
 """Over so long a time moments are told by their month."""
@@ -44,14 +44,25 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sketch:
+    """Lines, and the marks of both axes, in one width."""
+
+    width: float
+    left: float
+    end: float
+    lines: Sequence[Drawn]
+    ticks: Sequence[Tick]
+    moments: Sequence[Tick]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plot:
     """A chart, and the same figures as a table."""
 
     name: str
     title: str
-    lines: Sequence[Drawn]
-    ticks: Sequence[Tick]
-    moments: Sequence[Tick]
+    wide: Sketch
+    narrow: Sketch
     heads: Sequence[str]
     rows: Sequence[tuple[datetime, Sequence[str]]]
     """Newest first."""
@@ -64,7 +75,7 @@ class Plot:
     @property
     def is_empty(self) -> bool:
         """Whether no line has a value."""
-        return not any(line.path or line.dots for line in self.lines)
+        return not any(line.path or line.dots for line in self.wide.lines)
 
 
 def plot(
@@ -77,21 +88,34 @@ def plot(
     from_zero: bool = True,
 ) -> Plot:
     """Lay out series over the same moments; ``words`` writes their values, which are whole numbers without it."""
-    xs = _spread(len(moments), LEFT, WIDTH - RIGHT)
     known = [value for one in series for value in one.values if value is not None]
     low = 0.0 if from_zero else min(known, default=0.0)
     marks, words = _marks(low, max(known, default=0.0), least=0.0 if words else 1.0), words or "{:,.0f}".format
+    wide, narrow = (_sketch(room, moments, series, marks, words) for room in (WIDE, NARROW))
     return Plot(
         name=name,
         title=title,
-        lines=[_drawn(one, xs, (marks[0], marks[-1]), words) for one in series],
-        ticks=[Tick(_y(mark, (marks[0], marks[-1])), words(mark)) for mark in marks],
-        moments=_times(moments, xs),
+        wide=wide,
+        narrow=narrow,
         heads=[one.name for one in series],
         rows=[
             (at, [_said(one.values[number], words) for one in series])
             for number, at in reversed(list(enumerate(moments)))
         ],
+    )
+
+
+def _sketch(
+    room: Room, moments: Sequence[datetime], series: Sequence[Series], marks: Sequence[float], words: Words
+) -> Sketch:
+    xs, ends = _spread(len(moments), room.left, room.end), (marks[0], marks[-1])
+    return Sketch(
+        width=room.width,
+        left=room.left,
+        end=room.end,
+        lines=[_drawn(one, xs, ends, words) for one in series],
+        ticks=[Tick(_y(mark, ends), words(mark)) for mark in marks],
+        moments=_times(moments, xs, most=int((room.end - room.left) / A_MARK)),
     )
 
 
@@ -135,9 +159,9 @@ def _drawn(one: Series, xs: Sequence[float], ends: tuple[float, float], words: W
     return Drawn(one.name, one.kind, path, [run[0] for run in stretches if len(run) == 1], _said(last, words))
 
 
-def _times(moments: Sequence[datetime], xs: Sequence[float]) -> Sequence[Tick]:
+def _times(moments: Sequence[datetime], xs: Sequence[float], *, most: int) -> Sequence[Tick]:
     """Mark some moments, so that the last one is among them."""
-    every = max(1, math.ceil(len(moments) / MOST_MARKS))
+    every = max(1, math.ceil(len(moments) / most))
     chosen = range((len(moments) - 1) % every, len(moments), every)
     written = "%Y-%m" if moments and _is_long(moments[0], moments[-1]) else "%H:%M"
     return [Tick(xs[number], moments[number].strftime(written)) for number in chosen]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from terrafusion.web.charts.bars import Histogram, Limit, histogram
-from terrafusion.web.charts.panel import LEFT, RIGHT, WIDTH
 from terrafusion.web.charts.points import Estimate, Plane, density
 from terrafusion.web.charts.scale import Marked, exact, number, short_dollars
 from terrafusion.web.charts.shapes import Drawing, Key
@@ -16,7 +16,6 @@ from terrafusion.web.results.groups import Compared, compare
 from terrafusion.web.results.ratios import band_of, by_value, ratio, said, standard
 from terrafusion.web.results.view import Note, Part, Result, Row, Section, View, picture, rows_in, sections, table
 
-HEIGHT: Final = 260.0
 VALUE_GROUPS: Final = ("value_group", "n", "median_value", "median", "median_ci_low", "median_ci_high")
 ALSO: Final = {
     "median": ("prd", "prd_verdict", "prb", "prb_verdict", "vei", "vei_verdict"),
@@ -52,8 +51,8 @@ def _vertical(result: Result) -> Iterator[Part]:
     drawing = _plane(result)
     if drawing is not None:
         slope = number(result.summary.get("prb"))
-        note = "The darker a cell, the more sales lie in it." if slope is None else (
-            f"The darker a cell, the more sales lie in it. PRB is {slope:+.3f}: "
+        note = "The stronger the colour of a cell, the more sales lie in it." if slope is None else (
+            f"The stronger the colour of a cell, the more sales lie in it. PRB is {slope:+.3f}: "
             f"where the value doubles, the level {'falls' if slope < 0 else 'rises'} by {abs(100 * slope):.1f}%."
         )  # fmt: skip
         yield from picture(drawing, note=note)
@@ -73,8 +72,8 @@ def _plane(result: Result) -> Drawing | None:
         return None
     line = _line(result, values)
     plane = Plane(
-        x=_in_dollars(values),
-        y=exact(ratios[0], ratios[1], 24 + HEIGHT, 24, ratio),
+        x=partial(_in_dollars, values),
+        y=lambda start, end: exact(ratios[0], ratios[1], start, end, ratio),
         steps=(int(steps[0]), int(steps[1])),
         cells=_cells(told.get("cells")),
         title="Ratio, by value (half the price, half what the assessment comes to at the median)",
@@ -96,10 +95,10 @@ def _cells(given: Any) -> Sequence[tuple[int, int, int]]:
     return [(int(column), int(row), int(count)) for column, row, count in (cell for cell in cells if len(cell) == 3)]  # noqa: PLR2004
 
 
-def _in_dollars(values: Sequence[float]) -> Marked:
+def _in_dollars(values: Sequence[float], start: float, end: float) -> Marked:
     """Make an axis of log2 values, marked in dollars."""
-    marked = exact(2.0 ** values[0], 2.0 ** values[1], LEFT, WIDTH - RIGHT, short_dollars, logs=True)
-    return Marked(exact(values[0], values[1], LEFT, WIDTH - RIGHT, ratio).axis, marked.ticks)
+    marked = exact(2.0 ** values[0], 2.0 ** values[1], start, end, short_dollars, logs=True)
+    return Marked(exact(values[0], values[1], start, end, ratio).axis, marked.ticks)
 
 
 def _line(result: Result, values: Sequence[float]) -> list[float | None]:

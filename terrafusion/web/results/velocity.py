@@ -88,7 +88,7 @@ def _again(result: Result) -> list[Part]:
     known = [row for row in told if row.get("share") is not None]
     marks = [
         Estimate(
-            name=f"within {row['years']} {'year' if row['years'] == 1 else 'years'}",
+            name=f"{row['years']} {'year' if row['years'] == 1 else 'years'}",
             value=number(row.get("share")),
             low=number(row.get("share_ci_low")),
             high=number(row.get("share_ci_high")),
@@ -97,7 +97,7 @@ def _again(result: Result) -> list[Part]:
         if row.get("share")
     ]
     legend = [Key("dot c0", "Share of homes sold again"), Key("whisker c0", "its interval")]
-    look = Look(words="{:.0%}".format, legend=legend, axis="Share of homes that were sold again", reach=(0, 1))
+    look = Look(words="{:.0%}".format, legend=legend, axis="Share of homes sold again within", reach=(0, 1))
     return picture(upright("Sold again", marks, look), table("Sold again", known)) if marks else []
 
 

@@ -14,7 +14,7 @@ from terrafusion.wording import estimates, label
 MOST_ROWS: Final = 60
 """Rows of a table on a page; the downloads have all."""
 
-_FIGURE: Final = re.compile(r"[-+]?[$]?[0-9][0-9.,]*(?:%| points)?(?: \(|$)")
+_FIGURE: Final = re.compile(r"[-+]?[$]?[0-9][0-9.,]*(?:%| points| billion)?(?: \(|$)")
 """A cell that holds a number, perhaps with its interval."""
 
 Row = Mapping[str, Any]

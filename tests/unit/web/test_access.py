@@ -391,7 +391,15 @@ class TestACountysEyes:
 
     async def test_no_page_names_another(self, house: House, secret: str, hidden: str) -> None:
         own = await house.world.accept()
-        for path in ("/", "/counties", "/ask", "/ask/price_trend_by_zip", "/pauses", "/dead-letters", f"/jobs/{own}"):
+        for path in (
+            "/",
+            "/counties",
+            "/ask",
+            "/ask/price_trend_by_zip?key=k",
+            "/pauses",
+            "/dead-letters",
+            f"/jobs/{own}",
+        ):
             status, page = await house.ask(secret, path, headers=BROWSER)
             assert status == 200, path
             assert "lucas_oh" not in page, path
@@ -446,7 +454,7 @@ class TestACountysEyes:
             assert (await house.post(secret, f"{PREFIX}/{verb}", {"analysis_type": "price_trend_by_zip"}))[0] == 403
 
     async def test_pages_to_ask_and_to_compare(self, house: House, secret: str, hidden: str) -> None:
-        for path in ("/ask", "/ask/price_trend_by_zip", "/counties", "/pauses", "/compare"):
+        for path in ("/ask", "/ask/price_trend_by_zip?key=k", "/counties", "/pauses", "/compare"):
             status, page = await house.ask(secret, path, headers=BROWSER)
             assert (status, "lucas_oh" in page, hidden in page) == (200, False, False), path
         for path in ("/counties/lucas_oh", f"/ask?from={hidden}", f"/ask/price_trend_by_zip?from={hidden}"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 from uuid import UUID
@@ -171,8 +172,8 @@ def test_a_form_that_says_something_else_is_another_job() -> None:
     other, _ = form.read(form.of_values("king_wa", {"period": "month"}))
     assert one is not None
     assert other is not None
-    assert once("k", one) == once("k", one)
-    assert len({once("k", one), once("k", other), once("l", one)}) == 3
+    assert once("k", one, "v") == once("k", one, "v")
+    assert len({once("k", one, "v"), once("k", other, "v"), once("l", one, "v"), once("k", one, "w")}) == 4
 
 
 class TestTheChoice:
@@ -236,6 +237,14 @@ class TestTheForm:
     async def test_every_form_has_a_key_of_its_own(self, client: Any) -> None:
         assert len({(await page(client, ASK)).values["key"][0] for _ in range(2)}) == 2
 
+    async def test_its_key_is_in_its_address_beside_what_fills_it_in(self, client: Any) -> None:
+        asked = f"{ASK}?county_id=king_wa&parameters.period=year"
+        answer = await client.get(asked, headers=BROWSER, allow_redirects=False)
+        location = answer.headers["Location"]
+        assert (answer.status, location.rpartition("&")[0]) == (303, asked)
+        first, again = [(await page(client, location)).values["key"] for _ in range(2)]
+        assert [location.rpartition("key=")[2]] == first == again
+
     async def test_as_json(self, client: Any) -> None:
         told = await (await client.get(f"{ASK}?county_id=king_wa&parameters.period=years", headers=JSON)).json()
         assert told["fields"][1]["choices"] == ["month", "year"]
@@ -258,6 +267,14 @@ class TestSending:
             await send(client, fields)
         first, again, other = (call["idempotency_key"] for call in world.submit.calls)
         assert first == again != other
+
+    async def test_again_on_other_records_has_another_key(self, client: Any, world: Any) -> None:
+        await send(client, GOOD)
+        (version,) = await world.counties.current()
+        world.counties.add(replace(version, data_version="other"))
+        await send(client, GOOD)
+        first, again = (call["idempotency_key"] for call in world.submit.calls)
+        assert first != again
 
     async def test_what_is_wrong_stands_beside_what_was_typed(self, client: Any, world: Any) -> None:
         fields = GOOD | {"parameters.min_sales": "<many>", "correlation_id": "kept"}

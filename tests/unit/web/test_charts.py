@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from terrafusion.web.charts.bars import Bar, Histogram, Part, Step, bars, histogram, waterfall
 from terrafusion.web.charts.lines import Strip, over_time, rebased, series_of
 from terrafusion.web.charts.map import Area, map_of, outlines, shades
-from terrafusion.web.charts.panel import WIDTH
 from terrafusion.web.charts.points import Estimate, Look, forest, upright
+from terrafusion.web.charts.room import A_LETTER
 from terrafusion.web.charts.scale import exact, log_marks, nice_marks, plain, short_dollars
 from terrafusion.web.charts.shapes import Box, Dot, Label, Path, Rule
 from terrafusion.web.results.trend import strips
@@ -98,6 +98,12 @@ def test_too_few_prices_are_no_chart():
     assert price_chart(months([1.0])) is None
     assert price_chart(months([None, None, 5.0])) is None
     assert price_chart([{"median_price": 1.0}, {"median_price": 2.0}]) is None
+
+
+def test_a_number_without_end_is_not_drawn():
+    assert price_chart(months([1.0, 2.0, 1.5e308, -math.inf, 10**400])) == price_chart(
+        months([1.0, 2.0, None, None, None])
+    )
 
 
 def test_a_line_rises_with_its_values_and_goes_on_in_time():
@@ -234,19 +240,48 @@ def inside(drawing):
 @settings(max_examples=30)
 def test_whatever_the_rows_hold_everything_drawn_is_inside(rows):
     drawing = price_chart(rows)
-    for x, y in [] if drawing is None else inside(drawing):
-        assert 0 <= x <= WIDTH
-        assert 0 <= y <= drawing.height
+    for room in [] if drawing is None else (drawing, drawing.narrow):
+        for x, y in inside(room):
+            assert 0 <= x <= room.width
+            assert 0 <= y <= room.height
 
 
 @given(st.lists(st.builds(Estimate, name=st.text(max_size=5), value=st.none() | NUMBERS, low=st.none() | NUMBERS, high=st.none() | NUMBERS, beside=st.none() | NUMBERS), max_size=5))  # fmt: skip
 @settings(max_examples=30)
 def test_estimates_lie_inside_too(rows):
     look = Look(zone=(-1.0, 1.0))
-    for drawing in (forest("Estimates", rows, look), upright("Estimates", rows, look)):
-        for x, y in [] if drawing is None else inside(drawing):
-            assert -1 <= x <= WIDTH + 1
+    drawn = [one for one in (forest("Estimates", rows, look), upright("Estimates", rows, look)) if one]
+    for drawing in [*drawn, *(one.narrow for one in drawn)]:
+        for x, y in inside(drawing):
+            assert -1 <= x <= drawing.width + 1
             assert -1 <= y <= drawing.height
+
+
+@given(NUMBERS, NUMBERS)
+def test_no_mark_of_a_narrow_chart_runs_into_another_or_over_an_edge(one, other):
+    drawing = forest("Estimates", [Estimate(name="a", value=one), Estimate(name="b", value=other)], Look()).narrow
+    reach = [
+        (mark.x - A_LETTER * len(mark.text) / 2, mark.x + A_LETTER * len(mark.text) / 2)
+        for mark in of(drawing, "middle")
+    ]
+    assert all(left >= -0.1 and right <= drawing.width + 0.1 for left, right in reach)
+    assert all(right < left for (_, right), (left, _) in pairwise(reach))
+
+
+def test_where_it_is_narrow_names_stand_above_their_lines_and_headings_have_two():
+    rows = [Estimate(name="hedonic time dummy, of all sales", value=2.0), Estimate(name="bmn", value=1.0)]
+    narrow = forest("Methods", rows, Look()).narrow
+    assert [name.text for name in of(narrow, "start")] == [row.name for row in rows]
+    assert [name.y < dot.y for name, dot in zip(of(narrow, "start"), of(narrow, "dot c0"), strict=True)] == [True, True]
+    heading = "Constant-quality index beside the raw median"
+    strip = Strip(title=heading, series=price_series())
+    drawing = over_time("Prices", [strip])
+    assert panels(drawing) == [heading]
+    assert " ".join(reversed(panels(drawing.narrow))) == heading
+
+
+def price_series():
+    return [series_of(months([1.0, 2.0, 3.0]), "median_price", kind="raw", says="Raw")]
 
 
 def test_an_estimate_lies_in_its_interval_and_says_so():
@@ -333,6 +368,10 @@ def test_north_is_up_and_east_is_right():
 def test_shades_hold_as_many_each_and_follow_the_values():
     shade = shades({f"z{n}": float(n) for n in range(10)})
     assert [shade[f"z{n}"] for n in range(10)] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+
+
+def test_equal_values_have_one_shade():
+    assert shades({"a": 0.0, "b": 0.0, "c": 0.0, "d": 0.5, "e": 0.5}) == {"a": 1, "b": 1, "c": 1, "d": 4, "e": 4}
 
 
 def test_names_are_written_where_there_is_room():

@@ -95,6 +95,24 @@ class TestComparing:
             assert words in text
         assert "Raw change interval" not in text
 
+    async def test_a_group_of_both_has_its_figures_with_their_intervals_and_counts_are_whole(
+        self, client: Any, world: Any
+    ) -> None:
+        jobs = []
+        for share in (0, 1):
+            job_id = await world.accept()
+            group = {"group": "98103", "raw_change_pct": 4.0 + share, "raw_change_ci_low_pct": 3.0 + share}
+            group |= {"raw_change_ci_high_pct": 5.0 + 9 * share, "constant_quality_change_pct": 2.0 + share, "n": share}
+            told = document(400_000, low=3, high=5)
+            told["result_summary"]["index_sales"] = 43_313 + share
+            await world.complete(job_id, told | {"rows": [group]})
+            jobs.append(job_id)
+        text = await page(client, f"/compare?first={jobs[0]}&second={jobs[1]}")
+        assert '<th scope="rowgroup" rowspan="2">98103</th>' in text
+        assert "<td>+4.0% (+3.0% to +5.0%)</td><td>+5.0% (+4.0% to +14.0%)</td><td>+1.0 points</td>" in text
+        assert "<td>+2.0%</td><td>+3.0%</td><td>+1.0 points</td>" in text
+        assert "<td>43,313</td><td>43,314</td><td>+1</td>" in text
+
     async def test_overlapping_intervals(self, client: Any, world: Any, pair: tuple[UUID, UUID]) -> None:
         third = await world.accept()
         await world.complete(third, document(450_000, low=4, high=5.5))
