@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OURS = "terrafusion-market-analysis"
+LONGEST = 400
 
 
 @pytest.mark.parametrize("name", ["agents", "topics", "models", "terrafusion"])
@@ -23,3 +24,9 @@ def test_a_top_level_name_is_ours_alone(name):
 @pytest.mark.parametrize("name", ["tests", "migrations"])
 def test_what_is_not_shipped_is_no_package(name):
     assert not (ROOT / name / "__init__.py").exists()
+
+
+def test_no_file_is_longer_than_a_reader_can_hold():
+    parts = ("agents", "benchmarks", "docs", "migrations", "models", "terrafusion", "tests", "topics")
+    files = (file for part in parts for file in (ROOT / part).rglob("*.py"))
+    assert [file for file in files if len(file.read_text().splitlines()) > LONGEST] == []

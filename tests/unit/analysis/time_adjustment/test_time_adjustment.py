@@ -5,11 +5,7 @@ from typing import get_args
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from polars.testing import assert_frame_equal
 from scipy.stats import linregress
-from support.markets import Recipe, market, path
 
 from terrafusion.analysis import timing
 from terrafusion.analysis.api import Records
@@ -19,18 +15,10 @@ from terrafusion.analysis.registry import load_catalogue
 from terrafusion.analysis.time_adjustment.parameters import AdjustmentMethod
 from terrafusion.errors import InvalidParameters
 
+from .conftest import RECIPE
+
 KIND = "time_adjustment"
 METHODS = get_args(AdjustmentMethod)
-RECIPE = Recipe(homes=500, periods=12, sales_per_home=2.0, growth=0.2, noise=0.08)
-
-
-@pytest.fixture
-def town(sales):
-    """A year of one market that rises by 22%, with values that do not move."""
-    made = market(RECIPE, seed=5)
-    month = made["sale_date"].dt.month().to_numpy() - 1
-    level = made["sale_price"].to_numpy() / np.exp(path(RECIPE)[month])
-    return sales(**{name: made[name] for name in made.columns} | {"assessed_value": level})
 
 
 def codes(answer):
@@ -101,24 +89,6 @@ def test_the_slope_of_ratios_goes_away(ask, lucas_oh):
     for name in ("time_slope", "adjusted_time_slope", "time_slope_ci_low", "adjusted_time_slope_ci_high"):
         assert told[name] == pytest.approx(study[name], rel=1e-9)
     assert abs(told["adjusted_time_slope"]) < abs(told["time_slope"]) / 3
-
-
-@pytest.fixture
-def county(sales):
-    """Areas that move by their own: one in which much is sold, some thin ones, one whose sales are no evidence."""
-    draw = np.random.default_rng(2)
-    growth = {"98101": 0.3, "98102": 0.1, "98103": 0.2, "98104": 0.2, "98105": 0.2}
-    area = np.repeat(list(growth), [2_000, 900, 900, 25, 4])
-    month, size = draw.integers(0, 12, len(area)), draw.normal(7.5, 0.3, len(area))
-    logs = 5 + size + np.array([growth[name] for name in area]) * month / 11 + draw.normal(0, 0.1, len(area))
-    prices = np.exp(logs)
-    prices[-4:] = 5_000.0
-    return sales(
-        sale_date=[date(2014, 1 + int(at), 10) for at in month],
-        sale_price=prices,
-        building_size_sqft=np.exp(size),
-        zip_code=area,
-    )
 
 
 def test_each_area_moves_by_its_own_as_far_as_its_sales_tell(ask, county):
@@ -391,40 +361,6 @@ def test_a_bad_parameter_names_the_field_and_what_is_allowed(ask, town, asked, f
 def test_a_hedonic_regression_by_any_name(ask, town):
     names = {ask(KIND, town, method=name).summary["parameter_hash"] for name in ("regression", "hedonic")}
     assert len(names) == 1
-
-
-QUICK = settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-
-
-@pytest.mark.parametrize("method", ["regression", "robust", "ratio_trend", "stratified_median"])
-@QUICK
-@given(seed=st.integers(0, 1_000))
-def test_the_order_of_the_records_changes_no_byte(ask, town, method, seed):
-    mixed = town.sample(fraction=1, shuffle=True, seed=seed)
-    both = [render(ask(KIND, given, method=method, group_by="zip_code")) for given in (town, mixed)]
-    assert both[0].sha256 == both[1].sha256
-    assert both[0].document == both[1].document
-
-
-@pytest.mark.parametrize("method", ["regression", "robust", "ratio_trend"])
-@QUICK
-@given(factor=st.floats(0.5, 20))
-def test_scaling_prices_moves_no_factor(ask, town, method, factor):
-    scaled = town.with_columns(pl.col("sale_price", "assessed_value") * factor)
-    rows = [
-        ask(KIND, given, method=method, group_by="zip_code", sale_filter={"min_price": 0}).rows
-        for given in (town, scaled)
-    ]
-    assert_frame_equal(*rows, rel_tol=1e-6, abs_tol=1e-7)
-
-
-@QUICK
-@given(price=st.sampled_from([-5.0, 0.0, 9_999.0, 5e12]))
-def test_a_sale_that_is_excluded_changes_nothing(ask, town, sales, price):
-    one = sales(sale_id=["x"], parcel_number=["p000001"], sale_date=[date(2014, 6, 9)], sale_price=[price])
-    plain, more = (ask(KIND, given) for given in (town, pl.concat([town, one])))
-    assert plain.table.equals(more.table)
-    assert more.data_quality["read"] == more.data_quality["used"] + 1
 
 
 @pytest.mark.parametrize(("valued", "least"), [(2, 1), (None, 10)])
