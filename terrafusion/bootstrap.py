@@ -303,6 +303,7 @@ class _Assembly:
                     execute=self.commands.execute,
                     metrics=self.metrics,
                     on_told=self.relay_bell.ring,
+                    now=utc_now,
                     caller=caller,
                 ),
             ),

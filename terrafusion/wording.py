@@ -223,7 +223,9 @@ def difference(value: float, name: str) -> str:
     unit = _unit(name)
     if unit and unit.points:
         return _points(value * unit.points)
-    written = _number(value, name)
+    written = f"{value:+.3f}" if unit and unit.write is _probability else _number(value, name)
+    if not set(written) & set("123456789"):
+        return written.lstrip("+-")
     return written if value <= 0 or written.startswith("+") else f"+{written}"
 
 

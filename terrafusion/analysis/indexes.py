@@ -103,8 +103,9 @@ def design(sales: pl.DataFrame, wanted: Wanted = Wanted()) -> Design:
     ``property_type``, null where the county does not say. Where no characteristic is known the design is empty.
     """
     complete, given, apart, partly = _laid(sales, wanted)
+    cautions = tuple(_cautions(sales.height, complete.height, given, partly))
     priced = _by_content(complete).with_columns(pl.col("sale_price").log().alias("log_price"))
-    return Design(priced, tuple(given), apart, tuple(_cautions(sales.height, complete.height, given, partly)))
+    return Design(priced, tuple(given), apart, cautions)
 
 
 def _laid(sales: pl.DataFrame, wanted: Wanted) -> tuple[pl.DataFrame, list[str], bool, list[str]]:

@@ -262,7 +262,7 @@ def _page_lines(entries: Sequence[Body]) -> Iterator[str]:
     for entry in entries:
         state = "" if entry["state"] == LetterState.OPEN else f"  {entry['state']}"
         yield f"{entry['id']}  {_moment(entry['created_at'])}  {entry['stage']}  {entry['error_class']}{state}"
-        named = " ".join(entry[name] for name in ("county_id", "analysis_type") if entry[name])
+        named = " ".join(entry[name] for name in ("county_id", "analysis_type") if entry.get(name))
         yield f"  {_place(entry)}{named and f', {named}'}: {entry['error_message']}"
 
 
@@ -270,12 +270,12 @@ def _letter_lines(letter: Body) -> Iterator[str]:
     """Tell a letter, a field a line, then its message; what is null is left out."""
     told = {name: value for name, value in letter.items() if name not in TOLD_APART and value is not None}
     for name, value in told.items():
-        yield f"{name.replace('_', ' '):<15}{_moment(value) if name.endswith('_at') else value}"
+        yield f"{name.replace('_', ' '):<16}{_moment(value) if name.endswith('_at') else value}"
     if letter["key"]:
-        yield f"{'key':<15}{_content(letter['key'])}"
+        yield f"{'key':<16}{_content(letter['key'])}"
     for header in letter["headers"]:
-        yield f"{'header':<15}{header['name']}: {_content(header)}"
-    yield f"{'value':<15}{'null' if letter['value'] is None else _content(letter['value'])}"
+        yield f"{'header':<16}{header['name']}: {_content(header)}"
+    yield f"{'value':<16}{'null' if letter['value'] is None else _content(letter['value'])}"
 
 
 def _content(told: Body) -> str:

@@ -39,7 +39,8 @@ UNREADABLE: Final = "unreadable"
 """Counted in place of a verb."""
 UNAUTHENTICATED: Final = "(unauthenticated)"
 """Stands in the audit log behind the name that a record gives itself, which no token's name is then taken for."""
-LONGEST_NAME: Final = 200
+LONGEST_NAME: Final = 200 - len(f" {UNAUTHENTICATED}")
+"""With the mark it is as long as a name that entries can be asked for by."""
 
 
 class Commands:

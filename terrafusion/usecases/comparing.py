@@ -13,6 +13,7 @@ from models.jobs import JobStatus
 from terrafusion.analysis.canonical import canonical
 from terrafusion.analysis.registry import Catalogue
 from terrafusion.errors import Conflict, InvalidRequest
+from terrafusion.wording import bounds
 
 Body = Mapping[str, Any]
 
@@ -186,7 +187,10 @@ def _row(first: Body, second: Body, names: Sequence[str]) -> dict[str, Any]:
     drop = {*names, *UNNAMED}
     left = {name: value for name, value in first.items() if name not in drop}
     right = {name: value for name, value in second.items() if name not in drop}
-    return {"figures": _changes(left, right)}
+    pairs = _pairs(left, right)
+    changed = [told["name"] for told in _changed(pairs)]
+    ends = {end for name in changed for end in bounds(name, left) or ()}
+    return {"figures": [told for told in pairs if told["name"] in {*changed, *ends}]}
 
 
 def _is_figure(told: Body) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -96,6 +97,7 @@ class DeadLetterOffice:
         execute: Execute,
         metrics: Metrics,
         on_told: Callable[[], None],
+        now: Callable[[], datetime],
         caller: Callable[[], Caller] = anybody,
     ) -> None:
         self._caller = caller
@@ -105,6 +107,7 @@ class DeadLetterOffice:
         self._execute = execute
         self._metrics = metrics
         self._on_told = on_told
+        self._now = now
 
     async def replay(self, letter_id: int, *, value: Any = None, by: str | None = None) -> Outcome:
         """Put a letter to work again, with ``value`` in place of its own where that is given.
@@ -175,7 +178,7 @@ class DeadLetterOffice:
         named = derived_id("dead-letter", str(letter.id))
         try:
             job = await self._submit(
-                _filled(envelope.request, former),
+                _filled(envelope.request, former, self._now()),
                 traceparent=envelope.traceparent or (former.traceparent if former else None),
                 requested_by=by or envelope.source,
                 retry_of=former.job_id if former else None,
@@ -289,11 +292,15 @@ def _carried(record: IncomingRecord) -> Headers:
     return tuple((name, found[name].encode()) for name in CARRIED if found.get(name))
 
 
-def _filled(request: AnalysisRequest, former: Job | None) -> AnalysisRequest:
+def _filled(request: AnalysisRequest, former: Job | None, now: datetime) -> AnalysisRequest:
     """Take from the former job what the letter does not hold: that of a job which was given up is made of its row."""
     if former is None:
         return request
-    known = {"correlation_id": former.correlation_id, "priority": former.priority}
+    known = {
+        "correlation_id": former.correlation_id,
+        "priority": former.priority,
+        "deadline": former.deadline if former.deadline and former.deadline > now else None,
+    }
     return request.model_copy(
         update={name: value for name, value in known.items() if name not in request.model_fields_set}
     )

@@ -103,7 +103,7 @@ class Logbook:
         refused = await self._refused(key, list(tail.lines))
         log.warning("lines about a job cannot be kept", about=str(key[0]), lines=len(refused), reason=str(error)[:200])
         tail.drop(refused)
-        if tail.lines:
+        if refused and tail.lines:
             self._news.add(key)
         else:
             self._tails.pop(key, None)

@@ -10,7 +10,7 @@ from models.pauses import Pause, Scope
 from terrafusion.errors import IntakePaused
 from terrafusion.metrics import Metrics
 from terrafusion.ports import Pauses
-from terrafusion.usecases.callers import deed, told
+from terrafusion.usecases.callers import deed, plain, told
 
 KNOWN_FOR_S: Final = 1.0
 
@@ -85,7 +85,7 @@ def _deed(scope: Scope, name: str, reason: str | None) -> Deed | None:
     """Tell what stands still, for a county's name is not the only one there is."""
     county_id = name if scope is Scope.COUNTY else None
     what = None if scope is Scope.COUNTY else f"{scope} {name}".strip()
-    return deed(county_id=county_id, detail=": ".join(filter(None, [what, reason])) or None)
+    return deed(county_id=county_id, detail=": ".join(filter(None, [what, reason and plain(reason)])) or None)
 
 
 def because(requested_by: str | None, reason: str | None) -> str:

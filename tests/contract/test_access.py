@@ -232,6 +232,18 @@ class TestDeedsWithTheirChange:
             ("replay", "done", "ann", None, made, ids[1], "why"),
         ]
 
+    async def test_the_county_told_is_that_of_the_letters_own_job(self, told):
+        """What a message claims, or whose id it names, opens nobody's eyes."""
+        deed = replace(ANN, action=Action.DISCARD)
+        job_id = await told.bench.waiting(county_id=COUNTIES[1])
+        foreign = await told.kept(7, stage=Stage.ACCEPT, job_id=job_id, county_id=COUNTIES[0])
+        own = await told.kept(8, stage=Stage.ANALYSE, job_id=job_id)
+        await told.letters.settle([foreign, own], Handling(state=LetterState.DISCARDED, by="ann", note="x"), deed=deed)
+        assert sorted((letter_id, county) for _, _, _, county, _, letter_id, _ in await told.entries()) == [
+            (foreign, None),
+            (own, COUNTIES[1]),
+        ]
+
     async def test_a_record_that_is_published_again_is_told_once(self, told):
         letter_id, deed = await told.kept(1, stage=Stage.PUBLISH), replace(ANN, action=Action.REPLAY)
         assert [await told.letters.republish(letter_id, by="ann", deed=deed) for _ in range(2)] == [True, False]

@@ -14,6 +14,11 @@ from support.doomed import Doomed
 from support.tape import COMPLETED, DEAD_LETTER, STATUS, Record
 from support.world import path_of, read_all
 
+ORDERED = """
+    SELECT action, job_id, address FROM audit_log
+    WHERE outcome = 'done' AND action IN ('cancel', 'retry') AND address LIKE 'market-analysis.commands.v1 %'
+"""
+"""What commands of the topic brought about, each once however often it came: a pause is put in force again where it was lifted."""
 UNTOLD = ("bulky",)
 """Analyses whose answer the broker refuses: their completed event is a dead letter."""
 
@@ -29,6 +34,7 @@ class Books:
     expected: Mapping[str, Any]
     refused: Sequence[bytes]
     deaths: int
+    deeds: Sequence[Any]
 
     def of_jobs(self) -> Iterator[tuple[str, str]]:
         """Yield what is wrong with jobs: the blow each was asked for, and a sentence."""
@@ -48,6 +54,8 @@ class Books:
         """Yield what is wrong and no single job's fault."""
         yield from (f"nobody asked for {dict(self.rows[i])}" for i in self.rows.keys() - self.expected.keys())
         yield from self._letters()
+        ordered = Counter((row["action"], row["job_id"], row["address"]) for row in self.deeds)
+        yield from (f"the audit log tells {deed} {count} times" for deed, count in ordered.items() if count > 1)
         owned = {path for row in self.rows.values() for path in _files(row)}
         there = {path for path in self.results.rglob("*") if path.is_file()}
         snapshots = {path for path in there if path.relative_to(self.results).parts[0] == "snapshots"}
@@ -75,6 +83,7 @@ def read(system: Doomed) -> Books:
         system.expected,
         system.letters,
         system.deaths,
+        system.database.rows(ORDERED),
     )
 
 

@@ -284,6 +284,7 @@ class World:
                 execute=commands.execute,
                 metrics=metrics,
                 on_told=lambda: None,
+                now=self.clock,
                 caller=caller,
             ),
             commands=commands,

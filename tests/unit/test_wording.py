@@ -32,6 +32,8 @@ from terrafusion.wording import (
         (-0.179, "thin_cell_share", "-17.9 points"),
         (-5.0, "mdape", "-5.0 points"),
         (-0.21, "moran_p", "-0.210"),
+        (3e-18, "moran_p", "0.000"),
+        (-0.3, "median_price", "$0"),
         (2, "roll_year", "+2"),
     ],
 )

@@ -93,9 +93,8 @@ class MemoryDeadLetters:
         are_open = [kept for kept in found if kept and kept.state is LetterState.OPEN]
         for kept in are_open:
             self._kept[kept.id] = self._handled(kept, handling)
-            self._deeds.tell(
-                deed, letter_id=kept.id, job_id=handling.replayed_as or kept.job_id, county_id=kept.county_id
-            )
+            named = handling.replayed_as or kept.job_id
+            self._deeds.tell(deed, letter_id=kept.id, job_id=named, county_id=self._county_of(kept))
         return frozenset(kept.id for kept in are_open)
 
     async def republish(self, letter_id: int, *, by: str | None, deed: Deed | None = None) -> bool:
@@ -106,7 +105,7 @@ class MemoryDeadLetters:
             return False
         self._kept[letter_id] = self._handled(kept, Handling(state=LetterState.REPLAYED, by=by))
         self._outbox.append(OutgoingRecord(kept.topic, kept.key, kept.value, kept.headers))
-        self._deeds.tell(deed, letter_id=letter_id, job_id=kept.job_id, county_id=kept.county_id)
+        self._deeds.tell(deed, letter_id=letter_id, job_id=kept.job_id, county_id=self._county_of(kept))
         return True
 
     def _keep(self, letter: DeadLetter) -> KeptLetter:
@@ -120,13 +119,15 @@ class MemoryDeadLetters:
         return (kept for kept in found if self._is_of(kept, wanted.counties))
 
     def _is_of(self, kept: KeptLetter, counties: Seen) -> bool:
-        """Say whether a letter tells of a job of these counties: its id alone may be somebody else's."""
-        if counties is None:
-            return True
+        return counties is None or self._county_of(kept) in counties
+
+    def _county_of(self, kept: KeptLetter) -> str | None:
+        """Return the county of the job that a letter tells of: its id alone may be somebody else's."""
         job = self._job_of(kept.job_id) if kept.job_id else None
-        if job is None or job.county_id not in counties:
-            return False
-        return kept.stage in OF_ITS_JOB or (job.origin is not None and _place(job.origin) == _place(kept))
+        if job is None:
+            return None
+        its_own = kept.stage in OF_ITS_JOB or (job.origin is not None and _place(job.origin) == _place(kept))
+        return job.county_id if its_own else None
 
     def _handled(self, kept: KeptLetter, handling: Handling) -> KeptLetter:
         return replace(

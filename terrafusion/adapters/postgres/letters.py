@@ -46,8 +46,20 @@ EXACT: Final = ("topic", "stage", "error_class", "job_id", "county_id", "analysi
 _IS_OPEN: Final = dead_letters.c.state == text(f"'{LetterState.OPEN}'")
 """A literal, so that the partial index serves it."""
 _ENTRY: Final = [dead_letters.c[field.name] for field in fields(LetterEntry)]
-_TOLD: Final = tuple(dead_letters.c[name] for name in ("id", "job_id", "replayed_as", "county_id"))
-"""What of a letter an entry of the audit log tells."""
+_SAME_PLACE: Final = and_(
+    jobs.c.origin_topic == dead_letters.c.topic,
+    jobs.c.origin_partition == dead_letters.c.partition,
+    jobs.c.origin_offset == dead_letters.c.offset,
+)
+_ITS_JOB: Final = and_(
+    jobs.c.job_id == dead_letters.c.job_id, or_(dead_letters.c.stage.in_(sorted(OF_ITS_JOB)), _SAME_PLACE)
+)
+"""A letter tells of the job made of its record, or of the one that it is the end of; its id alone may be somebody else's."""
+_TOLD: Final = (
+    *(dead_letters.c[name] for name in ("id", "job_id", "replayed_as")),
+    select(jobs.c.county_id).where(_ITS_JOB).correlate(dead_letters).scalar_subquery().label("county_id"),
+)
+"""What of a letter an entry of the audit log tells: the county of its job, not the one that its message claims."""
 _some_open = select(dead_letters.c.stage).where(_IS_OPEN).limit(MOST_COUNTED).subquery()
 OPEN_BY_STAGE: Final = select(_some_open.c.stage, func.count().label("n")).group_by(_some_open.c.stage)
 
@@ -141,16 +153,9 @@ def _values(row: AnyRow) -> dict[str, Any]:
 
 
 def _of_counties(counties: Seen) -> Iterator[ColumnElement[bool]]:
-    """Ask that a letter tells of a job of these counties: of the one made of its record, or that it is the end of."""
-    if counties is None:
-        return
-    same_place = (
-        jobs.c.origin_topic == dead_letters.c.topic,
-        jobs.c.origin_partition == dead_letters.c.partition,
-        jobs.c.origin_offset == dead_letters.c.offset,
-    )
-    its_own = or_(dead_letters.c.stage.in_(sorted(OF_ITS_JOB)), and_(*same_place))
-    yield exists().where(jobs.c.job_id == dead_letters.c.job_id, *seen(counties), its_own)
+    """Ask that a letter tells of a job of these counties."""
+    if counties is not None:
+        yield exists().where(_ITS_JOB, *seen(counties))
 
 
 def _conditions(wanted: LetterFilter) -> Iterator[ColumnElement[bool]]:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from models.jobs import Job
 from models.messages import AnalysisRequest, Note
 from terrafusion.analysis.api import Analysis, Example
+from terrafusion.analysis.canonical import RULES_VERSION
 from terrafusion.analysis.parameters import SharedParameters
 from terrafusion.errors import InvalidParameters, InvalidRequest, Rejected
 from terrafusion.rejection import rejections
@@ -163,9 +164,10 @@ class Form:
 def once(key: str, request: AnalysisRequest, data_version: str) -> str:
     """Return the idempotency key of a form: the same form with the same content is the same job, on the same records.
 
-    An address with a key may be kept, and asks anew once the county's records are others.
+    An address with a key may be kept, and asks anew once the county's records, or the rules of analyses, are others.
     """
-    return f"{key}/{sha256(f'{data_version}/{request.model_dump_json()}'.encode()).hexdigest()}"
+    content = f"{data_version}/{RULES_VERSION}/{request.model_dump_json()}"
+    return f"{key}/{sha256(content.encode()).hexdigest()}"
 
 
 @cache

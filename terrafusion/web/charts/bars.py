@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from terrafusion.web.charts.panel import Panel
-from terrafusion.web.charts.room import Room, in_both
+from terrafusion.web.charts.room import A_LETTER, Room, in_both
 from terrafusion.web.charts.scale import Axis, Marked, Words, exact, linear, plain
 from terrafusion.web.charts.shapes import Box, Drawing, Key, Label, Path, Rule, Shape
 
@@ -110,8 +110,14 @@ class Bar:
 def name_of(room: Room, axis: Axis, top: float, name: str, *, kind: str = "") -> Label:
     """Write the name of a line: at its left, or above it."""
     if room.above:
-        return Label(f"start {kind}".strip(), axis.start, top + room.above - 3, name)
+        return Label(f"start {kind}".strip(), axis.start, top + room.above - 3, fitted(name, room.end - axis.start))
     return Label(f"end {kind}".strip(), axis.start - 8, top + 13, name[:LONGEST])
+
+
+def fitted(name: str, width: float) -> str:
+    """Cut a name that is longer than there is room for, and show that it was."""
+    most = int(width / A_LETTER)
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 @in_both

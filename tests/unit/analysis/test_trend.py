@@ -184,6 +184,7 @@ def test_incomplete_characteristics_are_told(ask, king_wa):
     )
     answer = ask("trend_analysis", gaps)
     assert {"index_characteristics_left_out", "index_sales_incomplete"} <= set(reasons(answer))
+    assert any(caution.message.startswith("867 of 43313 sales lack") for caution in answer.warnings)
     assert "grade" in answer.summary["characteristics"]
     assert "bedrooms" not in answer.summary["characteristics"]
     assert answer.summary["index_sales"] == 43_313 - 867

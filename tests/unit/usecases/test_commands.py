@@ -17,6 +17,7 @@ from models.pauses import Scope
 from models.records import IncomingRecord
 from terrafusion.errors import Conflict, InvalidParameters, InvalidRequest, NotFound, UnknownAnalysisType, UnknownCounty
 from terrafusion.ports import DataVersion
+from terrafusion.web.audit import AuditQuery
 from topics.catalogue import COMMANDS
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -279,6 +280,8 @@ class TestTheAuditLog:
             ("pause", "done", "roll desk (unauthenticated)", None, None, "king_wa"),
             ("resume", "done", "roll desk (unauthenticated)", None, None, "king_wa"),
         ]
+        assert await office.commands.take(orders[2], patient=True)  # lifted meanwhile: in force again, and told again
+        assert self.told(office)[4:] == [("pause", "done", "roll desk (unauthenticated)", None, None, "king_wa")]
         first, retried, *_ = office.store.deeds.entries
         assert (first.detail, first.address) == ("wrong year", f"{COMMANDS.name} 0/0")
         assert retried.detail.startswith("as job ")
@@ -304,6 +307,12 @@ class TestTheAuditLog:
         await office.commands.take(record(b"\xff", offset=1), patient=True)
         assert self.told(office) == []
 
+    async def test_a_secret_in_the_reason_of_a_pause_is_not_kept(self, office):
+        secret = "tfm_" + "A" * 43
+        await office.commands.take(record("pause", county_id="king_wa", reason=f"by {secret}"), patient=False)
+        (entry,) = office.store.deeds.entries
+        assert entry.detail == "by …"
+
     @pytest.mark.parametrize("source", [b"x" * 900, b"tfm_" + b"A" * 43], ids=["long", "secret"])
     async def test_whatever_a_record_calls_its_source_can_be_kept(self, office, source):
         job_id = await office.waiting()
@@ -311,7 +320,7 @@ class TestTheAuditLog:
         await office.commands.take(replace(record("cancel", job_id=str(job_id)), headers=event), patient=False)
         (entry,) = office.store.deeds.entries
         assert entry.who.endswith("(unauthenticated)")
-        assert len(entry.who) < 300
+        assert AuditQuery(who=entry.who).who == entry.who
         assert source.decode() not in entry.who
 
     async def test_orders_by_nobody_else_are_not_told(self, office):

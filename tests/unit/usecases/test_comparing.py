@@ -71,6 +71,15 @@ def test_headline_figures_have_both_values_difference_and_percent() -> None:
     assert [each["name"] for each in told["statements"]] == ["key_finding", "flag"]
 
 
+def test_an_interval_is_told_with_its_figure_also_where_one_end_stays() -> None:
+    told = compared(
+        {"rows": [{"group": "a", "median_price": 2.0, "median_ci_low": 1.0, "median_ci_high": 3.0, "n": 9}]},
+        {"rows": [{"group": "a", "median_price": 2.5, "median_ci_low": 1.0, "median_ci_high": 4.0, "n": 9}]},
+    )
+    (row,) = told["rows"]["changed"]
+    assert [one["name"] for one in row["figures"]] == ["median_price", "median_ci_low", "median_ci_high"]
+
+
 def point(group: str, period: str, **figures: Any) -> dict[str, Any]:
     return {"group": group, "period": period, "period_start": period, **figures}
 

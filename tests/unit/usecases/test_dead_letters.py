@@ -102,6 +102,7 @@ class Counter:
             on_accepted=lambda: None,
         )
         self.rung = 0
+        self.now = NOW
         self.office = DeadLetterOffice(
             letters=self.letters,
             jobs=self.store,
@@ -109,6 +110,7 @@ class Counter:
             execute=self.orders,
             metrics=self.metrics,
             on_told=self._ring,
+            now=lambda: self.now,
         )
         self._now = NOW
 
@@ -190,8 +192,11 @@ class TestRequests:
         )
         assert (await counter.office.replay(letter_id)).job.priority == 8
 
-    async def test_a_job_that_was_given_up_is_asked_again_as_it_was(self, counter):
-        request = asked(priority=9, correlation_id="roll 2026", job_id=str(uuid4()))
+    @pytest.mark.parametrize(("due", "kept"), [(timedelta(hours=3), True), (-timedelta(hours=3), False)])
+    async def test_a_job_that_was_given_up_is_asked_again_as_it_was(self, counter, due, kept):
+        deadline = NOW + timedelta(days=1)
+        request = asked(priority=9, correlation_id="roll 2026", job_id=str(uuid4()), deadline=deadline.isoformat())
+        counter.now = deadline - due
         await counter.accept.records(
             [IncomingRecord(REQUESTS.name, 0, 1, NOW, None, request, (("traceparent", TRACE.encode()),))]
         )
@@ -200,6 +205,7 @@ class TestRequests:
         job = (await counter.office.replay(1)).job
         assert (job.retry_of, job.status) == (claim.job_id, JobStatus.PENDING)
         assert (job.priority, job.correlation_id, job.traceparent) == (9, "roll 2026", TRACE)
+        assert job.deadline == (deadline if kept else None)
         assert job.parameters == {"period": "month"}
 
     async def test_a_crash_before_the_mark_makes_no_second_job(self, counter):

@@ -134,6 +134,15 @@ class TestWhatTheStoreRefuses:
         assert [attempt for _, attempt in history.kept] == [1]
         assert (history.calls, len(logged)) == (calls, 1)
 
+    async def test_where_no_line_is_at_fault_it_is_not_tried_for_ever(self, book, history):
+        history.refused = lambda log: log.left_out > 0
+        for n in range(10 * MOST_LINES):
+            book.put(said(f"{n}"))
+        await book.keep()
+        calls = history.calls
+        await book.keep()
+        assert history.calls == calls
+
     async def test_lines_that_come_meanwhile_are_kept(self, book, history):
         def refused(log):
             if history.calls == 2:

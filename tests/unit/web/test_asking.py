@@ -176,6 +176,14 @@ def test_a_form_that_says_something_else_is_another_job() -> None:
     assert len({once("k", one, "v"), once("k", other, "v"), once("l", one, "v"), once("k", one, "w")}) == 4
 
 
+def test_a_form_that_is_sent_under_other_rules_is_another_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, _ = FORMS["trend_analysis"].read(FORMS["trend_analysis"].of_values("king_wa", {}))
+    assert one is not None
+    before = once("k", one, "v")
+    monkeypatch.setattr("terrafusion.web.asking.forms.RULES_VERSION", "next")
+    assert once("k", one, "v") != before
+
+
 class TestTheChoice:
     async def test_offers_every_analysis(self, client: Any) -> None:
         outline = await page(client, "/ask")
