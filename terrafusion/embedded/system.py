@@ -169,13 +169,17 @@ def _bare(settings: Settings) -> Settings:
 
 
 async def _together(*work: Coroutine[Any, Any, None]) -> None:
-    """Run all; the first error cancels the others and is raised by itself."""
+    """Run all; the first error cancels the others and is raised by itself. What being cancelled brings about is no error."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in work]
     try:
-        async with asyncio.TaskGroup() as group:
-            for coroutine in work:
-                group.create_task(coroutine)
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from errors
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in tasks:
+        if task in done:
+            task.result()
 
 
 async def _in_thread(work: Callable[[], None]) -> None:

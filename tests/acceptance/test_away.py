@@ -75,6 +75,7 @@ def stalls(rig: Rig) -> float:
     )
 
 
+@pytest.mark.by_hand
 @pytest.mark.timeout(600)
 def test_an_outage_of_the_broker_and_surplus_workers_end_nobody(rig: Rig, kafka: EmbeddedKafka) -> None:
     seen = outage(rig, kafka, seconds=AWAY_S, every_s=AWAY_S)

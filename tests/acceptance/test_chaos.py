@@ -17,8 +17,6 @@ SEED = 20261129
 JOBS = 400
 A_SECOND = 12.0
 CALM = 100
-SHORT = {"fencing"}
-"""The guards that are taken out in `make test`; the others in `make test-long`."""
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +42,9 @@ def test_nothing_is_found_where_every_guard_is_there(servers: Stage, tmp_path: P
         assert provoked(struck, list(dict.fromkeys(MOMENTS.values()))).findings == []
 
 
+@pytest.mark.by_hand
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in SHORT else pytest.mark.by_hand) for name in MUTANTS]
-)
+@pytest.mark.parametrize("name", MUTANTS)
 def test_the_checker_misses_each_guard(servers: Stage, tmp_path: Path, name: str) -> None:
     with system(tmp_path, servers, name, CHAOS_TRAPS=str(tmp_path), CHAOS_MUTANT=name) as struck:
         struck.begin()

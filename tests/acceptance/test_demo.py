@@ -93,6 +93,7 @@ def test_kill_9_leaves_nothing_running(tmp_path: Path) -> None:
     assert nothing_runs_in(tmp_path)
 
 
+@pytest.mark.by_hand
 def test_kept_it_stays_up_until_ctrl_c_and_as_json_it_is_one_document(tmp_path: Path) -> None:
     with demo(tmp_path, "--keep", "--json") as process:
         wait_for(tmp_path, "Ctrl-C stops all of it")

@@ -33,6 +33,8 @@ from terrafusion.settings import Settings
 
 COUNTY = "lakeside"
 TYPES = [analysis.name for analysis in load_catalogue() if analysis.name != "FAILING_ANALYSIS_SIM"]
+SLOW = {"comparable_market_area", "market_valuation"}
+"""A minute and more for each: in `make test-long`."""
 SUBJECTS = ["LUC000003", "LUC000006"]
 PARAMETERS: dict[str, dict[str, Any]] = {
     "comparable_sales": {"subject_parcel_ids": SUBJECTS},
@@ -136,7 +138,9 @@ def answers(patient: Rig) -> Iterator[Tape]:
         yield made
 
 
-@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.by_hand) if kind in SLOW else kind for kind in TYPES]
+)
 def test_topic_http_and_file_give_the_same_answer(
     patient: Rig, answers: Tape, files: Files, tmp_path: Path, kind: str
 ) -> None:

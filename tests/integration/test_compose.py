@@ -16,6 +16,9 @@ from support.web import PREFIX, Web
 
 from terrafusion.samples import SAMPLES
 
+pytestmark = pytest.mark.by_hand
+"""Two minutes: `make test-long`. What the file says is read in `make test`, tests/unit/deploy."""
+
 ONE_SHOTS = ("migrate", "topics", "samples")
 
 
