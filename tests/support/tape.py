@@ -20,6 +20,8 @@ PARTITIONS = 8
 QUIET: dict[str, Any] = {"log_level": 0}
 """A broker that goes away is part of some tests."""
 TERMINAL = ("COMPLETED", "FAILED", "CANCELLED")
+PATIENCE_S = 60.0
+"""A part that stands still is found and cured within half a minute; until then a job may wait for it."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ class Tape:
         told = [event["status"] for event in self.life(job_id)]
         return [state for at, state in enumerate(told) if at == 0 or told[at - 1] != state]
 
-    def status(self, job_id: str, *states: str, within: float = 20) -> Mapping[str, Any]:
+    def status(self, job_id: str, *states: str, within: float = PATIENCE_S) -> Mapping[str, Any]:
         """Wait for a status event of one of these states and return the first."""
 
         def look() -> Any:
@@ -164,14 +166,14 @@ class Tape:
 
         return until(look, what=f"job {job_id} is {' or '.join(states)}, it is {self.states(job_id)}", within=within)
 
-    def completed(self, job_id: str, *, within: float = 30) -> Record:
+    def completed(self, job_id: str, *, within: float = PATIENCE_S) -> Record:
         """Wait for a job's completed event, and for the status event that tells the same."""
         until(lambda: self.of(job_id, COMPLETED), what=f"completed event of {job_id}", within=within)
         end = self.of(job_id, COMPLETED)[0]
         self.status(job_id, end.body["status"])
         return end
 
-    def ends(self, ids: Sequence[str], *, within: float = 30) -> Sequence[Mapping[str, Any]]:
+    def ends(self, ids: Sequence[str], *, within: float = PATIENCE_S) -> Sequence[Mapping[str, Any]]:
         """Wait until all these jobs have ended and return how, in the same order."""
         missing = set(ids)
 
@@ -182,7 +184,7 @@ class Tape:
         until(look, what=f"{len(ids)} jobs end, {sorted(missing)[:3]} have not", within=within)
         return [self.of(job_id, COMPLETED)[0].body for job_id in ids]
 
-    def letter(self, value: bytes | None, *, key: bytes | None = None, within: float = 20) -> Record:
+    def letter(self, value: bytes | None, *, key: bytes | None = None, within: float = PATIENCE_S) -> Record:
         """Wait for the dead letter with these original bytes."""
 
         def look() -> Record | None:
