@@ -198,3 +198,7 @@ class Job:
     result_data_location: str | None = None
     result_sha256: str | None = None
     origin: Origin | None = None
+
+    def deadline_to_come(self, now: datetime) -> datetime | None:
+        """Return its deadline while it has not passed: whoever asks the same again would fail at once by one that has."""
+        return self.deadline if self.deadline and self.deadline > now else None

@@ -307,6 +307,6 @@ def _asked_again(job: Job, now: datetime) -> AnalysisRequest:
         county_id=job.county_id,
         parameters=dict(job.parameters or {}),
         priority=job.priority,
-        deadline=job.deadline if job.deadline and job.deadline > now else None,
+        deadline=job.deadline_to_come(now),
         correlation_id=job.correlation_id,
     )

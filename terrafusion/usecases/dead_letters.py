@@ -299,7 +299,7 @@ def _filled(request: AnalysisRequest, former: Job | None, now: datetime) -> Anal
     known = {
         "correlation_id": former.correlation_id,
         "priority": former.priority,
-        "deadline": former.deadline if former.deadline and former.deadline > now else None,
+        "deadline": former.deadline_to_come(now),
     }
     return request.model_copy(
         update={name: value for name, value in known.items() if name not in request.model_fields_set}

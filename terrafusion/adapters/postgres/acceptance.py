@@ -142,7 +142,7 @@ async def _write(
 ) -> frozenset[UUID]:
     if not new:
         return frozenset()
-    given = {**arrays(NEW, _rows(new)), **asked, **(told_as(deed) if deed else {})}
+    given = {**arrays(NEW, _rows(new)), **asked, **told_as(deed)}
     written = await connection.execute(ACCEPT_AUDITED if deed else ACCEPT, given)
     return frozenset(written.scalars())
 
@@ -154,7 +154,7 @@ async def keep(
     if letters:
         cross(Boundary.KEEPING_LETTERS)
         given = _parameters(letters, sender) | {"sender": sender}
-        await connection.execute(KEEP_AUDITED if deed else KEEP, given | (told_as(deed) if deed else {}))
+        await connection.execute(KEEP_AUDITED if deed else KEEP, given | told_as(deed))
         cross(Boundary.LETTERS_KEPT)
 
 

@@ -21,6 +21,6 @@ def entries(done: CTE, *, when: ColumnElement[bool] | None = None, **found: Colu
     return insert(audit_log).from_select(list(told), rows).cte("deeds")
 
 
-def told_as(deed: Deed) -> dict[str, Any]:
-    """Make the parameters of a statement with `entries`."""
-    return {f"deed_{name}": value for name, value in asdict(deed).items()}
+def told_as(deed: Deed | None) -> dict[str, Any]:
+    """Make the parameters of a statement with `entries`; none where nothing is told."""
+    return {f"deed_{name}": value for name, value in asdict(deed).items()} if deed else {}

@@ -50,7 +50,7 @@ async def cancel(
     connection: AsyncConnection, ids: Sequence[UUID], *, message: str, sender: str, deed: Deed | None
 ) -> frozenset[UUID]:
     """End jobs that wait or run, and wake the workers that run them; answers the ids that moved."""
-    asked = {"ids": sorted(ids), "reason": message, "sender": sender} | (told_as(deed) if deed else {})
+    asked = {"ids": sorted(ids), "reason": message, "sender": sender} | told_as(deed)
     moved = frozenset((await connection.execute(_CANCEL_AUDITED if deed else _CANCEL, asked)).scalars())
     if moved:
         cross(Boundary.CANCELLED)

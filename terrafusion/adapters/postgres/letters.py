@@ -103,7 +103,7 @@ class PostgresDeadLetters:
         """Write down what was done about letters that are open."""
         meant = dead_letters.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger)))
         done = _handled(handling).where(meant).returning(*_TOLD).cte("done")
-        asked = {"ids": list(ids)} | (told_as(deed) if deed else {})
+        asked = {"ids": list(ids)} | told_as(deed)
         async with connected(self._engine) as connection:
             settled = await connection.execute(select(done.c.id).add_cte(*_deeds(done, deed)), asked)
             letters = frozenset(settled.scalars())
@@ -117,7 +117,7 @@ class PostgresDeadLetters:
         moved = meant.returning(*_TOLD).cte("moved")
         ids = select(func.array_agg(moved.c.id)).having(func.count() > 0)
         told = select(moved.c.id).add_cte(entered("letters", ids), *_deeds(moved, deed))
-        asked = {"sender": self._sender} | (told_as(deed) if deed else {})
+        asked = {"sender": self._sender} | told_as(deed)
         async with connected(self._engine) as connection:
             republished = (await connection.execute(told, asked)).one_or_none() is not None
         cross(Boundary.REPUBLISHED)

@@ -38,7 +38,7 @@ class PostgresPauses:
         stands = written.returning(pauses, _IS_NEW).cte("stands")
         deeds = [entries(stands, when=stands.c.is_new)] if deed else []
         async with connected(self._engine) as connection:
-            row = (await connection.execute(select(stands).add_cte(*deeds), told_as(deed) if deed else {})).one()
+            row = (await connection.execute(select(stands).add_cte(*deeds), told_as(deed))).one()
         cross(Boundary.PAUSED)
         return _pause(row, is_new=row.is_new)
 
@@ -48,7 +48,7 @@ class PostgresPauses:
         gone = meant.returning(pauses.c.name).cte("gone")
         deeds = [entries(gone)] if deed else []
         async with connected(self._engine) as connection:
-            done = await connection.execute(select(gone).add_cte(*deeds), told_as(deed) if deed else {})
+            done = await connection.execute(select(gone).add_cte(*deeds), told_as(deed))
             resumed = done.one_or_none() is not None
         cross(Boundary.RESUMED)
         return resumed

@@ -140,10 +140,10 @@ def _accuracy(result: _Result) -> dict[str, Any]:
 
 def _quality(selection: Selection, result: _Result, parameters: ComparableParameters) -> dict[str, Any]:
     thin = result.subjects.filter(pl.col("comparables") < parameters.k).height
-    cells = result.subjects.height
+    account, cells = selection.account(), result.subjects.height
     return {
-        **data_quality(selection.account(), cells=cells, thin=thin, thin_below=parameters.k),
-        "year_only_sales": int(selection.used["year_only"].sum()),
+        **data_quality(account, cells=cells, thin=thin, thin_below=parameters.k),
+        "year_only_sales": account.year_only,
     }
 
 

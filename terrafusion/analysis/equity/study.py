@@ -123,12 +123,13 @@ def _by_value(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _quality(selection: Selection, rows: pl.DataFrame, parameters: EquityParameters) -> Mapping[str, Any]:
+    account = selection.account()
     below, groups = parameters.fallback_min_sales, rows.filter(pl.col("record") == "group")
     thin = groups.filter(pl.col("n") < below).height
     return {
-        **data_quality(selection.account(), cells=groups.height, thin=thin, thin_below=below),
+        **data_quality(account, cells=groups.height, thin=thin, thin_below=below),
         "suppressed_cells": int(groups["suppressed"].sum()),
-        "year_only_sales": int(selection.used["year_only"].sum()),
+        "year_only_sales": account.year_only,
     }
 
 

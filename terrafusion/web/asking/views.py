@@ -101,10 +101,10 @@ class Asking:
 
     async def _submitted(self, request: Request, draft: Draft, asked: AnalysisRequest, key: str) -> Job:
         await self._deps.pauses.admit()
-        versions = {county.county_id: county.data_version for county in await self._deps.counties.current()}
+        known = await self._deps.counties.current(frozenset({asked.county_id}))
         return await self._deps.submit(
             asked,
-            idempotency_key=once(key, asked, versions.get(asked.county_id, "")),
+            idempotency_key=once(key, asked, known[0].data_version if known else ""),
             traceparent=read_traceparent(request.headers),
             requested_by=draft.text("requested_by").strip() or read_header(request, "X-Requested-By"),
         )
