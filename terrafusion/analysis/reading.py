@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import polars as pl
+from pydantic import TypeAdapter, ValidationError
 
 from terrafusion.analysis.api import Records
 from terrafusion.analysis.groups import MARKET_AREA, area_of, columns_of, label_of
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.parameters import GROUPABLE, SharedParameters, TrendParameters
 from terrafusion.analysis.selection import needed_columns
+from terrafusion.analysis.unrecorded import unrecorded
 from terrafusion.errors import InvalidParameters
 
 
@@ -54,11 +56,27 @@ def _refuse_unknown_groups(records: Records, sales: pl.DataFrame, parameters: Sh
     """Raise InvalidParameters where ``group_by`` names a column of which no sale has a value."""
     for name in columns_of(parameters.group_by):
         if sales.height and sales[name].null_count() == sales.height:
-            counted = records.sales.with_columns(area_of(records.profile)).select(pl.col(columns_of(GROUPABLE)).count())
-            counts = counted.collect().row(0, named=True)
-            had = [other for other in GROUPABLE if counts.get(other, 1)]
-            msg = f"group_by is {name!r}, of which {records.county_id} records nothing; allowed are {', '.join(had)}"
-            raise InvalidParameters(msg, field="group_by", value=name, allowed=", ".join(had))
+            had = ", ".join(_recorded_groups(records, parameters))
+            if not had:
+                raise unrecorded(name, records.county_id)
+            msg = f"group_by is {name!r}, of which {records.county_id} records nothing; allowed are {had}"
+            raise InvalidParameters(msg, field="group_by", value=name, allowed=had)
+
+
+def _recorded_groups(records: Records, parameters: SharedParameters) -> list[str]:
+    """Name the groups that the type takes and of which something is recorded."""
+    taken = TypeAdapter(type(parameters).model_fields["group_by"].annotation)
+    counted = records.sales.with_columns(area_of(records.profile)).select(pl.col(columns_of(GROUPABLE)).count())
+    counts = counted.collect().row(0, named=True)
+    return [name for name in GROUPABLE if counts.get(name, 1) and _takes(taken, name)]
+
+
+def _takes(group_by: TypeAdapter[object], name: str) -> bool:
+    try:
+        group_by.validate_python((name,))
+    except ValidationError:
+        return False
+    return True
 
 
 def refuse_fine_periods(sales: pl.DataFrame, parameters: SharedParameters) -> None:

@@ -16,7 +16,7 @@ from terrafusion.analysis.parameters import SharedParameters
 from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.reading import read_columns, refuse_fine_groups
 from terrafusion.analysis.selection import Selection, leave_out, select
-from terrafusion.errors import InvalidParameters
+from terrafusion.analysis.unrecorded import unrecorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +113,8 @@ def survey(
     refuse_fine_groups(sales, parameters)
     for name in needed:
         if sales.height and sales[name].null_count() == sales.height:
-            raise _missing(name, records.county_id)
+            raise unrecorded(name, records.county_id)
     chosen = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
     selection = leave_out(chosen, lacking or {})
     market = market_of(selection.used, parameters, recorded=selection.recorded)
     return Survey(records, parameters, selection, market, selection.recorded)
-
-
-def _missing(column: str, county_id: str) -> InvalidParameters:
-    """Name the column, and the types of analysis that do without."""
-    from terrafusion.analysis.registry import load_catalogue  # noqa: PLC0415 - the catalogue holds the types that ask
-
-    others = ", ".join(sorted(analysis.name for analysis in load_catalogue() if column not in analysis.needs))
-    msg = f"{column} is needed, of which {county_id} records nothing; types that do without are {others}"
-    return InvalidParameters(msg, field=column, allowed=others)

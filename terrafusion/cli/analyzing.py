@@ -20,7 +20,7 @@ from terrafusion.cli.progress import working
 from terrafusion.errors import InvalidRequest
 from terrafusion.ingest.files import refuse
 from terrafusion.ingest.kinds import KINDS, LISTINGS, PROPERTIES, SALES, Kind
-from terrafusion.ingest.reading import RecordsFile, read_records
+from terrafusion.ingest.reading import RecordsFile, read_records, without_repeats
 from terrafusion.ingest.snapshot import encode, records
 from terrafusion.settings import Settings
 
@@ -74,7 +74,10 @@ def _county(question: Question) -> tuple[str, CountyProfile]:
 
 
 def _read(path: Path, kind: Kind) -> RecordsFile:
+    """Keep all rows of sales, but of a roll a parcel's first: with two, each of its sales would count twice."""
     read = read_records(path, kind)
+    if kind is PROPERTIES:
+        read = without_repeats(read)
     told = write_rejected(path, read)
     if read.records.is_empty():
         raise refuse(path, f"each of its {read.read:,} rows is rejected, see {told}", allowed="nothing is analysed")

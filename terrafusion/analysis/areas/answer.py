@@ -36,6 +36,7 @@ from terrafusion.analysis.market import Market, market_of
 from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.reading import collected, refuse_fine_periods
 from terrafusion.analysis.selection import Selection, select
+from terrafusion.analysis.unrecorded import types_not_asking
 from terrafusion.errors import InvalidParameters
 from terrafusion.rejection import nearest as most_like
 
@@ -56,8 +57,9 @@ def comparable_market_area(records: Records, parameters: AreaParameters, progres
     chosen = _design(market, COLUMNS[parameters.unit])
     laid, known = laid_of(chosen, max(parameters.min_sales, _LEAST))
     ask = _Asked(records, parameters, selection, market, areas)
-    if len(known) < 2 or not _enough(laid):  # noqa: PLR2004 - two to compare
-        return ask.nothing(len(known))
+    short = len(known) < 2 or _needed(laid) > len(laid.log_price)  # noqa: PLR2004 - two to compare
+    if short:
+        return ask.nothing(len(known), laid)
     ask.refuse(known)
     progress(0.3, "Holding quality constant")
     levels = levels_of(laid)
@@ -71,7 +73,7 @@ def _read(records: Records, parameters: AreaParameters) -> pl.DataFrame:
     sales = collected(records, parameters, _READ | {column})
     if sales.height and not sales[column].count():
         had = [unit for unit, name in COLUMNS.items() if records.sales.select(pl.col(name).count()).collect().item()]
-        allowed = ", ".join(had) or "neither"
+        allowed = ", ".join(had) or f"no other unit either; types that do without are {types_not_asking('unit')}"
         msg = f"unit is {parameters.unit!r}, but {records.county_id} records no {column}; allowed is {allowed}"
         raise InvalidParameters(msg, field="unit", value=parameters.unit, allowed=allowed)
     refuse_fine_periods(sales, parameters)
@@ -98,9 +100,10 @@ def _design(market: Market, column: str) -> indexes.Design:
     return indexes.Design(bare.sort("location", "ordinal", "log_price", "group_code"), (), by_zip=True)
 
 
-def _enough(laid: Laid) -> bool:
+def _needed(laid: Laid) -> int:
+    """Return how many sales it takes to estimate areas, periods and characteristics."""
     parameters = len(np.unique(laid.area)) + len(np.unique(laid.ordinal)) + len(laid.names)
-    return len(laid.log_price) >= parameters + indexes.FREEDOM
+    return parameters + indexes.FREEDOM
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +142,11 @@ class _Asked:
             msg = f"subject_area is {asked.subject_area!r}, which {has}; allowed is {allowed}{hint}"
             raise InvalidParameters(msg, field="subject_area", value=asked.subject_area, allowed=allowed)
 
-    def nothing(self, known: int) -> Answer:
-        """Answer that there are too few areas, or too few sales, to compare."""
-        counts = (self.areas.height, known)
-        finding = findings.too_few(self.records.county_id, self._sales, counts, self.parameters, self._least)
+    def nothing(self, known: int, laid: Laid) -> Answer:
+        """Answer that there are too few areas, or too few sales in them, to compare."""
+        counts, enough = (self.areas.height, known), (len(laid.log_price), _needed(laid))
+        told = findings.TooFew(self.records.county_id, self._sales, counts, self._least, enough)
+        finding = findings.too_few(told, self.parameters)
         rows = area_rows(self.areas.with_columns(pl.lit(value=True).alias("thin")))
         return Answer(
             summary=self._summary(finding, None, ()),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -14,15 +14,30 @@ _UNITS = {"zip": "ZIP codes", "neighborhood": "neighborhoods"}
 _SHOWN = 3
 
 
-def too_few(county_id: str, sales: int, areas: tuple[int, int], parameters: AreaParameters, least: int) -> str:
-    """Say that there is nothing to compare; ``areas`` counts all, and those with enough sales."""
-    if not sales:
-        return nothing_selected(county_id)
-    unit = _UNITS[parameters.unit]
-    return (
-        f"In {county_id} the request selects {counted(sales, 'sale')} in {areas[0]} {unit}, "
-        f"of which {areas[1]} {'has' if areas[1] == 1 else 'have'} {least} or more; two are needed to compare."
-    )
+class TooFew(NamedTuple):
+    """Why there is nothing to compare."""
+
+    county_id: str
+    sales: int
+    areas: tuple[int, int]
+    """All, and those with enough sales."""
+    least: int
+    """Sales that an area needs."""
+    enough: tuple[int, int]
+    """Sales of areas with enough, and how many it takes to estimate them."""
+
+
+def too_few(told: TooFew, parameters: AreaParameters) -> str:
+    """Say that there is nothing to compare, with the counts there are and those needed."""
+    if not told.sales:
+        return nothing_selected(told.county_id)
+    all_, known = told.areas
+    units = _UNITS[parameters.unit]
+    found = f"{all_} {units if all_ != 1 else units[:-1]}, of which {known} {'has' if known == 1 else 'have'} {told.least} or more"
+    wanted = "two are needed to compare"
+    if known > 1:
+        wanted = f"these {told.enough[0]:,} sales are too few to compare them, {told.enough[1]:,} are needed"
+    return f"In {told.county_id} the request selects {counted(told.sales, 'sale')} in {found}; {wanted}."
 
 
 def of_subject(

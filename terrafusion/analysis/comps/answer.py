@@ -47,6 +47,8 @@ class _Result:
     """Those of the subjects and comparables that a document has room for."""
     model: Model | None = None
     trial: Trial | None = None
+    others: int = 0
+    """Sales of other parcels than the subjects' that a model of prices can rest on, the least of any."""
     absurd: int = 0
     """Sales that are no comparables for their price alone."""
 
@@ -60,7 +62,7 @@ def comparable_sales(records: Records, parameters: ComparableParameters, progres
     del sales
     progress(0.2, "Learning prices")
     result = _result(selection, homes, day, parameters, progress)
-    told = findings.Told(records.county_id, parameters, selection.used.height, day, result.subjects)
+    told = findings.Told(records.county_id, parameters, selection.used.height, result.others, day, result.subjects)
     return Answer(
         summary={
             "key_finding": findings.key_finding(told),
@@ -69,7 +71,7 @@ def comparable_sales(records: Records, parameters: ComparableParameters, progres
             "cross_check": "model_value, what the regression alone says",
             "valuation_date": None if day is None else day.isoformat(),
             "interval_level": parameters.interval_level,
-            "confidence_level": parameters.interval_level,  # its former name
+            "confidence_level": parameters.confidence_level,
             **findings.tally(told),
             **_accuracy(result),
             "subjects": result.subjects.head(SUBJECTS_INLINE).to_dicts(),
@@ -88,9 +90,10 @@ def _result(
 ) -> _Result:
     """Value the subjects, some at a time, by a model that rests on no sale of theirs."""
     dealt = _dealt(homes, selection.used["parcel_number"])
-    others = [int((~selection.used["parcel_number"].is_in(part["parcel_number"].implode())).sum()) for part in dealt]
-    if day is None or min(others) < LEAST_SALES:
-        return _Result(pl.DataFrame(schema=ROWS), without_model(homes["parcel_number"]))
+    sold = selection.used["parcel_number"]
+    others = min(int((~sold.is_in(part["parcel_number"].implode())).sum()) for part in dealt)
+    if day is None or others < LEAST_SALES:
+        return _Result(pl.DataFrame(schema=ROWS), without_model(homes["parcel_number"]), others=others)
     limits, tried, found = _limits(day, parameters), None, []
     for done, part in enumerate(dealt):
         model = fit(selection.used, without=part["parcel_number"].to_list())
@@ -103,7 +106,7 @@ def _result(
     rows = pl.concat([comparable_rows(one, parameters) for one in found]).sort("subject_parcel_id", "rank")
     told = pl.concat([subject_rows(one, parameters) for one in found]).sort("subject_parcel_id")
     homes = pl.concat([home_rows(one) for one in found]).sort("subject_parcel_id", "rank").head(ROWS_INLINE)
-    return _Result(rows, told, homes, model, tried, finder.absurd(limits))
+    return _Result(rows, told, homes, model, tried, others, finder.absurd(limits))
 
 
 def _dealt(homes: pl.DataFrame, sold: pl.Series) -> list[pl.DataFrame]:

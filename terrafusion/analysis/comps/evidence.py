@@ -17,6 +17,7 @@ from terrafusion.analysis.parameters import SharedParameters
 from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.reading import collected
 from terrafusion.analysis.selection import Selection, needed_columns, select
+from terrafusion.analysis.unrecorded import types_without
 from terrafusion.errors import InvalidParameters
 
 ENOUGH: Final = 1_000
@@ -36,7 +37,7 @@ def read(records: Records, parameters: SharedParameters) -> pl.DataFrame:
 
 def _refuse_absent(records: Records, sales: pl.DataFrame) -> None:
     """Raise InvalidParameters where no sale has a parcel number, or none a characteristic."""
-    others = "price_trend_by_zip, trend_analysis and ratio_study do without"
+    others = f"types that do without are {types_without('parcel_number')}"
     absent = {name for name in COLUMNS if sales[name].null_count() == sales.height}
     lacking = "parcel_number" if "parcel_number" in absent else CHARACTERISTICS[0]
     if "parcel_number" in absent or absent >= set(CHARACTERISTICS):

@@ -15,13 +15,13 @@ from terrafusion.analysis.comps.interval import LEAST
 from terrafusion.analysis.comps.model import LEAST_SALES, Model
 from terrafusion.analysis.comps.parameters import ComparableParameters
 from terrafusion.analysis.comps.rows import FEW_COMPS, FEW_SALES, NO_COMPS, NO_LOCATION
-from terrafusion.analysis.findings import of_years
+from terrafusion.analysis.findings import counted, of_years
 from terrafusion.analysis.indexes import CHARACTERISTICS
 
 FOR_INTERVAL: Final = LEAST
 _BEYOND_DAYS: Final = 31
 _WHY: Final = {
-    FEW_SALES: f"a price model needs {LEAST_SALES} sales",
+    FEW_SALES: f"a price model needs {LEAST_SALES} of other parcels",
     NO_LOCATION: "neither coordinates nor a known area of it are recorded",
     NO_COMPS: "no sale lies within the limits of distance and age",
     FEW_COMPS: "too few sales lie within the limits of distance and age",
@@ -35,6 +35,8 @@ class Told:
     county_id: str
     parameters: ComparableParameters
     sales: int
+    others: int
+    """Of these, those that are of other parcels."""
     day: date | None
     subjects: pl.DataFrame
 
@@ -82,8 +84,8 @@ def _why(told: Told) -> str:
     reasons = told.subjects["reason"].drop_nulls().value_counts().sort(["count", "reason"], descending=[True, False])
     reason = reasons["reason"][0]
     if reason == FEW_SALES:
-        found = "1 sale was" if told.sales == 1 else f"{told.sales} sales were"
-        return f"{found} found that this request selects, and {_WHY[reason]}"
+        own = "" if told.others == told.sales else f", {told.others:,} of them of other parcels"
+        return f"the request selects {counted(told.sales, 'sale')}{own}, and {_WHY[reason]}"
     if reason == FEW_COMPS:
         most = int(told.subjects["comparables"].to_numpy().max())
         least = min(told.parameters.min_comps, told.parameters.k)

@@ -125,12 +125,12 @@ def _sale_flags(found: Found, parameters: ComparableParameters, table: pl.DataFr
     subject, _ = np.nonzero(there)
     sale = found.comps.sale[there]
     far = table["distance_km"].fill_null(0).to_numpy() > parameters.flag_distance_km
-    month = 365.25 / 12
+    first = pl.Series(found.subjects.day[subject]).cast(pl.Date).dt.offset_by(f"-{parameters.flag_age_months}mo")
     return {
         "gross_adjustment_high": _above(table["gross_adjustment_pct"], parameters.max_gross_adjustment_pct),
         "net_adjustment_high": _above(table["net_adjustment_pct"].abs(), parameters.max_net_adjustment_pct),
         "far": far,
-        "old": _above(table["age_days"] / month, parameters.flag_age_months),
+        "old": (table["sale_date"] < first).to_numpy(),
         "outlier": np.abs(found.reconciled.residual[there]) > parameters.flag_outlier_sd * model.spread,
         "different_property_type": found.comps.other_type[there],
         "placed_by_area": ~(model.located[sale] & found.comps.located[subject]),

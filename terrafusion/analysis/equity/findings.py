@@ -13,7 +13,7 @@ from terrafusion.analysis.equity.moran import LARGEST, LEAST
 from terrafusion.analysis.equity.parameters import EquityParameters
 from terrafusion.analysis.equity.rows import Study
 from terrafusion.analysis.findings import counted, nothing_selected, of_years
-from terrafusion.analysis.ratios.standard import MET, NOT_MET, STATISTICALLY_MET, bands
+from terrafusion.analysis.ratios.standard import MET, NOT_MET, STATISTICALLY_MET, bands, written
 
 FALLING, RISING, WITHIN, UNCLEAR, DISAGREE, UNKNOWN = "falling", "rising", "within", "unclear", "disagree", "unknown"
 
@@ -99,7 +99,7 @@ def _measure(told: Told, name: str, digits: int) -> str:
     between = f"{level} interval {low:.{digits}f} to {high:.{digits}f}" if low is not None else "no interval"
     band = _BANDS[name]
     verdict = f", {judged} ({band.low:g} to {band.high:g})" if judged else ""
-    return f"{name.upper()} {value:.{digits}f}, {between}{verdict}"
+    return f"{name.upper()} {written(value, digits, band if judged else None)}, {between}{verdict}"
 
 
 def _like_homes(row: Mapping[str, Any]) -> str:

@@ -96,8 +96,8 @@ def _by_value(group: str, ratios: Ratios, parameters: EquityParameters) -> list[
         n = int(inside.sum())
         if n:
             known = {"group": group, "value_group": code + 1, "n": n, "suppressed": n < parameters.min_sales}
-            known |= {"value_low": float(value[inside].min()), "value_high": float(value[inside].max())}
             if not known["suppressed"]:
+                known |= {"value_low": float(value[inside].min()), "value_high": float(value[inside].max())}
                 known |= spread("median", median_estimate(ratios.ratio[inside], parameters.confidence_level))
             rows.append(known)
     return rows

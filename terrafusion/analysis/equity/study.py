@@ -119,7 +119,7 @@ def _method(parameters: EquityParameters, rules: Rules, adjusted: Adjusted) -> d
 
 
 def _by_value(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in {"group", "suppressed"}}
+    return {name: value for name, value in row.items() if name != "group"}
 
 
 def _quality(selection: Selection, rows: pl.DataFrame, parameters: EquityParameters) -> Mapping[str, Any]:

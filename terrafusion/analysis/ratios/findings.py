@@ -13,7 +13,7 @@ from terrafusion.analysis.api import Caution
 from terrafusion.analysis.findings import FELL, ROSE, counted, direction, interval_of, nothing_selected, of_year_only
 from terrafusion.analysis.outliers import SMALLEST_GROUP
 from terrafusion.analysis.ratios.parameters import RatioParameters
-from terrafusion.analysis.ratios.standard import JUDGED, MET, NOT_MET, STATISTICALLY_MET, bands
+from terrafusion.analysis.ratios.standard import JUDGED, MET, NOT_MET, STATISTICALLY_MET, bands, written
 
 _TRIM_MUCH: Final = 0.10
 _UNLIKELY: Final = (0.5, 2.0)
@@ -63,7 +63,7 @@ def _clause(name: str, called: str, told: Told, *, digits: int) -> str:
     if judged is None:
         return f"{called} is {value:.{digits}f} ({between})"
     band = bands(row["property_class"], told.parameters.jurisdiction_size, level=told.level)[name]
-    return f"{called} is {value:.{digits}f} ({between}), {judged} ({band.low:g} to {band.high:g})"
+    return f"{called} is {written(value, digits, band)} ({between}), {judged} ({band.low:g} to {band.high:g})"
 
 
 def _without(row: Mapping[str, Any]) -> str:

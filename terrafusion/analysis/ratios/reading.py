@@ -14,6 +14,7 @@ from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.standard import CLASSES
 from terrafusion.analysis.reading import collected, refuse_fine_groups, refuse_fine_periods
 from terrafusion.analysis.selection import Selection, leave_out
+from terrafusion.analysis.unrecorded import types_not_asking
 from terrafusion.errors import InvalidParameters
 
 _ROLL: Final = {"roll_assessed_value": "assessed_value", "market_value": "market_value"}
@@ -64,7 +65,8 @@ def _with_roll(records: Records, sales: pl.DataFrame, field: str) -> pl.DataFram
 def refuse_unvalued(records: Records, value: pl.Series, value_field: str) -> None:
     """Raise InvalidParameters where there are sales and none has a value."""
     if len(value) and value.null_count() == len(value):
-        had = ", ".join(name for name in _fields(records) if name != value_field) or "none of its values"
+        had = ", ".join(name for name in _fields(records) if name != value_field)
+        had = had or f"no other value either; types that do without are {types_not_asking('value_field')}"
         msg = f"value_field is {value_field!r}, of which {records.county_id} records nothing; allowed is {had}"
         raise InvalidParameters(msg, field="value_field", value=value_field, allowed=had)
 

@@ -24,6 +24,9 @@ JUDGED: Final = ("median", "cod", "prd", "prb", "mki", "vei")
 """The measures that have a band."""
 
 
+_MOST_DIGITS: Final = 10
+
+
 class Band(NamedTuple):
     """What is acceptable, bounds included."""
 
@@ -71,3 +74,11 @@ def verdict(estimate: Estimate, band: Band | None) -> str | None:
     if math.isnan(low) or math.isnan(high):
         return None
     return STATISTICALLY_MET if low <= band.high + reach and high >= band.low - reach else NOT_MET
+
+
+def written(value: float, digits: int, band: Band | None) -> str:
+    """Write a figure with so many decimals, or with as many more as show on which side of the band's bounds it lies."""
+    met = verdict(Estimate(value), band)
+    while digits < _MOST_DIGITS and verdict(Estimate(round(value, digits)), band) != met:
+        digits += 1
+    return f"{value:.{digits}f}"

@@ -43,9 +43,20 @@ class Told:
         return self.rows.height - int(self.rows["valid"].sum())
 
     @property
-    def unjudged(self) -> int:
-        """How many sales lie in groups too small for statistics."""
-        return self.rows["group_judged"].null_count()
+    def by_statistics(self) -> bool:
+        """Whether prices are judged by their groups at all."""
+        return not {"price", "unit_price"} <= self.not_run.keys()
+
+    @property
+    def judged(self) -> int:
+        """How many sales are judged by statistics."""
+        return self.rows["group_judged"].count() if self.by_statistics else 0
+
+    @property
+    def in_small_groups(self) -> int:
+        """How many sales have a group, but one too small for statistics."""
+        small = self.rows["own_group"].is_not_null() & self.rows["group_judged"].is_null()
+        return int(small.sum()) if self.by_statistics else 0
 
 
 def key_finding(told: Told) -> str:
@@ -67,11 +78,11 @@ def _evidence(told: Told) -> str:
 
 
 def _small(told: Told) -> str:
-    if not told.unjudged:
+    small = told.in_small_groups
+    if not small:
         return ""
-    lies = "1 lies in a group" if told.unjudged == 1 else f"{told.unjudged:,} lie in groups"
-    unjudged = "was" if told.unjudged == 1 else "were"
-    return f"; {lies} below {told.parameters.min_group} and {unjudged} not judged by statistics"
+    lies, was = ("1 lies in a group", "was") if small == 1 else (f"{small:,} lie in groups", "were")
+    return f"; {lies} below {told.parameters.min_group} and {was} not judged by statistics"
 
 
 def _most(told: Told) -> str:
@@ -114,8 +125,8 @@ def counts(told: Told) -> dict[str, Any]:
         "reasons": dict(told.reasons),
         "first_reasons": first_reasons(told),
         "by_reason": list(_by_reason(told)),
-        "judged_by_statistics": n - told.unjudged,
-        "below_min_group": told.unjudged,
+        "judged_by_statistics": told.judged,
+        "below_min_group": told.in_small_groups,
         "groups": rows["own_group"].drop_nulls().n_unique(),
         "overrides": {
             REQUEST: int((source == REQUEST).sum()),
@@ -159,8 +170,10 @@ def cautions(told: Told) -> Iterator[Caution]:
     if lacking:
         named = "; ".join(f"{check} ({why})" for check, why in lacking.items())
         yield Caution("checks_not_run", f"Of the checks these were not run: {named}")
-    if told.unjudged:
-        message = f"{told.unjudged:,} sales lie in groups of fewer than {told.parameters.min_group} in their window"
+    if told.in_small_groups:
+        message = (
+            f"{told.in_small_groups:,} sales lie in groups of fewer than {told.parameters.min_group} in their window"
+        )
         yield Caution("groups_too_small", f"{message}; their prices were not judged by statistics")
     yield from _blind(told.parameters)
     missing = told.rows["own_group"].null_count()

@@ -15,7 +15,7 @@ from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.comps import evidence
 from terrafusion.analysis.comps.findings import of_model
 from terrafusion.analysis.comps.homes import Homes
-from terrafusion.analysis.comps.model import Model, fit, ordered
+from terrafusion.analysis.comps.model import Model, TooFewSales, fit, ordered
 from terrafusion.analysis.comps.search import Finder, Limits
 from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.selection import Selection
@@ -58,18 +58,19 @@ class _Result:
 def market_valuation(records: Records, parameters: ValuationParameters, progress: Progress) -> Answer:
     """Answer with the value of each parcel asked for; raises InvalidParameters where the records cannot serve."""
     progress(0.0, "Reading sales")
-    sales = evidence.read(records, parameters)
-    homes = parcels(records, sales, parameters)
-    selection, day = evidence.selected(sales, parameters, records.profile, months=parameters.max_age_months)
-    del sales
+    read = evidence.read(records, parameters)
+    homes = parcels(records, read, parameters)
+    selection, day = evidence.selected(read, parameters, records.profile, months=parameters.max_age_months)
+    del read
     result = _result(selection, homes, day, parameters, progress)
     level = parameters.confidence_level
     figures = {} if result.trial is None else accuracy.accuracy(result.trial, level)
-    told = findings.Told(records.county_id, parameters, selection.used.height, day, result.rows, figures)
+    sales, sold = selection.used.height, selection.used["parcel_number"].n_unique()
+    told = findings.Told(records.county_id, parameters, sales, sold, day, result.rows, figures)
     return Answer(
         summary={
             "key_finding": findings.key_finding(told),
-            "data_points_analyzed": selection.used.height,
+            "data_points_analyzed": sales,
             "method": METHOD,
             "cross_check": "accuracy_beside: the comparables and the price model alone, on the same held-out sales",
             "valuation_date": None if day is None else day.isoformat(),
@@ -91,8 +92,9 @@ def _result(
     selection: Selection, homes: pl.DataFrame, day: date | None, parameters: ValuationParameters, progress: Progress
 ) -> _Result:
     used = ordered(selection.used)
+    nothing = _Result(without_values(homes["parcel_number"], TOO_FEW))
     if day is None or used.height < parameters.min_training_sales:
-        return _Result(without_values(homes["parcel_number"], TOO_FEW))
+        return nothing
     rules = _rules(day, parameters)
     fold = _folds(used, homes, rules)
     at = (day - _START).days
@@ -106,7 +108,10 @@ def _result(
             parts.append(parcel_rows(found, parameters))
         progress((held % (rules.folds + 1) + 1) / (rules.folds + 1), "Valuing")
 
-    trial = examine(used, rules, value)
+    try:
+        trial = examine(used, rules, value)
+    except TooFewSales:  # a parcel with most of the sales leaves too few without it
+        return nothing
     finder = Finder(fit(used))
     value(_UNSOLD, finder, valuer_of(trial, rules))
     return _Result(pl.concat(parts).sort("parcel_number"), finder.model, trial)

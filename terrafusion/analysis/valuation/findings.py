@@ -12,6 +12,8 @@ import numpy as np
 import polars as pl
 
 from terrafusion.analysis.api import Caution
+from terrafusion.analysis.comps.model import LEAST_SALES
+from terrafusion.analysis.findings import counted
 from terrafusion.analysis.ratios.sample import ROUNDING, quantile
 from terrafusion.analysis.valuation.parameters import ValuationParameters
 from terrafusion.analysis.valuation.rows import GRADES
@@ -38,6 +40,8 @@ class Told:
     county_id: str
     parameters: ValuationParameters
     sales: int
+    sold: int
+    """Parcels that these sales are of."""
     day: date | None
     rows: pl.DataFrame
     accuracy: Mapping[str, Any]
@@ -60,12 +64,18 @@ def tally(told: Told) -> dict[str, Any]:
 def key_finding(told: Told) -> str:
     """Put the values into one sentence."""
     if not told.accuracy:
-        least = told.parameters.min_training_sales
-        return (
-            f"In {told.county_id} no parcel is valued: {told.sales:,} sales were found that this request selects, "
-            f"and at least {least:,} are needed."
-        )
+        return f"In {told.county_id} no parcel is valued: {_too_few(told)}."
     return f"{_values(told)}; {_errors(told)}."
+
+
+def _too_few(told: Told) -> str:
+    found, least = counted(told.sales, "sale"), told.parameters.min_training_sales
+    if told.sales < least:
+        return f"the request selects {found}, and at least {least:,} are needed"
+    return (
+        f"the request selects {found} of {counted(told.sold, 'parcel')}, and without those of some parcels, dealt into "
+        f"{told.parameters.folds} parts, fewer than {LEAST_SALES} are left to learn from"
+    )
 
 
 def _values(told: Told) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from terrafusion.analysis.parameters import Number, SharedParameters, Text, Whole
@@ -45,13 +45,14 @@ class ValuationParameters(SharedParameters):
     high_confidence_fsd: Number = Field(
         0.15, gt=0, le=1, description="confidence is high up to this forecast deviation"
     )
-    low_confidence_fsd: Number = Field(0.30, gt=0, le=2, description="confidence is low above this forecast deviation")
+    low_confidence_fsd: Number = Field(
+        0.30, gt=0, le=2, validate_default=True, description="confidence is low above this forecast deviation"
+    )
 
-    @model_validator(mode="after")
-    def _grades_in_order(self) -> Self:
-        if self.low_confidence_fsd < self.high_confidence_fsd:
-            told = {"high": self.high_confidence_fsd}
-            raise PydanticCustomError(
-                "grades", "low_confidence_fsd must not be below high_confidence_fsd ({high})", told
-            )
-        return self
+    @field_validator("low_confidence_fsd")
+    @classmethod
+    def _grades_in_order(cls, low: float, info: ValidationInfo) -> float:
+        high = info.data.get("high_confidence_fsd")
+        if high is not None and low < high:
+            raise PydanticCustomError("grades", "must not be below high_confidence_fsd ({high})", {"high": high})
+        return low

@@ -92,7 +92,7 @@ def examine(sales: pl.DataFrame, rules: Rules, visit: Visit) -> Trial:
     """Value every sale by what is learned without its fold."""
     fold = dealt(sales, rules)
     order, sights, found = [], [], []
-    for held in range(rules.folds):
+    for held in np.unique(fold).tolist():
         rows = np.flatnonzero(fold == held)
         known = sales.filter(pl.Series(fold != held))
         finder = Finder(fit(known))
@@ -124,13 +124,16 @@ def _learned(known: pl.DataFrame, rules: Rules, *, round_: int) -> Valuer:
     seed = rules.seed + round_ + 1
     part = folds_of(known["parcel_number"], _INNER, seed=seed)
     chosen = drawn(known.height, rules.most, seed=seed)
-    order = [chosen[part[chosen] == at] for at in range(_INNER)]
-    sights = [_looked(known.filter(pl.Series(part != at)), known[rows], rules) for at, rows in enumerate(order)]
+    parts = np.unique(part[chosen]).tolist()
+    order = [chosen[part[chosen] == at] for at in parts]
+    sights = [
+        _looked(known.filter(pl.Series(part != at)), known[rows], rules) for at, rows in zip(parts, order, strict=True)
+    ]
     sight, rows = joined(sights), np.concatenate(order)
     log_price = log_prices(known)[rows]
     missing, own = log_price - sight.anchor, part[rows]
     value = sight.anchor.copy()
-    for at in range(_INNER):
+    for at in parts:
         others = own != at
         learner = learn(sight.features[others], missing[others], seed=rules.seed)
         value[~others] += learner.adds(sight.features[~others])

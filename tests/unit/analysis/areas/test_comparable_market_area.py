@@ -1,5 +1,6 @@
 import io
 import json
+import re
 from datetime import date
 
 import numpy as np
@@ -286,10 +287,16 @@ def test_an_empty_selection_and_too_few_sales_are_answers_of_the_same_shape(ask,
     assert empty.data_quality["excluded"] == {"outside_dates": 720}
     few_sales = ask(KIND, sales.head(9), subject_area="43600")
     assert "two are needed to compare" in few_sales.summary["key_finding"]
+    few_in_each = ask(KIND, sales.filter(pl.col("zip_code") < "43603")[::3].head(36), subject_area="43600", min_sales=5)
+    said = re.search(
+        r"or more; these (\d+) sales are too few to compare them, (\d+) are needed", few_in_each.summary["key_finding"]
+    )
+    assert said
+    assert int(said[1]) <= 36 < int(said[2])
     assert few_sales.rows["n"].sum() == 9
     assert ask(KIND, sales.clear(), n_areas=3).data_quality["read"] == 0
     one = ask(KIND, sales.filter(zip_code="43600"), n_areas=2)
-    assert "in 1 ZIP codes, of which 1 has 10 or more" in one.summary["key_finding"]
+    assert "in 1 ZIP code, of which 1 has 10 or more" in one.summary["key_finding"]
     for answer in (empty, few_sales, one, ask(KIND, sales, n_areas=3), ask(KIND, sales, subject_area="43600")):
         assert answer.rows.schema == answer.table.schema == pl.Schema(SCHEMA)
         rendered = render(answer)

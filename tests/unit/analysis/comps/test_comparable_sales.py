@@ -186,7 +186,7 @@ def test_an_empty_selection_is_an_answer_of_the_same_shape(ask, town):
     assert empty.table.schema == full.table.schema
     assert empty.summary.keys() == full.summary.keys()
     assert empty.summary["subjects_without_value"] == {"too_few_sales": 3}
-    assert "0 sales were found that this request selects, and a price model needs 30" in empty.summary["key_finding"]
+    assert "the request selects 0 sales, and a price model needs 30 of other parcels" in empty.summary["key_finding"]
     assert empty.data_quality["excluded"] == {"outside_dates": town.height}
     json.dumps(render(empty).document, allow_nan=False)
 
@@ -198,10 +198,27 @@ def test_few_sales_say_how_many_are_needed(ask, town, count):
     told = answer.summary["subjects"][0]
     assert (told["reason"] == "too_few_sales") == (count <= 30)
     assert (told["estimated_value"] is None) == (count <= 30)
+    if count == 30:
+        assert "the request selects 30 sales, 29 of them of other parcels, and a" in answer.summary["key_finding"]
     if count > 30:
         assert told["comparables"] == 5
         assert (told["value_low"] is None) == (count == 31)
     json.dumps(render(answer).document, allow_nan=False)
+
+
+def test_a_sale_is_old_after_so_many_calendar_months(ask, town):
+    answer = comps(ask, town, valuation_date="2016-12-28", max_age_months=36, k=50)
+    rows = answer.rows.select("sale_date", old=pl.col("flags").list.contains("old"))
+    assert rows["old"].to_list() == (rows["sale_date"] < date(2015, 12, 28)).to_list()
+    day = rows.filter("old")["sale_date"].max()
+    at_the_bound = comps(ask, town, valuation_date=str(day.replace(year=day.year + 1)), max_age_months=36, k=50).rows
+    assert not at_the_bound.filter(pl.col("sale_date") == day, pl.col("flags").list.contains("old")).height
+    assert at_the_bound.filter(pl.col("sale_date") == day).height
+
+
+def test_the_confidence_level_is_the_one_asked_for(ask, town):
+    told = comps(ask, town, confidence_level=0.9, interval_level=0.6).summary
+    assert (told["confidence_level"], told["interval_level"]) == (0.9, 0.6)
 
 
 def test_fewer_than_k_and_none_at_all(ask, town):

@@ -5,7 +5,7 @@ import pytest
 
 from terrafusion.analysis.ratios.chasing import chasing_suspected
 from terrafusion.analysis.ratios.sample import Estimate
-from terrafusion.analysis.ratios.standard import Band, bands, verdict
+from terrafusion.analysis.ratios.standard import Band, bands, verdict, written
 
 STUDY = "ratio_study"
 QUICK = {"interval_method": "analytic"}
@@ -29,6 +29,22 @@ QUICK = {"interval_method": "analytic"}
 )
 def test_bounds_are_inclusive(estimate, said):
     assert verdict(estimate, Band(0.90, 1.10)) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.9, "0.900"),
+        (0.89996, "0.89996"),
+        (0.9 - 1e-12, "0.900"),
+        (1.10004, "1.10004"),
+        (1.0996, "1.100"),
+        (0.4, "0.400"),
+    ],
+)
+def test_a_figure_is_written_on_the_side_of_the_band_where_it_lies(value, shown):
+    assert written(value, 3, Band(0.90, 1.10)) == shown
+    assert written(value, 3, None) == f"{value:.3f}"
 
 
 def test_without_a_band_there_is_no_verdict():

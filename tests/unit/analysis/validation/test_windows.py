@@ -133,6 +133,26 @@ def test_a_group_at_min_group_is_judged_and_one_below_is_not(market, judge, ask)
     assert "groups_too_small" in {caution.code for caution in answer.warnings}
 
 
+def test_sales_without_a_group_lie_in_no_small_group(market, ask):
+    answer = ask(
+        "sale_validation",
+        market(90, step=0, zip_code=["98101"] * 40 + ["98102"] * 20 + [None] * 30),
+        group_by="zip_code",
+    )
+    assert (answer.summary["judged_by_statistics"], answer.summary["below_min_group"]) == (40, 20)
+    assert "20 lie in groups below 30" in answer.summary["key_finding"]
+    told = {caution.code: caution.message for caution in answer.warnings}
+    assert told["groups_too_small"].startswith("20 sales")
+    assert told["without_group"].startswith("30 sales")
+
+
+def test_where_no_check_reads_prices_nothing_is_judged_by_statistics(market, ask):
+    answer = ask("sale_validation", market(29, step=0), checks=["price_bounds"])
+    assert (answer.summary["judged_by_statistics"], answer.summary["below_min_group"]) == (0, 0)
+    assert "statistics" not in answer.summary["key_finding"]
+    assert "groups_too_small" not in {caution.code for caution in answer.warnings}
+
+
 def test_small_groups_fall_back_on_wider_ones_when_asked(market, judge):
     given = market(
         70, step=0, neighborhood=["a"] * 35 + ["b"] * 5 + [None] * 30, zip_code=["98101"] * 40 + ["98102"] * 30

@@ -196,7 +196,7 @@ def test_a_parcel_far_from_all_sales_has_the_models_value(odd):
 def test_too_few_sales_say_how_many_there_are_and_are_needed(small_town):
     answer = value(small_town.head(199))
     assert answer.summary["key_finding"] == (
-        "In here no parcel is valued: 199 sales were found that this request selects, and at least 200 are needed."
+        "In here no parcel is valued: the request selects 199 sales, and at least 200 are needed."
     )
     assert set(answer.rows["reason"]) == {"too_few_sales"}
     assert answer.rows.schema == pl.Schema(ROWS)
@@ -207,10 +207,29 @@ def test_too_few_sales_say_how_many_there_are_and_are_needed(small_town):
     assert render(enough).document["result_summary"]["interval_coverage"] is None
 
 
+@pytest.mark.parametrize(("placeholders", "valued"), [(0, True), (350, True), (421, False), (450, False)])
+def test_sales_of_few_parcels_are_valued_where_each_fold_leaves_enough(small_town, placeholders, valued):
+    parcels = ["0"] * placeholders + small_town["parcel_number"].to_list()[placeholders:]
+    answer = value(small_town.with_columns(pl.Series("parcel_number", parcels)))
+    assert (answer.rows["estimated_value"].null_count() == 0) == valued
+    if not valued:
+        sold = len(set(parcels))
+        assert f"450 sales of {sold} parcel" in answer.summary["key_finding"]
+        assert "fewer than 30 are left to learn from" in answer.summary["key_finding"]
+        assert set(answer.rows["reason"]) == {"too_few_sales"}
+
+
+def test_sales_of_fewer_parcels_than_folds_are_valued(small_town):
+    parcels = [f"p{number % 4}" for number in range(small_town.height)]
+    answer = value(small_town.with_columns(pl.Series("parcel_number", parcels)))
+    assert (answer.rows.height, answer.rows["estimated_value"].null_count()) == (4, 0)
+    assert answer.summary["n"] == small_town.height
+
+
 def test_an_empty_selection_is_an_answer(small_town):
     answer = value(small_town, start_date="1990-01-01", end_date="1990-12-31")
     assert answer.data_quality["excluded"] == {"outside_dates": 450}
-    assert "0 sales were found" in answer.summary["key_finding"]
+    assert "the request selects 0 sales" in answer.summary["key_finding"]
     assert render(answer).parquet
 
 
@@ -271,8 +290,12 @@ def test_a_bad_parameter_names_the_field(field, given):
 
 
 def test_grades_are_in_order():
-    with pytest.raises(InvalidParameters, match="low_confidence_fsd must not be below"):
+    with pytest.raises(InvalidParameters, match=r"low_confidence_fsd is 0\.1: must not be below") as refused:
         load_catalogue().check("market_valuation", {"low_confidence_fsd": 0.1})
+    assert refused.value.field == "low_confidence_fsd"
+    with pytest.raises(InvalidParameters) as refused:
+        load_catalogue().check("market_valuation", {"high_confidence_fsd": 0.5})
+    assert (refused.value.field, refused.value.value) == ("low_confidence_fsd", "0.3")
 
 
 def test_a_county_without_characteristics_is_refused(small_town):
