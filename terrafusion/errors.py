@@ -1,9 +1,12 @@
-"""Everything that can go wrong, as one tree.
+"""Everything that can go wrong, as one tree; what one module alone raises is defined there, under one of these.
 
 TerraFusionError
 ├── Rejected          the caller's fault: told to the caller, dead-lettered, never retried
 │   ├── MalformedMessage
 │   ├── InvalidRequest
+│   │   ├── UnknownAnalysisType
+│   │   ├── UnknownCounty
+│   │   └── InvalidParameters
 │   ├── Conflict
 │   ├── NotAllowed
 │   └── NotFound
@@ -22,7 +25,8 @@ TerraFusionError
 
 from __future__ import annotations
 
-from typing import Any
+from http import HTTPStatus
+from typing import Any, ClassVar
 
 
 class TerraFusionError(Exception):
@@ -31,6 +35,9 @@ class TerraFusionError(Exception):
 
 class Rejected(TerraFusionError):
     """A request that cannot be accepted, and which field of it is to blame."""
+
+    status: ClassVar = HTTPStatus.UNPROCESSABLE_ENTITY
+    """What HTTP and the audit log call it: readable, and asks for what cannot be done."""
 
     def __init__(
         self, message: str, *, field: str | None = None, value: Any = None, allowed: str | None = None
@@ -43,6 +50,8 @@ class Rejected(TerraFusionError):
 
 class MalformedMessage(Rejected):
     """Bytes that are not a request at all."""
+
+    status = HTTPStatus.BAD_REQUEST
 
 
 class InvalidRequest(Rejected):
@@ -64,13 +73,19 @@ class InvalidParameters(InvalidRequest):
 class Conflict(Rejected):
     """The same job id with another content, or a move that the job's state does not allow."""
 
+    status = HTTPStatus.CONFLICT
+
 
 class NotAllowed(Rejected):
     """The caller may not do that."""
 
+    status = HTTPStatus.FORBIDDEN
+
 
 class NotFound(Rejected):
     """Nothing has that id."""
+
+    status = HTTPStatus.NOT_FOUND
 
 
 class AnalysisError(TerraFusionError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
@@ -65,7 +66,8 @@ def _refuse_unknown_groups(records: Records, sales: pl.DataFrame, parameters: Sh
 
 def _recorded_groups(records: Records, parameters: SharedParameters) -> list[str]:
     """Name the groups that the type takes and of which something is recorded."""
-    taken = TypeAdapter(type(parameters).model_fields["group_by"].annotation)
+    annotation: Any = type(parameters).model_fields["group_by"].annotation
+    taken: TypeAdapter[object] = TypeAdapter(annotation)
     counted = records.sales.with_columns(area_of(records.profile)).select(pl.col(columns_of(GROUPABLE)).count())
     counts = counted.collect().row(0, named=True)
     return [name for name in GROUPABLE if counts.get(name, 1) and _takes(taken, name)]

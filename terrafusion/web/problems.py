@@ -10,22 +10,13 @@ from typing import Any, Final
 import structlog
 from aiohttp.web import HTTPException, Request, Response
 
-from terrafusion.errors import Conflict, IntakePaused, MalformedMessage, NotAllowed, NotFound, Rejected, Unavailable
+from terrafusion.errors import IntakePaused, Rejected, Unavailable
 from terrafusion.tracing import trace_id
 from terrafusion.web.answers import html, json_response, wants_html
-from terrafusion.web.query import BadQuery
 from terrafusion.web.render import render
 from topics.requests import traceparent_of
 
 RETRY_AFTER_S: Final = 5
-STATUSES: Final[Mapping[type[Rejected], HTTPStatus]] = {
-    BadQuery: HTTPStatus.BAD_REQUEST,
-    MalformedMessage: HTTPStatus.BAD_REQUEST,
-    NotAllowed: HTTPStatus.FORBIDDEN,
-    NotFound: HTTPStatus.NOT_FOUND,
-    Conflict: HTTPStatus.CONFLICT,
-}
-"""What is not here is readable and asks for what cannot be done: 422."""
 
 log = structlog.get_logger(__name__)
 
@@ -81,11 +72,9 @@ def _problem(status: HTTPStatus, detail: str, *, headers: Mapping[str, str] | No
 
 
 def _of_rejection(error: Rejected) -> Problem:
-    status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), None)
-    chosen = status or HTTPStatus.UNPROCESSABLE_ENTITY
     extra = {"field": error.field, "value": error.value, "allowed": error.allowed}
-    title = (type(error).__doc__ or chosen.phrase).rstrip(".")
-    return Problem(chosen, title, str(error), _kind(type(error)), extra)
+    title = (type(error).__doc__ or error.status.phrase).rstrip(".")
+    return Problem(error.status, title, str(error), _kind(type(error)), extra)
 
 
 def _kind(error: type[Rejected]) -> str:

@@ -7,6 +7,7 @@ import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Annotated, Final, Literal, TypeVar
 from uuid import UUID
 
@@ -41,6 +42,8 @@ Printable = Annotated[Note, AfterValidator(_printable)]
 
 class BadQuery(InvalidRequest):
     """A path, query or header that cannot be read."""
+
+    status = HTTPStatus.BAD_REQUEST
 
 
 class Filters(BaseModel):

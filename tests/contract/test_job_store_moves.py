@@ -307,6 +307,7 @@ class TestDeaths:
         (record,) = await bench.dead()
         headers = dict(record.headers)
         assert headers["dlq.attempts"] == b"3"
+        assert headers["dlq.original.timestamp"] == job.updated_at.isoformat().encode(), "by the clock of the store"
         assert headers["dlq.worker"] == b"worker", "who had its last attempt"
         first = (await bench.store.history(claim.job_id)).attempts[0]
         assert headers["dlq.first-failed-at"] == first.ended_at.isoformat().encode()

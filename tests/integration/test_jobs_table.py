@@ -102,6 +102,7 @@ async def following(
         await app.start()
         async with asyncio.timeout(LIMIT_S):
             await app.tables.recovery.completed.wait()
+            await asyncio.gather(*live.table.data._futures)  # it was dealt all partitions, and fills in what they hold
         yield Following(app, live, producer, jobs)
         await app.stop()
 

@@ -36,9 +36,10 @@ from terrafusion.adapters.memory.counties import MemoryCounties
 from terrafusion.adapters.memory.letters import MemoryDeadLetters
 from terrafusion.adapters.memory.lists import MemoryLists, Row
 from terrafusion.adapters.memory.pauses import MemoryPauses
-from terrafusion.adapters.memory.writing import check_storable, given_up
+from terrafusion.adapters.memory.writing import check_storable
 from terrafusion.errors import Conflict
 from terrafusion.ports import Accepted, Offer, TakenOver
+from terrafusion.usecases.refusing import letter_of_exhausted, letters_of
 from topics.events import event_records
 
 Clock = Callable[[], datetime]
@@ -104,7 +105,7 @@ class MemoryJobStore(MemoryLists):
             self._tell(self._rows[job_id].job)
             self.deeds.tell(deed, job_id=job_id, county_id=first[job_id].county_id)
         conflicts = [offer for offer in offers if offer.job.digest != self._rows[offer.job.job_id].job.digest]
-        self.dead_letters.keep([*letters, *_letters(offers, conflicts)], deed)
+        self.dead_letters.keep([*letters, *letters_of(offers, conflicts)], deed)
         known = (offer.job.job_id for offer in offers if offer.job.digest == self._rows[offer.job.job_id].job.digest)
         return Accepted(new, frozenset(known) - new, frozenset(offer.job.job_id for offer in conflicts))
 
@@ -277,7 +278,7 @@ class MemoryJobStore(MemoryLists):
         reason = FailureReason.ATTEMPTS_EXHAUSTED
         self._move(row, FAIL, message=f"{message}; given up after too many of these", failure_reason=reason)
         ended = [attempt.ended_at for attempt in self._attempts.get(row.job.job_id, ())]
-        self.dead_letters.keep([given_up(row.job, min(ended, default=None))])
+        self.dead_letters.keep([letter_of_exhausted(row.job, min(ended, default=None))])
 
     def _move(self, row: Row, move: Transition, **changes: Any) -> None:
         """Make a move and tell of it; raises Conflict for one that the table of transitions does not have."""
@@ -325,11 +326,6 @@ _COPIED: Final = (
     "parameters",
     "origin",
 )
-
-
-def _letters(offers: Sequence[Offer], conflicts: Sequence[Offer]) -> Iterator[DeadLetter]:
-    yield from (offer.letter for offer in offers if offer.letter)
-    yield from (offer.on_conflict for offer in conflicts if offer.on_conflict and not offer.letter)
 
 
 def _ending(finish: Finish, job: Job) -> Mapping[str, Any]:

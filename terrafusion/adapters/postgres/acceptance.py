@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -37,6 +37,7 @@ from terrafusion.adapters.postgres.moves import seconds
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, entered, telling
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.ports import Accepted, Offer
+from terrafusion.usecases.refusing import letters_of
 
 STAMP: Final = DateTime(timezone=True)
 NEW: Final = batch(
@@ -132,7 +133,7 @@ async def accept(
     digests = {job_id: job.digest for job_id, job in first.items() if job_id in new}
     digests |= await _standing(connection, first.keys() - new)
     conflicts = [offer for offer in offers if offer.job.digest != digests[offer.job.job_id]]
-    await keep(connection, [*letters, *_letters(offers, conflicts)], sender, deed)
+    await keep(connection, [*letters, *letters_of(offers, conflicts)], sender, deed)
     known = (offer.job.job_id for offer in offers if offer.job.digest == digests[offer.job.job_id])
     return Accepted(new, frozenset(known) - new, frozenset(offer.job.job_id for offer in conflicts))
 
@@ -173,12 +174,6 @@ async def _standing(connection: AsyncConnection, ids: frozenset[UUID] | set[UUID
         return {}
     rows = await connection.execute(STANDING.where(jobs.c.job_id.in_(ids)))
     return {row.job_id: row.digest for row in rows}
-
-
-def _letters(offers: Sequence[Offer], conflicts: Sequence[Offer]) -> Iterator[DeadLetter]:
-    """Choose the letters: a request that was bad by itself keeps its own, whatever stands under its id."""
-    yield from (offer.letter for offer in offers if offer.letter)
-    yield from (offer.on_conflict for offer in conflicts if offer.on_conflict and not offer.letter)
 
 
 def _rows(new: Iterable[NewJob]) -> list[dict[str, Any]]:

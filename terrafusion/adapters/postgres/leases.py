@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-import orjson
 from sqlalchemy import Double, Integer, Text, Uuid, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
-from models.dead_letters import DeadLetter, Stage
 from models.jobs import FAIL, TAKE_OVER, FailureReason, Heartbeat, JobStatus
 from models.tables import jobs, runs
 from terrafusion.adapters.postgres.acceptance import keep
@@ -20,10 +18,11 @@ from terrafusion.adapters.postgres.batches import arrays, batch
 from terrafusion.adapters.postgres.claiming import HELD, held
 from terrafusion.adapters.postgres.history import RAN, attempts_ended, first_ended
 from terrafusion.adapters.postgres.moves import move, seconds, stands
-from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, AnyRow, telling
+from terrafusion.adapters.postgres.reading import LISTED, job_of
+from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, telling
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.ports import TakenOver
-from topics.catalogue import REQUESTS
+from terrafusion.usecases.refusing import letter_of_exhausted
 
 MOST_AT_ONCE: Final = 500
 
@@ -117,7 +116,8 @@ async def _count_crash(
     returned = (await connection.execute(_after_crash(ids), asked)).all()
     given_up = (await connection.execute(_give_up(ids), asked)).all()
     began = await first_ended(connection, [row.job_id for row in given_up])
-    await keep(connection, [_letter(row, began.get(row.job_id)) for row in given_up], sender)
+    letters = [letter_of_exhausted(job_of(row), began.get(row.job_id)) for row in given_up]
+    await keep(connection, letters, sender)
     cross(Boundary.COUNTING_CRASH)
     return TakenOver(len(returned), len(given_up), [(row.county_id, row.analysis_type) for row in given_up])
 
@@ -133,29 +133,4 @@ def _give_up(ids: Sequence[UUID]) -> Any:
     reason: ColumnElement[str] = bindparam("reason", type_=Text) + "; given up after too many of these"
     end = move(FAIL, crashes=jobs.c.crashes + 1, message=reason, failure_reason=FailureReason.ATTEMPTS_EXHAUSTED)
     ended = end.where(jobs.c.job_id.in_(ids), ~_bearable, stands(JobStatus.RUNNING))
-    asked = ("job_id", "analysis_type", "county_id", "parameters_json", "message", "attempt", "worker")
-    origin = ("origin_topic", "origin_partition", "origin_offset")
-    return telling(ended, *(jobs.c[name] for name in (*asked, *origin)), told=TOLD_AT_THE_END)
-
-
-def _letter(row: AnyRow, first_failed_at: datetime | None) -> DeadLetter:
-    """Keep the request as it can be asked again: its own bytes are gone, its content stands in the row."""
-    request = {"analysis_type": row.analysis_type, "county_id": row.county_id, "parameters": row.parameters_json}
-    return DeadLetter(
-        topic=row.origin_topic or REQUESTS.name,
-        partition=row.origin_partition,
-        offset=row.origin_offset,
-        timestamp=datetime.now(UTC),
-        job_id=row.job_id,
-        key=str(row.job_id).encode(),
-        value=orjson.dumps({"job_id": str(row.job_id), **request}),
-        headers=(),
-        stage=Stage.ANALYSE,
-        error_class=FailureReason.ATTEMPTS_EXHAUSTED,
-        error_message=row.message,
-        attempts=row.attempt,
-        county_id=row.county_id,
-        analysis_type=row.analysis_type,
-        worker=row.worker,
-        first_failed_at=first_failed_at,
-    )
+    return telling(ended, *LISTED, told=TOLD_AT_THE_END)

@@ -53,10 +53,14 @@ def _is_old_letter() -> ColumnElement[bool]:
 
 _FORGET_JOBS: Final = _forget_jobs()
 _OLD_LETTERS: Final = select(dead_letters.c.id).where(_is_old_letter()).order_by(dead_letters.c.id)
-_FORGET_LETTERS: Final = delete(dead_letters).where(
-    dead_letters.c.id.in_(_OLD_LETTERS.limit(bindparam("limit")).with_for_update(skip_locked=True).scalar_subquery())
+_LOCKED: Final = (
+    _OLD_LETTERS.limit(bindparam("limit")).with_for_update(skip_locked=True).cte("locked").prefix_with("MATERIALIZED")
 )
-"""Locked before it is deleted, so that one which is replayed meanwhile is looked at again, and stays for its entry."""
+"""Locked before it is deleted, so that one which is replayed meanwhile is looked at again, and stays for its entry.
+
+Once: a subquery that takes locks may be run for each row, and yields others each time.
+"""
+_FORGET_LETTERS: Final = delete(dead_letters).where(dead_letters.c.id.in_(select(_LOCKED.c.id)))
 _OLD_DEEDS: Final = select(audit_log.c.id).where(audit_log.c.at < _LONG_AGO).order_by(audit_log.c.at)
 _FORGET_DEEDS: Final = delete(audit_log).where(
     audit_log.c.id.in_(_OLD_DEEDS.limit(bindparam("limit")).scalar_subquery())
