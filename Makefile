@@ -7,7 +7,7 @@ TIED := $(shell command -v setpriv >/dev/null && echo setpriv --pdeathsig TERM -
 HAS_CHROMIUM := { command -v chromium || command -v google-chrome; } >/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-the-rest test-in-a-browser browser screenshots test-long chaos soak away bench bench-analyses accuracy fuzz audit
+.PHONY: help setup demo test test-the-rest types-and-browser test-in-a-browser browser screenshots test-long chaos soak away bench bench-analyses accuracy fuzz audit
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1	\2/'
@@ -17,13 +17,17 @@ setup: .venv/.installed  ## make .venv with the command `terrafusion`
 demo: .venv/.installed  ## the whole system on sample counties, with real requests; KEEP=1 stays up
 	@$(TIED) .venv/bin/terrafusion demo $(if $(KEEP),--keep)
 
-test: .venv/.installed-dev browser  ## lint, types, import layers, every test
+test:  ## lint, types, import layers, every test
+	$(MAKE) --no-print-directory -j 2 .venv/.installed-dev browser
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
+	.venv/bin/python -m terrafusion.embedded.learning
+	$(MAKE) --no-print-directory -j 2 test-the-rest types-and-browser
+
+types-and-browser: .venv/.installed-dev  # what takes one processor and no time of the rest, one after the other
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/python -m terrafusion.embedded.learning
-	$(MAKE) --no-print-directory -j 2 test-in-a-browser test-the-rest
+	$(MAKE) --no-print-directory test-in-a-browser
 
 test-the-rest: .venv/.installed-dev
 	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration tests/acceptance tests/contract tests/unit
