@@ -80,7 +80,7 @@ from terrafusion.usecases.waiting import Waiting
 from terrafusion.usecases.work import Workbench
 from terrafusion.web.deps import WebDeps, utc_now
 from terrafusion.web.door import Door, guarded
-from terrafusion.web.middleware import application_options
+from terrafusion.web.middleware import application_options, everybody
 from terrafusion.web.routes import register
 from terrafusion.web.server import BoundedWeb
 
@@ -136,7 +136,7 @@ class _Assembly:
         self.known = KnownHolders(self.credentials, monotonic=time.monotonic, now=utc_now)
         self.door = self._door() if settings.access == "tokens" else None
         self.producers = Producers(self.known) if settings.topic_access == "tokens" else EVERY_PRODUCER
-        options = application_options(settings.names, door=self.door and guarded(self.door))
+        options = application_options(settings.names, door=guarded(self.door) if self.door else everybody)
         self.app = make_app(settings, web=BoundedWeb, web_options=options)
         self.consumer = FaustConsumer(self.app)
         self.health = WorkerHealth(self.app, self.consumer, self.work)

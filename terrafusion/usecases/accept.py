@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import orjson
 
-from models.access import Action, Caller, Deed, anybody
+from models.access import Action, Caller, Deed
 from models.access import Counties as Seen
 from models.dead_letters import NOTHING, About, DeadLetter, Stage
 from models.jobs import FailureReason, Job, NewJob, Origin
@@ -32,7 +32,7 @@ from terrafusion.metrics import Metrics
 from terrafusion.ports import Accepted, JobStore, Offer
 from terrafusion.usecases.callers import deed, must, note, told
 from terrafusion.usecases.counties import KnownCounties
-from terrafusion.usecases.producers import EVERY_PRODUCER, Producers
+from terrafusion.usecases.producers import Producers
 from terrafusion.usecases.refusing import LONGEST_REASON, letter_of
 from terrafusion.usecases.traces import NO_TRACES, Traces
 from topics.requests import Envelope, decode, derived_id, salvage
@@ -63,8 +63,8 @@ class Accept:
         catalogue: Catalogue,
         metrics: Metrics,
         on_accepted: Callable[[], None],
-        caller: Callable[[], Caller] = anybody,
-        producers: Producers = EVERY_PRODUCER,
+        caller: Callable[[], Caller],
+        producers: Producers,
         traces: Traces = NO_TRACES,
     ) -> None:
         """Take also what tells who asks over HTTP, and who sent a record."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from models.access import STRANGER, Action, Caller, Deed, anybody
+from models.access import STRANGER, Action, Caller, Deed
 from models.dead_letters import About
 from models.jobs import TERMINAL, FailureReason, Job, JobStatus
 from models.messages import AnalysisRequest, Command, Verb
@@ -30,7 +30,7 @@ from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.callers import Call, called, deed, facts, must, note, plain, told
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.pauses import KnownPauses, because
-from terrafusion.usecases.producers import EVERY_PRODUCER, Producers
+from terrafusion.usecases.producers import Producers
 from terrafusion.usecases.refusing import letter_of, outcome_of
 from topics.commands import Order, decode
 from topics.requests import derived_id
@@ -57,8 +57,8 @@ class Commands:
         metrics: Metrics,
         on_moved: Callable[[], None],
         now: Callable[[], datetime],
-        caller: Callable[[], Caller] = anybody,
-        producers: Producers = EVERY_PRODUCER,
+        caller: Callable[[], Caller],
+        producers: Producers,
     ) -> None:
         """Take also what tells for whom an order is carried out, and who sent a record."""
         self._caller = caller

@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 import structlog
 
-from models.access import Caller, anybody
+from models.access import Caller
 from models.dead_letters import Handling, KeptLetter, LetterEntry, LetterState, Stage
 from models.jobs import TERMINAL, Job, Origin
 from models.messages import AnalysisRequest, Command, Verb
@@ -98,7 +98,7 @@ class DeadLetterOffice:
         metrics: Metrics,
         on_told: Callable[[], None],
         now: Callable[[], datetime],
-        caller: Callable[[], Caller] = anybody,
+        caller: Callable[[], Caller],
     ) -> None:
         self._caller = caller
         self._letters = letters

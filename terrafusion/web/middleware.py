@@ -45,16 +45,16 @@ BODY_S: Final = 20.0
 """For a body to arrive: a megabyte at 50 kB a second."""
 
 
-def application_options(names: Collection[str] | None = None, *, door: Any = None) -> dict[str, Any]:
+def application_options(names: Collection[str] | None, *, door: Any) -> dict[str, Any]:
     """Return what Faust hands to aiohttp's application, for `web_application_options`.
 
     ``names`` are those by which the view may be asked, beside addresses and localhost; None is any. ``door`` is the
-    middleware that lets in who may come in; without one everybody may do everything.
+    middleware that lets in who may come in: `everybody`, where nobody is asked who they are.
     """
     host = [] if names is None else [asked_by(frozenset(name.lower() for name in names))]
     return {
         "client_max_size": MAX_REQUEST_BYTES,
-        "middlewares": [told_errors, *host, same_origin, door or everybody, whole_body],
+        "middlewares": [told_errors, *host, same_origin, door, whole_body],
     }
 
 

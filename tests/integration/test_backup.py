@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from models.access import anybody
 from models.jobs import Finish, JobStatus
 from models.records import IncomingRecord
 from terrafusion.adapters.objects import Objects, ResultDocuments, document_location, result_path
@@ -33,6 +34,7 @@ from terrafusion.metrics import Metrics
 from terrafusion.samples import sample_file
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.counties import KnownCounties
+from terrafusion.usecases.producers import EVERY_PRODUCER
 from topics.catalogue import REQUESTS
 
 LEASE = timedelta(seconds=15)
@@ -55,6 +57,8 @@ class System:
             catalogue=load_catalogue(),
             metrics=metrics,
             on_accepted=lambda: None,
+            caller=anybody,
+            producers=EVERY_PRODUCER,
         )
 
     async def take(self, *records: IncomingRecord) -> None:

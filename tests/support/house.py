@@ -82,7 +82,7 @@ async def opened(world: Any, *, behind_tls: bool = False) -> AsyncIterator[House
         attempts=Attempts(world.clock.seconds),
         behind_tls=behind_tls,
     )
-    options = application_options(door=guarded(world.door))
+    options = application_options(None, door=guarded(world.door))
     app = faust.App(f"access-{uuid4()}", web_application_options=options)
     deps = world.deps()
     register(app, replace(deps, submit=world.accepting.submit))

@@ -36,6 +36,7 @@ from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.pauses import KnownPauses
+from terrafusion.usecases.producers import EVERY_PRODUCER
 from terrafusion.usecases.seen import SeenJobs
 from terrafusion.usecases.waiting import Waiting
 from terrafusion.watching import Coverage
@@ -270,10 +271,9 @@ class World:
         known = KnownCounties(self.counties, metrics)
         pauses = KnownPauses(self.pauses, metrics, self.clock.seconds)
         shared: dict[str, Any] = {"jobs": self.store, "counties": known, "catalogue": CATALOGUE, "metrics": metrics}
-        accept = Accept(**shared, on_accepted=lambda: None, caller=caller)
-        commands = Commands(
-            **shared, accept=accept, pauses=pauses, on_moved=lambda: None, now=self.clock, caller=caller
-        )
+        shared |= {"caller": caller, "producers": EVERY_PRODUCER}
+        accept = Accept(**shared, on_accepted=lambda: None)
+        commands = Commands(**shared, accept=accept, pauses=pauses, on_moved=lambda: None, now=self.clock)
         self.accepting = accept
         return WebDeps(
             letters=self.store.dead_letters,

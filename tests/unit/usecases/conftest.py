@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from prometheus_client import CollectorRegistry
 
+from models.access import anybody
 from models.jobs import FailureReason, Finish, Job, NewJob
 from terrafusion.adapters.memory.counties import MemoryCounties
 from terrafusion.adapters.memory.jobs import MemoryJobStore
@@ -22,6 +23,7 @@ from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.pauses import KnownPauses
+from terrafusion.usecases.producers import EVERY_PRODUCER
 
 BEGAN = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -86,6 +88,8 @@ class Office:
             "counties": KnownCounties(self.stored_counties, self.metrics),
             "catalogue": catalogue,
             "metrics": self.metrics,
+            "caller": anybody,
+            "producers": EVERY_PRODUCER,
         }
         self.accept = Accept(**shared, on_accepted=self.ring)
         self.commands = Commands(**shared, accept=self.accept, pauses=self.pauses, on_moved=self.ring, now=self.clock)

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from models.access import anybody
 from models.dead_letters import Stage
 from models.jobs import FailureReason, JobStatus
 from models.messages import AnalysisRequest
@@ -22,6 +23,7 @@ from terrafusion.metrics import Metrics
 from terrafusion.ports import DataVersion
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.counties import KnownCounties
+from terrafusion.usecases.producers import EVERY_PRODUCER
 from topics.catalogue import REQUESTS
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -61,7 +63,15 @@ def accept(store, registry):
     catalogue = load_catalogue()
     metrics = Metrics(registry, catalogue.names)
     counties = KnownCounties(MemoryCounties([KING]), metrics)
-    return Accept(jobs=store, counties=counties, catalogue=catalogue, metrics=metrics, on_accepted=lambda: None)
+    return Accept(
+        jobs=store,
+        counties=counties,
+        catalogue=catalogue,
+        metrics=metrics,
+        on_accepted=lambda: None,
+        caller=anybody,
+        producers=EVERY_PRODUCER,
+    )
 
 
 def record(offset: int, **fields) -> IncomingRecord:

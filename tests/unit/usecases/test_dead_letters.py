@@ -14,6 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, ConfigDict
 
+from models.access import anybody
 from models.dead_letters import DeadLetter, Handling, LetterState, Stage
 from models.jobs import FailureReason, JobStatus
 from models.messages import Command
@@ -29,6 +30,7 @@ from terrafusion.ports import DataVersion, LetterFilter
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.dead_letters import DeadLetterOffice, Selection
+from terrafusion.usecases.producers import EVERY_PRODUCER
 from topics.catalogue import COMMANDS, REQUESTS, STATUS
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -100,6 +102,8 @@ class Counter:
             catalogue=Catalogue([TREND]),
             metrics=self.metrics,
             on_accepted=lambda: None,
+            caller=anybody,
+            producers=EVERY_PRODUCER,
         )
         self.rung = 0
         self.now = NOW
@@ -111,6 +115,7 @@ class Counter:
             metrics=self.metrics,
             on_told=self._ring,
             now=lambda: self.now,
+            caller=anybody,
         )
         self._now = NOW
 

@@ -19,6 +19,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from structlog.contextvars import merge_contextvars
 
+from models.access import anybody
 from models.jobs import FailureReason
 from models.messages import AnalysisRequest
 from models.queue import Limits
@@ -33,6 +34,7 @@ from terrafusion.settings import Settings
 from terrafusion.tracing import UNTRACED, Tracer
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.counties import KnownCounties
+from terrafusion.usecases.producers import EVERY_PRODUCER
 from terrafusion.usecases.traces import Traces
 from terrafusion.usecases.work import Workbench
 from topics.catalogue import COMPLETED, REQUESTS
@@ -101,6 +103,8 @@ class Line:
             catalogue=load_catalogue(),
             metrics=office.metrics,
             on_accepted=office.ring,
+            caller=anybody,
+            producers=EVERY_PRODUCER,
             traces=traces,
         )
         self.bench = Workbench(

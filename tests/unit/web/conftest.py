@@ -28,6 +28,7 @@ from terrafusion.adapters.memory.rates import MemoryRates
 from terrafusion.adapters.memory.workers import MemoryWorkers
 from terrafusion.ports import DataVersion
 from terrafusion.web import application_options, register
+from terrafusion.web.middleware import everybody
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def world() -> World:
 async def client(world: World) -> AsyncIterator[TestClient[Any, Any]]:
     app = faust.App(
         "web-test",
-        web_application_options=application_options(),
+        web_application_options=application_options(None, door=everybody),
         web_tables_enabled=False,
         web_router_enabled=False,
     )

@@ -17,6 +17,7 @@ import pytest
 from models.dead_letters import DeadLetter, Stage
 from terrafusion.embedded.processes import free_port
 from terrafusion.web import application_options, register
+from terrafusion.web.middleware import everybody
 from terrafusion.web.server import BoundedWeb
 
 SEED = os.environ.get("FUZZ_SEED", "20261129")
@@ -29,7 +30,7 @@ MORE_CHECKS = "negative_data_rejection,missing_required_header,unsupported_metho
 async def url(world: Any) -> Any:
     """A server of the views over fakes, with a few jobs and dead letters to be found."""
     port = free_port()
-    options = application_options(())
+    options = application_options((), door=everybody)
     app = faust.App("fuzz-test", web_bind="127.0.0.1", web_port=port, web_application_options=options)
     app.web = BoundedWeb(app)
     register(app, world.deps())

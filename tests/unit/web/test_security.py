@@ -19,6 +19,7 @@ from models.messages import AnalysisRequest, Command
 from terrafusion.cli.loading import check_county
 from terrafusion.errors import InvalidRequest
 from terrafusion.web import application_options, register
+from terrafusion.web.middleware import everybody
 from terrafusion.web.operations import OPERATIONS
 from terrafusion.web.query import ListQuery
 from terrafusion.web.shapes import SCHEMAS
@@ -140,7 +141,9 @@ class TestHost:
 
     @pytest.fixture
     async def ask(self, world: Any) -> Any:
-        app = faust.App(f"host-{uuid4()}", web_application_options=application_options(("market.county.example",)))
+        app = faust.App(
+            f"host-{uuid4()}", web_application_options=application_options(("market.county.example",), door=everybody)
+        )
         register(app, world.deps())
         async with TestClient(TestServer(await app.web.wsgi())) as other:
 

@@ -13,6 +13,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from terrafusion.web import application_options, middleware, register, sse
+from terrafusion.web.middleware import everybody
 from terrafusion.web.server import BoundedWeb
 
 EVENTS = "/plugins/v1/market-analysis/events"
@@ -32,7 +33,7 @@ async def test_a_worker_that_stops_waits_for_no_stream(world, port):
         "web-server-test",
         web_bind="127.0.0.1",
         web_port=port,
-        web_application_options=application_options(),
+        web_application_options=application_options(None, door=everybody),
     )
     app.sensors.add(app.monitor)
     register(app, world.deps())
@@ -49,7 +50,7 @@ async def test_a_worker_that_stops_waits_for_no_stream(world, port):
 
 
 async def test_what_is_refused_counts_as_what_it_is(world):
-    app = faust.App("web-codes-test", web_application_options=application_options())
+    app = faust.App("web-codes-test", web_application_options=application_options(None, door=everybody))
     app.sensors.add(app.monitor)
     register(app, world.deps())
     async with TestClient(TestServer(await app.web.wsgi())) as other:
@@ -72,7 +73,7 @@ class TestBounds:
                 f"web-bounds-{port}",
                 web_bind="127.0.0.1",
                 web_port=port,
-                web_application_options=application_options(()),
+                web_application_options=application_options((), door=everybody),
             )
             app.web = type("Tight", (BoundedWeb,), bounds)(app)
             register(app, world.deps())

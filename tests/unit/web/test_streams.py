@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from models.jobs import JobStatus
 from models.live import Missed
 from terrafusion.web import application_options
+from terrafusion.web.middleware import everybody
 from terrafusion.web.sse import Outlet, frame
 from terrafusion.web.streams import Streams
 
@@ -184,7 +185,7 @@ async def outlet():
 @pytest.fixture
 async def fast(outlet, world):
     """The streams alone, with short pauses."""
-    app, streams = web.Application(**application_options()), Streams(world.deps(), outlet)
+    app, streams = web.Application(**application_options(None, door=everybody)), Streams(world.deps(), outlet)
     app.router.add_get(EVENTS, streams.all)
     app.router.add_get(f"{EVENTS}/{{job_id}}", streams.one)
     app.on_shutdown.append(outlet.stop)
