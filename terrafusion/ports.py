@@ -293,15 +293,18 @@ class OutboxLeader(Protocol):
 class Publisher(Protocol):
     """The way to the broker."""
 
+    async def start(self) -> None:
+        """Connect, and fence whoever published before, unless that is done; raises Unavailable."""
+
     async def publish(self, records: Sequence[OutgoingRecord]) -> None:
         """Publish all of them or none, in order per key; returns once the broker has them.
 
         Raises TooLarge where the broker refuses one for its size, Unavailable where it cannot be reached or
-        another relay has taken over.
+        another relay has taken over. After either it has to be started again.
         """
 
     async def stop(self) -> None:
-        """Disconnect; the next `publish` connects anew."""
+        """Disconnect."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing.connection import Connection
@@ -28,7 +29,7 @@ from terrafusion.analysis.document import Rendered, render
 from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.registry import Catalogue, load_catalogue
 from terrafusion.boundaries import Boundary, cross
-from terrafusion.errors import InvalidParameters, SimulatedFailure, Unavailable
+from terrafusion.errors import InvalidParameters, NotFound, SimulatedFailure, Unavailable
 from terrafusion.logs import about, configure
 from terrafusion.ports import DataVersion, Outcome, Task
 from terrafusion.settings import Settings
@@ -98,7 +99,9 @@ def _run(task: Task) -> Outcome:
 def _answer(task: Task) -> dict[str, Any]:
     analysis = _child.catalogue.get(task.analysis_type)
     parameters = _child.catalogue.check(task.analysis_type, task.parameters)
-    answer = analysis.answer(_records(task.data, analysis.beside_sales), parameters, _teller(task.job_id))
+    copies = _copies(task.data, analysis.beside_sales)
+    with _waiting_for(copies.values()):
+        answer = analysis.answer(_records(task.data, copies), parameters, _teller(task.job_id))
     return _store(task, render(answer))
 
 
@@ -134,14 +137,32 @@ def _reason(error: BaseException) -> FailureReason:
     return FailureReason.OUT_OF_MEMORY if isinstance(error, MemoryError) else FailureReason.PROCESSING_EXCEPTION
 
 
-@lru_cache(maxsize=SNAPSHOTS_OPEN)
-def _scan(snapshot_uri: str) -> pl.LazyFrame:
-    return pl.scan_parquet(_child.objects.local_copy(snapshot_uri, _child.cache))
-
-
-def _records(data: DataVersion, beside_sales: Collection[str]) -> Records:
+def _copies(data: DataVersion, beside_sales: Collection[str]) -> Mapping[str, Path]:
+    """Return where this machine has the snapshots, by kind."""
     uris = {kind: data.uri(kind) for kind in ("sales", *beside_sales)}
-    opened = {kind: _scan(uri) for kind, uri in uris.items() if uri}
+    try:
+        return {kind: _child.objects.local_copy(uri, _child.cache) for kind, uri in uris.items() if uri}
+    except NotFound as error:  # no fault of the job, which somebody accepted on this data version
+        raise Unavailable(str(error)) from error
+
+
+@contextmanager
+def _waiting_for(copies: Collection[Path]) -> Iterator[None]:
+    """Have a job wait where a snapshot goes while it is read, and is fetched anew for its next turn."""
+    try:
+        yield
+    except OSError as error:
+        if not any(copy.name in str(error) for copy in copies):  # polars shortens paths
+            raise
+        msg = f"a snapshot cannot be read: {error}"
+        raise Unavailable(msg) from error
+
+
+_scan = lru_cache(maxsize=SNAPSHOTS_OPEN)(pl.scan_parquet)
+
+
+def _records(data: DataVersion, copies: Mapping[str, Path]) -> Records:
+    opened = {kind: _scan(copy) for kind, copy in copies.items()}
     return Records(data.county_id, data.data_version, profile=CountyProfile.model_validate(data.profile), **opened)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from terrafusion.adapters.own_consumer import FaustConsumer
 from terrafusion.adapters.postgres.engine import transaction
-from terrafusion.adapters.postgres.migrate import newest_version, schema_version
+from terrafusion.adapters.postgres.migrate import is_newer, newest_version, schema_version
 from terrafusion.errors import Unavailable
 from terrafusion.ports import Check
 
@@ -41,8 +41,7 @@ class WorkerHealth:
                 found = await schema_version(connection)
         except (Unavailable, TimeoutError) as error:
             return Check(ok=False, detail=f"{error or 'no answer in time'}")
-        wanted = newest_version()
-        return Check(found == wanted, f"schema {found}" if found == wanted else f"schema {found}; needed is {wanted}")
+        return _schema(found, newest_version())
 
     def _kafka(self) -> Check:
         if self._app.rebalancing:
@@ -50,3 +49,11 @@ class WorkerHealth:
         tables: Any = self._app.tables
         recovered = tables.recovery.completed.is_set()
         return Check(recovered, f"{len(self._app.assignor.assigned_actives())} partitions are assigned")
+
+
+def _schema(found: str | None, wanted: str) -> Check:
+    if found == wanted:
+        return Check(ok=True, detail=f"schema {found}")
+    if is_newer(found):
+        return Check(ok=True, detail=f"schema {found}, newer than this worker's {wanted}")
+    return Check(ok=False, detail=f"schema {found}; needed is {wanted}")

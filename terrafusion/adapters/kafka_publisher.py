@@ -44,7 +44,9 @@ class KafkaPublisher:
         )
 
     async def start(self) -> None:
-        """Connect, and fence whoever published before. Raises Unavailable."""
+        """Connect, and fence whoever published before, unless that is done. Raises Unavailable."""
+        if self._producer is not None:
+            return
         self._producer = self._make()
         try:
             await _within(PATIENCE_S, self._producer.start())
@@ -66,8 +68,6 @@ class KafkaPublisher:
 
     async def publish(self, records: Sequence[OutgoingRecord]) -> None:
         """Publish all of them in one transaction, or none."""
-        if self._producer is None:
-            await self.start()
         try:
             await _within(PATIENCE_S, self._transact(records))
         except MessageSizeTooLargeError as error:
@@ -81,7 +81,7 @@ class KafkaPublisher:
 
     async def _transact(self, records: Sequence[OutgoingRecord]) -> None:
         producer = self._producer
-        assert producer is not None  # noqa: S101 - started by publish
+        assert producer is not None  # noqa: S101 - started before
         async with producer.transaction():
             sent = [
                 await producer.send_batch(batch, topic, partition=partition)
@@ -92,7 +92,7 @@ class KafkaPublisher:
 
     async def _batches(self, records: Sequence[OutgoingRecord]) -> AsyncIterator[tuple[str, int, BatchBuilder]]:
         """Build a partition's records into batches: a call a record instead costs four times as much."""
-        assert self._producer is not None  # noqa: S101 - started by publish
+        assert self._producer is not None  # noqa: S101 - started before
         dealt: dict[tuple[str, int], list[OutgoingRecord]] = {}
         for topic in {record.topic for record in records}:
             partitions = len(await self._producer.partitions_for(topic))

@@ -105,15 +105,20 @@ class Objects:
                 yield [(meta["path"], meta["last_modified"]) for meta in some]
 
     def local_copy(self, location: str, cache: Path) -> Path:
-        """Return a path on this machine that holds the file: the file itself, or a copy in ``cache``."""
+        """Return a path on this machine that holds the file: the file itself, or a copy in ``cache``.
+
+        Ask anew for each use: a copy that is not asked for goes, once there are too many.
+        """
         if self._folder is not None:
             return self._there(self._folder / self._path(location))
         copy = cache / f"{sha256(location.encode()).hexdigest()}{Path(location).suffix}"
-        if copy.exists():
-            os.utime(copy)
-        else:
-            _keep(copy, self.open(location)[1])
-            shrink(cache, CACHE_BYTES, spare=copy)
+        try:
+            if not _is_kept(copy):
+                _keep(copy, self.open(location)[1])
+                shrink(cache, CACHE_BYTES, spare=copy)
+        except OSError as error:
+            msg = f"{location} cannot be kept in {cache}: {_first_line(error)}"
+            raise Unavailable(msg) from error
         return copy
 
     @staticmethod
@@ -226,13 +231,25 @@ def _chunks(location: str, stream: Iterable[Any]) -> Iterator[bytes]:
         yield from map(bytes, stream)
 
 
+def _is_kept(copy: Path) -> bool:
+    """Say whether there is a copy, which is used now."""
+    try:
+        os.utime(copy)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def _keep(copy: Path, chunks: Iterator[bytes]) -> None:
     copy.parent.mkdir(parents=True, exist_ok=True)
     staged = copy.with_name(f".{copy.name}.{uuid4().hex}")
-    with staged.open("wb") as file:
-        file.writelines(chunks)
-    cross(Boundary.COPY_WRITTEN)
-    staged.replace(copy)
+    try:
+        with staged.open("wb") as file:
+            file.writelines(chunks)
+        cross(Boundary.COPY_WRITTEN)
+        staged.replace(copy)
+    finally:
+        staged.unlink(missing_ok=True)
 
 
 def _open(url: str, folder: Path | None) -> ObjectStore:

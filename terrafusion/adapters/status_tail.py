@@ -35,6 +35,8 @@ class StatusTail:
         self._hear = hear
         self._readers = 0
         self._reading: asyncio.Future[None] | None = None
+        self._left: set[asyncio.Future[None]] = set()
+        """Those that still disconnect; who comes meanwhile begins anew."""
         self._ending: asyncio.TimerHandle | None = None
         self._is_at_end = asyncio.Event()
         self._places: dict[TopicPartition, int] = {}
@@ -62,12 +64,15 @@ class StatusTail:
         if self._ending is not None:
             self._ending.cancel()
         self._leave()
-        if self._reading is not None:
-            await asyncio.wait([self._reading])
+        if self._left:
+            await asyncio.wait(self._left)
 
     def _leave(self) -> None:
         if self._reading is not None:
+            self._left.add(self._reading)
+            self._reading.add_done_callback(self._left.discard)
             self._reading.cancel()
+        self._reading = None
         self._is_at_end.clear()
         self._places = {}
 

@@ -109,14 +109,14 @@ class Relay(Service):
     async def empty(self, leader: OutboxLeader) -> None:
         """Publish all that the outbox holds."""
         full = True
-        while full and (entries := await leader.read(ENTRIES)):
+        while full and (entries := await self._read(leader, ENTRIES)):
             full = len(entries) == ENTRIES
             if self._oldest is None:
                 self._show_backlog(len(entries), 0)
             records = [record for _, entry in entries for record in entry]
             cross(Boundary.ENTRIES_READ)
             since = self._tracer.now()
-            refused = await self._publish(records)
+            refused = await self._publish(records, leader)
             cross(Boundary.PUBLISHED)
             self._trace(records, since)
             self._signs += 1
@@ -125,6 +125,16 @@ class Relay(Service):
             self._metrics.dead_letters.labels(Stage.PUBLISH).inc(len(refused))
             self._metrics.published.inc(len(records) - len(refused))
         self._show_backlog(0, 0)
+
+    async def _read(self, leader: OutboxLeader, limit: int) -> Sequence[tuple[int, Sequence[OutgoingRecord]]]:
+        """Read entries once whoever published before is fenced.
+
+        In this order the lock is seen to be ours after the fence is up. A relay that sleeps in between finds the lock gone;
+        else it would fence its successor, and publish what it had read before.
+        """
+        await self._publisher.start()
+        self._signs += 1
+        return await leader.read(limit)
 
     async def _tell_backlog(self, leader: OutboxLeader) -> None:
         if self._monotonic() >= self._tell_at:
@@ -153,21 +163,22 @@ class Relay(Service):
                     parent = _traceparent(record)
                     self._tracer.begin("publish", parent, at=since, job_id=job_id, topic=record.topic).end(at=now)
 
-    async def _publish(self, records: Sequence[OutgoingRecord]) -> list[OutgoingRecord]:
+    async def _publish(self, records: Sequence[OutgoingRecord], leader: OutboxLeader) -> list[OutgoingRecord]:
         """Publish, halving what the broker refuses until the record that it means stands alone; return those."""
         self._signs += 1
         try:
             await self._publisher.publish(records)
         except TooLarge:
+            await self._read(leader, 1)  # the fence came down with the producer
             if len(records) == 1:
                 log.warning(
                     "record is too large for the broker", topic=records[0].topic, bytes=len(records[0].value or b"")
                 )
                 return list(records)
             middle = len(records) // 2
-            refused = await self._publish(records[:middle])
+            refused = await self._publish(records[:middle], leader)
             cross(Boundary.PUBLISHED_PARTLY)
-            return refused + await self._publish(records[middle:])
+            return refused + await self._publish(records[middle:], leader)
         return []
 
 

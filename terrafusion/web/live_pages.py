@@ -28,7 +28,7 @@ from terrafusion.web.lookup import find_job
 from terrafusion.web.query import After, ListPageQuery, LiveQuery, NoQuery, read_cursor, read_job_id, read_query
 from terrafusion.web.render import macro
 from terrafusion.web.sse import Frames, Outlet, frame
-from terrafusion.web.streams import MOST_RESUMED, OVERLAP, Paced, following, life
+from terrafusion.web.streams import MOST_RESUMED, Paced, following, life, overlapping
 
 COUNT_EVERY_S: Final = 3.0
 TELL_NEWER_S: Final = 1.0
@@ -96,7 +96,8 @@ class LivePages:
     async def _since(self, query: LiveQuery, window: Window) -> Frames:
         """Tell the rows that changed between the page and its stream."""
         with suppress(Unavailable):
-            changed = await self._deps.history.changed(query.moved - OVERLAP, MOST_RESUMED) if query.moved else ()
+            moved = query.moved and overlapping(query.moved)
+            changed = await self._deps.history.changed(moved, MOST_RESUMED) if moved else ()
             for event in changed:
                 if window.shows(event):
                     yield _row(event)

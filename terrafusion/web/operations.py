@@ -213,7 +213,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("get", f"{PREFIX}/audit"): Operation(name="audit", handler=Audit.list, answers="AuditLog", query=AuditQuery),
     ("get", f"{PREFIX}/types"): Operation(name="types", handler=Api.types, answers="Analyses"),
     ("get", f"{PREFIX}/counties"): Operation(name="counties", handler=Api.counties, answers="Counties"),
-    ("get", f"{PREFIX}/health"): Operation(name="health", handler=Probes.readyz, answers="Health", problems=()),
+    ("get", f"{PREFIX}/health"): Operation(name="health", handler=Probes.health, answers="Health", problems=()),
     ("get", f"{PREFIX}/events"): Operation(name="events", handler=Streams.all, media="text/event-stream"),
     ("get", f"{PREFIX}/events/{JOB_PATH}"): Operation(
         name="job_events", handler=Streams.one, media="text/event-stream", problems=_OF_ONE

@@ -29,11 +29,23 @@ class Probes:
 
     async def readyz(self, _request: Request) -> Response:
         """Answer whether the worker can do its work; a 503 asks to send nobody here."""
-        return _verdict({"process": self._deps.health.alive(), **await self._checks()})
+        return _verdict(await self._needed())
+
+    async def health(self, _request: Request) -> Response:
+        """Answer how the worker fares: as readiness, and whether the broker is there, without which requests are let in still."""
+        return _verdict({**await self._needed(), "broker": self._broker()})
 
     async def metrics(self, _request: Request) -> Response:
         """Answer every metric of this worker in the Prometheus text format."""
         return Response(body=generate_latest(self._deps.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _needed(self) -> Mapping[str, Check]:
+        return {"process": self._deps.health.alive(), **await self._checks()}
+
+    def _broker(self) -> Check:
+        if self._deps.group() is None:
+            return Check(ok=False, detail="does not tell this worker of the group now")
+        return Check(ok=True, detail="tells this worker of the group")
 
     async def _checks(self) -> Mapping[str, Check]:
         try:

@@ -79,12 +79,17 @@ class Streams:
         changed: list[JobStatusChanged] = []
         is_whole = False
         with suppress(Unavailable):
-            changed = list(await self._deps.history.changed(missed.since - OVERLAP, MOST_RESUMED))
+            changed = list(await self._deps.history.changed(overlapping(missed.since), MOST_RESUMED))
             is_whole = len(changed) < MOST_RESUMED
         told = {"since": missed.since, "complete": is_whole}
         yield frame("missed", orjson.dumps(told, option=orjson.OPT_UTC_Z).decode())
         for event in changed:
             yield _frame(event, placed=True)
+
+
+def overlapping(moment: datetime) -> datetime:
+    """Return from when to tell what moved since ``moment``; before 1970 nothing did."""
+    return max(moment, EPOCH) - OVERLAP
 
 
 @asynccontextmanager

@@ -84,6 +84,8 @@ def test_an_outage_of_the_broker_and_surplus_workers_end_nobody(rig: Rig, kafka:
     for name, worker in before.items():
         assert after[name].lines - worker.lines < MOST_LINES_A_SECOND * AWAY_S, "the log is not flooded"
         assert after[name].mb - worker.mb < MOST_MB
+        assert after[name].is_ready, "requests over HTTP are accepted meanwhile"
+        assert not after[name].has_broker, "and yet it is told that the broker is away"
     pids = [worker.pid for worker in rig.workers]
     [job_id] = rig.upstream.send(request("noop"))
     since = time.monotonic()

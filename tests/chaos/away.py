@@ -62,10 +62,12 @@ def trickling(rig: Rig) -> Iterator[Trickle]:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a worker takes and has said so far."""
+    """What a worker takes and has said so far, and how it says that it fares."""
 
     mb: float
     lines: int
+    is_ready: bool
+    has_broker: bool
 
 
 @dataclass(slots=True)
@@ -82,7 +84,8 @@ class Seen:
 def sample(worker: TestedWorker) -> Sample:
     """Look at a worker."""
     mb = psutil.Process(worker.pid).memory_info().rss / 2**20
-    return Sample(mb, len(worker.log_file.read_bytes().splitlines()))
+    checks = worker.web.get(f"{PREFIX}/health").body["checks"]
+    return Sample(mb, len(worker.log_file.read_bytes().splitlines()), worker.is_ready(), checks["broker"]["ok"])
 
 
 def outage(rig: Rig, kafka: EmbeddedKafka, *, seconds: float, every_s: float = SAMPLE_S) -> Seen:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 
 from models.attempts import LogLine, Said
 from models.jobs import Finish, Heartbeat, JobStatus
 from models.tables import jobs
-from terrafusion.ports import Offer, TakenOver
+from terrafusion.adapters.postgres import acceptance
+from terrafusion.ports import Accepted, Offer, TakenOver
 from terrafusion.usecases.logbook import Logbook
 
 LEASE = timedelta(seconds=30)
@@ -27,6 +28,25 @@ def driver(postgres_driver):
 
 def held(job_id):
     return select(jobs.c.job_id).where(jobs.c.job_id == job_id).with_for_update()
+
+
+@pytest.mark.parametrize("digest", ["d1", "d2"])
+async def test_an_id_that_is_purged_while_it_is_accepted_anew_is_new(loose_bench, shared_engine, monkeypatch, digest):
+    """It stands when the row is to be written, and no more when its digest is read."""
+    job_id, beside = await loose_bench.waiting(), loose_bench.job()
+    read = acceptance._standing
+
+    async def purged_first(connection, ids):
+        async with shared_engine.begin() as other:
+            await other.execute(delete(jobs).where(jobs.c.job_id == job_id))
+        monkeypatch.undo()
+        return await read(connection, ids)
+
+    monkeypatch.setattr(acceptance, "_standing", purged_first)
+    again = loose_bench.job(job_id=job_id, digest=digest)
+    accepted = await loose_bench.store.accept([Offer(again), Offer(beside)])
+    assert accepted == Accepted(frozenset({job_id, beside.job_id}), frozenset(), frozenset())
+    assert (await loose_bench.look(job_id)).status is JobStatus.PENDING
 
 
 async def test_a_beat_neither_waits_for_a_row_that_another_holds_nor_calls_it_lost(bench, shared_engine):

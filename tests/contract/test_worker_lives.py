@@ -34,6 +34,7 @@ WORKERS, RELAYS = 3, 2
 STEP = timedelta(seconds=5)
 """So often the workers' hearts beat here; a lease is six of these."""
 ROUNDS = 60
+RELAYING = ("fence", "read", "publish", "forget", "die")
 pick = st.integers(0, 1000)
 workers = st.integers(0, WORKERS - 1)
 relays = st.integers(0, RELAYS - 1)
@@ -189,7 +190,7 @@ class WorkerLives(RuleBasedStateMachine):
         self.unseated = True
         self.run(_end_connections_with_the_lock(self.engine))
 
-    @rule(n=relays, steps=st.lists(st.sampled_from(["read", "publish", "forget", "die"]), min_size=1, max_size=5))
+    @rule(n=relays, steps=st.lists(st.sampled_from(RELAYING), min_size=1, max_size=6))
     def relay(self, n, steps):
         self.ask_for_the_lead(n)
         for step in steps:
@@ -244,6 +245,7 @@ class WorkerLives(RuleBasedStateMachine):
 
     def tell_the_rest(self):
         assert self.relays[0].try_to_lead()
+        self.relays[0].fence()
         self.relays[0].read()
         while self.relays[0]._read:
             self.relays[0].publish()

@@ -160,8 +160,10 @@ async def test_only_one_leads_and_the_next_follows_it(engine: AsyncEngine) -> No
 
 async def test_a_relay_that_was_succeeded_is_fenced_by_the_broker(topics: str, publisher: KafkaPublisher) -> None:
     key = str(uuid4())
+    await publisher.start()
     await publisher.publish(records(key, ["by the first"]))
     successor = KafkaPublisher(Broker(topics))
+    await successor.start()
     await successor.publish(records(key, ["by the second"]))
     with pytest.raises(Unavailable):
         await publisher.publish(records(key, ["by the first, too late"]))
@@ -172,6 +174,7 @@ async def test_a_relay_that_was_succeeded_is_fenced_by_the_broker(topics: str, p
 
 async def test_a_batch_with_one_refused_record_is_published_as_nothing(topics: str, publisher: KafkaPublisher) -> None:
     key = str(uuid4())
+    await publisher.start()
     with pytest.raises(TooLarge, match="2 records"):
         await publisher.publish([*records(key, ["beside it"]), *records(key, ["x" * 5_000_000])])
     assert await values(topics, key) == []

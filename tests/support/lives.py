@@ -236,19 +236,24 @@ class HandRelay:
         return self._leader is not None
 
     def try_to_lead(self) -> bool:
-        """Ask for the lock; who gets it fences every relay before it."""
+        """Ask for the lock."""
         self._context = self._outbox.lead()
         self._leader = self._run(self._context.__aenter__())
         if self._leader is None:
             self._leave()
             return False
-        self._broker.epoch += 1
-        self._epoch = self._broker.epoch
         return True
 
+    def fence(self) -> None:
+        """Begin to publish, and fence every relay before it."""
+        self._broker.epoch += 1
+        self._epoch = self._broker.epoch
+        self._read, self._published = (), False
+
     def read(self) -> None:
-        """Take the oldest entries."""
-        self._read, self._published = self._asking(lambda leader: leader.read(3)) or (), False
+        """Take the oldest entries, once the others are fenced."""
+        if self._epoch:
+            self._read, self._published = self._asking(lambda leader: leader.read(3)) or (), False
 
     def publish(self) -> None:
         """Put what was read on the topic, unless a later relay began meanwhile: then stand down."""
@@ -278,7 +283,7 @@ class HandRelay:
 
     def _leave(self) -> None:
         context, self._context, self._leader = self._context, None, None
-        self._read, self._published = (), False
+        self._read, self._published, self._epoch = (), False, 0
         try:
             self._run(context.__aexit__(None, None, None))
         except (Unavailable, SQLAlchemyError):

@@ -54,6 +54,7 @@ class TrendParameters(BaseModel):
     min_sales: int = Field(10, ge=1)
 
 
+NOBODY = Dealt("Stable", frozenset(), frozenset(), {}, {})
 CATALOGUE = Catalogue(
     [
         Analysis(
@@ -258,7 +259,7 @@ class World:
     workers: MemoryWorkers
     rates: MemoryRates
     columns: ColumnsFake = field(default_factory=ColumnsFake)
-    dealt: Dealt | None = None
+    dealt: Dealt | None = NOBODY
     limit: int | None = None
     """How many jobs of a county may run."""
     door: Door | None = None

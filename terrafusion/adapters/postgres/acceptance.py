@@ -129,9 +129,14 @@ async def accept(
 ) -> Accepted:
     """Write the offers whose ids are new, keep letters for those in conflict, and tell of both."""
     first = {offer.job.job_id: offer.job for offer in reversed(offers)}
-    new = await _write(connection, first.values(), {"ageing": rules.ageing.total_seconds(), "sender": sender}, deed)
-    digests = {job_id: job.digest for job_id, job in first.items() if job_id in new}
-    digests |= await _standing(connection, first.keys() - new)
+    asked = {"ageing": rules.ageing.total_seconds(), "sender": sender}
+    new: frozenset[UUID] = frozenset()
+    digests: dict[UUID, str] = {}
+    while left := first.keys() - digests.keys():  # again for an id that stood, and was purged before it was read
+        written = await _write(connection, [first[job_id] for job_id in left], asked, deed)
+        digests |= {job_id: first[job_id].digest for job_id in written}
+        digests |= await _standing(connection, left - written)
+        new |= written
     conflicts = [offer for offer in offers if offer.job.digest != digests[offer.job.job_id]]
     await keep(connection, [*letters, *letters_of(offers, conflicts)], sender, deed)
     known = (offer.job.job_id for offer in offers if offer.job.digest == digests[offer.job.job_id])
@@ -141,8 +146,6 @@ async def accept(
 async def _write(
     connection: AsyncConnection, new: Collection[NewJob], asked: Mapping[str, Any], deed: Deed | None
 ) -> frozenset[UUID]:
-    if not new:
-        return frozenset()
     given = {**arrays(NEW, _rows(new)), **asked, **told_as(deed)}
     written = await connection.execute(ACCEPT_AUDITED if deed else ACCEPT, given)
     return frozenset(written.scalars())

@@ -124,3 +124,13 @@ async def schema_version(connection: AsyncConnection) -> str | None:
 def newest_version() -> str:
     """Return the version that this code expects."""
     return ScriptDirectory.from_config(_config()).get_current_head() or "base"
+
+
+@cache
+def _known_versions() -> frozenset[str]:
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+
+
+def is_newer(version: str | None) -> bool:
+    """Say whether a version is one that this code does not know yet: it works beside the code that does."""
+    return version is not None and version not in _known_versions()

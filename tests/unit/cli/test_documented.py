@@ -82,6 +82,7 @@ PLACEHOLDERS = {
     "FILE": str(Path(__file__)),
     "sales.csv": str(Path(__file__)),
     "/mnt/sales.csv": str(Path(__file__)),
+    "/tmp/sales.csv": str(Path(__file__)),
     "corrected.json": str(Path(__file__)),
     "ID": "king_wa",
 }

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from typer.testing import CliRunner
 
 from terrafusion.cli import build
 from terrafusion.embedded.jars import VERSION
 from terrafusion.settings import Settings
+from terrafusion.web import application_options
 from topics.catalogue import TOPICS
 
 OURS = ["migrate", "topics", "samples", "worker"]
@@ -38,18 +41,41 @@ def test_every_service_is_known_to_these_tests(compose):
     assert sorted(compose["services"]) == sorted(ALL)
 
 
+@pytest.fixture
+def settings_of(compose, monkeypatch, tmp_path):
+    """Return the settings that a service is given."""
+
+    def read(name):
+        (tmp_path / compose["services"][name]["secrets"][0]).write_text(
+            "postgresql+asyncpg://terrafusion:a-secret@postgres/terrafusion"
+        )
+        for key, value in compose["services"][name]["environment"].items():
+            monkeypatch.setenv(key, re.sub(r"\$\{\w+:-(.*?)\}", r"\1", str(value)))
+        monkeypatch.setenv("TERRAFUSION_SECRETS_DIR", str(tmp_path))
+        return Settings()
+
+    return read
+
+
 @pytest.mark.parametrize("name", OURS)
-def test_every_setting_exists_and_is_accepted(compose, monkeypatch, tmp_path, name):
+def test_every_setting_exists_and_is_accepted(compose, settings_of, name):
     given = compose["services"][name]["environment"]
     assert {key.removeprefix("TERRAFUSION_").lower() for key in given} <= set(Settings.model_fields)
-    secret = compose["services"][name]["secrets"][0]
-    (tmp_path / secret).write_text("postgresql+asyncpg://terrafusion:a-secret@postgres/terrafusion")
-    for key, value in given.items():
-        monkeypatch.setenv(key, re.sub(r"\$\{\w+:-(.*?)\}", r"\1", str(value)))
-    monkeypatch.setenv("TERRAFUSION_SECRETS_DIR", str(tmp_path))
-    settings = Settings()
+    settings = settings_of(name)
     assert settings.database.host == "postgres"
     assert settings.kafka_bootstrap == "kafka:9092"
+
+
+HOSTS = {"127.0.0.1:6066": 404, "localhost:6067": 404, "172.18.0.7:6066": 404, "page.example:6066": 421}
+"""The healthcheck, a person, Prometheus, and a page whose own name leads to this machine."""
+
+
+@pytest.mark.parametrize("host", HOSTS)
+async def test_a_page_cannot_have_its_own_name_lead_to_a_worker(settings_of, host):
+    app = web.Application(**application_options(settings_of("worker").names))
+    async with TestClient(TestServer(app)) as client:
+        answer = await client.get("/nothing", headers={"Host": host})
+    assert answer.status == HOSTS[host]
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from terrafusion.cli import build
+from topics.catalogue import APP_ID, COMMANDS, REQUESTS
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,13 @@ def test_the_volumes_are_those_of_the_file(page, compose):
 
 def test_the_secrets_are_those_of_the_file(page, compose):
     assert {row[0].strip("`") for row in table(page, "Secrets")} == set(compose["secrets"])
+
+
+@pytest.mark.parametrize("name", ["docker.md", "backup.md"])
+def test_a_restore_sets_back_every_topic_that_is_read_by_the_group(root, name):
+    command = re.search(r"--group (.*?)--reset-offsets", (root / "docs" / name).read_text(), re.DOTALL).group(1)
+    assert command.split()[0] == APP_ID
+    assert set(re.findall(r"--topic (\S+)", command)) == {REQUESTS.name, COMMANDS.name}
 
 
 def test_the_profiles_and_the_files_exist(page, compose, root):

@@ -46,6 +46,8 @@ class Broker:
         self.answers = asyncio.Event()
         self.error: Exception | None = None
 
+    async def start(self) -> None: ...
+
     async def publish(self, _records: Any) -> None:
         await self.answers.wait()
         if self.error:
@@ -135,10 +137,12 @@ async def test_a_sign_comes_with_each_part_of_a_batch_that_is_halved(relay):
     signs = []
 
     class Strict:
+        async def start(self) -> None: ...
+
         async def publish(self, _records: Any) -> None:
             signs.extend(trouble.sign for trouble in await relay.look())
             raise TooLarge("too large")
 
     relay._publisher = Strict()
-    await relay._publish([OutgoingRecord("status", b"k", b"v", ())] * 8)
+    await relay._publish([OutgoingRecord("status", b"k", b"v", ())] * 8, Shelf())
     assert len(signs) == len(set(signs)) == 15

@@ -81,6 +81,8 @@ class Broker:
     def __init__(self) -> None:
         self.taken: list[Any] = []
 
+    async def start(self) -> None: ...
+
     async def publish(self, records: Any) -> None:
         self.taken += records
 

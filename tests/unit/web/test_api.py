@@ -292,6 +292,14 @@ class TestProbes:
             assert (await answer.json())["status"] == "ok"
         assert (await get(client, "/health"))[1]["checks"]["postgres"] == {"ok": True, "detail": "answers"}
 
+    async def test_a_broker_that_is_away_is_told_and_makes_nobody_unready(self, client, world):
+        world.dealt = None
+        status, body = await get(client, "/health")
+        assert (status, body["status"], body["checks"]["broker"]["ok"]) == (503, "failing", False)
+        ready = await client.get("/readyz")
+        assert ready.status == 200
+        assert "broker" not in (await ready.json())["checks"]
+
     async def test_a_service_away_makes_it_unready_and_not_dead(self, client, world):
         world.health.services["postgres"] = Check(ok=False, detail="refused")
         assert (await client.get("/readyz")).status == 503

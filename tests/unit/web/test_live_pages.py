@@ -71,6 +71,13 @@ class TestTheList:
         row = await reader.until("swap", "42 %")
         assert f'<tr id="job-{shown}" hx-swap-oob="morph">' in row
 
+    async def test_whatever_moment_a_page_says_its_stream_tells_what_moved_since(self, client, world):
+        shown = await world.accept()
+        path, _, query = (await stream_of(client, "/")).partition("?")
+        kept = [pair for pair in query.split("&") if not pair.startswith("moved=")]
+        reader = await follow(client, world, f"{path}?{'&'.join([*kept, 'moved=0001-01-01T00:00:00Z'])}")
+        assert await reader.until("swap", str(shown))
+
     async def test_what_changed_between_the_page_and_its_stream_is_told(self, client, world):
         shown = await world.accept()
         stream = await stream_of(client, "/")

@@ -149,6 +149,7 @@ class TestLag:
 
     async def test_without_the_broker_the_last_sample_is_told(self, client: Any, world: Any) -> None:
         await world.workers.sample(self.dealt(5).lags)
+        world.dealt = None
         text = await page(client, "/lag")
         assert "The broker does not tell this worker of the group now." in text
         assert "5 behind" in text

@@ -143,6 +143,13 @@ async def test_a_reader_of_all_that_comes_back_is_told_what_moved_meanwhile(clie
     assert [(await again.event())[1]["job_id"] for _ in range(2)] == [str(first), str(later)]
 
 
+async def test_a_reader_of_all_that_was_here_before_anything_was_is_told_all(client, world):
+    job_id = await world.accept()
+    _, reader = await open_stream(client, missed=True, **{"Last-Event-ID": "a/1/-62135596800000000"})
+    assert (await reader.event())[1] == {"since": "0001-01-01T00:00:00Z", "complete": True}
+    assert (await reader.event())[1]["job_id"] == str(job_id)
+
+
 async def test_who_was_too_slow_is_told_so_and_how_things_stand(client, world):
     job_id = await world.accept()
     _, reader = await open_stream(client, missed=True)
