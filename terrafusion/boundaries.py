@@ -1,6 +1,6 @@
 """Where a process may die between two things that last: each place by name, in the order of a job's life.
 
-Tests kill processes there (`tests/crashes`); nothing else ever asks to be told.
+Tests kill processes there (`tests/acceptance/test_crash_points.py`); nothing else ever asks to be told.
 """
 
 from __future__ import annotations

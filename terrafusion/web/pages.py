@@ -55,9 +55,9 @@ class SortLink:
 class Pages:
     """Server-rendered pages; the same addresses give JSON to who asks for it."""
 
-    def __init__(self, deps: WebDeps, counted: Counted | None = None) -> None:
+    def __init__(self, deps: WebDeps) -> None:
         self._deps = deps
-        self._counted = counted or Counted(deps.store, time.monotonic)
+        self._counted = Counted(deps.store, time.monotonic)
 
     async def jobs(self, request: Request) -> Response:
         """Show the jobs, newest first unless asked otherwise, and how many stand where."""

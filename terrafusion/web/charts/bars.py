@@ -41,7 +41,6 @@ class Histogram:
     limits: Sequence[Limit] = ()
     curve: Sequence[float] = ()
     curve_says: str = ""
-    what: str = "sales"
 
 
 @in_both
@@ -52,7 +51,7 @@ def histogram(room: Room, title: str, told: Histogram) -> Drawing | None:
         return None
     across = exact(edges[0], edges[-1], room.left + 4, room.end - 4, told.words)
     up = linear([0.0, *counts, *told.curve], room.top + HEIGHT, room.top, plain)
-    panel = Panel(x=across, y=up, title=f"Number of {told.what}")
+    panel = Panel(x=across, y=up, title="Number of sales")
     shapes: list[Shape] = [*panel.grid(room), *_zone(panel, told), *_bins(panel, told)]
     middles = [across.axis((one + other) / 2) for one, other in pairwise(edges)]
     shapes += panel.line("raw", middles, told.curve or [None] * len(middles), told.curve_says)

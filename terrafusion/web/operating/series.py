@@ -17,6 +17,9 @@ NARROW: Final = Room(width=300.0, left=62.0, right=26.0)
 TOP: Final = 10.0
 BOTTOM: Final = 164.0
 A_MARK: Final = 65.0
+MARKS: Final = 4
+SPARK_WIDTH: Final = 120.0
+SPARK_HEIGHT: Final = 24.0
 """Across, so much there is of an axis for each of its marks."""
 FEW: Final = 1e-9
 LONG: Final = timedelta(days=60)
@@ -119,13 +122,13 @@ def _sketch(
     )
 
 
-def sparkline(values: Numbers, *, width: float = 120.0, height: float = 24.0) -> str:
+def sparkline(values: Numbers) -> str:
     """Return the path of a line without axes, from 0 at the bottom; empty where there are fewer than two values."""
     known = [value for value in values if value is not None]
     most = max(known, default=0.0)
-    xs = _spread(len(values), 1.0, width - 1.0)
+    xs = _spread(len(values), 1.0, SPARK_WIDTH - 1.0)
     points = [
-        f"{x:g} {height - 2 - (height - 4) * value / max(most, 1.0):.1f}"
+        f"{x:g} {SPARK_HEIGHT - 2 - (SPARK_HEIGHT - 4) * value / max(most, 1.0):.1f}"
         for x, value in zip(xs, values, strict=True)
         if value is not None
     ]
@@ -136,11 +139,11 @@ def _spread(many: int, low: float, high: float) -> Sequence[float]:
     return [round(low + (high - low) * number / max(many - 1, 1), 1) for number in range(many)]
 
 
-def _marks(low: float, high: float, *, least: float, wanted: int = 4) -> Sequence[float]:
+def _marks(low: float, high: float, *, least: float) -> Sequence[float]:
     """Return round marks from no more than ``low`` to no less than ``high``, no nearer to each other than ``least``."""
     if high <= low:
         return [low, low + 1.0]
-    rough = max((high - low) / wanted, least, FEW)
+    rough = max((high - low) / MARKS, least, FEW)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= rough * (1 - FEW))
     first = math.floor(low / step + FEW)
