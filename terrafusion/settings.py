@@ -52,6 +52,9 @@ class Settings(BaseSettings):
         description="where snapshots and results are kept: a folder, `file://` or `s3://`; default DATA_DIR/results",
     )
     data_dir: Path = Field(Path(".terrafusion"), description="what this machine keeps: caches, embedded services")
+    cache_gib: float = Field(
+        20.0, gt=0, description="GiB of copies from an object store in DATA_DIR/cache; beyond it the longest unused go"
+    )
     secrets_dir: Path | None = Field(
         None, description="folder of files named as these variables; what the environment says goes first"
     )

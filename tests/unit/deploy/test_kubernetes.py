@@ -42,6 +42,11 @@ def told(folder: Path) -> dict[str, str]:
     return settings(folder / "overlays" / "example")
 
 
+def gib(size: str) -> float:
+    assert size.endswith("Gi")
+    return float(size.removesuffix("Gi"))
+
+
 def one(installed: list[Any], kind: str, name: str) -> Any:
     (found,) = [made for made in installed if (made["kind"], made["metadata"]["name"]) == (kind, name)]
     return found
@@ -155,7 +160,9 @@ def test_what_is_written_lies_in_a_folder_of_its_own(worker, told):
     (container,) = containers(worker)
     mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
     assert {mount["name"] for mount in mounts.values()} == volumes.keys()
-    assert volumes[mounts[told["TERRAFUSION_DATA_DIR"]]["name"]]["emptyDir"]["sizeLimit"]
+    size = volumes[mounts[told["TERRAFUSION_DATA_DIR"]]["name"]]["emptyDir"]["sizeLimit"]
+    assert float(told["TERRAFUSION_CACHE_GIB"]) <= 0.8 * gib(size), "what is fetched needs room before the oldest go"
+    assert gib(size) < gib(container["resources"]["limits"]["ephemeral-storage"])
     assert volumes[mounts["/tmp"]["name"]]["emptyDir"]["sizeLimit"]
     secrets = mounts[told["TERRAFUSION_SECRETS_DIR"]]
     assert secrets["readOnly"]
