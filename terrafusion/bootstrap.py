@@ -280,10 +280,12 @@ class _Assembly:
                     jobs=SeenJobs(self.jobs),
                     history=self.jobs,
                     orders=self.commands,
+                    room=self.room,
                     now=utc_now,
                     monotonic=time.monotonic,
                 ),
                 pauses=self.pauses,
+                room=self.room,
                 waiting=Waiting(
                     jobs=self.jobs,
                     pauses=self.pauses,

@@ -67,7 +67,7 @@ def test_of_every_port_of_the_views_it_is_known_how_it_is_narrowed() -> None:
     reached_through_what_is_seen = {"documents", "waiting", "columns"}
     shown_to_who_sees_all = {"workers", "rates", "group"}
     by_the_view = {"log"}
-    of_no_county = {"catalogue", "health", "registry", "door", "now"}
+    of_no_county = {"room", "catalogue", "health", "registry", "door", "now"}
     assert {field.name for field in fields(WebDeps)} == (
         narrowed | told_who_asks | reached_through_what_is_seen | shown_to_who_sees_all | by_the_view | of_no_county
     )
