@@ -130,7 +130,7 @@ class _Assembly:
         self.tracer = make_tracer(settings, instance=self.name)
         self.traces = Traces(self.tracer)
         self.jobs_bell, self.relay_bell = AsyncBell(), AsyncBell()
-        self.objects = Objects(settings.results)
+        self.objects = Objects.of(settings)
         self.log = PostgresAuditLog(self.work)
         self.credentials = PostgresCredentials(self.work)
         self.known = KnownHolders(self.credentials, monotonic=time.monotonic, now=utc_now)
@@ -280,10 +280,12 @@ class _Assembly:
                     jobs=SeenJobs(self.jobs),
                     history=self.jobs,
                     orders=self.commands,
+                    room=self.room,
                     now=utc_now,
                     monotonic=time.monotonic,
                 ),
                 pauses=self.pauses,
+                room=self.room,
                 waiting=Waiting(
                     jobs=self.jobs,
                     pauses=self.pauses,

@@ -16,7 +16,7 @@ TerraFusionError
 ├── ChildTimedOut     the job fails
 ├── PoolUnavailable   no child can be had: the job waits for another turn, and nobody is blamed
 ├── Unavailable       a service cannot be reached: retried
-│   └── IntakePaused  somebody has the intake stand still: the caller may come back
+│   └── IntakeShut    somebody has the intake stand still, or too many jobs wait: the caller may come back
 ├── TooLarge          the broker refuses a record for its size: it is parked
 ├── UnstorableData    a value of a batch is refused: the batch is halved until it stands alone
 ├── StoodStill        a part of a worker: the process ends, and a supervisor starts the next
@@ -112,8 +112,8 @@ class Unavailable(TerraFusionError):
     """A service that is needed cannot be reached."""
 
 
-class IntakePaused(Unavailable):
-    """No request is let in, by somebody's order."""
+class IntakeShut(Unavailable):
+    """No request is let in, by somebody's order or because as many jobs wait as may."""
 
 
 class TooLarge(TerraFusionError):

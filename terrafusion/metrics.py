@@ -51,6 +51,12 @@ class Metrics:
         self.queue_wait = Histogram(
             "terrafusion_queue_wait_seconds", "From accept to claim", buckets=WAIT_BUCKETS, registry=registry
         )
+        self.queue_jobs = gauge(
+            "terrafusion_queue_jobs", "Jobs that could run now and wait, at most 10,000; told by the leader"
+        )
+        self.queue_age = gauge(
+            "terrafusion_queue_age_seconds", "For how long the next of them could have run; told by the leader"
+        )
         self.dead_letters = counter("terrafusion_dead_letters_total", "Messages that could not be used", ["stage"])
         self.letters_handled = counter(
             "terrafusion_dead_letters_handled_total", "Dead letters that somebody dealt with here, and how", ["state"]

@@ -286,6 +286,12 @@ class OutboxLeader(Protocol):
     async def open_letters(self) -> Mapping[Stage, int]:
         """Return how many dead letters nobody has done anything about, by stage; counts a bounded number."""
 
+    async def queued(self) -> tuple[int, float]:
+        """Return how many jobs could run now, and for how long, in seconds, whichever is next could have.
+
+        What is paused or waits for its time could not. Counts a bounded number.
+        """
+
     async def forget(self, ids: Sequence[int], refused: Sequence[OutgoingRecord] = (), reason: str = "") -> None:
         """Forget entries that were published, and keep as dead letters, in the same step, what the broker refused."""
 

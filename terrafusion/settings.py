@@ -52,6 +52,9 @@ class Settings(BaseSettings):
         description="where snapshots and results are kept: a folder, `file://` or `s3://`; default DATA_DIR/results",
     )
     data_dir: Path = Field(Path(".terrafusion"), description="what this machine keeps: caches, embedded services")
+    cache_gib: float = Field(
+        20.0, gt=0, description="GiB of copies from an object store in DATA_DIR/cache; beyond it the longest unused go"
+    )
     secrets_dir: Path | None = Field(
         None, description="folder of files named as these variables; what the environment says goes first"
     )
@@ -81,7 +84,9 @@ class Settings(BaseSettings):
         15.0, ge=3, le=3600, description="how long a silent worker keeps its jobs; each second it renews that"
     )
     max_attempts: int = Field(3, ge=1, le=100, description="deaths of workers or children that a job may cause")
-    max_pending: int = Field(1_000_000, ge=1, description="waiting jobs above which intake pauses")
+    max_pending: int = Field(
+        1_000_000, ge=1, description="waiting jobs above which requests wait on their topic, and over HTTP are told 503"
+    )
     max_running_per_county: int | None = Field(None, ge=1, description="jobs of one county at a time, over all workers")
     ageing_seconds: float = Field(300.0, gt=0, description="the waiting that a step of priority is worth")
     drain_seconds: float = Field(5.0, ge=0, le=3600, description="how long running jobs may go on after SIGTERM")

@@ -79,6 +79,13 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
             "s",
             "From its start to its stored answer.",
         ),
+        Panel("Jobs that could run now", {"jobs": "max(terrafusion_queue_jobs)"}, text="At most 10,000 are counted."),
+        Panel(
+            "Wait of the next job",
+            {"so far": "max(terrafusion_queue_age_seconds)"},
+            "s",
+            "Of the first of each queue, the longest; also where no worker takes any.",
+        ),
         Panel(
             "Completed by county",
             {"{{county_id}}": _by("county_id", f"market_analysis_jobs_completed_total{{{CHOSEN}}}")},

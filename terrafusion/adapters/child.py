@@ -65,7 +65,7 @@ def begin(settings: Settings, progress: Connection) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     configure(settings)
-    objects = Objects(settings.results)
+    objects = Objects.of(settings)
     lines = ChildLines(_send)
     logging.getLogger().addHandler(lines)
     _child = _Child(load_catalogue(settings.modules), objects, settings.data_dir / "cache", progress, lines)

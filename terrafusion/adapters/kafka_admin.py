@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from terrafusion.adapters.broker import Broker
@@ -51,13 +53,31 @@ def _is_new(name: str, code: int, detail: Sequence[object]) -> bool:
 async def check_topics(broker: Broker, specs: Sequence[TopicSpec] = TOPICS) -> tuple[str, ...]:
     """Return one sentence for each difference between the broker and the catalogue."""
     async with _admin(broker) as admin:
-        found = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
-    return tuple(sentence for spec in specs if (sentence := _difference(spec, found.get(spec.name))))
+        partitions = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+        there = [spec for spec in specs if spec.name in partitions]
+        answers = await admin.describe_configs([_asked(spec) for spec in there]) if there else ()
+    told = {resource[3]: resource for answer in answers for resource in answer.resources}
+    return tuple(
+        sentence for spec in specs for sentence in _differences(spec, partitions.get(spec.name), told.get(spec.name))
+    )
 
 
-def _difference(spec: TopicSpec, partitions: int | None) -> str | None:
-    if partitions is None:
-        return f"Topic {spec.name} does not exist; `terrafusion topics create` makes it."
+def _asked(spec: TopicSpec) -> ConfigResource:
+    return ConfigResource(ConfigResourceType.TOPIC, spec.name, configs=dict(spec.config))
+
+
+def _differences(spec: TopicSpec, partitions: int | None, told: Sequence[Any] | None) -> Iterator[str]:
+    """Compare a topic with what the broker has: how many partitions, and what it told when it was asked for values."""
+    if partitions is None or told is None:
+        yield f"Topic {spec.name} does not exist; `terrafusion topics create` makes it."
+        return
     if partitions != spec.partitions:
-        return f"Topic {spec.name} has {partitions} partitions; the catalogue says {spec.partitions}."
-    return None
+        yield f"Topic {spec.name} has {partitions} partitions; the catalogue says {spec.partitions}."
+    code, detail, _, _, values = told
+    if code != 0:
+        yield f"The configuration of topic {spec.name} cannot be read: {for_code(code).__name__} {detail or ''}".rstrip()
+        return
+    found = {name: value for name, value, *_ in values}
+    for name, wanted in spec.config.items():
+        if found.get(name) != wanted:
+            yield f"Topic {spec.name} has {name}={found.get(name)}; the catalogue says {wanted}."

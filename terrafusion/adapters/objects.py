@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import math
 import os
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import unquote, urlsplit
 from uuid import UUID, uuid4
 
@@ -23,9 +24,8 @@ from obstore.store import LocalStore, ObjectStore, from_url
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import Conflict, Misconfigured, NotFound, Unavailable
 from terrafusion.job_history import ResultBytes
+from terrafusion.settings import Settings
 
-CACHE_BYTES: Final = 20 * 2**30
-"""What `local_copy` keeps on this machine; beyond it the longest unused files go."""
 WITHOUT_NAMELESS: Final = (errno.EOPNOTSUPP, errno.EISDIR)
 """What file systems say that know no file without a name, such as NFS."""
 PATIENCE: Final = timedelta(seconds=20)
@@ -40,11 +40,18 @@ class Objects:
     from a thread or a child process. Raises Unavailable where the store cannot be reached.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, cache_bytes: float = math.inf) -> None:
+        """Take the URL, and how much `local_copy` keeps: beyond it the longest unused files go."""
+        self._cache_bytes = cache_bytes
         self.url = (url if "://" in url else Path(url).absolute().as_uri()).rstrip("/")
         parts = urlsplit(self.url)
         self._folder = Path(unquote(parts.path)) if parts.scheme == "file" else None
         self._store = _open(self.url, self._folder)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Read the settings."""
+        return cls(settings.results, cache_bytes=settings.cache_gib * 2**30)
 
     def put_new(self, path: str, data: bytes) -> str:
         """Write a file that must not exist yet and return its location.
@@ -115,7 +122,7 @@ class Objects:
         try:
             if not _is_kept(copy):
                 _keep(copy, self.open(location)[1])
-                shrink(cache, CACHE_BYTES, spare=copy)
+                shrink(cache, self._cache_bytes, spare=copy)
         except OSError as error:
             msg = f"{location} cannot be kept in {cache}: {_first_line(error)}"
             raise Unavailable(msg) from error
@@ -197,7 +204,7 @@ def document_location(location: str) -> str:
     return f"{stem if dot else location}.json"
 
 
-def shrink(cache: Path, limit: int, *, spare: Path) -> None:
+def shrink(cache: Path, limit: float, *, spare: Path) -> None:
     """Delete the longest unused files of ``cache`` until the rest is at most ``limit`` bytes; ``spare`` stays."""
     files = sorted(_stats(cache.iterdir()), key=lambda file: file[1].st_mtime, reverse=True)
     kept = 0

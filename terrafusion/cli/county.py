@@ -54,7 +54,7 @@ def set_(file: ProfilePath, *, county: CountyOption = None, by: By = None, json:
     named, profile = read_profile(file, county)
     who = _signed(by)
     settings = read_settings()
-    url, objects = database(settings), Objects(settings.results)
+    url, objects = database(settings), Objects.of(settings)
     done = set_profile(url, objects, named, profile, by=who)
     if json:
         emit({"county_id": named, "profile": profile.model_dump(mode="json"), **asdict(done)})

@@ -48,7 +48,7 @@ def load_file(kind_name: str, file: Path, county: str, manner: Manner) -> None:
     order = None if manner.date_order is None else DateOrder(manner.date_order)
     check_county(county)
     settings = read_settings()
-    url, objects = database(settings), Objects(settings.results)
+    url, objects = database(settings), Objects.of(settings)
     with working(f"Reading {file.name}") as tell:
         read = without_repeats(read_records(file, kind, order))
         told = write_rejected(file, read)

@@ -63,7 +63,7 @@ def create_topics(*, json: Json = False) -> None:
 def check_topics(*, json: Json = False) -> None:
     """Compare the topics with the catalogue.
 
-    Exit 1 where they differ.
+    Partitions and configuration; exit 1 where they differ.
     """
     from terrafusion.adapters.kafka_admin import check_topics as check  # noqa: PLC0415
 

@@ -59,7 +59,7 @@ async def _purge(settings: Settings, *, dry_run: bool) -> Purged | None:
     engine = make_engine(database(settings), connections=1)
     purging = Purge(
         retention=PostgresRetention(engine),
-        files=StoredFiles(Objects(settings.results)),
+        files=StoredFiles(Objects.of(settings)),
         terms=Terms.of_days(
             jobs=settings.job_retention_days,
             letters=settings.dead_letter_retention_days,

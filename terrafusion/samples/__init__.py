@@ -37,7 +37,7 @@ async def load_samples(settings: Settings) -> None:
 
 
 def _load(settings: Settings, county_id: str, current: DataVersion | None) -> None:
-    objects = Objects(settings.results)
+    objects = Objects.of(settings)
     sales = without_repeats(read_records(sample_file(county_id), SALES)).records
     if current is None or not _is_loaded(objects, current, digest(encode(sales, SALES))):
         load(settings.database, objects, county_id, sales, kind=SALES)

@@ -16,6 +16,7 @@ from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import TooLarge, Unavailable
 from terrafusion.metrics import Metrics
 from terrafusion.ports import Bell, Outbox, OutboxLeader, Publisher
+from terrafusion.services.backlog import Backlog
 from terrafusion.tracing import UNTRACED, Tracer
 from topics.catalogue import COMPLETED
 
@@ -51,10 +52,10 @@ class Relay(Service):
         self.leads = False
         """Whether this worker is the one that publishes."""
         self._tell_at = self._say_at = 0.0
-        self._oldest: float | None = None
+        self._entries = Backlog(metrics.outbox_entries, metrics.outbox_age, monotonic)
+        self._queue = Backlog(metrics.queue_jobs, metrics.queue_age, monotonic)
         self._signs = 0
         self._goes_on: bool | None = None
-        metrics.outbox_age.set_function(self._age)
 
     @Service.task
     async def _run(self) -> None:
@@ -88,7 +89,8 @@ class Relay(Service):
         async with self._outbox.lead() as leader:
             if leader is None:
                 self._goes_on = None
-                self._show_backlog(0, 0)  # another tells of it
+                self._entries.show(0)  # another tells of it
+                self._queue.show(0)
                 self._metrics.open_letters.clear()
                 return
             self.leads = True
@@ -111,8 +113,8 @@ class Relay(Service):
         full = True
         while full and (entries := await self._read(leader, ENTRIES)):
             full = len(entries) == ENTRIES
-            if self._oldest is None:
-                self._show_backlog(len(entries), 0)
+            if self._entries.is_empty:
+                self._entries.show(len(entries))
             records = [record for _, entry in entries for record in entry]
             cross(Boundary.ENTRIES_READ)
             since = self._tracer.now()
@@ -124,7 +126,7 @@ class Relay(Service):
             cross(Boundary.FORGOTTEN)
             self._metrics.dead_letters.labels(Stage.PUBLISH).inc(len(refused))
             self._metrics.published.inc(len(records) - len(refused))
-        self._show_backlog(0, 0)
+        self._entries.show(0)
 
     async def _read(self, leader: OutboxLeader, limit: int) -> Sequence[tuple[int, Sequence[OutgoingRecord]]]:
         """Read entries once whoever published before is fenced.
@@ -139,16 +141,10 @@ class Relay(Service):
     async def _tell_backlog(self, leader: OutboxLeader) -> None:
         if self._monotonic() >= self._tell_at:
             self._tell_at = self._monotonic() + TELL_EVERY_S
-            self._show_backlog(*await leader.backlog())
+            self._entries.show(*await leader.backlog())
+            self._signs += 1
+            self._queue.show(*await leader.queued())
             self._show_letters(await leader.open_letters())
-
-    def _show_backlog(self, entries: int, age: float) -> None:
-        self._metrics.outbox_entries.set(entries)
-        self._oldest = self._monotonic() - age if entries else None
-
-    def _age(self) -> float:
-        """Return the age as it is by now, also while a broker that is away keeps us waiting."""
-        return 0.0 if self._oldest is None else self._monotonic() - self._oldest
 
     def _show_letters(self, are_open: Mapping[Stage, int]) -> None:
         for stage in Stage:

@@ -10,9 +10,10 @@ from uuid import UUID
 
 from models.jobs import CANCEL, TERMINAL, Job, JobStatus
 from models.messages import Verb
-from terrafusion.errors import Conflict, InvalidRequest, Rejected
+from terrafusion.errors import Conflict, IntakeShut, InvalidRequest, Rejected
 from terrafusion.job_history import JobHistory
 from terrafusion.ports import JobFilter, JobReader
+from terrafusion.usecases.room import Room
 
 BATCH: Final = 250
 MOST_A_CALL_S: Final = 10.0
@@ -75,12 +76,14 @@ class Bulk:
         jobs: JobReader,
         history: JobHistory,
         orders: Orders,
+        room: Room,
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
         self._jobs = jobs
         self._history = history
         self._orders = orders
+        self._room = room
         self._now = now
         self._monotonic = monotonic
 
@@ -88,7 +91,7 @@ class Bulk:
         """Count the jobs and, where they are confirmed, carry the order out. The reader knows what the caller may see.
 
         Raises Conflict where more are like that than were confirmed, InvalidRequest for a status that an order never
-        is about.
+        is about, IntakeShut where there is no room for the first retry; where there is none for the next, it is left.
         """
         statuses = _statuses(many)
         until = many.wanted.until or await self._behind_the_newest(many.wanted, statuses)
@@ -99,7 +102,11 @@ class Bulk:
         if told.matching > many.confirm:
             msg = f"{told.matching} jobs are like that by now, not {many.confirm}; look again before you confirm"
             raise Conflict(msg, field="confirm", value=many.confirm, allowed=f"{told.matching} or more")
-        await self._carry_out(many, [replace(wanted, status=status) for status in statuses], told)
+        try:
+            await self._carry_out(many, [replace(wanted, status=status) for status in statuses], told)
+        except IntakeShut:
+            if not told.done:
+                raise
         told.left = max(0, told.matching - told.done - told.unchanged - told.refused)
         return told
 
@@ -143,6 +150,7 @@ class Bulk:
                 await self._retry_one(job.job_id, many, told)
 
     async def _retry_one(self, job_id: UUID, many: Many, told: Done) -> None:
+        await self._room.spare()
         try:
             await self._orders.retry(job_id, key=AGAIN, requested_by=many.requested_by)
             told.done += 1

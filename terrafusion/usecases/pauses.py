@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from models.access import Deed
 from models.pauses import Pause, Scope
-from terrafusion.errors import IntakePaused
+from terrafusion.errors import IntakeShut
 from terrafusion.metrics import Metrics
 from terrafusion.ports import Pauses
 from terrafusion.usecases.callers import deed, plain, told
@@ -20,9 +20,6 @@ class ShownPauses(Protocol):
 
     async def look(self) -> Sequence[Pause]:
         """Return what is paused, oldest first. Raises Unavailable."""
-
-    async def admit(self) -> None:
-        """Let a request in; raises IntakePaused where none is let in now, and Unavailable."""
 
 
 class KnownPauses:
@@ -75,10 +72,10 @@ class KnownPauses:
         return frozenset(pause.name for pause in self._known if pause.scope is scope)
 
     async def admit(self) -> None:
-        """Let a request in; raises IntakePaused, with the reason, where none is let in now, and Unavailable."""
+        """Let a request in; raises IntakeShut, with the reason, where somebody has all of them wait, and Unavailable."""
         await self.look()
         if self.intake:
-            raise IntakePaused(f"The intake is paused{because(self.intake.requested_by, self.intake.reason)}.")
+            raise IntakeShut(f"The intake is paused{because(self.intake.requested_by, self.intake.reason)}.")
 
 
 def _deed(scope: Scope, name: str, reason: str | None) -> Deed | None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from terrafusion.errors import IntakeShut
 from terrafusion.ports import JobStore
 from terrafusion.usecases.pauses import KnownPauses
 
@@ -28,6 +29,7 @@ class Room:
         self._left = 0
         self._count_at = 0.0
         self._reached_at = float("-inf")
+        self._counting = asyncio.Lock()
 
     @property
     def is_open(self) -> bool:
@@ -42,12 +44,25 @@ class Room:
             await self.look(requests)
         self._left -= requests
 
+    async def admit(self) -> None:
+        """Let in one request that cannot wait; raises IntakeShut where none is let in now, and Unavailable."""
+        await self._pauses.admit()
+        await self.spare()
+
+    async def spare(self) -> None:
+        """Find room for one more job, also while the intake is paused; raises IntakeShut where there is none."""
+        await self.look()
+        if self._left < 1:
+            raise IntakeShut(f"{self._max_pending:,} jobs wait, as many as may; ask again once there are fewer.")
+        self._left -= 1
+
     async def look(self, requests: int = 0) -> None:
         """Learn what is paused and whether there is room for so many, also while nothing arrives. Raises Unavailable."""
         await self._pauses.look()
-        if self._left < requests or self._monotonic() >= self._count_at:
-            self._left = self._max_pending - await self._jobs.waiting(self._max_pending)
-            self._count_at = self._monotonic() + COUNT_EVERY_S
+        async with self._counting:  # many who look at once count once
+            if self._left < requests or self._monotonic() >= self._count_at:
+                self._left = self._max_pending - await self._jobs.waiting(self._max_pending)
+                self._count_at = self._monotonic() + COUNT_EVERY_S
         self._reached_at = self._monotonic()
 
     def _has(self, requests: int) -> bool:

@@ -187,7 +187,3 @@ class SeenPauses:
         """Return what is paused, oldest first. Raises Unavailable."""
         who = self._who()
         return [pause for pause in await self._pauses.look() if pause.scope is not Scope.COUNTY or who.sees(pause.name)]
-
-    async def admit(self) -> None:
-        """Let a request in; raises IntakePaused where none is let in now, and Unavailable."""
-        await self._pauses.admit()

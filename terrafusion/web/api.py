@@ -29,9 +29,10 @@ class Api:
     async def run(self, request: Request) -> Response:
         """Accept a request: 202 and the job."""
         read_query(request, NoQuery)
-        await self._deps.pauses.admit()
+        asked = read_request(read_json(await request.read()))
+        await self._deps.room.admit()
         job = await self._deps.submit(
-            read_request(read_json(await request.read())),
+            asked,
             idempotency_key=read_header(request, "Idempotency-Key"),
             traceparent=read_traceparent(request.headers),
             requested_by=read_header(request, "X-Requested-By"),

@@ -56,6 +56,7 @@ class Commanding:
         """Ask a job's request again: 202 and the new job."""
         job_id = read_job_id(request)
         command = await _read(request, Verb.RETRY, Why, job_id=str(job_id))
+        await self._deps.room.spare()
         job = await self._deps.commands.retry(
             job_id,
             key=read_header(request, "Idempotency-Key"),

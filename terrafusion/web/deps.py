@@ -20,6 +20,7 @@ from terrafusion.usecases.bulk import Bulk
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.pauses import ShownPauses
+from terrafusion.usecases.room import Room
 from terrafusion.usecases.waiting import Waiting
 from terrafusion.watching import Columns, Rates, Workers
 
@@ -68,6 +69,7 @@ class WebDeps:
     commands: Commands
     bulk: Bulk
     pauses: ShownPauses
+    room: Room
     waiting: Waiting
     health: Health
     registry: CollectorRegistry

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from http import HTTPStatus
 from math import ceil
@@ -40,7 +41,7 @@ BEARER: Final = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 CHALLENGE: Final = 'Bearer realm="terrafusion"'
 NEEDED: Final = "This needs a token, as `Authorization: Bearer tfm_…`; people log in at /login."
 UNKNOWN: Final = "The token is not known, has expired or was revoked."
-TOO_MANY: Final = "Too many tokens from this address were not known; wait before you try another."
+TOO_MANY: Final = "The token is not known, nor were too many others from this address; wait before you guess again."
 UNSAID: Final = "A browser must say from which page a change comes."
 log = structlog.get_logger(__name__)
 
@@ -54,6 +55,8 @@ class Door:
     log: AuditLog
     attempts: Attempts
     behind_tls: bool = False
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Whose turn it is to have a new secret looked up, of those at addresses that are held up."""
 
     @property
     def cookie(self) -> str:
@@ -71,18 +74,20 @@ class Door:
         return written[1] if written else request.cookies.get(self.cookie)
 
     async def holder(self, secret: str, address: str | None) -> Caller:
-        """Return whose a secret is; raises HTTPUnauthorized.
+        """Return whose a secret is; raises HTTPUnauthorized, HTTPTooManyRequests where too many were nobody's before.
 
-        HTTPTooManyRequests for a new one where too many were nobody's; who came in before is not held up by others.
+        Whose it is goes first, so who is somebody is not held up by others at the same address. What those cost is
+        bounded: their new secrets are looked up one after the other.
         """
         wait_s = 0.0 if self.known.has_known(secret) else self.attempts.wait_s(address)
+        async with self.turn if wait_s else nullcontext():
+            found = await self.known.find(secret)
+        if found is not None:
+            return found
         if wait_s:
             raise HTTPTooManyRequests(text=TOO_MANY, headers={"Retry-After": str(ceil(wait_s))})
-        found = await self.known.find(secret)
-        if found is None:
-            self.attempts.failed(address)
-            raise HTTPUnauthorized(text=UNKNOWN, headers={"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"'})
-        return found
+        self.attempts.failed(address)
+        raise HTTPUnauthorized(text=UNKNOWN, headers={"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"'})
 
     async def enter(self, who: Caller) -> str:
         """Open a session for somebody, and return its secret."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,9 +54,9 @@ class SortLink:
 class Pages:
     """Server-rendered pages; the same addresses give JSON to who asks for it."""
 
-    def __init__(self, deps: WebDeps) -> None:
+    def __init__(self, deps: WebDeps, counted: Counted) -> None:
         self._deps = deps
-        self._counted = Counted(deps.store, time.monotonic)
+        self._counted = counted
 
     async def jobs(self, request: Request) -> Response:
         """Show the jobs, newest first unless asked otherwise, and how many stand where."""

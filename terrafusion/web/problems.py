@@ -10,7 +10,7 @@ from typing import Any, Final
 import structlog
 from aiohttp.web import HTTPException, Request, Response
 
-from terrafusion.errors import IntakePaused, Rejected, Unavailable
+from terrafusion.errors import IntakeShut, Rejected, Unavailable
 from terrafusion.tracing import trace_id
 from terrafusion.web.answers import html, json_response, wants_html
 from terrafusion.web.render import render
@@ -43,7 +43,7 @@ def problem_of(error: Exception) -> Problem:
     """Say an error as a problem. Only the errors of our own tree speak for themselves."""
     if isinstance(error, Rejected):
         return _of_rejection(error)
-    if isinstance(error, IntakePaused):
+    if isinstance(error, IntakeShut):
         return _problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers={"Retry-After": str(RETRY_AFTER_S)})
     if isinstance(error, Unavailable):
         detail = "A service that is needed cannot be reached; the request may be repeated."

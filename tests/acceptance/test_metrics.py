@@ -21,6 +21,8 @@ BUCKETS = ("1.0", "2.5", "5.0", "10.0", "30.0", "60.0", "120.0", "300.0", "600.0
 OF_THE_RUNTIME = (
     "terrafusion_jobs_in_flight",
     "terrafusion_queue_wait_seconds_count",
+    "terrafusion_queue_jobs",
+    "terrafusion_queue_age_seconds",
     "terrafusion_outbox_entries",
     "terrafusion_outbox_age_seconds",
     "terrafusion_leases_lost_total",

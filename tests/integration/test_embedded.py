@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import psutil
@@ -21,6 +24,7 @@ from terrafusion.embedded.kafka import EmbeddedKafka
 from terrafusion.embedded.postgres import NOBODY, EmbeddedPostgres, binaries
 from terrafusion.embedded.processes import Server
 from terrafusion.errors import Unavailable
+from topics.catalogue import REQUESTS
 
 SERVERS = pytest.mark.parametrize("kind", [EmbeddedPostgres, EmbeddedKafka])
 AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--")
@@ -139,6 +143,20 @@ async def test_each_test_has_a_migrated_database(engine: AsyncEngine) -> None:
 
 async def test_topics_of_the_catalogue_are_on_the_broker(topics: str) -> None:
     assert await check_topics(Broker(topics)) == ()
+
+
+async def test_what_is_otherwise_on_the_broker_is_told_with_what_is_wanted(topics: str) -> None:
+    spec = replace(REQUESTS, name=f"other-{uuid4().hex}", config={**REQUESTS.config, "cleanup.policy": "delete"})
+    asked = replace(spec, partitions=3, config={**spec.config, "retention.ms": "1000"})
+    await create_topics(Broker(topics), [asked])
+    async with asyncio.timeout(30):
+        while await check_topics(Broker(topics), [asked]) != ():  # noqa: ASYNC110 - nothing tells us
+            await asyncio.sleep(0.1)  # the broker learns of it a moment after the controller
+    assert await check_topics(Broker(topics), [spec, replace(spec, name="nowhere")]) == (
+        f"Topic {spec.name} has 3 partitions; the catalogue says 8.",
+        f"Topic {spec.name} has retention.ms=1000; the catalogue says 604800000.",
+        "Topic nowhere does not exist; `terrafusion topics create` makes it.",
+    )
 
 
 def test_interrupt_while_starting_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,7 @@ from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.pauses import KnownPauses
 from terrafusion.usecases.producers import EVERY_PRODUCER
+from terrafusion.usecases.room import Room
 from terrafusion.usecases.seen import SeenJobs
 from terrafusion.usecases.waiting import Waiting
 from terrafusion.watching import Coverage
@@ -262,6 +263,7 @@ class World:
     dealt: Dealt | None = NOBODY
     limit: int | None = None
     """How many jobs of a county may run."""
+    max_pending: int = 1_000_000
     door: Door | None = None
 
     def __post_init__(self) -> None:
@@ -271,6 +273,7 @@ class World:
         metrics = Metrics(CollectorRegistry(), CATALOGUE.names)
         known = KnownCounties(self.counties, metrics)
         pauses = KnownPauses(self.pauses, metrics, self.clock.seconds)
+        room = Room(self.store, self.max_pending, pauses=pauses, monotonic=self.clock.seconds)
         shared: dict[str, Any] = {"jobs": self.store, "counties": known, "catalogue": CATALOGUE, "metrics": metrics}
         shared |= {"caller": caller, "producers": EVERY_PRODUCER}
         accept = Accept(**shared, on_accepted=lambda: None)
@@ -293,10 +296,12 @@ class World:
                 jobs=SeenJobs(self.store),
                 history=self.store,
                 orders=commands,
+                room=room,
                 now=self.clock,
                 monotonic=self.clock.seconds,
             ),
             pauses=pauses,
+            room=room,
             waiting=Waiting(
                 jobs=self.store,
                 pauses=pauses,

@@ -109,6 +109,7 @@ EXCUSED = {
     "terrafusion/adapters/postgres/replaced.py _of": READS,
     "terrafusion/adapters/postgres/replaced.py count": READS,
     "terrafusion/adapters/postgres/replaced.py replaced": LOCKS,
+    "terrafusion/adapters/postgres/queued.py queued": READS,
     "terrafusion/adapters/postgres/retention.py PostgresPurging.forget_deeds": "past its time; the next pass goes on",
     "terrafusion/adapters/postgres/retention.py PostgresRetention.alone": LOCKS,
     "terrafusion/usecases/commands.py Commands._try": "carries out by other functions; CARRIED_OUT behind it",

@@ -11,6 +11,7 @@ import pytest
 
 from terrafusion.adapters.objects import Objects, ResultDocuments, document_location, shrink
 from terrafusion.errors import Conflict, Misconfigured, NotFound, Unavailable
+from terrafusion.settings import Settings
 
 
 @pytest.fixture(params=["folder", "memory"])
@@ -105,6 +106,13 @@ def test_the_cache_forgets_what_was_used_longest_ago(tmp_path: Path) -> None:
         os.utime(tmp_path / name, (1000 - age, 1000 - age))
     shrink(tmp_path, 5, spare=tmp_path / "oldest")
     assert {path.name for path in tmp_path.iterdir()} == {"new", "oldest"}
+
+
+def test_copies_stay_within_what_the_settings_say(tmp_path: Path) -> None:
+    objects = Objects.of(Settings(results_url="memory:///", cache_gib=9 / 2**30))
+    copies = [objects.local_copy(objects.put_new(f"{n}.parquet", b"12345"), tmp_path) for n in range(2)]
+    assert [copy.exists() for copy in copies] == [False, True]
+    assert Settings().cache_gib == 20
 
 
 @pytest.mark.parametrize("url", ["ftp://somewhere/else", "s3://", "file:///proc/nowhere"])

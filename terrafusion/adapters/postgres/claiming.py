@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     CTE,
+    ColumnElement,
     Double,
     Integer,
     Select,
@@ -58,7 +59,7 @@ WEIGHTS: Final = batch(analysis_type=Text(), weight=Double())
 HELD: Final = batch(job_id=Uuid(), attempt=Integer())
 
 
-def _queues() -> CTE:
+def queues() -> CTE:
     """Walk the index from queue to queue, a county's of one type each: however many jobs wait in one, it is one step."""
     names = (jobs.c.county_id, jobs.c.analysis_type)
     walk = select(*names).where(waits).order_by(*names).limit(1).cte("queues", recursive=True)
@@ -71,21 +72,31 @@ def _paused(scope: Scope) -> Select[Any]:
     return select(pauses.c.name).where(pauses.c.scope == scope.value)
 
 
+def not_paused(queue: CTE) -> ColumnElement[bool]:
+    """Ask that neither the county nor the type of a queue stands still."""
+    return queue.c.county_id.not_in(_paused(Scope.COUNTY)) & queue.c.analysis_type.not_in(_paused(Scope.TYPE))
+
+
+def could_run() -> ColumnElement[bool]:
+    """Ask that the time of a waiting job has come."""
+    return jobs.c.run_after.is_(None) | (jobs.c.run_after <= func.now())
+
+
 def _waiting() -> Select[Any]:
     """Take the first of each queue that is not paused, with how many jobs of its county would run beside each."""
-    queues, running = _queues(), RUNNING.cte("running")
+    walk, running = queues(), RUNNING.cte("running")
     beside = func.coalesce(running.c.running, 0)
     room = func.greatest(0, func.least(bindparam("most", type_=Integer), PER_COUNTY - beside))
     first = (
         select(jobs.c.job_id, jobs.c.queue_at)
-        .where(waits, jobs.c.county_id == queues.c.county_id, jobs.c.analysis_type == queues.c.analysis_type)
-        .where(jobs.c.run_after.is_(None) | (jobs.c.run_after <= func.now()))
+        .where(waits, jobs.c.county_id == walk.c.county_id, jobs.c.analysis_type == walk.c.analysis_type)
+        .where(could_run())
         .order_by(jobs.c.queue_at, jobs.c.job_id)
         .limit(room)
         .with_for_update(of=jobs, skip_locked=True)
         .lateral("first")
     )
-    nth = func.row_number().over(partition_by=queues.c.county_id, order_by=(first.c.queue_at, first.c.job_id))
+    nth = func.row_number().over(partition_by=walk.c.county_id, order_by=(first.c.queue_at, first.c.job_id))
     return (
         select(
             first.c.job_id,
@@ -94,12 +105,12 @@ def _waiting() -> Select[Any]:
             (beside + nth).label("place"),
             func.coalesce(WEIGHTS.c.weight, 1.0).label("weight"),
         )
-        .select_from(queues)
-        .outerjoin(running, running.c.county_id == queues.c.county_id)
-        .outerjoin(county_turns, county_turns.c.county_id == queues.c.county_id)
+        .select_from(walk)
+        .outerjoin(running, running.c.county_id == walk.c.county_id)
+        .outerjoin(county_turns, county_turns.c.county_id == walk.c.county_id)
         .join(first, true())
-        .outerjoin(WEIGHTS, WEIGHTS.c.analysis_type == queues.c.analysis_type)
-        .where(queues.c.county_id.not_in(_paused(Scope.COUNTY)), queues.c.analysis_type.not_in(_paused(Scope.TYPE)))
+        .outerjoin(WEIGHTS, WEIGHTS.c.analysis_type == walk.c.analysis_type)
+        .where(not_paused(walk))
     )
 
 

@@ -18,6 +18,7 @@ from models.tables import outbox
 from terrafusion.adapters.postgres import letters
 from terrafusion.adapters.postgres.acceptance import INSERT_LETTERS, parking
 from terrafusion.adapters.postgres.engine import connected, single_statements
+from terrafusion.adapters.postgres.queued import WALKING, queued
 from terrafusion.adapters.postgres.telling import AnyRow
 from topics.catalogue import COMPLETED, STATUS
 from topics.events import event_records, tombstone
@@ -60,6 +61,7 @@ class PostgresOutbox:
                 yield None
                 return
             try:
+                await connection.execute(WALKING)
                 yield PostgresOutboxLeader(connection)
             finally:
                 await connection.invalidate()  # ends the session, so the lock as well
@@ -85,6 +87,10 @@ class PostgresOutboxLeader:
     async def open_letters(self) -> Mapping[Stage, int]:
         """Return how many dead letters nobody has done anything about, by stage."""
         return await letters.open_letters(self._connection)
+
+    async def queued(self) -> tuple[int, float]:
+        """Return how many jobs could run now, and for how long, in seconds, whichever is next could have."""
+        return await queued(self._connection)
 
     async def forget(self, ids: Sequence[int], refused: Sequence[OutgoingRecord] = (), reason: str = "") -> None:
         """Forget entries; what was refused is parked in the same statement, and not told, or it would come back."""

@@ -100,7 +100,7 @@ class Asking:
         return see(job_link(job)) if wants_html(request) else await accepted(self._deps, job)
 
     async def _submitted(self, request: Request, draft: Draft, asked: AnalysisRequest, key: str) -> Job:
-        await self._deps.pauses.admit()
+        await self._deps.room.admit()
         known = await self._deps.counties.current(frozenset({asked.county_id}))
         return await self._deps.submit(
             asked,

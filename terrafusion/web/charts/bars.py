@@ -58,7 +58,7 @@ def histogram(room: Room, title: str, told: Histogram) -> Drawing | None:
     shapes += [shape for limit in told.limits for shape in _limit(panel, limit)]
     shapes += panel.across(room)
     keys = [("zone ok", told.zone_says if told.zone else ""), ("line raw", told.curve_says if told.curve else "")]
-    legend = [Key("column c0", told.what.capitalize()), *(Key(kind, text) for kind, text in keys if text)]
+    legend = [Key("column c0", "Sales"), *(Key(kind, text) for kind, text in keys if text)]
     legend += [Key(f"limit {limit.kind}", limit.text) for limit in told.limits if limit.text]
     return Drawing(
         title=title, about=f"{title}.", width=room.width, height=room.top + HEIGHT + 26, shapes=shapes, legend=legend
@@ -77,7 +77,7 @@ def _bins(panel: Panel, told: Histogram) -> Iterator[Shape]:
         if count:
             left, right = panel.x.axis(told.edges[place]), panel.x.axis(told.edges[place + 1])
             top = panel.y.axis(count)
-            text = f"{told.words(told.edges[place])} to {told.words(told.edges[place + 1])}: {count:,.0f} {told.what}"
+            text = f"{told.words(told.edges[place])} to {told.words(told.edges[place + 1])}: {count:,.0f} sales"
             yield Box("column c0", left + 0.5, top, round(right - left - 1, 1), round(panel.bottom - top, 1), text)
 
 

@@ -18,6 +18,7 @@ from terrafusion.cli import build
 from terrafusion.embedded.jars import VERSION
 from terrafusion.settings import Settings
 from terrafusion.web import application_options
+from terrafusion.web.middleware import everybody
 from topics.catalogue import TOPICS
 
 OURS = ["migrate", "topics", "samples", "worker"]
@@ -72,7 +73,7 @@ HOSTS = {"127.0.0.1:6066": 404, "localhost:6067": 404, "172.18.0.7:6066": 404, "
 
 @pytest.mark.parametrize("host", HOSTS)
 async def test_a_page_cannot_have_its_own_name_lead_to_a_worker(settings_of, host):
-    app = web.Application(**application_options(settings_of("worker").names))
+    app = web.Application(**application_options(settings_of("worker").names, door=everybody))
     async with TestClient(TestServer(app)) as client:
         answer = await client.get("/nothing", headers={"Host": host})
     assert answer.status == HOSTS[host]

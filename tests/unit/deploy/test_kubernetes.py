@@ -23,6 +23,8 @@ from topics.catalogue import APP_ID, REQUESTS
 KUSTOMIZE = shutil.which("kustomize")
 OURS = ("worker", "schema")
 SECRETS = "terrafusion-secrets"
+SASL = {"PLAIN": "plaintext", "SCRAM-SHA-256": "scram_sha256", "SCRAM-SHA-512": "scram_sha512"}
+"""Our words for a mechanism, and KEDA's."""
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,11 @@ def installed(folder: Path) -> list[Any]:
 @pytest.fixture(scope="module")
 def told(folder: Path) -> dict[str, str]:
     return settings(folder / "overlays" / "example")
+
+
+def gib(size: str) -> float:
+    assert size.endswith("Gi")
+    return float(size.removesuffix("Gi"))
 
 
 def one(installed: list[Any], kind: str, name: str) -> Any:
@@ -153,7 +160,9 @@ def test_what_is_written_lies_in_a_folder_of_its_own(worker, told):
     (container,) = containers(worker)
     mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
     assert {mount["name"] for mount in mounts.values()} == volumes.keys()
-    assert volumes[mounts[told["TERRAFUSION_DATA_DIR"]]["name"]]["emptyDir"]["sizeLimit"]
+    size = volumes[mounts[told["TERRAFUSION_DATA_DIR"]]["name"]]["emptyDir"]["sizeLimit"]
+    assert float(told["TERRAFUSION_CACHE_GIB"]) <= 0.8 * gib(size), "what is fetched needs room before the oldest go"
+    assert gib(size) < gib(container["resources"]["limits"]["ephemeral-storage"])
     assert volumes[mounts["/tmp"]["name"]]["emptyDir"]["sizeLimit"]
     secrets = mounts[told["TERRAFUSION_SECRETS_DIR"]]
     assert secrets["readOnly"]
@@ -214,13 +223,47 @@ def test_alerts_hear_of_every_worker(installed, alerts, folder):
     assert endpoint["authorization"]["credentials"] == {"name": "terrafusion-prometheus", "key": "token"}
 
 
-def test_the_scaler_asks_for_our_group_on_our_topic(installed):
+@pytest.fixture(scope="module")
+def triggers(installed) -> dict[str, Any]:
     scaled = one(installed, "ScaledObject", "terrafusion-worker")["spec"]
-    triggers = {trigger["type"]: trigger for trigger in scaled["triggers"]}
+    return {trigger["type"]: trigger for trigger in scaled["triggers"]}
+
+
+def test_the_scaler_asks_for_our_group_on_our_topic(installed, triggers):
+    scaled = one(installed, "ScaledObject", "terrafusion-worker")["spec"]
     kafka = triggers["kafka"]["metadata"]
     assert (kafka["consumerGroup"], kafka["topic"]) == (APP_ID, REQUESTS.name)
-    assert all(isinstance(value, str) for trigger in scaled["triggers"] for value in trigger["metadata"].values())
+    assert all(isinstance(value, str) for trigger in triggers.values() for value in trigger["metadata"].values())
     assert scaled["cooldownPeriod"] >= 300
     assert scaled["minReplicaCount"] >= 2
-    login = triggers["postgresql"]["authenticationRef"]["name"]
-    assert one(installed, "TriggerAuthentication", login)["spec"]["secretTargetRef"][0]["parameter"] == "connection"
+
+
+def test_the_scaler_speaks_to_kafka_as_the_workers_do(installed, triggers, told):
+    protocol = told["TERRAFUSION_KAFKA_SECURITY_PROTOCOL"]
+    default = Settings.model_fields["kafka_sasl_mechanism"].default
+    mechanism = told.get("TERRAFUSION_KAFKA_SASL_MECHANISM", default)
+    by_sasl, by_tls = protocol.startswith("SASL"), protocol.endswith("SSL")
+    kafka = triggers["kafka"]["metadata"]
+    assert kafka.get("sasl", "none") == (SASL[mechanism] if by_sasl else "none")
+    assert kafka.get("tls", "disable") == ("enable" if by_tls else "disable")
+    needed = {"username", "password"} if by_sasl else set()
+    needed |= {"ca"} if by_tls and "TERRAFUSION_KAFKA_CA_FILE" in told else set()
+    assert {given["parameter"] for given in login(installed, triggers["kafka"])} == needed
+    assert tuple(map(int, kafka["version"].split("."))) >= (2, 1), "Kafka 4 refuses what is older"
+
+
+def test_the_scaler_finds_its_secrets_where_the_page_has_them_made(installed, triggers, root):
+    assert [given["parameter"] for given in login(installed, triggers["postgresql"])] == ["connection"]
+    page = (root / "docs" / "kubernetes.md").read_text().replace("\\\n", " ")
+    made = {
+        name: set(re.findall(r"--from-file=(\S+)", files))
+        for name, files in re.findall(r"create secret generic (\S+)(.*)$", page, re.MULTILINE)
+    }
+    asked = [given for trigger in triggers.values() for given in login(installed, trigger)]
+    assert len(asked) == 4
+    assert [given for given in asked if given["key"] not in made[given["name"]]] == []
+
+
+def login(installed: list[Any], trigger: Any) -> list[Any]:
+    name = trigger["authenticationRef"]["name"]
+    return one(installed, "TriggerAuthentication", name)["spec"]["secretTargetRef"]

@@ -17,6 +17,7 @@ from terrafusion.metrics import Metrics
 from terrafusion.services.relay import Relay
 
 AGE, ENTRIES = "terrafusion_outbox_age_seconds", "terrafusion_outbox_entries"
+QUEUE_AGE, QUEUE = "terrafusion_queue_age_seconds", "terrafusion_queue_jobs"
 
 
 class Shelf:
@@ -31,12 +32,23 @@ class Shelf:
     async def backlog(self) -> tuple[int, float]:
         return len(self.entries), 7.0
 
+    async def queued(self) -> tuple[int, float]:
+        return 5, 40.0
+
     async def open_letters(self) -> Any:
         return {}
 
     async def forget(self, ids: Any, _refused: Any, _reason: str) -> None:
         for entry in ids:
             del self.entries[entry]
+
+
+class Taken:
+    """An outbox that another leads."""
+
+    @asynccontextmanager
+    async def lead(self) -> Any:
+        yield None
 
 
 class Broker:
@@ -98,6 +110,16 @@ async def test_what_was_seen_waiting_keeps_its_age_and_goes_on_ageing(relay, reg
     assert (registry.get_sample_value(ENTRIES), registry.get_sample_value(AGE)) == (3.0, 67.0)
 
 
+async def test_jobs_that_wait_are_told_by_the_leader_alone_and_their_age_goes_on(relay, registry, clock):
+    assert (registry.get_sample_value(QUEUE), registry.get_sample_value(QUEUE_AGE)) == (0.0, 0.0)
+    await relay._tell_backlog(Shelf())
+    clock[0] += 3
+    assert (registry.get_sample_value(QUEUE), registry.get_sample_value(QUEUE_AGE)) == (5.0, 43.0)
+    relay._outbox = Taken()
+    await relay._lead()
+    assert (registry.get_sample_value(QUEUE), registry.get_sample_value(QUEUE_AGE)) == (0.0, 0.0)
+
+
 async def test_why_it_cannot_go_on_is_said_once_until_it_has(relay):
     with capture_logs() as logs:
         for _ in range(5):
@@ -110,11 +132,6 @@ async def test_why_it_cannot_go_on_is_said_once_until_it_has(relay):
 
 
 async def test_relays_that_take_turns_while_the_broker_is_away_do_not_each_say_so_at_every_turn(relay, clock):
-    class Taken:
-        @asynccontextmanager
-        async def lead(self):
-            yield None
-
     relay._outbox = Taken()
     with capture_logs() as logs:
         for _ in range(120):

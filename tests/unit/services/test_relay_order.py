@@ -40,6 +40,9 @@ class Diary:
     async def open_letters(self) -> Any:
         return {}
 
+    async def queued(self) -> Any:
+        return 0, 0.0
+
     async def read(self, limit: int) -> Any:
         if self.is_unseated_after and self.is_unseated_after in self.steps:
             raise Unavailable("the connection is gone, and the lock with it")

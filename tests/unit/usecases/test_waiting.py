@@ -10,7 +10,7 @@ import pytest
 
 from models.messages import Command
 from models.pauses import Scope
-from terrafusion.errors import IntakePaused, Unavailable
+from terrafusion.errors import IntakeShut, Unavailable
 from terrafusion.usecases import room, waiting
 from terrafusion.usecases.room import MOST_AT_ONCE, Room
 from terrafusion.usecases.waiting import Waiting
@@ -110,7 +110,7 @@ class TestKnownPauses:
     async def test_nobody_is_let_in_while_the_intake_stands_still(self, office):
         await office.pauses.admit()
         await office.commands.pause(Command(command="pause", reason="roll day", requested_by="roll desk"))
-        with pytest.raises(IntakePaused, match=r"^The intake is paused by roll desk: roll day\.$"):
+        with pytest.raises(IntakeShut, match=r"^The intake is paused by roll desk: roll day\.$"):
             await office.pauses.admit()
         await office.commands.resume(Command(command="resume"))
         await office.pauses.admit()
@@ -181,6 +181,38 @@ class TestRoom:
         assert valve.is_open
         office.clock.tick(room.COUNT_EVERY_S)
         assert not valve.is_open
+
+    async def test_who_cannot_wait_is_let_in_or_told(self, office):
+        job_id = await office.waiting()
+        valve = Room(office.store, 2, pauses=office.pauses, monotonic=office.clock.seconds)
+        await valve.admit()
+        for ask in (valve.admit, valve.spare):
+            with pytest.raises(IntakeShut, match=r"^2 jobs wait, as many as may"):
+                await ask()
+        await office.commands.cancel(job_id)
+        office.clock.tick(room.COUNT_EVERY_S)
+        await valve.spare()
+
+    async def test_a_pause_shuts_it_for_requests_and_not_for_orders(self, office):
+        valve = Room(office.store, 2, pauses=office.pauses, monotonic=office.clock.seconds)
+        await office.commands.pause(Command(command="pause", reason="roll day"))
+        with pytest.raises(IntakeShut, match=r"^The intake is paused: roll day\.$"):
+            await valve.admit()
+        await valve.spare()
+
+    async def test_many_who_ask_at_once_have_it_counted_once(self, office, monkeypatch):
+        counts = []
+
+        async def waiting(most):
+            counts.append(most)
+            await asyncio.sleep(0)
+            return most
+
+        monkeypatch.setattr(office.store, "waiting", waiting)
+        valve = Room(office.store, 1000, pauses=office.pauses, monotonic=office.clock.seconds)
+        told = await asyncio.gather(*(valve.admit() for _ in range(50)), return_exceptions=True)
+        assert {type(error) for error in told} == {IntakeShut}
+        assert counts == [1000]
 
     async def test_a_store_that_is_away_is_told_to_the_caller(self, office):
         office.stored_pauses.away = True

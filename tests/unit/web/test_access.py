@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import fields
 from typing import Any
@@ -67,7 +68,7 @@ def test_of_every_port_of_the_views_it_is_known_how_it_is_narrowed() -> None:
     reached_through_what_is_seen = {"documents", "waiting", "columns"}
     shown_to_who_sees_all = {"workers", "rates", "group"}
     by_the_view = {"log"}
-    of_no_county = {"catalogue", "health", "registry", "door", "now"}
+    of_no_county = {"room", "catalogue", "health", "registry", "door", "now"}
     assert {field.name for field in fields(WebDeps)} == (
         narrowed | told_who_asks | reached_through_what_is_seen | shown_to_who_sees_all | by_the_view | of_no_county
     )
@@ -140,15 +141,41 @@ class TestWhoComesIn:
         assert (await house.ask(known, f"{PREFIX}/types"))[0] == 200
         for _ in range(MOST):
             assert (await house.ask(new_secret(TOKEN), f"{PREFIX}/types"))[0] == 401
-        asked = house.credentials.asked
-        async with house.client.get(f"{PREFIX}/types", headers={"Authorization": f"Bearer {late}"}) as answer:
+        guess = new_secret(TOKEN)
+        async with house.client.get(f"{PREFIX}/types", headers={"Authorization": f"Bearer {guess}"}) as answer:
             assert (answer.status, answer.headers["Retry-After"]) == (429, "60")
-        assert (await house.login(late)).status == 429
-        assert house.credentials.asked == asked, "nothing is looked up for who is held up"
+        assert (await house.login(guess)).status == 429
+        assert (await house.ask(late, f"{PREFIX}/types"))[0] == 200, (
+            "no worker that was just started has seen it before"
+        )
+        assert (await house.login(await house.token(Role.VIEWER))).status == 303
         house.world.clock.tick(KNOWN_FOR_S)
         assert (await house.ask(known, f"{PREFIX}/types"))[0] == 200
         house.world.clock.tick(60)
-        assert (await house.ask(late, f"{PREFIX}/types"))[0] == 200
+        assert (await house.ask(guess, f"{PREFIX}/types"))[0] == 401
+
+    async def test_guesses_of_who_is_held_up_are_looked_up_one_after_the_other(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        known, late = await house.token(Role.VIEWER), await house.token(Role.VIEWER)
+        assert (await house.ask(known, f"{PREFIX}/types"))[0] == 200
+        for _ in range(MOST):
+            await house.ask(new_secret(TOKEN), f"{PREFIX}/types")
+        looked_up, may_go_on, holders = asyncio.Semaphore(0), asyncio.Event(), house.credentials.holders
+
+        async def slow(digests: Any) -> Any:
+            looked_up.release()
+            await may_go_on.wait()
+            return await holders(digests)
+
+        monkeypatch.setattr(house.credentials, "holders", slow)
+        secrets = [*(new_secret(TOKEN) for _ in range(20)), late]
+        asking = [asyncio.create_task(house.ask(secret, f"{PREFIX}/types")) for secret in secrets]
+        await asyncio.wait_for(looked_up.acquire(), 5)
+        assert (await house.ask(known, f"{PREFIX}/types"))[0] == 200, "who is known waits for none of them"
+        assert looked_up.locked(), "no other is asked about meanwhile"
+        may_go_on.set()
+        assert [status for status, _ in await asyncio.gather(*asking)] == [429] * 20 + [200]
 
 
 class TestLogin:
