@@ -94,6 +94,14 @@ def test_the_sample_county(ask, king_wa):
     json.dumps(render(answer).document, allow_nan=False)
 
 
+def test_a_placeholder_date_changes_no_figure_of_the_sample_county(ask, king_wa):
+    placeholder = king_wa.head(1).with_columns(sale_date=date(1900, 1, 1), sale_id=pl.lit("placeholder"))
+    told, asked = (ask("trend_analysis", sales) for sales in (pl.concat([placeholder, king_wa]), king_wa))
+    assert told.summary == asked.summary
+    assert told.table.equals(asked.table)
+    assert told.data_quality["excluded"] == {**asked.data_quality["excluded"], "before_a_long_pause": 1}
+
+
 def test_king_county_2014_15(ask, king_2014_15, king_2014_15_months):
     county = ask("trend_analysis", king_2014_15).trends
     assert county["period"].to_list() == king_2014_15_months["period"].to_list()
