@@ -282,6 +282,8 @@ class _Teller:
             yield from self.engine.design.warnings
         place = LOCATIONS[self.parameters.location_effects]
         yield from location_cautions(self.market.sales, list(self.found), place)
+        if "stratified_median" in self.found:
+            yield from cautions.of_types(self.engine.joined_types)
         if self.account.used:
             yield from cautions.of_estimates(self.chosen.groups, self.parameters)
             yield from cautions.of_weights(self.chosen.overall, self.parameters)

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from terrafusion.analysis.api import Caution
+from terrafusion.analysis.indexes import MOST_TYPES
 from terrafusion.analysis.price_index.estimate import FOR_ROBUST, FREEDOM, Estimate, filled
 from terrafusion.analysis.price_index.parameters import REPEAT, Method, PriceIndexParameters
 
@@ -53,6 +54,16 @@ def _of_periods(estimates: Sequence[Estimate], parameters: PriceIndexParameters,
     if thin and parameters.robust_errors and parameters.method != "stratified_median":
         message = f"{thin} periods have fewer than {FOR_ROBUST} {what}: their errors are those of one common variance"
         yield Caution("errors_pooled", message)
+
+
+def of_types(joined: Sequence[str]) -> Iterator[Caution]:
+    """Tell where property types were too many to be strata, and some were joined."""
+    if joined:
+        message = (
+            f"Of {MOST_TYPES + len(joined)} property types the {MOST_TYPES} commonest are strata of their own; "
+            f"the other {len(joined)} are one together"
+        )
+        yield Caution("strata_joined", message)
 
 
 def of_weights(overall: Estimate, parameters: PriceIndexParameters) -> Iterator[Caution]:

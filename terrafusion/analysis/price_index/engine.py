@@ -25,8 +25,6 @@ from terrafusion.analysis.price_index.stratified import strata_of, stratified_me
 LOCATIONS: Final[Mapping[str, str | None]] = {"zip": "zip_code", "neighborhood": "neighborhood", "none": None}
 """The column of each kind of location effects."""
 
-_MOST_TYPES: Final = 20
-
 
 @dataclass(frozen=True)
 class Engine:
@@ -101,26 +99,35 @@ class Engine:
             yield code, estimate(Placed(sample, ordinals - self.begin, self.periods), self.options)
 
     def _stratified(self) -> Iterator[tuple[int, Estimate]]:
-        names = [pl.col(name).fill_null("") for name in self.strata]
-        stratum = pl.concat_str(names, separator="|") if names else pl.lit("")
-        laid = self.sales.select(
-            "group_code", "sale_price", stratum.alias("stratum"), (pl.col("ordinal") - self.begin).alias("place")
-        )
+        place = (pl.col("ordinal") - self.begin).alias("place")
+        laid = self.sales.select("group_code", "sale_price", self._stratum.alias("stratum"), place)
         for code, part in _by_group(laid.sort("group_code", maintain_order=True)):
             yield code, stratified_median(strata_of(part, self.periods), self.options)
 
     @property
+    def _stratum(self) -> pl.Expr:
+        joined = self.joined_types
+        kind = pl.col("property_type").replace(joined, joined[:1] * len(joined))
+        names = [(kind if name == "property_type" else pl.col(name)).fill_null("") for name in self.strata]
+        return pl.concat_str(names, separator="|") if names else pl.lit("")
+
+    @cached_property
     def strata(self) -> list[str]:
         """The columns that tell the strata of the stratified median apart."""
         place = LOCATIONS[self.parameters.location_effects]
         columns = [name for name in (place, "property_type") if name is not None]
         return [name for name in columns if self._tells(name)]
 
+    @cached_property
+    def joined_types(self) -> list[str]:
+        """The property types that are no strata of their own, for there are too many: they make one together."""
+        kinds = indexes.by_count(self.sales["property_type"]) if "property_type" in self.strata else []
+        return kinds[indexes.MOST_TYPES :]
+
     def _tells(self, name: str) -> bool:
         column = self.sales[name]
         known = len(column) - column.null_count() >= indexes.COMPLETE_SHARE * len(column)
-        few = name != "property_type" or column.n_unique() <= _MOST_TYPES
-        return known and few and column.drop_nulls().n_unique() > 1
+        return known and column.drop_nulls().n_unique() > 1
 
 
 def _by_group(table: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:

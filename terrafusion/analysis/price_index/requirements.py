@@ -8,10 +8,11 @@ from typing import Final
 import polars as pl
 
 from terrafusion.analysis.api import Caution, Records
-from terrafusion.analysis.indexes import CHARACTERISTICS, COMPLETE_SHARE
+from terrafusion.analysis.indexes import CHARACTERISTICS, COMPLETE_SHARE, MOST_NAMED_TYPES
 from terrafusion.analysis.price_index.engine import LOCATIONS
 from terrafusion.analysis.price_index.parameters import HEDONIC, METHODS, REPEAT, Method, PriceIndexParameters
 from terrafusion.analysis.reading import read_columns
+from terrafusion.analysis.unmatched import asked_for
 from terrafusion.errors import InvalidParameters
 
 _REGRESSORS: Final = (*CHARACTERISTICS, "property_type")
@@ -30,6 +31,8 @@ def read(records: Records, parameters: PriceIndexParameters, *, also: Collection
     if sales.height:
         _refuse_method(records, sales, parameters)
         refuse_characteristics(records, sales, parameters)
+        if set(methods) & set(HEDONIC):
+            _refuse_types(sales, parameters)
         _refuse_location(records, sales, parameters)
     return sales
 
@@ -70,6 +73,16 @@ def refuse_characteristics(records: Records, sales: pl.DataFrame, parameters: Pr
             had = ", ".join(other for other in _REGRESSORS if _has(sales, other))
             msg = f"characteristics names {name}, of which {records.county_id} records nothing; allowed are {had}"
             raise InvalidParameters(msg, field="characteristics", value=name, allowed=had)
+
+
+def _refuse_types(sales: pl.DataFrame, parameters: PriceIndexParameters) -> None:
+    if "property_type" not in (parameters.characteristics or ()):
+        return
+    count = sales.filter(asked_for(parameters))["property_type"].drop_nulls().n_unique()
+    if count > MOST_NAMED_TYPES:
+        most = f"at most {MOST_NAMED_TYPES} types; property_types selects some"
+        msg = f"characteristics names property_type, of which there are {count}; {most}"
+        raise InvalidParameters(msg, field="characteristics", value="property_type", allowed=most)
 
 
 def _refuse_location(records: Records, sales: pl.DataFrame, parameters: PriceIndexParameters) -> None:

@@ -14,7 +14,7 @@ from terrafusion.analysis.api import Caution
 from terrafusion.analysis.hedonic import Floats
 from terrafusion.analysis.market import Market
 from terrafusion.analysis.periods import PER_YEAR
-from terrafusion.analysis.price_index.cautions import of_weights
+from terrafusion.analysis.price_index.cautions import of_types, of_weights
 from terrafusion.analysis.price_index.engine import LOCATIONS, Engine
 from terrafusion.analysis.price_index.estimate import Estimate, nothing
 from terrafusion.analysis.price_index.parameters import HEDONIC, REPEAT, PriceIndexParameters
@@ -104,6 +104,8 @@ class Curves:
         if name in HEDONIC:
             yield from self._engine.design.warnings
         yield from location_cautions(self.market.sales, [name], LOCATIONS[self.parameters.location_effects])
+        if name == "stratified_median":
+            yield from of_types(self._engine.joined_types)
         yield from of_weights(county, self.asked)
 
     def _trend(self, sales: pl.DataFrame) -> Estimate:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 import polars as pl
 
@@ -15,13 +14,8 @@ from terrafusion.analysis.price_index.requirements import allowed, refuse_charac
 from terrafusion.analysis.price_index.requirements import read as read_index
 from terrafusion.analysis.ratios.reading import refuse_unvalued, with_value
 from terrafusion.analysis.time_adjustment.parameters import TimeAdjustmentParameters, index_method
+from terrafusion.analysis.unmatched import FILTERS, asked_for
 from terrafusion.errors import InvalidParameters
-
-_ASKED: Final = (
-    ("zip_codes", "zip_code"),
-    ("neighborhoods", "neighborhood"),
-    ("property_types", "property_type"),
-)
 
 
 def read(records: Records, parameters: TimeAdjustmentParameters) -> pl.DataFrame:
@@ -69,16 +63,10 @@ def _roll(records: Records, parameters: SharedParameters) -> Iterator[pl.DataFra
     columns = set(columns_of(parameters.group_by)) - {MARKET_AREA}
     if records.properties is None or not columns <= set(PROPERTIES_SCHEMA):
         return
-    wanted = columns | {column for _, column in _ASKED}
+    wanted = columns | {*FILTERS.values()}
     roll = records.properties.select(sorted(wanted)).with_columns(area_of(records.profile))
     yield roll.with_columns(label_of(parameters.group_by).alias("group")).collect()
 
 
 def _labels(frame: pl.DataFrame, parameters: SharedParameters) -> list[str]:
-    wanted = [
-        pl.col(column).is_in(list(getattr(parameters, field)))
-        for field, column in _ASKED
-        if getattr(parameters, field) is not None
-    ]
-    kept = frame.filter(*wanted) if wanted else frame
-    return kept["group"].drop_nulls().unique().to_list()
+    return frame.filter(asked_for(parameters))["group"].drop_nulls().unique().to_list()
