@@ -51,6 +51,15 @@ def test_years_alone_allow_no_finer_period(ask, king_wa):
     assert "year_only" in reasons(answer)
 
 
+def test_years_alone_of_sales_that_are_not_asked_for_refuse_nothing(ask, king_wa):
+    known = king_wa.with_columns(year_only=pl.col("zip_code") == "98103", property_type=pl.lit("house"))
+    assert ask("trend_analysis", known, zip_codes=["98115"]).trends.height == 84
+    assert ask("ratio_study", known.with_columns(assessed_value="sale_price"), zip_codes=["98115"], group_by="sale_month")
+    for asked in ({"zip_codes": ["98103", "98115"]}, {"property_types": ["house"]}):
+        with pytest.raises(InvalidParameters, match="only the year is known"):
+            ask("trend_analysis", known, **asked)
+
+
 def test_auto_takes_the_finest_period_whose_typical_cell_is_not_thin(ask, king_wa):
     assert ask("trend_analysis", king_wa, period="auto").summary["period"] == "month"
     assert ask("price_trend_by_zip", king_wa, period="auto").summary["period"] == "quarter"
