@@ -218,10 +218,13 @@ class _Teller:
     def _errors(self) -> str:
         method, robust = self.parameters.method, self.parameters.robust_errors
         if method == "stratified_median":
-            return "pi/2 s^2/n for each median, s within strata"
+            return "order statistics about the median of each stratum (McKean and Schrader 1984)"
+        common = "one variance of all errors"
         if not robust:
-            return "one variance of all errors"
-        return "clustered by parcel (CR1)" if method in REPEAT else "HC1"
+            return common
+        said = "clustered by parcel (CR1)" if method in REPEAT else "HC1"
+        pooled, periods = cautions.pooled_periods(self.chosen.groups, self.parameters)
+        return f"{said}; in {pooled} of {periods} periods {common}" if pooled else said
 
     def _held(self) -> dict[str, Any]:
         """Say what is held constant, for the methods that hold something."""

@@ -33,10 +33,10 @@ def of_estimates(estimates: Sequence[Estimate], parameters: PriceIndexParameters
     if unsure:
         message = f"{unsure} of {groups} groups have an index without interval: fewer than {FREEDOM} {what} beyond it"
         yield Caution("interval_too_few_observations", message)
-    yield from _of_periods(estimates, parameters, what)
+    yield from _of_periods(estimates, parameters)
 
 
-def _of_periods(estimates: Sequence[Estimate], parameters: PriceIndexParameters, what: str) -> Iterator[Caution]:
+def _of_periods(estimates: Sequence[Estimate], parameters: PriceIndexParameters) -> Iterator[Caution]:
     imputed = sum(int(filled(one.log_index)[1].sum()) for one in estimates)
     if imputed:
         message = f"{imputed} periods have no estimate of their own; they are interpolated between their neighbours"
@@ -50,10 +50,22 @@ def _of_periods(estimates: Sequence[Estimate], parameters: PriceIndexParameters,
         yield Caution(
             "periods_without_index", f"{ends} periods before the first or after the last estimate have no index"
         )
-    thin = sum(int((one.estimated & (one.observations < FOR_ROBUST)).sum()) for one in estimates)
-    if thin and parameters.robust_errors and parameters.method != "stratified_median":
-        message = f"{thin} periods have fewer than {FOR_ROBUST} {what}: their errors are those of one common variance"
+    pooled, periods = pooled_periods(estimates, parameters)
+    if pooled:
+        what = "sales of pairs" if parameters.method in REPEAT else "sales"
+        message = (
+            f"{pooled} of {periods} periods have errors of one common variance: they, or the first, have fewer than "
+            f"{FOR_ROBUST} {what}"
+        )
         yield Caution("errors_pooled", message)
+
+
+def pooled_periods(estimates: Sequence[Estimate], parameters: PriceIndexParameters) -> tuple[int, int]:
+    """Count the periods whose errors should be robust and cannot be, and all that are estimated."""
+    periods = sum(int(one.estimated.sum()) for one in estimates)
+    if not parameters.robust_errors or parameters.method == "stratified_median":
+        return 0, periods
+    return sum(int(one.of_common_variance().sum()) for one in estimates), periods
 
 
 def of_types(joined: Sequence[str]) -> Iterator[Caution]:

@@ -55,6 +55,12 @@ class Estimate:
         errors = np.array([self.difference(base, period)[1] for period in range(len(self.log_index))])
         return np.where(self.estimated, errors, np.nan)
 
+    def of_common_variance(self) -> Flags:
+        """Return which periods' errors are those of one variance: too few observations of their own, or in the first."""
+        few = self.observations < FOR_ROBUST
+        flags: Flags = self.estimated & (few | few[np.argmax(self.estimated)])
+        return flags
+
     def difference(self, first: int, last: int) -> tuple[float, float]:
         """Return the change of the log index between two periods, and its standard error."""
         thin = min(self.observations[first], self.observations[last]) < FOR_ROBUST
