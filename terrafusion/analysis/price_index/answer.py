@@ -69,7 +69,7 @@ def _selected(records: Records, parameters: PriceIndexParameters) -> tuple[Accou
 def _engine(market: Market, parameters: PriceIndexParameters) -> Engine:
     ordinals = market.calendar["ordinal"]
     begin = int(ordinals[0]) if len(ordinals) else 0
-    return Engine(market.sales, len(market.labels), begin, len(ordinals), parameters)
+    return Engine(market.sales, len(market.labels), begin, len(ordinals), parameters, parameters.train_periods)
 
 
 def _methods(records: Records, parameters: PriceIndexParameters) -> list[Method]:

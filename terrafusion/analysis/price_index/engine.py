@@ -36,6 +36,8 @@ class Engine:
     """The number of the first period."""
     periods: int
     parameters: PriceIndexParameters
+    train_periods: int
+    """Periods of the first index that is revised; `terrafusion.analysis.timing.NO_REVISIONS` where none is."""
     laid: indexes.Design | None = None
     """The `design`, where the sales no longer have what it is made of."""
 
@@ -52,7 +54,7 @@ class Engine:
     def options(self) -> Options:
         """What the methods are told."""
         asked = self.parameters
-        return Options(robust_errors=asked.robust_errors, weights=asked.weights, train_periods=asked.train_periods)
+        return Options(robust_errors=asked.robust_errors, weights=asked.weights, train_periods=self.train_periods)
 
     @cached_property
     def pairs(self) -> pl.DataFrame:

@@ -26,6 +26,7 @@ from terrafusion.analysis.time_adjustment.parameters import (
     TimeAdjustmentParameters,
     index_method,
 )
+from terrafusion.analysis.timing import NO_REVISIONS
 
 _DAYS_A_YEAR: Final = 365.25
 _FOR_PAIRS: Final = 24
@@ -52,7 +53,8 @@ class Curves:
     @cached_property
     def _engine(self) -> Engine:
         ordinals = self.market.calendar["ordinal"]
-        return Engine(self.market.sales, len(self.market.labels), int(ordinals[0]), len(ordinals), self.asked)
+        sales, groups, begin = self.market.sales, len(self.market.labels), int(ordinals[0])
+        return Engine(sales, groups, begin, len(ordinals), self.asked, NO_REVISIONS)
 
     @cached_property
     def _together(self) -> Engine:
