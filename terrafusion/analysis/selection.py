@@ -158,7 +158,7 @@ def _between(
     days, pause = used["sale_date"], f"more than {PAUSE_DAYS} days"
     early, late = days.filter(days < (begin or date.min)), days.filter(days >= (end or date.max))
     for code, gone, said in (
-        (_EARLY, early, f"{early.max()} or earlier, {pause} before those after them, and are left out; a start_date"),
+        (_EARLY, early, f"{early.max()!s} or earlier, {pause} before those after them, and are left out; a start_date"),
         (_LATE, late, f"{end} or later, {pause} after those before them, and are left out; an end_date"),
     ):
         if len(gone):

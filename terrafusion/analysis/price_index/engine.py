@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import polars as pl
@@ -24,6 +24,8 @@ from terrafusion.analysis.price_index.stratified import strata_of, stratified_me
 
 LOCATIONS: Final[Mapping[str, str | None]] = {"zip": "zip_code", "neighborhood": "neighborhood", "none": None}
 """The column of each kind of location effects."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,13 @@ class Engine:
 
     def estimates(self, method: Method) -> list[Estimate]:
         """Estimate the index of every group, in the order of their codes."""
-        found = dict(self._estimates(method))
-        none = np.zeros(self.periods, np.int64)
-        return [found.get(code) or nothing(none, 0) for code in range(self.groups)]
+        return self.of_each(method, lambda estimate: estimate)
+
+    def of_each(self, method: Method, told: Callable[[Estimate], T]) -> list[T]:
+        """Return what is ``told`` of each group's estimate, whose T x T matrices are let go before the next."""
+        found = {code: told(estimate) for code, estimate in self._estimates(method)}
+        none = told(nothing(np.zeros(self.periods, np.int64), 0))
+        return [found.get(code, none) for code in range(self.groups)]
 
     def _estimates(self, method: Method) -> Iterator[tuple[int, Estimate]]:
         if method in REPEAT:

@@ -108,7 +108,7 @@ class Curves:
         yield from location_cautions(self.market.sales, [name], LOCATIONS[self.parameters.location_effects])
         if name == "stratified_median":
             yield from of_types(self._engine.joined_types)
-        yield from of_weights(county, self.asked)
+        yield from of_weights(county.told, self.asked)
 
     def _trend(self, sales: pl.DataFrame) -> Estimate:
         """Estimate that prices grow evenly, at the rate at which ratios of value to price fall."""
