@@ -62,7 +62,12 @@ class Engine:
     def pairs(self) -> pl.DataFrame:
         """The pairs of all groups; see `terrafusion.analysis.price_index.pairs.PAIRS`."""
         asked = self.parameters
-        found = pairs_of(self.sales, every=asked.pairs == "all", min_hold_months=asked.min_hold_months)
+        found = pairs_of(
+            self.sales,
+            every=asked.pairs == "all",
+            min_hold_months=asked.min_hold_months,
+            min_hold_periods=asked.min_hold_periods,
+        )
         return found.sort("group_code", maintain_order=True)
 
     @cached_property

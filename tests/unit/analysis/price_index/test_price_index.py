@@ -238,6 +238,7 @@ def test_a_missing_column_is_named_with_what_can_be_asked(ask, town, lacking, as
         ({"pairs": "some"}, "pairs", "'sequential' or 'all'"),
         ({"min_hold_months": -1}, "min_hold_months", "greater than or equal to 0"),
         ({"min_hold_months": 601}, "min_hold_months", "less than or equal to 600"),
+        ({"min_hold_periods": -1}, "min_hold_periods", "greater than or equal to 0"),
         ({"weights": "none"}, "weights", "'drop_non_positive'"),
         ({"characteristics": []}, "characteristics", "at least 1"),
         ({"characteristics": ["colour"]}, "characteristics.0", "'grade'"),
