@@ -51,13 +51,19 @@ def _has(sales: pl.DataFrame, name: str) -> bool:
     return name in sales.columns and (not sales.height or sales[name].null_count() < sales.height)
 
 
+def lacking(sales: pl.DataFrame, method: Method | None, characteristics: Collection[str] | None) -> str | None:
+    """Name what a method needs and nothing is recorded of; of characteristics that are named see `refuse_characteristics`."""
+    if method in REPEAT and not _has(sales, "parcel_number"):
+        return "parcel_number"
+    if method in HEDONIC and characteristics is None and method not in allowed(sales):
+        return "any characteristic"
+    return None
+
+
 def _refuse_method(records: Records, sales: pl.DataFrame, parameters: PriceIndexParameters) -> None:
     method = parameters.method
-    column = "parcel_number" if method in REPEAT else "any characteristic" if method in HEDONIC else None
-    lacking = (method in REPEAT and not _has(sales, "parcel_number")) or (
-        method in HEDONIC and parameters.characteristics is None and method not in allowed(sales)
-    )
-    if lacking:
+    column = lacking(sales, method, parameters.characteristics)
+    if column:
         others = [*(REPEAT if method in HEDONIC else ()), *(HEDONIC if method in REPEAT else ()), "stratified_median"]
         given = ", ".join(others)
         msg = f"method is {method!r}, which needs {column}, of which {records.county_id} records nothing; allowed are {given}"

@@ -10,7 +10,7 @@ from terrafusion.analysis.api import Records
 from terrafusion.analysis.frames import PROPERTIES_SCHEMA
 from terrafusion.analysis.groups import MARKET_AREA, area_of, columns_of, label_of
 from terrafusion.analysis.parameters import COUNTY, SharedParameters
-from terrafusion.analysis.price_index.requirements import allowed, refuse_characteristics
+from terrafusion.analysis.price_index.requirements import allowed, lacking, refuse_characteristics
 from terrafusion.analysis.price_index.requirements import read as read_index
 from terrafusion.analysis.ratios.reading import refuse_unvalued, with_value
 from terrafusion.analysis.time_adjustment.parameters import TimeAdjustmentParameters, index_method
@@ -38,11 +38,10 @@ def _refuse_method(records: Records, sales: pl.DataFrame, parameters: TimeAdjust
     if method == "ratio_trend":
         refuse_unvalued(records, sales["value"], parameters.value_field)
         return
-    possible = allowed(sales)
-    if index_method(method) in possible:
+    needed = lacking(sales, index_method(method), parameters.characteristics)
+    if needed is None:
         return
-    needed = "any characteristic" if method in {"regression", "hedonic_imputation"} else "parcel_number"
-    names = ["regression" if name == "hedonic_time_dummy" else name for name in possible]
+    names = ["regression" if name == "hedonic_time_dummy" else name for name in allowed(sales)]
     given = ", ".join([*names, *(["ratio_trend"] if sales["value"].count() else [])])
     msg = (
         f"method is {method!r}, which needs {needed}, of which {records.county_id} records nothing; allowed are {given}"

@@ -54,6 +54,17 @@ def test_however_many_periods_no_index_is_estimated_again_for_its_revisions(ask,
     assert not any(asked)
 
 
+def test_a_characteristic_that_is_named_serves_both_analyses_where_it_alone_is_recorded(ask, town):
+    kinds = pl.when(pl.int_range(pl.len()) % 3 == 0).then(pl.lit("condo")).otherwise(pl.lit("house"))
+    bare = town.with_columns(kinds.alias("property_type"), building_size_sqft=None)
+    asked = {"characteristics": ["property_type"], "location_effects": "none"}
+    adjusted = ask(KIND, bare, method="regression", valuation_date="2014-01-15", **asked)
+    index = ask("price_index", bare, method="hedonic_time_dummy", **asked)
+    np.testing.assert_allclose(adjusted.rows["factor"], 100 / index.rows["index"], rtol=1e-9)
+    with pytest.raises(InvalidParameters, match="needs any characteristic"):
+        ask(KIND, bare, method="regression")
+
+
 def test_resold_within_two_years_is_no_check_and_warned_of(ask, town, king_wa):
     assert "repeat sales" not in ask(KIND, town).summary["cross_check"]
     assert "repeat_sales_short_span" in codes(ask(KIND, town, method="robust", min_hold_months=1))
