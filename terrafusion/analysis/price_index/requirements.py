@@ -33,7 +33,8 @@ def read(records: Records, parameters: PriceIndexParameters, *, also: Collection
         refuse_characteristics(records, sales, parameters)
         if set(methods) & set(HEDONIC):
             _refuse_types(sales, parameters)
-        _refuse_location(records, sales, parameters)
+        if set(methods) - set(REPEAT):
+            _refuse_location(records, sales, parameters)
     return sales
 
 

@@ -220,7 +220,13 @@ def test_a_comparison_leaves_out_a_method_that_refuses(ask, king_wa):
         ("parcel_number", {"method": "bmn"}, "method", "needs parcel_number"),
         ("building_size_sqft", {"method": "hedonic_imputation"}, "method", "stratified_median"),
         ("grade", {"method": "hedonic_time_dummy", "characteristics": ["grade"]}, "characteristics", "building_size"),
-        ("neighborhood", {"location_effects": "neighborhood"}, "location_effects", "zip, none"),
+        (
+            "neighborhood",
+            {"method": "stratified_median", "location_effects": "neighborhood"},
+            "location_effects",
+            "zip, none",
+        ),
+        ("neighborhood", {"compare": True, "location_effects": "neighborhood"}, "location_effects", "zip, none"),
     ],
 )
 def test_a_missing_column_is_named_with_what_can_be_asked(ask, town, lacking, asked, field, said):
@@ -229,6 +235,12 @@ def test_a_missing_column_is_named_with_what_can_be_asked(ask, town, lacking, as
         ask("price_index", town.with_columns(pl.lit(None, kind).alias(lacking)), **asked)
     assert refused.value.field == field
     assert refused.value.allowed
+
+
+def test_areas_that_a_method_does_not_use_need_not_be_recorded(ask, town):
+    bare = town.with_columns(neighborhood=pl.lit(None, pl.String))
+    asked = ask("price_index", bare, location_effects="neighborhood")
+    assert asked.rows.equals(ask("price_index", bare).rows)
 
 
 @pytest.mark.parametrize(
