@@ -12,7 +12,11 @@ CATALOGUE = load_catalogue()
     [
         ({"start_date": "2015-01-01", "end_date": "2014-12-31"}, "end_date", "must not be before start_date"),
         ({"start_year": 2016, "end_year": 2014}, "end_year", "is 2014: must not be before start_date (2016-01-01)"),
-        ({"start_date": "20160501", "end_year": 2014}, "end_year", "is 2014: must not be before start_date (2016-05-01)"),
+        (
+            {"start_date": "20160501", "end_year": 2014},
+            "end_year",
+            "is 2014: must not be before start_date (2016-05-01)",
+        ),
         ({"start_year": 2016, "end_date": "2014-12-31"}, "end_date", "'2014-12-31': must not be before start_date"),
         ({"start_year": 2014, "end_year": 2013, "end_date": "2015-01-01"}, "end_year", "give one of the two"),
         ({"start_year": 2014, "start_date": "2015-01-01"}, "start_year", "give one of the two"),
