@@ -27,6 +27,7 @@ from terrafusion.analysis.price_index.parameters import METHODS, PriceIndexParam
 from terrafusion.analysis.ratios.bootstrap import RESAMPLED, bootstrap
 from terrafusion.analysis.ratios.measures import analytic_intervals, measures
 from terrafusion.analysis.ratios.sample import Ratios
+from terrafusion.analysis.timing import NO_REVISIONS
 
 CONFIDENCE: Final = 0.95
 Z: Final = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
@@ -152,8 +153,8 @@ def engine_of(recipe: Recipe, markets: int, seed: int = 0, **asked: object) -> E
         periods.numbers(sales["sale_date"], "month").alias("ordinal"),
         **lacking,
     )
-    parameters = PriceIndexParameters.model_validate({"min_hold_months": 0, "train_periods": 1000, **asked})
-    return Engine(numbered, markets, 2014 * 12, recipe.periods, parameters)
+    parameters = PriceIndexParameters.model_validate({"min_hold_months": 0, **asked})
+    return Engine(numbered, markets, 2014 * 12, recipe.periods, parameters, NO_REVISIONS)
 
 
 def main(markets: Annotated[int, typer.Option(min=100, help="Markets of each kind.")] = 2_000) -> None:

@@ -107,6 +107,7 @@ UNITS: Final = (
 """The first that a name belongs to is its unit; ends of intervals are written as their estimates are."""
 LABELS: Final = {
     "within_10_pct": "Within 10%",
+    "price_per_sqft_n": "Sales with an area",
     "growth_pct_a_year": "Growth a year",
     "county_growth_pct_a_year": "County growth a year",
     "n": "Number",

@@ -7,13 +7,14 @@ from typing import Final
 
 import polars as pl
 
-from terrafusion.analysis.cells import FIGURES, figures
+from terrafusion.analysis.cells import FIGURES, figures, published_unit_price
 from terrafusion.analysis.groups import MARKET_AREA, label_of, level_name
 
 FALLBACK: Final[dict[str, pl.DataType]] = {
     "fallback_level": pl.String(),
     **{f"fallback_{name}": pl.Float64() for name in FIGURES},
     "fallback_sales_volume": pl.Int64(),
+    "fallback_price_per_sqft_n": pl.Int64(),
 }
 """The columns that stand beside a cell's own, null where it is not thin."""
 
@@ -48,6 +49,7 @@ def with_fallback(
     empty = cells.select(*_CELL, *(pl.lit(None, dtype).alias(name) for name, dtype in FALLBACK.items())).clear()
     enough = pl.concat([empty, *wider]).filter(pl.col("fallback_sales_volume") >= min_sales)
     first = enough.unique(_CELL, keep="first", maintain_order=True)
+    first = first.with_columns(published_unit_price(min_sales, "fallback_"))
     thin = cells.filter(pl.col("sales_volume") < min_sales).select(_CELL)
     found = thin.join(first, on=_CELL, how="inner")
     return cells.join(found, on=_CELL, how="left", maintain_order="left")

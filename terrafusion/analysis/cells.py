@@ -28,9 +28,11 @@ FIGURES: Final = (
     "p25",
     "p75",
     "median_price_per_sqft",
+    "price_per_sqft_n",
 )
 
 _N: Final = pl.col("sales_volume")
+_UNITS: Final = pl.col("price_per_sqft_n")
 LARGEST_SQFT: Final = 1e9
 """Above it a size is a slip of the pen."""
 
@@ -72,6 +74,11 @@ def needed_for_interval(confidence_level: float, share: float = 0.5) -> int:
     )
 
 
+def published_unit_price(least: int, prefix: str = "") -> pl.Expr:
+    """Return the median price per square foot, null where fewer than ``least`` sales have an area."""
+    return pl.when(pl.col(f"{prefix}price_per_sqft_n") >= least).then(pl.col(f"{prefix}median_price_per_sqft"))
+
+
 def unit_price() -> pl.Expr:
     """Return S / area in dollars per square foot; null without an area."""
     area = pl.col("building_size_sqft")
@@ -90,10 +97,10 @@ def figures(sales: pl.DataFrame, keys: list[str], *, confidence_level: float) ->
     cells = sales.select(keys)[places[begins]].with_columns(
         pl.Series("begin", begins),
         pl.Series("sales_volume", n),
-        pl.Series("units", np.add.reduceat(~np.isnan(units), begins, dtype=np.int64)),
+        pl.Series("price_per_sqft_n", np.add.reduceat(~np.isnan(units), begins, dtype=np.int64)),
         pl.Series("dollar_volume", np.bincount(np.repeat(np.arange(len(n)), n), prices), dtype=pl.Float64),
     )
-    price, unit = _in_cells(prices, _N), _in_cells(units, pl.col("units"))
+    price, unit = _in_cells(prices, _N), _in_cells(units, _UNITS)
     low, high = interval(price, _N, 0.5, confidence_level)
     return cells.with_columns(
         (pl.col("dollar_volume") / _N).alias("average_price"),
@@ -102,7 +109,7 @@ def figures(sales: pl.DataFrame, keys: list[str], *, confidence_level: float) ->
         high.alias("median_ci_high"),
         quantile(price, _N, 0.25).alias("p25"),
         quantile(price, _N, 0.75).alias("p75"),
-        quantile(unit, pl.col("units"), 0.5).alias("median_price_per_sqft"),
+        quantile(unit, _UNITS, 0.5).alias("median_price_per_sqft"),
     ).select(*keys, *FIGURES)
 
 

@@ -37,7 +37,11 @@ FREEDOM: Final = 30
 FOR_INTERVAL: Final = 6
 """Sales that a period needs for an interval: below, robust errors are too small by far."""
 
-_MOST_TYPES: Final = 20
+MOST_TYPES: Final = 20
+"""Property types that are told apart unasked."""
+
+MOST_NAMED_TYPES: Final = 50
+"""The same where they are asked for: each is a number beside every sale."""
 
 ROW: Final = "row"
 """A column that, where sales have it, stays with them and says nothing of them."""
@@ -102,14 +106,14 @@ def design(sales: pl.DataFrame, wanted: Wanted = Wanted()) -> Design:
     ``sales`` has ``group_code``, ``ordinal``, ``sale_price``, `CHARACTERISTICS`, ``zip_code`` and
     ``property_type``, null where the county does not say. Where no characteristic is known the design is empty.
     """
-    complete, given, apart, partly = _laid(sales, wanted)
-    cautions = tuple(_cautions(sales.height, complete.height, given, partly))
+    complete, given, apart, left_out = _laid(sales, wanted)
+    cautions = tuple(_cautions(sales.height, complete.height, given, left_out))
     priced = _by_content(complete).with_columns(pl.col("sale_price").log().alias("log_price"))
     return Design(priced, tuple(given), apart, cautions)
 
 
-def _laid(sales: pl.DataFrame, wanted: Wanted) -> tuple[pl.DataFrame, list[str], bool, list[str]]:
-    """Return the sales that have all that is used, its names, whether locations are told apart, and what too few have."""
+def _laid(sales: pl.DataFrame, wanted: Wanted) -> tuple[pl.DataFrame, list[str], bool, list[Caution]]:
+    """Return the sales that have all that is used, its names, whether locations are told apart, and what is left out."""
     names = [name for name in CHARACTERISTICS if wanted.takes(name)]
     found = sales.select(_regressor(name, logs=wanted.logs).alias(name) for name in names)
     least = wanted.least()
@@ -118,18 +122,20 @@ def _laid(sales: pl.DataFrame, wanted: Wanted) -> tuple[pl.DataFrame, list[str],
     place = None if wanted.location is None else sales[wanted.location]
     apart = place is not None and _share(place) >= COMPLETE_SHARE and _varies(place)
     kinds = _kinds(sales, least) if wanted.takes("property_type") else []
+    left_out = list(_left_out(partly, 0 if wanted.names else len(kinds)))
+    kinds = kinds if wanted.names or len(kinds) <= MOST_TYPES else []
     laid = sales.select(
         "group_code",
         "ordinal",
         "sale_price",
         coded(place)[0].alias("location") if place is not None and apart else pl.lit(0, pl.Int32).alias("location"),
         *(found[name] for name in used),
-        *((pl.col("property_type") == kind).cast(pl.Float64).alias(f"type {kind}") for kind in kinds),
+        *((pl.col("property_type") == kind).cast(pl.Float64).alias(f"type {kind}") for kind in sorted(kinds[1:])),
     )
     given = laid.columns[4:] if used or wanted.names else []
     laid = laid.with_columns(sales[ROW]) if ROW in sales.columns else laid
     complete = laid.drop_nulls([*given, "location"]) if given else laid.clear()
-    return complete, given, apart, partly
+    return complete, given, apart, left_out
 
 
 def _by_content(sales: pl.DataFrame) -> pl.DataFrame:
@@ -163,23 +169,34 @@ def _varies(column: pl.Series) -> bool:
 
 
 def _kinds(sales: pl.DataFrame, least: float) -> list[str]:
-    """Name the property types but the most common, where there are several and most sales tell theirs."""
+    """Name the property types, the commonest first, where as many sales tell theirs."""
     types = sales["property_type"]
-    if _share(types) < least:
-        return []
+    return by_count(types) if _share(types) >= least else []
+
+
+def by_count(types: pl.Series) -> list[str]:
+    """Name the values of a column, the commonest first, equally common ones by name."""
     found = types.drop_nulls().value_counts().sort(["count", types.name], descending=[True, False])
-    return sorted(found[types.name][1:]) if found.height <= _MOST_TYPES else []
+    return found[types.name].to_list()
 
 
-def _cautions(read: int, complete: int, used: Sequence[str], partly: Sequence[str]) -> Iterator[Caution]:
+def _left_out(partly: Sequence[str], types: int) -> Iterator[Caution]:
+    """Tell of characteristics that too few sales have, and of types that are too many."""
+    if partly:
+        share = f"{COMPLETE_SHARE:.0%}"
+        yield Caution("index_characteristics_left_out", f"Fewer than {share} of sales have {', '.join(partly)}")
+    if types > MOST_TYPES:
+        message = f"There are {types} property types, more than {MOST_TYPES}, so these are not held constant"
+        yield Caution("index_property_types_left_out", message)
+
+
+def _cautions(read: int, complete: int, used: Sequence[str], left_out: Sequence[Caution]) -> Iterator[Caution]:
     if not used:
         yield Caution(
             "index_unavailable", "No characteristic is known of the sales and varies, so quality is not held constant"
         )
         return
-    if partly:
-        share = f"{COMPLETE_SHARE:.0%}"
-        yield Caution("index_characteristics_left_out", f"Fewer than {share} of sales have {', '.join(partly)}")
+    yield from left_out
     if complete < read:
         message = f"{read - complete} of {read} sales lack a characteristic and are not in the index"
         yield Caution("index_sales_incomplete", message)

@@ -80,6 +80,10 @@ def _is_year(value: Any) -> bool:
     return isinstance(value, int) and FIRST_DAY.year <= value <= LAST_DAY.year
 
 
+def _is_told_by_year(given: Mapping[str, Any], end: str) -> bool:
+    return given.get(f"{end}_date") is None and _is_year(given.get(f"{end}_year"))
+
+
 def _sorted_once(values: tuple[str, ...] | None) -> tuple[str, ...] | None:
     return None if values is None else tuple(sorted(set(values)))
 
@@ -160,9 +164,11 @@ class SharedParameters(BaseModel):
         if not isinstance(given, Mapping):
             return given
         filled = dict(given)
-        for year, day, rest in (("start_year", "start_date", "01-01"), ("end_year", "end_date", "12-31")):
-            if given.get(day) is None and _is_year(given.get(year)):
-                filled[day] = f"{given[year]}-{rest}"
+        if _is_told_by_year(given, "start"):
+            filled["start_date"] = f"{given['start_year']}-01-01"
+        begins = str(filled.get("start_date") or "")[:4]
+        if _is_told_by_year(given, "end") and begins <= str(given["end_year"]):  # else `end_year` itself is refused
+            filled["end_date"] = f"{given['end_year']}-12-31"
         return filled
 
     @field_validator("start_year", "end_year")
@@ -172,6 +178,14 @@ class SharedParameters(BaseModel):
         day = info.data.get(name)
         if year is not None and day is not None and day != date(year, *rest):
             raise PydanticCustomError("years", "disagrees with {name}; give one of the two", {"name": name})
+        return year
+
+    @field_validator("end_year")
+    @classmethod
+    def _end_year_is_not_before_start(cls, year: int | None, info: ValidationInfo) -> int | None:
+        start = info.data.get("start_date")
+        if year is not None and start is not None and year < start.year:
+            raise PydanticCustomError("dates", "must not be before start_date ({start})", {"start": str(start)})
         return year
 
     @field_validator("end_date")

@@ -83,10 +83,11 @@ def coverage(days: pl.Series) -> tuple[date, date] | None:
 
     The last day is stretched by the longest pause between sale days within a year of it (weekends,
     holidays, quiet weeks of a small county), and likewise the first: only a longer silence says that
-    recording had not begun or has not gone on. Days long after all others do not count.
+    recording had not begun or has not gone on. Days long before or after all others do not count.
     """
-    stray = first_stray(days)
-    known = (days if stray is None else days.filter(days < stray)).drop_nulls().unique().sort()
+    begin, end = strays(days)
+    known = days.drop_nulls().unique().sort()
+    known = known.filter((known >= (begin or date.min)) & (known < (end or date.max)))
     if known.is_empty():
         return None
     first, last = known[0], known[-1]
@@ -94,12 +95,17 @@ def coverage(days: pl.Series) -> tuple[date, date] | None:
     return first - _pause(known.filter(known <= first + year)), last + _pause(known.filter(known >= last - year))
 
 
-def first_stray(days: pl.Series) -> date | None:
-    """Return the first day after a pause of more than a year from which on lie less than a hundredth of the sales."""
+def strays(days: pl.Series) -> tuple[date | None, date | None]:
+    """Return the day before which, and the day from which on, lie less than a hundredth of the sales.
+
+    Each follows a pause of more than a year: the last such day of the first kind, the first of the second; None without.
+    """
     known = days.unique().sort()
     begins = known.filter((known.diff().dt.total_days() > PAUSE_DAYS).fill_null(value=False))
-    few = (day for day in begins if (days >= day).sum() < _STRAY_SHARE * len(days))
-    return next(few, None)
+    few = _STRAY_SHARE * len(days)
+    early = (day for day in reversed(begins.to_list()) if (days < day).sum() < few)
+    late = (day for day in begins if (days >= day).sum() < few)
+    return next(early, None), next(late, None)
 
 
 def _pause(days: pl.Series) -> timedelta:

@@ -8,14 +8,14 @@ import polars as pl
 
 from terrafusion.analysis import indexes
 from terrafusion.analysis.cascade import FALLBACK, with_fallback
-from terrafusion.analysis.cells import FIGURES, figures
+from terrafusion.analysis.cells import FIGURES, figures, published_unit_price
 from terrafusion.analysis.changes import with_changes
 from terrafusion.analysis.market import Market
 from terrafusion.analysis.parameters import SharedParameters
 
 CELL: Final = ["group_code", "ordinal"]
 
-_PRICES: Final = [name for name in FIGURES if name != "sales_volume"]
+_PRICES: Final = [name for name in FIGURES if name not in {"sales_volume", "price_per_sqft_n"}]
 _INDEX: Final = [name for name in indexes.SCHEMA if name not in CELL]
 
 POINTS: Final = (
@@ -47,6 +47,7 @@ def cells_of(market: Market, parameters: SharedParameters) -> pl.DataFrame:
         cells = cells.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in FALLBACK.items())
     shown = pl.col("sales_volume") >= parameters.min_sales
     own = pl.when(shown).then(pl.lit(market.level))
+    cells = cells.with_columns(published_unit_price(parameters.min_sales))
     return cells.with_columns(
         pl.when(shown).then(pl.col(_PRICES)),
         suppressed=~shown,

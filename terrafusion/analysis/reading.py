@@ -13,6 +13,7 @@ from terrafusion.analysis.groups import MARKET_AREA, area_of, columns_of, label_
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.parameters import GROUPABLE, SharedParameters, TrendParameters
 from terrafusion.analysis.selection import needed_columns
+from terrafusion.analysis.unmatched import asked_for
 from terrafusion.analysis.unrecorded import unrecorded
 from terrafusion.errors import InvalidParameters
 
@@ -99,7 +100,7 @@ def refuse_fine_groups(sales: pl.DataFrame, parameters: SharedParameters) -> Non
 
 
 def of_year_only(sales: pl.DataFrame, parameters: SharedParameters) -> bool:
-    """Say whether of a sale in the dates asked for only the year is known."""
-    days = sales.filter(pl.col("year_only").fill_null(value=False))["sale_date"]
+    """Say whether only the year is known of a sale that dates, places and types ask for."""
+    days = sales.filter(pl.col("year_only").fill_null(value=False), asked_for(parameters))["sale_date"]
     begin, end = parameters.start_date or days.min(), parameters.end_date or days.max()
     return bool(days.is_between(begin, end).any()) if len(days) else False

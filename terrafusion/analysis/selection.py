@@ -13,7 +13,7 @@ from terrafusion.analysis.api import Caution
 from terrafusion.analysis.names import same_party
 from terrafusion.analysis.outliers import flag_outliers
 from terrafusion.analysis.parameters import SaleFilter, SharedParameters
-from terrafusion.analysis.periods import PAUSE_DAYS, first_stray
+from terrafusion.analysis.periods import PAUSE_DAYS, strays
 from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.unmatched import FILTERS, unmatched
 
@@ -23,12 +23,14 @@ _OVERRIDE: Final = "override"
 _KEPT: Final = "kept by override"
 _HIGHEST_PRICE: Final = 1e12  # above it is no price but a slip of the pen
 
-_STRAY: Final = "after_a_long_pause"
+_EARLY: Final = "before_a_long_pause"
+_LATE: Final = "after_a_long_pause"
 
 _EVIDENCE: Final = ("buyer", "seller", "deed_type", "validity_code")
 """Columns that selecting alone reads, of texts that take half of the memory."""
 
 _Reasons = Sequence[tuple[str, pl.Expr]]
+Strays = tuple[date | None, date | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,8 @@ class Selection:
     warnings: Sequence[Caution]
     kept: int = 0
     """How many of those used stand against their codes or names, because a person said so."""
-    stray: date | None = None
-    """From what day on sales were left out because they come long after all others."""
+    strays: Strays = (None, None)
+    """Before and from what day on sales were left out because they come long before or after all others."""
 
     def account(self) -> Account:
         """Tell of the sales what is asked when they are no longer at hand."""
@@ -103,7 +105,7 @@ def select(
 
     ``sales`` has `needed_columns`, ``sale_id`` where the profile overrides, and ``group`` made of the columns
     ``groups``. It is as large as the file: a caller that does not hold it spares its memory. Which sales come long
-    after all others is judged among those selected, or is what it was ``within`` a wider selection.
+    before or after all others is judged among those selected, or is what it was ``within`` a wider selection.
     """
     rules = parameters.sale_filter
     cautions: list[Caution] = []
@@ -120,16 +122,16 @@ def select(
     if not passed.any():
         cautions += unmatched(sales, parameters)
     used = _moved(sales, passed)
-    stray = _stray(used, parameters) if within is None else within.stray
-    if stray is not None:
-        used = _before(stray, used, excluded, cautions)
+    beyond = _strays(used, parameters) if within is None else within.strays
+    if any(beyond):
+        used = _between(*beyond, used, excluded, cautions)
     if rules.outlier_method != "none":
         flagged, warned = flag_outliers(used, rules)
         cautions += warned
         excluded |= {_OUTLIER: int(flagged.sum())} if flagged.any() else {}
         used = used.filter(~flagged)
     kept, used = _kept(used), used.drop(_OVERRIDE, _KEPT, strict=False)
-    return Selection(used, recorded, read, excluded, cautions, kept, stray)
+    return Selection(used, recorded, read, excluded, cautions, kept, beyond)
 
 
 def _moved(sales: pl.DataFrame, chosen: pl.Series) -> pl.DataFrame:
@@ -141,25 +143,29 @@ def _whether_known(name: str) -> pl.Expr:
     return pl.when(pl.col(name).is_not_null()).then(pl.lit(value=True)).alias(name)
 
 
-def _stray(used: pl.DataFrame, parameters: SharedParameters) -> date | None:
-    return first_stray(used["sale_date"]) if parameters.end_date is None else None
+def _strays(used: pl.DataFrame, parameters: SharedParameters) -> Strays:
+    early, late = strays(used["sale_date"])
+    return None if parameters.start_date else early, None if parameters.end_date else late
 
 
-def _before(day: date, used: pl.DataFrame, excluded: dict[str, int], cautions: list[Caution]) -> pl.DataFrame:
-    """Leave out the few sales that come long after all others: their dates lie in the future, or are slips of the pen.
+def _between(
+    begin: date | None, end: date | None, used: pl.DataFrame, excluded: dict[str, int], cautions: list[Caution]
+) -> pl.DataFrame:
+    """Leave out the few sales that come long before or after all others: placeholders, or slips of the pen.
 
     One of them would stretch every span: homes would seem to have been watched, and records to reach, up to it.
     """
-    kept = used.filter(pl.col("sale_date") < day)
-    if kept.height == used.height:
-        return used
-    excluded[_STRAY] = used.height - kept.height
-    message = (
-        f"{excluded[_STRAY]} of {used.height} sales are dated {day} or later, more than {PAUSE_DAYS} days after those "
-        "before them, and are left out; an end_date that takes them in keeps them"
-    )
-    cautions.append(Caution(_STRAY, message))
-    return kept
+    days, pause = used["sale_date"], f"more than {PAUSE_DAYS} days"
+    early, late = days.filter(days < (begin or date.min)), days.filter(days >= (end or date.max))
+    for code, gone, said in (
+        (_EARLY, early, f"{early.max()!s} or earlier, {pause} before those after them, and are left out; a start_date"),
+        (_LATE, late, f"{end} or later, {pause} after those before them, and are left out; an end_date"),
+    ):
+        if len(gone):
+            excluded[code] = len(gone)
+            message = f"{len(gone)} of {len(days)} sales are dated {said} that takes them in keeps them"
+            cautions.append(Caution(code, message))
+    return used.filter(days.is_between(begin or date.min, end or date.max, closed="left"))
 
 
 def leave_out(selection: Selection, reasons: Mapping[str, pl.Expr]) -> Selection:

@@ -21,6 +21,17 @@ FILTERS: Final[Mapping[str, str]] = {
 _NAMED: Final = 12
 
 
+def asked_for(parameters: SharedParameters) -> pl.Expr:
+    """Say which sales, parcels or listings are of the ZIPs, neighborhoods and property types asked for, whatever their date."""
+    wanted = {column: getattr(parameters, field) for field, column in FILTERS.items()}
+    named = [
+        pl.col(column).is_in(list(values)).fill_null(value=False)
+        for column, values in wanted.items()
+        if values is not None
+    ]
+    return pl.all_horizontal(pl.lit(value=True), *named)
+
+
 def unmatched(sales: pl.DataFrame, parameters: SharedParameters) -> Iterator[Caution]:
     """Tell each filter that no sale of ``sales`` passes, and what there is instead."""
     for field, column in FILTERS.items():

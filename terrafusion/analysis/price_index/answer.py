@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import polars as pl
@@ -17,7 +18,7 @@ from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.market import Market, market_of
 from terrafusion.analysis.price_index import cautions, tables
 from terrafusion.analysis.price_index.engine import LOCATIONS, Engine
-from terrafusion.analysis.price_index.estimate import Estimate
+from terrafusion.analysis.price_index.outline import Outline, Sight, Span, outlined
 from terrafusion.analysis.price_index.parameters import HEDONIC, REPEAT, Method, PriceIndexParameters
 from terrafusion.analysis.price_index.requirements import allowed, location_cautions, read
 from terrafusion.analysis.quality import data_quality
@@ -37,10 +38,11 @@ TITLES: Final[Mapping[Method, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A method's estimates: of the groups, and of all sales together."""
+    """What a method found: of the groups, and of all sales together."""
 
-    groups: Sequence[Estimate]
-    overall: Estimate
+    groups: Sequence[Outline]
+    overall: Outline
+    """With the change over the headline's span, which is that of the method asked for."""
 
 
 def price_index(records: Records, parameters: PriceIndexParameters, progress: Progress) -> Answer:
@@ -53,9 +55,10 @@ def price_index(records: Records, parameters: PriceIndexParameters, progress: Pr
         engine = engine.spared()
         market = replace(market, sales=engine.sales)
     progress(0.2, "Estimating the index")
-    found, refused = _estimates(engine, methods, parameters)
+    sight = _sight(market, parameters)
+    found, refused = _estimates(engine, methods, sight)
     progress(0.8, "Putting the figures together")
-    return _Teller(records, parameters, account, market, engine, found, refused).answer()
+    return _Teller(records, parameters, account, market, engine, sight, found, refused).answer()
 
 
 def _selected(records: Records, parameters: PriceIndexParameters) -> tuple[Account, Market]:
@@ -69,7 +72,16 @@ def _selected(records: Records, parameters: PriceIndexParameters) -> tuple[Accou
 def _engine(market: Market, parameters: PriceIndexParameters) -> Engine:
     ordinals = market.calendar["ordinal"]
     begin = int(ordinals[0]) if len(ordinals) else 0
-    return Engine(market.sales, len(market.labels), begin, len(ordinals), parameters)
+    return Engine(market.sales, len(market.labels), begin, len(ordinals), parameters, parameters.train_periods)
+
+
+def _sight(market: Market, parameters: PriceIndexParameters) -> Sight:
+    return Sight(
+        z=critical_value(parameters.confidence_level),
+        confidence_level=parameters.confidence_level,
+        min_sales=parameters.min_sales,
+        full=~market.calendar["partial"].to_numpy(),
+    )
 
 
 def _methods(records: Records, parameters: PriceIndexParameters) -> list[Method]:
@@ -79,24 +91,23 @@ def _methods(records: Records, parameters: PriceIndexParameters) -> list[Method]
     return [parameters.method, *(method for method in others if method != parameters.method)]
 
 
-def _estimates(
-    engine: Engine, methods: Sequence[Method], parameters: PriceIndexParameters
-) -> tuple[dict[Method, _Found], list[Caution]]:
-    """Estimate by every method; one that refuses is left out, unless it is the one asked for."""
-    single = engine.groups == 1
-    together = engine if single else engine.as_one_group()
+def _estimates(engine: Engine, methods: Sequence[Method], sight: Sight) -> tuple[dict[Method, _Found], list[Caution]]:
+    """Estimate by every method; one that refuses is left out, unless it is the one asked for, the first."""
+    together = engine if engine.groups == 1 else engine.as_one_group()
     found: dict[Method, _Found] = {}
     refused: list[Caution] = []
+    span: Span | None = None
     for method in methods:
         try:
-            groups = engine.estimates(method)
-            overall = groups if single else together.estimates(method)
+            (overall,) = together.of_each(method, partial(outlined, sight=sight, span=span))
+            groups = [overall] if together is engine else engine.of_each(method, partial(outlined, sight=sight))
         except InvalidParameters as error:
-            if method == parameters.method:
+            if not found:
                 raise
             refused.append(Caution("method_refused", f"{method} is not compared: {error}"))
             continue
-        found[method] = _Found(groups, overall[0])
+        found[method] = _Found(groups, overall)
+        span = overall.span
     return found, refused
 
 
@@ -109,18 +120,13 @@ class _Teller:
     account: Account
     market: Market
     engine: Engine
+    sight: Sight
     found: Mapping[Method, _Found]
     refused: Sequence[Caution]
 
     @property
     def chosen(self) -> _Found:
         return self.found[self.parameters.method]
-
-    @property
-    def sight(self) -> tables.Sight:
-        asked = self.parameters
-        z = critical_value(asked.confidence_level)
-        return tables.Sight(z=z, confidence_level=asked.confidence_level, min_sales=asked.min_sales)
 
     def answer(self) -> Answer:
         rows, groups = self._rows(), self._groups()
@@ -148,7 +154,7 @@ class _Teller:
     def _groups(self) -> pl.DataFrame:
         """Return one row a group: its change, the raw median's, and the index's measures."""
         compared = tables.changes(self.chosen.groups, self.market, self.sight)
-        measured = [tables.measures(estimate) for estimate in self.chosen.groups]
+        measured = [outline.measures for outline in self.chosen.groups]
         kinds = {
             "used": pl.Int64,
             "volatility_mean": pl.Float64,
@@ -196,10 +202,10 @@ class _Teller:
             **headline_numbers(told),
             "pairs_used": overall.used if repeat else None,
             "sales_used": None if repeat else overall.used,
-            **{name: value for name, value in tables.measures(overall).items() if name != "used"},
+            **{name: value for name, value in overall.measures.items() if name != "used"},
             **overall.told,
             **self._held(),
-            **self._comparison(overall, whole),
+            **self._comparison(),
             **provenance(self.records, self.parameters),
         }
 
@@ -218,10 +224,13 @@ class _Teller:
     def _errors(self) -> str:
         method, robust = self.parameters.method, self.parameters.robust_errors
         if method == "stratified_median":
-            return "pi/2 s^2/n for each median, s within strata"
+            return "order statistics about the median of each stratum (McKean and Schrader 1984)"
+        common = "one variance of all errors"
         if not robust:
-            return "one variance of all errors"
-        return "clustered by parcel (CR1)" if method in REPEAT else "HC1"
+            return common
+        said = "clustered by parcel (CR1)" if method in REPEAT else "HC1"
+        pooled, periods = cautions.pooled_periods(self.chosen.groups, self.parameters)
+        return f"{said}; in {pooled} of {periods} periods {common}" if pooled else said
 
     def _held(self) -> dict[str, Any]:
         """Say what is held constant, for the methods that hold something."""
@@ -237,16 +246,15 @@ class _Teller:
             held["strata_by"] = self.engine.strata
         return held
 
-    def _comparison(self, overall: Estimate, whole: Market) -> dict[str, Any]:
+    def _comparison(self) -> dict[str, Any]:
         """Put the methods' changes over the headline's span side by side, and say how far they are apart."""
-        span = tables.ends(overall, whole, self.sight)
-        if not self.parameters.compare or span is None:
+        if not self.parameters.compare or self.chosen.overall.span is None:
             return {"comparison": [], "disagreement_pct_points": None} if self.parameters.compare else {}
         compared: list[dict[str, Any]] = [
             {
                 "method": name,
-                **tables.change(one.overall, span, self.sight),
-                **tables.measures(one.overall),
+                **one.overall.change,
+                **one.overall.measures,
                 "difference_pct_points": None,
             }
             for name, one in self.found.items()
@@ -282,9 +290,11 @@ class _Teller:
             yield from self.engine.design.warnings
         place = LOCATIONS[self.parameters.location_effects]
         yield from location_cautions(self.market.sales, list(self.found), place)
+        if "stratified_median" in self.found:
+            yield from cautions.of_types(self.engine.joined_types)
         if self.account.used:
-            yield from cautions.of_estimates(self.chosen.groups, self.parameters)
-            yield from cautions.of_weights(self.chosen.overall, self.parameters)
+            yield from cautions.of_outlines(self.chosen.groups, self.parameters)
+            yield from cautions.of_weights(self.chosen.overall.told, self.parameters)
         yield from self.refused
 
 

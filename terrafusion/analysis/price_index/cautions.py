@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from terrafusion.analysis.api import Caution
-from terrafusion.analysis.price_index.estimate import FOR_ROBUST, FREEDOM, Estimate, filled
+from terrafusion.analysis.indexes import MOST_TYPES
+from terrafusion.analysis.price_index.estimate import FOR_ROBUST, FREEDOM, filled
+from terrafusion.analysis.price_index.outline import Outline
 from terrafusion.analysis.price_index.parameters import REPEAT, Method, PriceIndexParameters
 
 _NEED: Final[Mapping[Method, str]] = {
@@ -18,47 +20,67 @@ _NEED: Final[Mapping[Method, str]] = {
 }
 
 
-def of_estimates(estimates: Sequence[Estimate], parameters: PriceIndexParameters) -> Iterator[Caution]:
+def of_outlines(outlines: Sequence[Outline], parameters: PriceIndexParameters) -> Iterator[Caution]:
     """Tell of groups without an index or an interval, and of periods that are filled in or thin."""
     what = "pairs" if parameters.method in REPEAT else "sales"
-    groups = len(estimates)
-    bare = [one for one in estimates if not one.estimated.any()]
+    groups = len(outlines)
+    bare = [one for one in outlines if not one.estimated.any()]
     if bare:
         most = max(one.used for one in bare)
         need = _NEED.get(parameters.method, "a pair that spans two periods")
         message = f"{len(bare)} of {groups} groups have no index: they have at most {most} {what} and need {need}"
         yield Caution("index_too_few_observations", message)
-    unsure = sum(one.freedom < FREEDOM for one in estimates) - len(bare)
+    unsure = sum(one.freedom < FREEDOM for one in outlines) - len(bare)
     if unsure:
         message = f"{unsure} of {groups} groups have an index without interval: fewer than {FREEDOM} {what} beyond it"
         yield Caution("interval_too_few_observations", message)
-    yield from _of_periods(estimates, parameters, what)
+    yield from _of_periods(outlines, parameters)
 
 
-def _of_periods(estimates: Sequence[Estimate], parameters: PriceIndexParameters, what: str) -> Iterator[Caution]:
-    imputed = sum(int(filled(one.log_index)[1].sum()) for one in estimates)
+def _of_periods(outlines: Sequence[Outline], parameters: PriceIndexParameters) -> Iterator[Caution]:
+    imputed = sum(int(filled(one.log_index)[1].sum()) for one in outlines)
     if imputed:
         message = f"{imputed} periods have no estimate of their own; they are interpolated between their neighbours"
         yield Caution("periods_imputed", message)
     ends = sum(
-        len(one.log_index) - int(np.isfinite(filled(one.log_index)[0]).sum())
-        for one in estimates
-        if one.estimated.any()
+        len(one.log_index) - int(np.isfinite(filled(one.log_index)[0]).sum()) for one in outlines if one.estimated.any()
     )
     if ends:
         yield Caution(
             "periods_without_index", f"{ends} periods before the first or after the last estimate have no index"
         )
-    thin = sum(int((one.estimated & (one.observations < FOR_ROBUST)).sum()) for one in estimates)
-    if thin and parameters.robust_errors and parameters.method != "stratified_median":
-        message = f"{thin} periods have fewer than {FOR_ROBUST} {what}: their errors are those of one common variance"
+    pooled, periods = pooled_periods(outlines, parameters)
+    if pooled:
+        what = "sales of pairs" if parameters.method in REPEAT else "sales"
+        message = (
+            f"{pooled} of {periods} periods have errors of one common variance: they, or the first, have fewer than "
+            f"{FOR_ROBUST} {what}"
+        )
         yield Caution("errors_pooled", message)
 
 
-def of_weights(overall: Estimate, parameters: PriceIndexParameters) -> Iterator[Caution]:
-    """Tell where the variance of pairs was not positive for some."""
-    count = overall.told.get("non_positive_variances", 0)
+def pooled_periods(outlines: Sequence[Outline], parameters: PriceIndexParameters) -> tuple[int, int]:
+    """Count the periods whose errors should be robust and cannot be, and all that are estimated."""
+    periods = sum(int(one.estimated.sum()) for one in outlines)
+    if not parameters.robust_errors or parameters.method == "stratified_median":
+        return 0, periods
+    return sum(int(one.pooled.sum()) for one in outlines), periods
+
+
+def of_types(joined: Sequence[str]) -> Iterator[Caution]:
+    """Tell where property types were too many to be strata, and some were joined."""
+    if joined:
+        message = (
+            f"Of {MOST_TYPES + len(joined)} property types the {MOST_TYPES} commonest are strata of their own; "
+            f"the other {len(joined)} are one together"
+        )
+        yield Caution("strata_joined", message)
+
+
+def of_weights(told: Mapping[str, Any], parameters: PriceIndexParameters) -> Iterator[Caution]:
+    """Tell where the variance of pairs was not positive for some, by what the method ``told`` of itself."""
+    count = told.get("non_positive_variances", 0)
     if count:
         done = {"constrained": "the fit is held at zero or above", "drop_non_positive": "these pairs have no weight"}
-        message = f"{count} of {overall.told['pairs_fitted']} pairs have a fitted variance of 0 or less: "
+        message = f"{count} of {told['pairs_fitted']} pairs have a fitted variance of 0 or less: "
         yield Caution("case_shiller_variances", message + done[parameters.weights])

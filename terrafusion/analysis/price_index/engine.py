@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import polars as pl
@@ -25,7 +25,7 @@ from terrafusion.analysis.price_index.stratified import strata_of, stratified_me
 LOCATIONS: Final[Mapping[str, str | None]] = {"zip": "zip_code", "neighborhood": "neighborhood", "none": None}
 """The column of each kind of location effects."""
 
-_MOST_TYPES: Final = 20
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class Engine:
     """The number of the first period."""
     periods: int
     parameters: PriceIndexParameters
+    train_periods: int
+    """Periods of the first index that is revised; `terrafusion.analysis.timing.NO_REVISIONS` where none is."""
     laid: indexes.Design | None = None
     """The `design`, where the sales no longer have what it is made of."""
 
@@ -54,13 +56,18 @@ class Engine:
     def options(self) -> Options:
         """What the methods are told."""
         asked = self.parameters
-        return Options(robust_errors=asked.robust_errors, weights=asked.weights, train_periods=asked.train_periods)
+        return Options(robust_errors=asked.robust_errors, weights=asked.weights, train_periods=self.train_periods)
 
     @cached_property
     def pairs(self) -> pl.DataFrame:
         """The pairs of all groups; see `terrafusion.analysis.price_index.pairs.PAIRS`."""
         asked = self.parameters
-        found = pairs_of(self.sales, every=asked.pairs == "all", min_hold_months=asked.min_hold_months)
+        found = pairs_of(
+            self.sales,
+            every=asked.pairs == "all",
+            min_hold_months=asked.min_hold_months,
+            min_hold_periods=asked.min_hold_periods,
+        )
         return found.sort("group_code", maintain_order=True)
 
     @cached_property
@@ -75,9 +82,13 @@ class Engine:
 
     def estimates(self, method: Method) -> list[Estimate]:
         """Estimate the index of every group, in the order of their codes."""
-        found = dict(self._estimates(method))
-        none = np.zeros(self.periods, np.int64)
-        return [found.get(code) or nothing(none, 0) for code in range(self.groups)]
+        return self.of_each(method, lambda estimate: estimate)
+
+    def of_each(self, method: Method, told: Callable[[Estimate], T]) -> list[T]:
+        """Return what is ``told`` of each group's estimate, whose T x T matrices are let go before the next."""
+        found = {code: told(estimate) for code, estimate in self._estimates(method)}
+        none = told(nothing(np.zeros(self.periods, np.int64), 0))
+        return [found.get(code, none) for code in range(self.groups)]
 
     def _estimates(self, method: Method) -> Iterator[tuple[int, Estimate]]:
         if method in REPEAT:
@@ -101,26 +112,35 @@ class Engine:
             yield code, estimate(Placed(sample, ordinals - self.begin, self.periods), self.options)
 
     def _stratified(self) -> Iterator[tuple[int, Estimate]]:
-        names = [pl.col(name).fill_null("") for name in self.strata]
-        stratum = pl.concat_str(names, separator="|") if names else pl.lit("")
-        laid = self.sales.select(
-            "group_code", "sale_price", stratum.alias("stratum"), (pl.col("ordinal") - self.begin).alias("place")
-        )
+        place = (pl.col("ordinal") - self.begin).alias("place")
+        laid = self.sales.select("group_code", "sale_price", self._stratum.alias("stratum"), place)
         for code, part in _by_group(laid.sort("group_code", maintain_order=True)):
             yield code, stratified_median(strata_of(part, self.periods), self.options)
 
     @property
+    def _stratum(self) -> pl.Expr:
+        joined = self.joined_types
+        kind = pl.col("property_type").replace(joined, joined[:1] * len(joined))
+        names = [(kind if name == "property_type" else pl.col(name)).fill_null("") for name in self.strata]
+        return pl.concat_str(names, separator="|") if names else pl.lit("")
+
+    @cached_property
     def strata(self) -> list[str]:
         """The columns that tell the strata of the stratified median apart."""
         place = LOCATIONS[self.parameters.location_effects]
         columns = [name for name in (place, "property_type") if name is not None]
         return [name for name in columns if self._tells(name)]
 
+    @cached_property
+    def joined_types(self) -> list[str]:
+        """The property types that are no strata of their own, for there are too many: they make one together."""
+        kinds = indexes.by_count(self.sales["property_type"]) if "property_type" in self.strata else []
+        return kinds[indexes.MOST_TYPES :]
+
     def _tells(self, name: str) -> bool:
         column = self.sales[name]
         known = len(column) - column.null_count() >= indexes.COMPLETE_SHARE * len(column)
-        few = name != "property_type" or column.n_unique() <= _MOST_TYPES
-        return known and few and column.drop_nulls().n_unique() > 1
+        return known and column.drop_nulls().n_unique() > 1
 
 
 def _by_group(table: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:

@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from terrafusion.analysis.api import Caution
 from terrafusion.analysis.hedonic import Codes, Floats
 
 Flags = NDArray[np.bool_]
@@ -38,7 +37,6 @@ class Estimate:
     """Observations less parameters."""
     told: Mapping[str, Any] = field(default_factory=dict)
     """Numbers of the method's own."""
-    warnings: Sequence[Caution] = ()
     series: Sequence[Floats] = ()
     """The log indices as they were when each period after the training periods had just been added."""
 
@@ -55,6 +53,12 @@ class Estimate:
         errors = np.array([self.difference(base, period)[1] for period in range(len(self.log_index))])
         return np.where(self.estimated, errors, np.nan)
 
+    def of_common_variance(self) -> Flags:
+        """Return which periods' errors are those of one variance: too few observations of their own, or in the first."""
+        few = self.observations < FOR_ROBUST
+        flags: Flags = self.estimated & (few | few[self.estimated][:1].any())
+        return flags
+
     def difference(self, first: int, last: int) -> tuple[float, float]:
         """Return the change of the log index between two periods, and its standard error."""
         thin = min(self.observations[first], self.observations[last]) < FOR_ROBUST
@@ -64,7 +68,7 @@ class Estimate:
         return float(self.log_index[last] - self.log_index[first]), float(error)
 
 
-def nothing(observations: Codes, used: int, *warnings: Caution) -> Estimate:
+def nothing(observations: Codes, used: int) -> Estimate:
     """Return an index that could not be estimated in any period."""
     periods = len(observations)
     empty = np.zeros((periods, periods))
@@ -75,7 +79,6 @@ def nothing(observations: Codes, used: int, *warnings: Caution) -> Estimate:
         observations=observations,
         used=used,
         freedom=0,
-        warnings=warnings,
     )
 
 

@@ -27,12 +27,12 @@ PAIRS: Final[dict[str, pl.DataType]] = {
 _SIDE: Final = ("sale_id", "sale_date", "ordinal", "sale_price")
 
 
-def pairs_of(sales: pl.DataFrame, *, every: bool, min_hold_months: int) -> pl.DataFrame:
+def pairs_of(sales: pl.DataFrame, *, every: bool, min_hold_months: int, min_hold_periods: int = 0) -> pl.DataFrame:
     """Pair the sales of each parcel within its group: each with the next, or with ``every`` later one.
 
     Of several sales of a parcel in one period the highest price counts, then the lowest id. Pairs whose
-    calendar months differ by fewer than ``min_hold_months`` are left out after that. Returns `PAIRS`, in an
-    order that depends on the content of the sales alone.
+    calendar months differ by fewer than ``min_hold_months``, or whose periods by fewer than ``min_hold_periods``, are
+    left out after that. Returns `PAIRS`, in an order that depends on the content of the sales alone.
     """
     once = _one_a_period(sales)
     owner = once["owner"].to_numpy()
@@ -43,9 +43,11 @@ def pairs_of(sales: pl.DataFrame, *, every: bool, min_hold_months: int) -> pl.Da
     ]
     named = sales.select("group_code", "parcel_number")[rows[first]]
     paired = pl.concat([named, *sides, pl.Series("owner", owner[first]).to_frame()], how="horizontal")
-    held = _month("sale_date_2") - _month("sale_date_1")
+    held = (_month("sale_date_2") - _month("sale_date_1") >= min_hold_months) & (
+        pl.col("ordinal_2") - pl.col("ordinal_1") >= min_hold_periods
+    )
     same = pl.col("parcel_number_1") == pl.col("parcel_number_2")  # hashes of other parcels may be equal
-    return paired.filter(same, held >= min_hold_months).select(*PAIRS).cast(pl.Schema(PAIRS))
+    return paired.filter(same, held).select(*PAIRS).cast(pl.Schema(PAIRS))
 
 
 def _one_a_period(sales: pl.DataFrame) -> pl.DataFrame:

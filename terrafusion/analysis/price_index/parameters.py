@@ -49,6 +49,9 @@ class QualityParameters(SharedParameters):
     min_hold_months: Whole = Field(
         6, ge=0, le=600, description="repeat sales: pairs whose calendar months differ by fewer are left out"
     )
+    min_hold_periods: Whole = Field(
+        0, ge=0, le=1200, description="repeat sales: pairs that lie fewer periods apart are left out, too"
+    )
     weights: Weights = Field(
         "constrained", description="case_shiller: what is done about negative variances of its weights"
     )

@@ -8,10 +8,11 @@ from typing import Final
 import polars as pl
 
 from terrafusion.analysis.api import Caution, Records
-from terrafusion.analysis.indexes import CHARACTERISTICS, COMPLETE_SHARE
+from terrafusion.analysis.indexes import CHARACTERISTICS, COMPLETE_SHARE, MOST_NAMED_TYPES
 from terrafusion.analysis.price_index.engine import LOCATIONS
 from terrafusion.analysis.price_index.parameters import HEDONIC, METHODS, REPEAT, Method, PriceIndexParameters
 from terrafusion.analysis.reading import read_columns
+from terrafusion.analysis.unmatched import asked_for
 from terrafusion.errors import InvalidParameters
 
 _REGRESSORS: Final = (*CHARACTERISTICS, "property_type")
@@ -30,7 +31,10 @@ def read(records: Records, parameters: PriceIndexParameters, *, also: Collection
     if sales.height:
         _refuse_method(records, sales, parameters)
         refuse_characteristics(records, sales, parameters)
-        _refuse_location(records, sales, parameters)
+        if set(methods) & set(HEDONIC):
+            _refuse_types(sales, parameters)
+        if set(methods) - set(REPEAT):
+            _refuse_location(records, sales, parameters)
     return sales
 
 
@@ -48,13 +52,19 @@ def _has(sales: pl.DataFrame, name: str) -> bool:
     return name in sales.columns and (not sales.height or sales[name].null_count() < sales.height)
 
 
+def lacking(sales: pl.DataFrame, method: Method | None, characteristics: Collection[str] | None) -> str | None:
+    """Name what a method needs and nothing is recorded of; of characteristics that are named see `refuse_characteristics`."""
+    if method in REPEAT and not _has(sales, "parcel_number"):
+        return "parcel_number"
+    if method in HEDONIC and characteristics is None and method not in allowed(sales):
+        return "any characteristic"
+    return None
+
+
 def _refuse_method(records: Records, sales: pl.DataFrame, parameters: PriceIndexParameters) -> None:
     method = parameters.method
-    column = "parcel_number" if method in REPEAT else "any characteristic" if method in HEDONIC else None
-    lacking = (method in REPEAT and not _has(sales, "parcel_number")) or (
-        method in HEDONIC and parameters.characteristics is None and method not in allowed(sales)
-    )
-    if lacking:
+    column = lacking(sales, method, parameters.characteristics)
+    if column:
         others = [*(REPEAT if method in HEDONIC else ()), *(HEDONIC if method in REPEAT else ()), "stratified_median"]
         given = ", ".join(others)
         msg = f"method is {method!r}, which needs {column}, of which {records.county_id} records nothing; allowed are {given}"
@@ -70,6 +80,16 @@ def refuse_characteristics(records: Records, sales: pl.DataFrame, parameters: Pr
             had = ", ".join(other for other in _REGRESSORS if _has(sales, other))
             msg = f"characteristics names {name}, of which {records.county_id} records nothing; allowed are {had}"
             raise InvalidParameters(msg, field="characteristics", value=name, allowed=had)
+
+
+def _refuse_types(sales: pl.DataFrame, parameters: PriceIndexParameters) -> None:
+    if "property_type" not in (parameters.characteristics or ()):
+        return
+    count = sales.filter(asked_for(parameters))["property_type"].drop_nulls().n_unique()
+    if count > MOST_NAMED_TYPES:
+        most = f"at most {MOST_NAMED_TYPES} types; property_types selects some"
+        msg = f"characteristics names property_type, of which there are {count}; {most}"
+        raise InvalidParameters(msg, field="characteristics", value="property_type", allowed=most)
 
 
 def _refuse_location(records: Records, sales: pl.DataFrame, parameters: PriceIndexParameters) -> None:

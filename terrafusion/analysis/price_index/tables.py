@@ -1,10 +1,9 @@
-"""Estimates laid out: the rows of an index, the changes of groups, methods side by side, the pairs."""
+"""Indices laid out: the rows of an index, the changes of groups, methods side by side, the pairs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -13,8 +12,8 @@ from terrafusion.analysis.cells import figures
 from terrafusion.analysis.comparison import COLUMNS, compare
 from terrafusion.analysis.hedonic import Floats
 from terrafusion.analysis.market import Market
-from terrafusion.analysis.price_index.estimate import FREEDOM, Estimate, filled
-from terrafusion.analysis.price_index.measures import revision, volatility
+from terrafusion.analysis.price_index.estimate import FREEDOM, filled
+from terrafusion.analysis.price_index.outline import Outline, Sight
 
 INDEX: Final[dict[str, pl.DataType]] = {
     "group_code": pl.Int32(),
@@ -30,25 +29,16 @@ INDEX: Final[dict[str, pl.DataType]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """How sure intervals are to be, and how many observations a period needs to be compared."""
-
-    z: float
-    confidence_level: float
-    min_sales: int
-
-
-def index_rows(estimates: Sequence[Estimate], begin: int, sight: Sight) -> pl.DataFrame:
+def index_rows(outlines: Sequence[Outline], begin: int, sight: Sight) -> pl.DataFrame:
     """Return one row for every group and period (`INDEX`); beyond a group's estimates the index is null."""
-    rows = [_rows(code, estimate, begin, sight) for code, estimate in enumerate(estimates)]
+    rows = [_rows(code, outline, begin, sight) for code, outline in enumerate(outlines)]
     return pl.concat([pl.DataFrame(schema=INDEX), *rows])
 
 
-def _rows(code: int, estimate: Estimate, begin: int, sight: Sight) -> pl.DataFrame:
-    logs, imputed = filled(estimate.log_index)
-    errors = estimate.errors()
-    reach = sight.z * (errors if estimate.freedom >= FREEDOM else np.full(len(errors), np.nan))
+def _rows(code: int, outline: Outline, begin: int, sight: Sight) -> pl.DataFrame:
+    logs, imputed = filled(outline.log_index)
+    errors = outline.errors
+    reach = sight.z * (errors if outline.freedom >= FREEDOM else np.full(len(errors), np.nan))
     columns = {
         "group_code": np.full(len(logs), code),
         "ordinal": begin + np.arange(len(logs)),
@@ -57,56 +47,36 @@ def _rows(code: int, estimate: Estimate, begin: int, sight: Sight) -> pl.DataFra
         "standard_error": errors,
         "ci_low": 100 * np.exp(logs - reach),
         "ci_high": 100 * np.exp(logs + reach),
-        "observations": estimate.observations,
+        "observations": outline.observations,
         "imputed": imputed,
-        "thin": estimate.observations < sight.min_sales,
+        "thin": outline.observations < sight.min_sales,
     }
     table = pl.DataFrame(columns).cast(pl.Schema(INDEX))
     return table.with_columns(pl.col(pl.Float64).fill_nan(None))
 
 
-def ends(estimate: Estimate, market: Market, sight: Sight) -> tuple[int, int] | None:
-    """Return the first and last period to compare: full, with an estimate and observations enough; None without two."""
-    full = ~market.calendar["partial"].to_numpy()
-    usable = np.flatnonzero(full & estimate.estimated & (estimate.observations >= sight.min_sales))
-    return (int(usable[0]), int(usable[-1])) if len(usable) > 1 else None
-
-
-def change(estimate: Estimate, span: tuple[int, int], sight: Sight) -> dict[str, float | None]:
-    """Return the index's change over a span in per cent, with its interval where one can be told."""
-    moved, error = estimate.difference(*span)
-    if not np.isfinite(moved):
-        return {"change_pct": None, "ci_low_pct": None, "ci_high_pct": None}
-    reach = sight.z * error if estimate.freedom >= FREEDOM else np.nan
-    low, middle, high = (100 * float(np.expm1(moved + by)) for by in (-reach, 0.0, reach))
-    known = np.isfinite(reach)
-    return {"change_pct": middle, "ci_low_pct": low if known else None, "ci_high_pct": high if known else None}
-
-
-def changes(estimates: Sequence[Estimate], market: Market, sight: Sight) -> pl.DataFrame:
+def changes(outlines: Sequence[Outline], market: Market, sight: Sight) -> pl.DataFrame:
     """Compare each group's index with its raw median over the same span: ``group`` and `comparison.COLUMNS`."""
-    spans = {code: span for code, one in enumerate(estimates) if (span := ends(one, market, sight))}
     counts = market.sales.group_by("group_code").agg(
         pl.len().cast(pl.Int64).alias("sales"), pl.col("ordinal").n_unique().cast(pl.Int64).alias("periods")
     )
     labels = market.labels.to_frame("group").with_row_index("group_code").cast({"group_code": pl.Int32})
     told = labels.join(counts, on="group_code", how="left", maintain_order="left")
-    compared = compare(_points(estimates, spans, market, sight))
+    compared = compare(_points(outlines, market, sight))
     wanted = told.join(compared.drop("sales", "periods"), on="group", how="left", maintain_order="left")
     return wanted.select("group", *COLUMNS)
 
 
-def _points(
-    estimates: Sequence[Estimate], spans: Mapping[int, tuple[int, int]], market: Market, sight: Sight
-) -> pl.DataFrame:
+def _points(outlines: Sequence[Outline], market: Market, sight: Sight) -> pl.DataFrame:
     """Return the two ends of each group: its medians, and the index at 100 in the first."""
-    begin = int(market.calendar["ordinal"][0]) if spans else 0
     rows = []
-    for code, span in spans.items():
-        moved = change(estimates[code], span, sight)
-        bounds = [moved[name] for name in ("change_pct", "ci_low_pct", "ci_high_pct")]
+    for code, outline in enumerate(outlines):
+        if outline.span is None:
+            continue
+        first, last = (market.calendar["ordinal"][place] for place in outline.span)
+        bounds = [outline.change[name] for name in ("change_pct", "ci_low_pct", "ci_high_pct")]
         levels = [None if bound is None else 100 + bound for bound in bounds]
-        rows += [(code, begin + span[0], 100.0, 100.0, 100.0), (code, begin + span[1], *levels)]
+        rows += [(code, first, 100.0, 100.0, 100.0), (code, last, *levels)]
     names = ["group_code", "ordinal", "index", "index_ci_low", "index_ci_high"]
     kinds = [pl.Int32(), pl.Int32(), pl.Float64(), pl.Float64(), pl.Float64()]
     two = pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")
@@ -124,21 +94,16 @@ def _points(
     )
 
 
-def measures(estimate: Estimate) -> dict[str, Any]:
-    """Return how rough the index is, how much it is revised, and how many observations it rests on."""
-    return {"used": estimate.used, **volatility(estimate.log_index), **revision(estimate.series)}
-
-
-def side_by_side(by_method: Mapping[str, Sequence[Estimate]], begin: int, sight: Sight) -> pl.DataFrame:
+def side_by_side(by_method: Mapping[str, Sequence[Outline]], begin: int, sight: Sight) -> pl.DataFrame:
     """Return each method's index and its error beside each other, and how far they are apart in a period."""
     tables = [
-        index_rows(estimates, begin, sight).select(
+        index_rows(outlines, begin, sight).select(
             "group_code",
             "ordinal",
             pl.col("index").alias(f"index_{method}"),
             pl.col("standard_error").alias(f"standard_error_{method}"),
         )
-        for method, estimates in by_method.items()
+        for method, outlines in by_method.items()
     ]
     joined = tables[0]
     for table in tables[1:]:
@@ -148,9 +113,9 @@ def side_by_side(by_method: Mapping[str, Sequence[Estimate]], begin: int, sight:
     return joined.with_columns((100 * apart).alias("disagreement_pct"))
 
 
-def pair_rows(pairs: pl.DataFrame, estimates: Sequence[Estimate], market: Market, begin: int) -> pl.DataFrame:
+def pair_rows(pairs: pl.DataFrame, outlines: Sequence[Outline], market: Market, begin: int) -> pl.DataFrame:
     """Return every pair with its log change, what the index says of it, and what is left; sorted by group and parcel."""
-    logs = np.array([estimate.log_index for estimate in estimates])
+    logs = np.array([outline.log_index for outline in outlines])
     group = pairs["group_code"].to_numpy()
     first, second = (pairs[name].to_numpy() - begin for name in ("ordinal_1", "ordinal_2"))
     said: Floats = logs[group, second] - logs[group, first] if pairs.height else np.empty(0)

@@ -14,7 +14,7 @@ from terrafusion.analysis.api import Caution
 from terrafusion.analysis.hedonic import Floats
 from terrafusion.analysis.market import Market
 from terrafusion.analysis.periods import PER_YEAR
-from terrafusion.analysis.price_index.cautions import of_weights
+from terrafusion.analysis.price_index.cautions import of_types, of_weights
 from terrafusion.analysis.price_index.engine import LOCATIONS, Engine
 from terrafusion.analysis.price_index.estimate import Estimate, nothing
 from terrafusion.analysis.price_index.parameters import HEDONIC, REPEAT, PriceIndexParameters
@@ -26,6 +26,7 @@ from terrafusion.analysis.time_adjustment.parameters import (
     TimeAdjustmentParameters,
     index_method,
 )
+from terrafusion.analysis.timing import NO_REVISIONS
 
 _DAYS_A_YEAR: Final = 365.25
 _FOR_PAIRS: Final = 24
@@ -52,7 +53,8 @@ class Curves:
     @cached_property
     def _engine(self) -> Engine:
         ordinals = self.market.calendar["ordinal"]
-        return Engine(self.market.sales, len(self.market.labels), int(ordinals[0]), len(ordinals), self.asked)
+        sales, groups, begin = self.market.sales, len(self.market.labels), int(ordinals[0])
+        return Engine(sales, groups, begin, len(ordinals), self.asked, NO_REVISIONS)
 
     @cached_property
     def _together(self) -> Engine:
@@ -104,7 +106,9 @@ class Curves:
         if name in HEDONIC:
             yield from self._engine.design.warnings
         yield from location_cautions(self.market.sales, [name], LOCATIONS[self.parameters.location_effects])
-        yield from of_weights(county, self.asked)
+        if name == "stratified_median":
+            yield from of_types(self._engine.joined_types)
+        yield from of_weights(county.told, self.asked)
 
     def _trend(self, sales: pl.DataFrame) -> Estimate:
         """Estimate that prices grow evenly, at the rate at which ratios of value to price fall."""

@@ -60,9 +60,7 @@ class TimeAdjustmentParameters(QualityParameters):
     def as_index(self) -> PriceIndexParameters:
         """Return the same request for an index; of a ratio trend, one that asks nothing of the records."""
         given: Mapping[str, Any] = self.model_dump(exclude={"method", "pooling", "value_field"})
-        return PriceIndexParameters(
-            **given, method=index_method(self.method) or "stratified_median", train_periods=1200
-        )
+        return PriceIndexParameters(**given, method=index_method(self.method) or "stratified_median")
 
 
 def index_method(method: AdjustmentMethod) -> Method | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 import polars as pl
 
@@ -11,17 +10,12 @@ from terrafusion.analysis.api import Records
 from terrafusion.analysis.frames import PROPERTIES_SCHEMA
 from terrafusion.analysis.groups import MARKET_AREA, area_of, columns_of, label_of
 from terrafusion.analysis.parameters import COUNTY, SharedParameters
-from terrafusion.analysis.price_index.requirements import allowed, refuse_characteristics
+from terrafusion.analysis.price_index.requirements import allowed, lacking, refuse_characteristics
 from terrafusion.analysis.price_index.requirements import read as read_index
 from terrafusion.analysis.ratios.reading import refuse_unvalued, with_value
 from terrafusion.analysis.time_adjustment.parameters import TimeAdjustmentParameters, index_method
+from terrafusion.analysis.unmatched import FILTERS, asked_for
 from terrafusion.errors import InvalidParameters
-
-_ASKED: Final = (
-    ("zip_codes", "zip_code"),
-    ("neighborhoods", "neighborhood"),
-    ("property_types", "property_type"),
-)
 
 
 def read(records: Records, parameters: TimeAdjustmentParameters) -> pl.DataFrame:
@@ -44,11 +38,10 @@ def _refuse_method(records: Records, sales: pl.DataFrame, parameters: TimeAdjust
     if method == "ratio_trend":
         refuse_unvalued(records, sales["value"], parameters.value_field)
         return
-    possible = allowed(sales)
-    if index_method(method) in possible:
+    needed = lacking(sales, index_method(method), parameters.characteristics)
+    if needed is None:
         return
-    needed = "any characteristic" if method in {"regression", "hedonic_imputation"} else "parcel_number"
-    names = ["regression" if name == "hedonic_time_dummy" else name for name in possible]
+    names = ["regression" if name == "hedonic_time_dummy" else name for name in allowed(sales)]
     given = ", ".join([*names, *(["ratio_trend"] if sales["value"].count() else [])])
     msg = (
         f"method is {method!r}, which needs {needed}, of which {records.county_id} records nothing; allowed are {given}"
@@ -69,16 +62,10 @@ def _roll(records: Records, parameters: SharedParameters) -> Iterator[pl.DataFra
     columns = set(columns_of(parameters.group_by)) - {MARKET_AREA}
     if records.properties is None or not columns <= set(PROPERTIES_SCHEMA):
         return
-    wanted = columns | {column for _, column in _ASKED}
+    wanted = columns | {*FILTERS.values()}
     roll = records.properties.select(sorted(wanted)).with_columns(area_of(records.profile))
     yield roll.with_columns(label_of(parameters.group_by).alias("group")).collect()
 
 
 def _labels(frame: pl.DataFrame, parameters: SharedParameters) -> list[str]:
-    wanted = [
-        pl.col(column).is_in(list(getattr(parameters, field)))
-        for field, column in _ASKED
-        if getattr(parameters, field) is not None
-    ]
-    kept = frame.filter(*wanted) if wanted else frame
-    return kept["group"].drop_nulls().unique().to_list()
+    return frame.filter(asked_for(parameters))["group"].drop_nulls().unique().to_list()

@@ -10,14 +10,13 @@ import polars as pl
 
 from terrafusion.analysis.frames import PROPERTIES_SCHEMA
 from terrafusion.analysis.groups import MARKET_AREA, area_of, label_of
-from terrafusion.analysis.parameters import SharedParameters
 from terrafusion.analysis.survey import Survey
+from terrafusion.analysis.unmatched import FILTERS, asked_for
 
 DATE_PARTS: Final = ("sale_year", "sale_quarter", "sale_month")
 """Groups that are spans of time themselves."""
 
 _ON_ROLL: Final = frozenset({*PROPERTIES_SCHEMA, MARKET_AREA})
-_FILTERS: Final = (("zip_codes", "zip_code"), ("neighborhoods", "neighborhood"), ("property_types", "property_type"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +30,6 @@ class Counted:
 _NOTHING: Final = pl.DataFrame(schema={"group_code": pl.Int32(), "parcels": pl.Int64()})
 
 
-def wanted(parameters: SharedParameters) -> pl.Expr:
-    """Say which parcels or listings lie where the request asks for sales."""
-    tests = [
-        pl.col(column).is_in(list(asked)).fill_null(value=False)
-        for field, column in _FILTERS
-        if (asked := getattr(parameters, field)) is not None
-    ]
-    return pl.all_horizontal(*tests, pl.lit(value=True))
-
-
 def parcels(survey: Survey) -> Counted:
     """Count the roll's parcels in each group of sales: all of them where the group is a part of the sale date."""
     roll = survey.records.properties
@@ -50,11 +39,11 @@ def parcels(survey: Survey) -> Counted:
     missing = [name for name in places if name not in _ON_ROLL]
     if missing:
         return Counted(_NOTHING, f"the roll has no {missing[0]}")
-    columns = {*places, *(column for _, column in _FILTERS)}
+    columns = {*places, *FILTERS.values()}
     inside = (
         roll.with_columns(area_of(survey.records.profile))
         .select(sorted(columns))
-        .filter(wanted(survey.parameters))
+        .filter(asked_for(survey.parameters))
         .collect()
     )
     counts = inside.with_columns(label_of(places).alias("place")).drop_nulls("place").group_by("place").len()
@@ -69,7 +58,7 @@ def _places(survey: Survey, places: Sequence[str]) -> pl.DataFrame:
 
 def placed(survey: Survey, listings: pl.DataFrame) -> tuple[pl.DataFrame, str | None]:
     """Return the listings that lie in a group of sales, with its ``group_code``; or why they cannot be told apart."""
-    asked = [column for field, column in _FILTERS if getattr(survey.parameters, field) is not None]
+    asked = [column for field, column in FILTERS.items() if getattr(survey.parameters, field) is not None]
     roll = survey.records.properties
     names = [*survey.market.group_by, *asked]
     reason = _unplaceable(names, roll=roll is not None)
@@ -83,7 +72,7 @@ def placed(survey: Survey, listings: pl.DataFrame) -> tuple[pl.DataFrame, str | 
         )
         listings = listings.join(known, on="parcel_number", how="left", suffix="_roll", maintain_order="left")
         listings = listings.with_columns(pl.coalesce("zip_code", "zip_code_roll"))
-    inside = listings.filter(wanted(survey.parameters)).with_columns(label_of(survey.market.group_by).alias("group"))
+    inside = listings.filter(asked_for(survey.parameters)).with_columns(label_of(survey.market.group_by).alias("group"))
     return inside.join(survey.labels(), on="group", maintain_order="left"), None
 
 

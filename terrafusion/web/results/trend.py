@@ -25,6 +25,7 @@ POINTS: Final = (
     "mom",
     "yoy",
     "median_price_per_sqft",
+    "price_per_sqft_n",
 )
 GROUPS: Final = (
     "group",

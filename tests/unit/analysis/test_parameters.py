@@ -11,7 +11,14 @@ CATALOGUE = load_catalogue()
     ("given", "field", "said"),
     [
         ({"start_date": "2015-01-01", "end_date": "2014-12-31"}, "end_date", "must not be before start_date"),
-        ({"start_year": 2016, "end_year": 2014}, "end_date", "must not be before start_date"),
+        ({"start_year": 2016, "end_year": 2014}, "end_year", "is 2014: must not be before start_date (2016-01-01)"),
+        (
+            {"start_date": "20160501", "end_year": 2014},
+            "end_year",
+            "is 2014: must not be before start_date (2016-05-01)",
+        ),
+        ({"start_year": 2016, "end_date": "2014-12-31"}, "end_date", "'2014-12-31': must not be before start_date"),
+        ({"start_year": 2014, "end_year": 2013, "end_date": "2015-01-01"}, "end_year", "give one of the two"),
         ({"start_year": 2014, "start_date": "2015-01-01"}, "start_year", "give one of the two"),
         ({"start_date": "soon"}, "start_date", "such as 2014-05-31"),
         ({"start_date": 5}, "start_date", "such as 2014-05-31"),
@@ -54,6 +61,7 @@ def test_the_zip_trend_is_always_by_zip():
     [
         ({}, {"period": "month", "min_sales": 10, "zip_codes": None}),
         ({"start_year": 2014, "end_year": 2015}, {"start_date": "2014-01-01", "end_date": "2015-12-31"}),
+        ({"start_date": "20160501", "end_year": 2016}, {"start_date": "2016-05-01", "end_date": "2016-12-31"}),
         ({"zip_codes": ["98103-1234", "02134"]}, {"zip_codes": ["02134", "98103", "981031111"]}),
         ({"group_by": "zip_code"}, {"group_by": ["county", "zip_code"]}),
         ({"sale_filter": {"min_price": 10000}}, {"sale_filter": {"min_price": 10000.0}}),

@@ -56,3 +56,12 @@ def test_coverage_bridges_no_more_than_the_longest_pause():
     covered = periods.coverage(pl.Series(weekdays))
     assert covered == (date(2014, 1, 3), date(2014, 4, 18))
     assert periods.coverage(pl.Series([], dtype=pl.Date)) is None
+
+
+def test_few_sales_before_the_last_long_pause_and_after_the_first_are_strays():
+    main = [date(2014, 1, 1) + timedelta(days=day) for day in range(400)]
+    early, late = [date(1900, 1, 1), date(1910, 1, 1)], [date(2031, 1, 1), date(2040, 1, 1)]
+    assert periods.strays(pl.Series([*early, *main, *late])) == (date(2014, 1, 1), date(2031, 1, 1))
+    assert periods.strays(pl.Series([*early, *early, *early, *main])) == (date(1910, 1, 1), None)
+    assert periods.strays(pl.Series(main)) == (None, None)
+    assert periods.coverage(pl.Series([*early, *main, *late])) == periods.coverage(pl.Series(main))

@@ -218,22 +218,27 @@ def test_used_and_excluded_are_what_was_read(made, method):
 
 
 @pytest.mark.parametrize(
+    ("day", "code", "said", "bound"),
+    [
+        (date(2031, 1, 1), "after_a_long_pause", "2031-01-01 or later", {"end_date": "2031-12-31"}),
+        (date(1900, 1, 1), "before_a_long_pause", "1900-01-01 or earlier", {"start_date": "1900-01-01"}),
+    ],
+)
+@pytest.mark.parametrize(
     "kind", ["trend_analysis", "sales_velocity", "price_distribution", "price_index", "time_adjustment"]
 )
-def test_a_sale_in_the_future_changes_no_answer_and_is_told(ask, sales, kind):
+def test_a_sale_beyond_a_long_pause_changes_no_answer_and_is_told(ask, sales, kind, day, code, said, bound):
     days = [date(2012, 1, 1) + timedelta(days=3 * number) for number in range(300)]
     prices = [100_000.0 + 500 * number for number in range(300)]
     parcels = [f"p{number % 120}" for number in range(300)]
     sizes = [1_000.0 + 7 * (number % 40) for number in range(301)]
     given = {"sale_price": [*prices, 1e6], "parcel_number": [*parcels, "x"], "building_size_sqft": sizes}
-    stray = sales(sale_date=[*days, date(2031, 1, 1)], **given)
+    stray = sales(sale_date=[*days, day], **given)
     sound = sales(sale_date=days, **{name: values[:300] for name, values in given.items()})
     told, asked = ask(kind, stray), ask(kind, sound)
-    assert told.data_quality["excluded"] == {"after_a_long_pause": 1}
-    assert "1 of 301 sales are dated 2031-01-01 or later" in next(
-        c.message for c in told.warnings if c.code == "after_a_long_pause"
-    )
+    assert told.data_quality["excluded"] == {code: 1}
+    assert f"1 of 301 sales are dated {said}" in next(c.message for c in told.warnings if c.code == code)
     assert told.summary["key_finding"] == asked.summary["key_finding"]
     assert told.table.equals(asked.table)
-    kept = ask(kind, stray, end_date="2031-12-31")
+    kept = ask(kind, stray, **bound)
     assert kept.data_quality["excluded"] == {}

@@ -51,6 +51,17 @@ def test_years_alone_allow_no_finer_period(ask, king_wa):
     assert "year_only" in reasons(answer)
 
 
+def test_years_alone_of_sales_that_are_not_asked_for_refuse_nothing(ask, king_wa):
+    known = king_wa.with_columns(year_only=pl.col("zip_code") == "98103", property_type=pl.lit("house"))
+    assert ask("trend_analysis", known, zip_codes=["98115"]).trends.height == 84
+    assert ask(
+        "ratio_study", known.with_columns(assessed_value="sale_price"), zip_codes=["98115"], group_by="sale_month"
+    )
+    for asked in ({"zip_codes": ["98103", "98115"]}, {"property_types": ["house"]}):
+        with pytest.raises(InvalidParameters, match="only the year is known"):
+            ask("trend_analysis", known, **asked)
+
+
 def test_auto_takes_the_finest_period_whose_typical_cell_is_not_thin(ask, king_wa):
     assert ask("trend_analysis", king_wa, period="auto").summary["period"] == "month"
     assert ask("price_trend_by_zip", king_wa, period="auto").summary["period"] == "quarter"
@@ -76,10 +87,29 @@ def test_points_agree_with_a_plain_query(ask, king_wa):
 
 def test_a_suppressed_cell_keeps_its_count_and_shows_no_price(ask, king_wa):
     hidden = ask("price_trend_by_zip", king_wa).table.filter("suppressed")
-    prices = [name for name in POINTS if "price" in name or name.startswith(("index", "median", "dollar", "p2", "p7"))]
+    told = [name for name in POINTS if "price" in name or name.startswith(("index", "median", "dollar", "p2", "p7"))]
+    prices = [name for name in told if not name.endswith("_n")]
     assert hidden.height == 405
     assert hidden["sales_volume"].max() == 9
     assert hidden.select(pl.col([*prices, "mom", "yoy"]).count()).sum_horizontal().item() == 0
+
+
+def test_a_unit_price_of_too_few_sizes_is_not_published_and_its_n_is(ask, king_wa):
+    """Of the sales of a group only some have an area; wider figures are held to their own least number."""
+    some = king_wa.filter(pl.col("zip_code").is_in(["98103", "98115"]), pl.col("sale_date") < date(2010, 7, 1))
+    place = pl.int_range(pl.len()).over("zip_code")
+    known = pl.when(place < pl.when(pl.col("zip_code") == "98103").then(9).otherwise(10)).then("building_size_sqft")
+    given, asked = some.with_columns(known.alias("building_size_sqft")), {"group_by": "zip_code", "period": "year"}
+    answer = ask("trend_analysis", given, fallback="cascade", fallback_min_sales=10_000, **asked)
+    assert answer.trends["price_per_sqft_n"].to_list() == answer.table["price_per_sqft_n"].to_list() == [9, 10]
+    assert answer.trends["median_price_per_sqft"].is_null().to_list() == [True, False]
+    assert answer.trends["median_price"].null_count() == 0
+    wide = {"fallback": "cascade", "fallback_min_sales": some.height}
+    for sizes, told in ((given, True), (some, False)):
+        (thin, _) = ask("trend_analysis", sizes, **asked, **wide).trends.rows(named=True)
+        assert thin["fallback_sales_volume"] == some.height
+        assert thin["fallback_price_per_sqft_n"] == (19 if told else some.height)
+        assert (thin["fallback_median_price_per_sqft"] is None) == told
 
 
 def test_the_sample_county(ask, king_wa):
@@ -92,6 +122,14 @@ def test_the_sample_county(ask, king_wa):
     assert answer.summary["difference_pct_points"] == pytest.approx(65.0 - 57.9, abs=0.1)
     assert answer.data_quality["partial_periods"] == []
     json.dumps(render(answer).document, allow_nan=False)
+
+
+def test_a_placeholder_date_changes_no_figure_of_the_sample_county(ask, king_wa):
+    placeholder = king_wa.head(1).with_columns(sale_date=date(1900, 1, 1), sale_id=pl.lit("placeholder"))
+    told, asked = (ask("trend_analysis", sales) for sales in (pl.concat([placeholder, king_wa]), king_wa))
+    assert told.summary == asked.summary
+    assert told.table.equals(asked.table)
+    assert told.data_quality["excluded"] == {**asked.data_quality["excluded"], "before_a_long_pause": 1}
 
 
 def test_king_county_2014_15(ask, king_2014_15, king_2014_15_months):

@@ -15,6 +15,13 @@ def test_seattle_has_as_many_pairs_as_published(king_wa, placed, every, months, 
     assert pairs_of(placed(king_wa), every=every, min_hold_months=months).height == count
 
 
+def test_seattle_has_as_many_quarterly_pairs_a_year_apart_as_published(ask, king_wa):
+    asked = {"period": "quarter", "pairs": "all", "min_hold_months": 0, "min_hold_periods": 4}
+    answer = ask("price_index", king_wa, **asked)
+    assert answer.data_quality["pairs_formed"] == answer.summary["pairs_used"] == 4_145
+    assert answer.table["gap_periods"].min() == 4
+
+
 def test_seattle_pairs_are_those_published(seattle):
     """Every pair of another implementation: parcel, sales, periods, prices."""
     if not PUBLISHED.exists():

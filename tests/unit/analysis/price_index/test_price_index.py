@@ -220,7 +220,13 @@ def test_a_comparison_leaves_out_a_method_that_refuses(ask, king_wa):
         ("parcel_number", {"method": "bmn"}, "method", "needs parcel_number"),
         ("building_size_sqft", {"method": "hedonic_imputation"}, "method", "stratified_median"),
         ("grade", {"method": "hedonic_time_dummy", "characteristics": ["grade"]}, "characteristics", "building_size"),
-        ("neighborhood", {"location_effects": "neighborhood"}, "location_effects", "zip, none"),
+        (
+            "neighborhood",
+            {"method": "stratified_median", "location_effects": "neighborhood"},
+            "location_effects",
+            "zip, none",
+        ),
+        ("neighborhood", {"compare": True, "location_effects": "neighborhood"}, "location_effects", "zip, none"),
     ],
 )
 def test_a_missing_column_is_named_with_what_can_be_asked(ask, town, lacking, asked, field, said):
@@ -231,6 +237,12 @@ def test_a_missing_column_is_named_with_what_can_be_asked(ask, town, lacking, as
     assert refused.value.allowed
 
 
+def test_areas_that_a_method_does_not_use_need_not_be_recorded(ask, town):
+    bare = town.with_columns(neighborhood=pl.lit(None, pl.String))
+    asked = ask("price_index", bare, location_effects="neighborhood")
+    assert asked.rows.equals(ask("price_index", bare).rows)
+
+
 @pytest.mark.parametrize(
     ("asked", "field", "said"),
     [
@@ -238,6 +250,7 @@ def test_a_missing_column_is_named_with_what_can_be_asked(ask, town, lacking, as
         ({"pairs": "some"}, "pairs", "'sequential' or 'all'"),
         ({"min_hold_months": -1}, "min_hold_months", "greater than or equal to 0"),
         ({"min_hold_months": 601}, "min_hold_months", "less than or equal to 600"),
+        ({"min_hold_periods": -1}, "min_hold_periods", "greater than or equal to 0"),
         ({"weights": "none"}, "weights", "'drop_non_positive'"),
         ({"characteristics": []}, "characteristics", "at least 1"),
         ({"characteristics": ["colour"]}, "characteristics.0", "'grade'"),

@@ -12,6 +12,7 @@ from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.price_index.engine import Engine
 from terrafusion.analysis.price_index.parameters import PriceIndexParameters
 from terrafusion.analysis.time_adjustment.factors import County, Rules, factors
+from terrafusion.analysis.timing import NO_REVISIONS
 
 MARKETS, AREAS, PERIODS = 400, 4, 3
 Z = 1.959963984540054
@@ -39,7 +40,7 @@ def made(spread, homes):
 
 def estimated(sales, code, groups):
     grouped = sales.with_columns(code.cast(pl.Int32).alias("group_code")).sort("group_code", maintain_order=True)
-    return Engine(grouped, groups, 0, PERIODS, PriceIndexParameters(train_periods=1000)).estimates("hedonic_time_dummy")
+    return Engine(grouped, groups, 0, PERIODS, PriceIndexParameters(), NO_REVISIONS).estimates("hedonic_time_dummy")
 
 
 def adjusted(spread, homes):
