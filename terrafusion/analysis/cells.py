@@ -102,7 +102,7 @@ def figures(sales: pl.DataFrame, keys: list[str], *, confidence_level: float) ->
     )
     price, unit = _in_cells(prices, _N), _in_cells(units, _UNITS)
     low, high = interval(price, _N, 0.5, confidence_level)
-    return cells.with_columns(
+    told = cells.lazy().with_columns(
         (pl.col("dollar_volume") / _N).alias("average_price"),
         quantile(price, _N, 0.5).alias("median_price"),
         low.alias("median_ci_low"),
@@ -110,7 +110,8 @@ def figures(sales: pl.DataFrame, keys: list[str], *, confidence_level: float) ->
         quantile(price, _N, 0.25).alias("p25"),
         quantile(price, _N, 0.75).alias("p75"),
         quantile(unit, _UNITS, 0.5).alias("median_price_per_sqft"),
-    ).select(*keys, *FIGURES)
+    )
+    return told.select(*keys, *FIGURES).collect()
 
 
 def _by_cell(keys: pl.DataFrame) -> tuple[Codes, Codes]:
@@ -120,7 +121,8 @@ def _by_cell(keys: pl.DataFrame) -> tuple[Codes, Codes]:
         code = (coded(key)[0] if key.dtype == pl.String else key - key.min()).to_numpy()
         cell = cell * (int(code.max()) + 1) + code
     places = in_order(cell)
-    return places, np.flatnonzero(np.diff(cell[places], prepend=-1))
+    ordered = cell.take(places)
+    return places, np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)])
 
 
 def _ordered(values: pl.Series, places: Codes, begins: Codes) -> Floats:

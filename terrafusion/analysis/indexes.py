@@ -144,11 +144,21 @@ def _by_content(sales: pl.DataFrame) -> pl.DataFrame:
     A hash costs less than half of sorting by all columns; rows that share one are equal. Each column of ``sales`` is given
     up as it is taken over: all of them twice would be as large as the file.
     """
-    order = sales.drop(ROW, strict=False).hash_rows().arg_sort().to_numpy()
-    for name in ("ordinal", "group_code"):
-        codes = sales[name].to_numpy()[order]
-        order = order[in_order(codes - codes.min() if len(codes) else codes)]
-    return pl.DataFrame([sales.drop_in_place(name)[order] for name in sales.columns])
+    order = np.argsort(sales.drop(ROW, strict=False).hash_rows().to_numpy())
+    order = order[in_order(_cells(sales)[order])]
+    return pl.DataFrame([pl.Series(name, sales.drop_in_place(name).to_numpy().take(order)) for name in sales.columns])
+
+
+def _cells(sales: pl.DataFrame) -> Codes:
+    """Return a number of each sale's group and period, from 0 and ascending by both."""
+    group, ordinal = (sales[name].to_numpy() for name in ("group_code", "ordinal"))
+    first, last = ordinal.min(initial=0), ordinal.max(initial=0)
+    cell = group.astype(np.int64)
+    cell -= group.min(initial=0)
+    cell *= int(last - first) + 1
+    cell += ordinal
+    cell -= first
+    return cell
 
 
 def _regressor(name: str, *, logs: bool) -> pl.Expr:

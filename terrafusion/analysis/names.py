@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from terrafusion.analysis.api import Caution
@@ -97,6 +98,10 @@ _SHARE: Final = 0.01
 _LEAST: Final = 10
 """A name that is buyer and seller at once in more than this share of the sales, and in so many, names nobody."""
 
+_SMALL: Final = 0x20
+"""The bit in which the bytes of a small letter and of its capital differ."""
+_LETTERS: Final = 26
+
 
 def plain(names: pl.DataFrame) -> pl.DataFrame:
     """Return names in capitals without accents, words and commas apart by one space."""
@@ -135,8 +140,8 @@ def same_party(sales: pl.DataFrame) -> tuple[pl.Series, list[Caution]]:
 
     What stands where a name is not known is none, nor is what names both in too many sales: of that a caution tells.
     """
-    row = sales.select(_begin_alike().fill_null(value=False).arg_true()).to_series()
-    found = sales.select(PARTIES)[row].with_columns(row=row).filter(_may_be_equal())
+    row = _begin_alike(sales)
+    found = sales.select(PARTIES)[row].with_columns(row=row).drop_nulls()
     row, names = found["row"], plain(found.select(PARTIES)).select(apart(pl.col(name)) for name in PARTIES)
     same = names.select(name="buyer", row=row).filter(names["buyer"] == names["seller"])
     counted = same["name"].value_counts().filter((pl.col("count") >= _LEAST) & (pl.col("count") > _SHARE * len(sales)))
@@ -144,24 +149,11 @@ def same_party(sales: pl.DataFrame) -> tuple[pl.Series, list[Caution]]:
     return pl.zeros(len(sales), pl.Boolean, eager=True).scatter(named["row"], values=True), _cautions(counted)
 
 
-def _begin_alike() -> pl.Expr:
-    """Say that names may be one: they are not where both begin with a capital from A to Z, and not with the same.
-
-    It is `_may_be_equal` for names in capitals, in a quarter of the time.
-    """
-    capital = [pl.col(name).is_between(pl.lit("A"), pl.lit("["), closed="left") for name in PARTIES]
-    first = [pl.col(name).str.head(1) for name in PARTIES]
-    return (first[0] == first[1]) | ~pl.all_horizontal(capital)
-
-
-def _may_be_equal() -> pl.Expr:
-    """Say that names may be one: they are not where both begin with a letter from A to Z, or from a to z, and not the same."""
-    first = [pl.col(name).str.head(1) for name in PARTIES]
-    apart_ = (
-        pl.all_horizontal(letter.is_between(pl.lit(low), pl.lit(high)) for letter in first)
-        for low, high in (("A", "Z"), ("a", "z"))
-    )
-    return (first[0] == first[1]) | ~pl.any_horizontal(*apart_)
+def _begin_alike(sales: pl.DataFrame) -> pl.Series:
+    """Return the rows whose names may be one: they are not where both begin with a letter from A to Z, and not with the same."""
+    begin = pl.col(PARTIES).cast(pl.Binary).bin.get(0, null_on_oob=True).fill_null(0) | _SMALL
+    buyer, seller = (first.to_numpy() - ord("a") for first in sales.select(begin))
+    return pl.Series(np.flatnonzero((buyer == seller) | (np.maximum(buyer, seller) >= _LETTERS)))
 
 
 def _cautions(counted: pl.DataFrame) -> list[Caution]:

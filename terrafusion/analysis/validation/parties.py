@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import polars as pl
 
@@ -18,6 +18,8 @@ _INSTITUTIONS: Final = {
     "charitable_party": words.CHARITABLE,
     "estate_party": words.ESTATE,
 }
+_INSTITUTED: Final = tuple(phrase for phrases in _INSTITUTIONS.values() for phrase in phrases)
+_COMPANIES: Final = (*words.COMPANY, *words.TRUSTS)
 
 
 def pattern(phrases: Sequence[str]) -> str:
@@ -25,26 +27,48 @@ def pattern(phrases: Sequence[str]) -> str:
     return rf"(?:^|\s)(?:{'|'.join(map(re.escape, phrases))})(?:\s|$)"
 
 
-def institutions(sales: pl.DataFrame) -> dict[str, pl.Series]:
+class Parties(NamedTuple):
+    """Buyers and sellers by their plain names."""
+
+    names: pl.DataFrame
+    row: pl.Series
+    """Which of them have a word of the lists in a name: few, so that the rest is worth asking only of them."""
+    worded: pl.DataFrame
+    """The names of these."""
+
+    def spread(self, says: pl.Expr) -> pl.Series:
+        """Say of all sales what can hold only where there is such a word."""
+        return _spread(self.names, self.row, _said(self.worded, says))
+
+
+def parties_of(sales: pl.DataFrame) -> Parties:
+    """Read the names. To look for all words at once takes as long as to look for one."""
+    names = plain(sales.select(PARTIES))
+    row = _rows(names, _either((*_INSTITUTED, *_COMPANIES, *words.PARTICLES)))
+    return Parties(names, row, names[row])
+
+
+def institutions(parties: Parties) -> dict[str, pl.Series]:
     """Say of each sale, for each kind of institution, whether a party is one."""
-    row = _rows(sales, _either([phrase for phrases in _INSTITUTIONS.values() for phrase in phrases]))
-    some = sales[row].with_columns(pl.when(~_bears(pl.col(name))).then(name) for name in PARTIES)
-    return {code: _spread(sales, row, _said(some, _either(phrases))) for code, phrases in _INSTITUTIONS.items()}
+    borne = parties.worded.with_columns(pl.when(~_bears(pl.col(name))).then(name) for name in PARTIES)
+    some = parties._replace(worded=borne)
+    return {code: some.spread(_either(phrases)) for code, phrases in _INSTITUTIONS.items()}
 
 
-def non_person(sales: pl.DataFrame) -> pl.Series:
+def non_person(parties: Parties) -> pl.Series:
     """Say of each sale whether a party is a company or a trust."""
-    return _said(sales, _either((*words.COMPANY, *words.TRUSTS)))
+    return parties.spread(_either(_COMPANIES))
 
 
-def family(sales: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
+def family(parties: Parties) -> tuple[pl.Series, pl.Series]:
     """Say of each sale whether two persons, or a person and a person's trust, share a last name, and whether they may.
 
     They do where a comma tells it of both, as in `SMITH, JOHN`. Else it may come first or last: two names may share it
     where their first, or their last, words are equal, longer than a letter and no common given name. Only the first of
     several owners counts; neither two trusts nor names that are wholly equal match.
     """
-    row = _rows(sales, _may_share_a_word())
+    sales, joined = parties.names, parties.spread(pl.any_horizontal(pl.col(PARTIES).str.contains(_PARTICLE)))
+    row = _rows(sales.select(_common().alias("common"), joined.alias("joined")), _may_share_a_word())
     some = sales[row].with_columns(pl.col(PARTIES).str.replace_all(_PARTICLE, "$1"))
     told, may = _match()
     asked = some.select(_may_be_family().fill_null(value=False)).to_series()
@@ -61,7 +85,7 @@ def market_deeds(names: pl.Series) -> dict[str, bool]:
 
 
 def _rows(sales: pl.DataFrame, holds: pl.Expr) -> pl.Series:
-    """Return the numbers of the rows for which something holds: few, so that the rest is worth asking only of them."""
+    """Return the numbers of the rows for which something holds."""
     return sales.select(holds.fill_null(value=False).arg_true()).to_series()
 
 
@@ -79,7 +103,7 @@ def _either(phrases: Sequence[str]) -> pl.Expr:
     return pl.any_horizontal(*(pl.col(name).str.contains(found).fill_null(value=False) for name in PARTIES))
 
 
-_NO_PERSON: Final = pattern([phrase for phrases in (*_INSTITUTIONS.values(), words.COMPANY) for phrase in phrases])
+_NO_PERSON: Final = pattern((*_INSTITUTED, *words.COMPANY))
 _FIRST: Final = rf"(?:{'|'.join(sorted(words.GIVEN))})(?: [A-Z])?"
 _FIRSTS: Final = f"{_FIRST}(?: AND {_FIRST})?"
 _BORNE: Final = f"(?:{'|'.join(words.BORNE)})"
@@ -93,11 +117,15 @@ _BESIDE: Final = rf"(?:^|\s)(?:{'|'.join((*words.TRUST, *words.SUFFIXES))}|\d+)\
 """What is left out around a last name."""
 
 
+def _common() -> pl.Expr:
+    """Return the words that stand in both names; a comma is one."""
+    buyer, seller = (pl.col(name).str.split(" ") for name in PARTIES)
+    return buyer.list.set_intersection(seller)
+
+
 def _may_share_a_word() -> pl.Expr:
     """Say where the same word stands in both names, or could once particles are joined to what follows them."""
-    words_of = [apart(pl.col(name)).str.split(" ") for name in PARTIES]
-    joined = pl.any_horizontal(pl.col(PARTIES).str.contains(_PARTICLE))
-    return joined | (words_of[0].list.set_intersection(words_of[1]).list.len() > 0)
+    return pl.col("joined") | (pl.col("common").list.len() > pl.col("common").list.contains(","))
 
 
 def _bears(name: pl.Expr) -> pl.Expr:

@@ -10,7 +10,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from terrafusion.analysis.api import Caution
-from terrafusion.analysis.names import PARTIES, plain
 from terrafusion.analysis.outliers import flag_outliers
 from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.validation import parties
@@ -28,7 +27,7 @@ def recorded(
     found: dict[str, Flags] = {}
     named = checks & _BY_NAME.keys()
     if named:
-        parts = plain(sales.select(PARTIES))
+        parts = parties.parties_of(sales)
         for check in sorted(named):
             found |= {code: flags.to_numpy() for code, flags in _BY_NAME[check](parts)}
     for check in sorted(checks & _BY_VALUE.keys()):
@@ -49,19 +48,19 @@ def repeated(past: History, parameters: ValidationParameters, checks: frozenset[
     return found
 
 
-def _institutions(parts: pl.DataFrame) -> _Found:
+def _institutions(parts: parties.Parties) -> _Found:
     yield from parties.institutions(parts).items()
 
 
-def _family(parts: pl.DataFrame) -> _Found:
+def _family(parts: parties.Parties) -> _Found:
     yield from zip(("family_sale", "like_names"), parties.family(parts), strict=True)
 
 
-def _non_person(parts: pl.DataFrame) -> _Found:
+def _non_person(parts: parties.Parties) -> _Found:
     yield "non_person", parties.non_person(parts)
 
 
-_BY_NAME: Final[Mapping[str, Callable[[pl.DataFrame], _Found]]] = {
+_BY_NAME: Final[Mapping[str, Callable[[parties.Parties], _Found]]] = {
     "institutions": _institutions,
     "family": _family,
     "non_person": _non_person,

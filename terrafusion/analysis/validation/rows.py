@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -100,6 +101,6 @@ def _days(window: Window) -> dict[str, pl.Series]:
     distinct = pl.Series(window.ordinal).unique().sort().to_numpy()
     place = np.searchsorted(distinct, window.ordinal)
     starts = [periods.start(int(last) - window.length + 1, window.period) for last in distinct]
-    ends = [periods.start(int(last) + 1, window.period) for last in distinct]
-    first, after = (pl.Series(days, dtype=pl.Date).gather(place) for days in (starts, ends))
-    return {"window_start": first, "window_end": after.dt.offset_by("-1d")}
+    ends = [periods.start(int(last) + 1, window.period) - timedelta(days=1) for last in distinct]
+    days = {"window_start": starts, "window_end": ends}
+    return {name: pl.Series(each, dtype=pl.Date).gather(place) for name, each in days.items()}
