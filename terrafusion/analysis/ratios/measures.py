@@ -216,9 +216,12 @@ def gini_influence(values: Floats, gini: Floats, order: PriceOrder) -> Floats:
 
     A sale moves F, the share of sales below, at every higher price by one, and at its own by a half.
     """
-    segments, distinct, mean_share = order.segments, order.distinct, (gini + 1) / 2
-    tied = np.add.reduceat(values, order.ties.begins)
-    above = distinct.after(tied) + tied / 2 - distinct.each(mean_share * segments.sums(values))
-    influence = (order.shares - segments.each(mean_share)) * values
+    segments, distinct, share = order.segments, order.distinct, (gini + 1) / 2
+    onward = segments.onward(values)[order.ties.begins]
+    beyond = np.append(onward[1:], 0.0)
+    beyond[distinct.edges[1:] - 1] = 0
+    above = (onward + beyond) / 2 - distinct.each(share * segments.sums(values))
+    influence = (order.shares - distinct.each(share))[order.tie]
+    influence *= values
     influence += (above / distinct.each(segments.sizes))[order.tie]
     return influence

@@ -77,7 +77,7 @@ class Ratios:
         """The mean of r."""
         return self.segments.sums(self.ratio) / self.n
 
-    @cached_property
+    @property
     def deviation(self) -> Floats:
         """Each r less their mean."""
         return self.ratio - self.segments.each(self.mean)
@@ -92,7 +92,7 @@ class Ratios:
         """The standard deviation of r, with n - 1; nan of one sale."""
         return np.sqrt(self.squares / (self.n - 1))
 
-    @cached_property
+    @property
     def apart(self) -> Floats:
         """Each r less their median."""
         return self.ratio - self.segments.each(self.median)
@@ -113,7 +113,7 @@ class Ratios:
         values, prices = self.totals
         return values / prices
 
-    @cached_property
+    @property
     def residual(self) -> Floats:
         """How far each A, brought to the level of prices, lies above S: A/level - S."""
         return self.assessed / self.segments.each(self.level) - self.price
@@ -132,7 +132,7 @@ class Ratios:
     @cached_property
     def concentrations(self) -> tuple[Floats, Floats]:
         """The Gini coefficients of A and of S, both in the order of S (Quintos 2020): 2 sum(rank v) / (n sum v) - (n + 1) / n."""
-        n, sums, doubled = self.n, self.segments.sums, self.by_price.doubled_ranks_of_each
+        n, sums, doubled = self.n, self.segments.sums, self.by_price.doubled[self.by_price.tie]
         assessed, price = (sums(doubled * values) / (n * sums(values)) - (n + 1) / n for values in self.along_prices)
         return assessed, price
 
@@ -184,20 +184,15 @@ class PriceOrder:
         return np.repeat(np.arange(len(self.ties)), self.ties.sizes)
 
     @cached_property
-    def _doubled(self) -> Floats:
-        """Twice the rank in its group of each distinct price, the mean of the ranks of its sales."""
+    def doubled(self) -> Floats:
+        """Twice the rank of each distinct price in its group, which is the mean of the ranks of its sales."""
         through = self.ties.edges[:-1] + self.ties.edges[1:] + 1
         return (through - self.distinct.each(2 * self.segments.begins)).astype(np.float64)
 
-    @cached_property
-    def doubled_ranks_of_each(self) -> Floats:
-        """Twice each sale's rank in its group, where each stands once."""
-        return self._doubled[self.tie]
-
-    @cached_property
+    @property
     def shares(self) -> Floats:
-        """Which share of a group's sales is cheaper than each, of those of the same price half."""
-        return ((self._doubled - 1) / self.distinct.each(2 * self.segments.sizes))[self.tie]
+        """Which share of its group's sales is cheaper than each distinct price, of those of the same price half."""
+        return (self.doubled - 1) / self.distinct.each(2 * self.segments.sizes)
 
     def doubled_ranks(self, counts: Codes) -> Codes:
         """Return twice each sale's rank in the one group, where each stands ``counts`` times and ties share their average rank.

@@ -86,7 +86,8 @@ def verdicts(told: Estimates, low: Floats, high: Floats) -> NDArray[np.object_]:
     inside = (told.value >= low) & (told.value <= high)
     reaching = (told.low <= high) & (told.high >= low)
     known = ~np.isnan([*told, low]).any(axis=0)
-    return _VERDICTS[np.select([inside, known & reaching, known], [0, 1, 2], 3)]
+    said: NDArray[np.object_] = _VERDICTS[np.select([inside, known & reaching, known], [0, 1, 2], 3)]
+    return said
 
 
 def _rounded(low: Number, high: Number) -> tuple[Number, Number]:
