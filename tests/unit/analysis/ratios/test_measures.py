@@ -202,6 +202,7 @@ SIZES = (0, 700, 1, 2, 60, 0, 0, 5, 29, 400, 1, 20, 51, 0)
 @pytest.mark.parametrize("step", [-4, 6])
 def test_a_groups_figures_are_the_same_whichever_groups_lie_beside_it(step):
     groups = [made(n, seed=n, step=step) for n in SIZES]
+    groups[3] = Ratios.of(np.array([80_000.0, 95_000.0]), np.full(2, 100_000.0))
     groups[4] = Ratios.of(np.full(60, 90_000.0), np.full(60, 100_000.0))
     value, price = (np.concatenate([getattr(group, name) for group in groups]) for name in ("assessed", "price"))
     laid = Ratios.ordered(value, price, Segments.of(SIZES))
