@@ -48,8 +48,10 @@ def line(name: str, value: Floats, price: Floats) -> str:
     there = np.isfinite(value)
     ratios = Ratios.of(value[there], price[there])
     off = np.abs(ratios.ratio - 1)
-    figures = f"{100 * np.median(off):6.2f} {cod(ratios):6.2f} {prd(ratios):6.3f} {prb(ratios, 0.95).value:+7.4f}"
-    return f"{name:58s} {len(ratios):7,} {figures} {100 * np.mean(off <= CLOSE):6.1f} {ratios.median:7.3f}"
+    figures = (
+        f"{100 * np.median(off):6.2f} {cod(ratios)[0]:6.2f} {prd(ratios)[0]:6.3f} {prb(ratios, 0.95).value[0]:+7.4f}"
+    )
+    return f"{name:58s} {len(ratios):7,} {figures} {100 * np.mean(off <= CLOSE):6.1f} {ratios.median[0]:7.3f}"
 
 
 def coverage(name: str, valued: Valued, log_price: Floats) -> str:

@@ -121,11 +121,11 @@ def ratio_studies(recipe: Recipe, markets: int, *, seed: int = 0, draws: int = D
     truth, hits = truths(recipe), dict[tuple[str, str], int]()
     for part in market(recipe, seed, copies=markets).partition_by("market"):
         ratios = Ratios.of(part["assessed_value"].to_numpy(), part["sale_price"].to_numpy())
-        told = {name: estimate[1:] for name, estimate in measures(ratios, CONFIDENCE).items() if name not in RESAMPLED}
+        told = {name: one.of(0)[1:] for name, one in measures(ratios, CONFIDENCE).items() if name not in RESAMPLED}
         drawn, _ = bootstrap(ratios, (0, len(ratios)), iterations=draws, seed=0, confidence_level=CONFIDENCE)
         found = {("exact", name): told[name] for name in told if name in truth}
         found |= {("bootstrap", name): drawn[name] for name in drawn}
-        found |= {("analytic", name): known for name, known in analytic_intervals(ratios, CONFIDENCE).items()}
+        found |= {("analytic", name): one.of(0)[1:] for name, one in analytic_intervals(ratios, CONFIDENCE).items()}
         for key, (low, high) in found.items():
             hits[key] = hits.get(key, 0) + (low <= truth[key[1]] <= high)
     return [Held(name, method, count, markets) for (method, name), count in hits.items()]

@@ -11,6 +11,7 @@ import polars as pl
 
 from terrafusion.analysis.ratios.measures import cod, prb, prd
 from terrafusion.analysis.ratios.sample import Ratios
+from terrafusion.analysis.ratios.segments import Segments
 
 DRAWS: Final = 1000
 
@@ -54,7 +55,7 @@ def ratio_statistics(file: Path) -> object:
     columns = np.load(file.with_suffix(".npz"))
     assessed, price = columns["assessed"], columns["price"]
     places = np.argsort(assessed / price)
-    ratios = Ratios.ordered(assessed[places], price[places])
+    ratios = Ratios.ordered(assessed[places], price[places], Segments.of([len(places)]))
     gini_assessed, gini_price = ratios.concentrations
     return cod(ratios), prd(ratios), prb(ratios, 0.95), gini_assessed / gini_price, gini_assessed - gini_price
 

@@ -8,6 +8,7 @@ from statistics import NormalDist
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 _NEARLY_NORMAL: Final = 10_000
 """Degrees of freedom from which two terms beyond the normal quantile leave less than 1e-11."""
@@ -34,6 +35,11 @@ def critical_t(confidence_level: float, freedom: int) -> float:
         if step < 1e-15 * angle:
             break
     return math.sqrt(freedom) * math.tan(angle)
+
+
+def critical_ts(confidence_level: float, freedom: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the critical value of each number of degrees of freedom."""
+    return np.array([critical_t(confidence_level, degrees) for degrees in freedom.tolist()])
 
 
 def _within(angle: float, freedom: int) -> float:

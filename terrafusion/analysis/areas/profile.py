@@ -18,7 +18,7 @@ from terrafusion.analysis.cells import critical_value, figures
 from terrafusion.analysis.hedonic import Codes, Floats
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.market import Market
-from terrafusion.analysis.student import critical_t
+from terrafusion.analysis.student import critical_ts
 
 _DAYS_A_YEAR: Final = 365.25
 _KM_A_DEGREE: Final = 111.195
@@ -78,7 +78,7 @@ def estimated(evidence: Evidence, confidence_level: float) -> pl.DataFrame:
     z, found, growth = critical_value(confidence_level), evidence.levels, evidence.growth
     counts = np.bincount(evidence.laid.area)
     error = np.sqrt(np.maximum(np.diag(found.covariance), 0.0) * found.widening(counts))
-    t = np.array([critical_t(confidence_level, int(count) - 1) for count in counts])
+    t = critical_ts(confidence_level, counts - 1)
     columns = {"observations": counts, **_per_cent("level_pct", found.levels, t * error)}
     if growth is not None:
         columns |= _per_cent("growth_pct_a_year", growth.slope, z * growth.slope_error)

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from terrafusion.analysis.cells import critical_value
-from terrafusion.analysis.ratios.sample import Codes, Estimate
+from terrafusion.analysis.ratios.segments import Codes, Estimate
 
 NO_INTERVAL: Final = "no interval: of this statistic none is in use"
 FEWEST_EXPECTED: Final = 5

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.coverage.shares import NO_INTERVAL
-from terrafusion.analysis.ratios.sample import Estimate, Floats, median_estimate
+from terrafusion.analysis.ratios.segments import Estimate, Floats, median_estimate
 
 Codes = NDArray[np.int64]
 

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from terrafusion.analysis.cells import critical_value, log_interval
-from terrafusion.analysis.ratios.sample import Codes, Estimate, Floats
+from terrafusion.analysis.ratios.segments import Codes, Estimate, Floats
 
 _Z: Final = critical_value(0.95)
 

@@ -17,7 +17,8 @@ from terrafusion.analysis.groups import coded
 from terrafusion.analysis.ratios.measures import value_groups
 from terrafusion.analysis.ratios.rows import SCHEMA as RATIO
 from terrafusion.analysis.ratios.rows import spread
-from terrafusion.analysis.ratios.sample import Ratios, median_estimate
+from terrafusion.analysis.ratios.sample import Ratios
+from terrafusion.analysis.ratios.segments import median_estimate
 
 VERTICAL: Final = ("median", "prd", "prb", "mki", "ki", "vei")
 """Of the ratio study's measures, those that tell of level and vertical equity."""
@@ -89,7 +90,7 @@ def study_of(
 def _by_value(group: str, ratios: Ratios, parameters: EquityParameters) -> list[dict[str, Any]]:
     """Return a row for each group of value, by ascending value; below ``min_sales`` there is only the count."""
     value = ratios.proxy if parameters.value_proxy == "both" else ratios.price
-    codes = value_groups(value, parameters.value_groups)
+    codes = value_groups(value, ratios.segments, np.array([parameters.value_groups]))
     rows = []
     for code in range(parameters.value_groups):
         inside = codes == code

@@ -21,6 +21,7 @@ from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.ratios.groups import Laid, laid_out
 from terrafusion.analysis.ratios.reading import assessment_level, read, valued
 from terrafusion.analysis.ratios.rows import Rules, kept_of
+from terrafusion.analysis.ratios.sample import Ratios
 from terrafusion.analysis.ratios.standard import SOURCE, bands
 from terrafusion.analysis.ratios.study import TRIM, measured, rules_of, skipped
 from terrafusion.analysis.ratios.time import Adjusted, adjust
@@ -67,18 +68,18 @@ def _trimmed(sales: pl.DataFrame, parameters: EquityParameters) -> tuple[pl.Data
     if multiple is None or sales.is_empty():
         return sales, {}
     laid = laid_out(sales, parameters)
-    bounds = []
-    for group in laid.groups():
-        ratio = group.ratios.ratio
-        (first, last), _ = kept_of(ratio, multiple)
-        bounds.append((float(ratio[first]), float(ratio[last - 1])))
-    limits = pl.DataFrame({"group": laid.labels}).with_columns(
-        low=pl.Series([low for low, _ in bounds]), high=pl.Series([high for _, high in bounds])
-    )
+    limits = pl.concat(_limits(names, block.ratios, multiple) for names, block in laid.blocks())
     joined = sales.join(limits, on="group", how="left", maintain_order="left")
     kept = joined.filter((pl.col("value") / pl.col("price")).is_between("low", "high")).drop("low", "high")
     gone = sales.height - kept.height
     return kept, {"ratio_outlier": gone} if gone else {}
+
+
+def _limits(names: pl.Series, ratios: Ratios, multiple: float) -> pl.DataFrame:
+    """Return the least and the greatest ratio that is kept of each group."""
+    begins, ends, _ = kept_of(ratios, multiple)
+    low, high = (ratios.segments.at(ratios.ratio, places) for places in (begins, ends - 1))
+    return pl.DataFrame({"group": names, "low": low, "high": high})
 
 
 def _studied(
@@ -90,8 +91,9 @@ def _studied(
     levels = ladder(used)
     parts = {name: part for (name,), part in used.partition_by("group", as_dict=True).items()}
     studies = []
-    for row, group in zip(rows.iter_rows(named=True), laid.groups(), strict=True):
-        studies.append(study_of(row, group.ratios, parts[row["group"]], levels, parameters))
+    each = (ratios for _, block in laid.blocks() for ratios in block.ratios.each())
+    for row, ratios in zip(rows.iter_rows(named=True), each, strict=True):
+        studies.append(study_of(row, ratios, parts[row["group"]], levels, parameters))
         progress(0.6 + 0.3 * len(studies) / rows.height, "Comparing like homes and neighbours")
     if len(studies) == 1:
         return studies, studies[0]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
 
-from terrafusion.analysis.ratios.sample import Codes, Floats, Ratios
+from terrafusion.analysis.ratios.sample import Ratios
+from terrafusion.analysis.ratios.segments import Codes, Floats
 
 RESAMPLED: Final = ("cod", "cov", "prd", "mki", "ki")
 """The measures whose intervals are percentiles of their draws."""
@@ -22,15 +23,15 @@ Intervals = dict[str, tuple[float, float]]
 
 
 def bootstrap(
-    ratios: Ratios, kept: tuple[int, int], *, iterations: int, seed: int, confidence_level: float
+    ratios: Ratios, kept: Sequence[int], *, iterations: int, seed: int, confidence_level: float
 ) -> tuple[Intervals, Intervals]:
-    """Return percentile intervals of `RESAMPLED` for all sales, and for those in places ``kept`` alone.
+    """Return percentile intervals of `RESAMPLED` for all sales of one group, and for those from place to place ``kept``.
 
     Both come from the same draws of as many sales as there are. What is kept is not chosen anew in each.
     """
     rows = max(_AT_ONCE // len(ratios), 1)
     whole = _Resampled(ratios, rows)
-    some = whole if kept == (0, len(ratios)) else _Resampled(ratios.between(*kept), rows)
+    some = whole if tuple(kept) == (0, len(ratios)) else _Resampled(ratios.between(*np.array(kept)[:, None]), rows)
     drawn, drawn_kept = [], []
     for counts in _draws(len(ratios), iterations, rows, seed):
         drawn.append(whole(counts))

@@ -6,8 +6,10 @@ from statistics import NormalDist
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from terrafusion.analysis.ratios.sample import ROUNDING, Floats
+from terrafusion.analysis.ratios.sample import ROUNDING, Ratios
+from terrafusion.analysis.ratios.segments import Segments
 
 SMALLEST: Final = 30
 """Sales below which it is not told: of 19, every sale is a step above 5%."""
@@ -16,27 +18,28 @@ _NEAR: Final = (0.98, 1.02)
 _STEP: Final = 0.05
 
 
-def chasing_suspected(ratio: Floats, *, level: float) -> bool | None:
-    """Say whether too many ratios, sorted, lie within 2% of the level at which the county assesses.
+@np.errstate(divide="ignore", invalid="ignore")
+def chasing_suspected(ratios: Ratios, *, level: float) -> NDArray[np.object_]:
+    """Say of each group whether too many ratios lie within 2% of the level at which the county assesses.
 
     It is suspected when both hold: their share exceeds that of a normal with the mean and sd of all, and the
     empirical distribution has a step there of more than 5% of the sales at one ratio. None below `SMALLEST` sales.
     """
-    n = len(ratio)
-    if n < SMALLEST:
-        return None
     low, high = (bound * level for bound in _NEAR)
     rounding = ROUNDING * level
-    near = ratio[np.searchsorted(ratio, low - rounding) : np.searchsorted(ratio, high + rounding, side="right")]
-    spread = float(ratio.std(ddof=1))
-    if not len(near) or spread == 0:
-        return False
-    normal = NormalDist(float(ratio.mean()), spread)
-    expected = normal.cdf(high) - normal.cdf(low)
-    return bool(len(near) / n > expected and _highest_step(near) / n > _STEP)
+    is_near = (ratios.ratio >= low - rounding) & (ratios.ratio <= high + rounding)
+    near = Segments.of(ratios.segments.counts(is_near))
+    runs, of_group = near.runs(ratios.ratio[is_near])
+    expected = [_normal(low, high, *moments) for moments in zip(ratios.mean.tolist(), ratios.sd.tolist(), strict=True)]
+    suspected = (near.sizes / ratios.n > expected) & (of_group.highest(runs.sizes) / ratios.n > _STEP)
+    told = suspected.astype(object)
+    told[ratios.n < SMALLEST] = None
+    return told
 
 
-def _highest_step(ordered: Floats) -> int:
-    """Return how many equal values there are at most."""
-    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
-    return int(np.diff(np.append(starts, len(ordered))).max())
+def _normal(low: float, high: float, mean: float, sd: float) -> float:
+    """Return the share of a normal that lies between; without spread there cannot be more than it."""
+    if not sd > 0:
+        return 1.0
+    normal = NormalDist(mean, sd)
+    return normal.cdf(high) - normal.cdf(low)

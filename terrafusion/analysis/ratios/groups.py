@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -15,11 +14,14 @@ from terrafusion.analysis.api import Progress
 from terrafusion.analysis.groups import ALL, coded, in_order
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.reading import classes_of
-from terrafusion.analysis.ratios.rows import Group, Rules, row_of, to_rows
-from terrafusion.analysis.ratios.sample import Codes, Floats, Ratios, by_ratio
+from terrafusion.analysis.ratios.rows import SCHEMA, Block, Rules, columns_of, to_rows
+from terrafusion.analysis.ratios.sample import Ratios, by_ratio
+from terrafusion.analysis.ratios.segments import Codes, Floats, Segments
 from terrafusion.analysis.ratios.standard import CLASSES
 
 _DAYS_A_YEAR: Final = 365.25
+_AT_ONCE: Final = 1 << 16
+"""Groups are measured together up to so many sales: what is made on the way stays in the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +41,28 @@ class Laid:
     together: Codes
     """The places of all sales in the order that they have within groups."""
 
-    def groups(self) -> Iterator[Group]:
-        """Yield each group's sales."""
-        for begin, end in pairwise(self.edges.tolist()):
-            yield self._taken(slice(begin, end))
+    def blocks(self) -> Iterator[tuple[pl.Series, Block]]:
+        """Yield groups and their names, as many together as the cache holds, at least one."""
+        first = 0
+        while first < len(self.labels):
+            after = max(int(np.searchsorted(self.edges, self.edges[first] + _AT_ONCE, side="right")) - 1, first + 1)
+            begin, end = self.edges[[first, after]]
+            yield self.labels[first:after], self._taken(slice(begin, end), self.edges[first : after + 1] - begin)
+            first = after
 
-    def whole(self) -> Group:
+    def whole(self) -> Block:
         """Return all sales together."""
-        return self._taken(self.together)
+        return self._taken(self.together, self.edges[[0, -1]])
 
-    def _taken(self, which: Codes | slice) -> Group:
-        ratios = Ratios.ordered(self.value[which], self.price[which])
-        classes = np.flatnonzero(np.bincount(self.classes[which]))
-        return Group(
+    def _taken(self, which: Codes | slice, edges: Codes) -> Block:
+        segments = Segments(edges)
+        ratios = Ratios.ordered(self.value[which], self.price[which], segments)
+        lowest, highest = (reduced(self.classes[which]) for reduced in (segments.lowest, segments.highest))
+        return Block(
             ratios=ratios,
             recorded=ratios.ratio if self.recorded is None else ratios.assessed / self.recorded[which],
             years=self.days[which] / _DAYS_A_YEAR,
-            property_class=CLASSES[classes[0]] if len(classes) == 1 else None,
+            classes=np.where(lowest == highest, lowest, len(CLASSES)).astype(np.int64),
         )
 
 
@@ -84,13 +91,14 @@ def laid_out(sales: pl.DataFrame, parameters: RatioParameters) -> Laid:
 
 def rows_of(laid: Laid, rules: Rules, progress: Progress) -> pl.DataFrame:
     """Return the row of every group, in the order of their names."""
-    rows = []
-    for name, group in zip(laid.labels, laid.groups(), strict=True):
-        rows.append({"group": name, **row_of(group, rules)})
-        progress(len(rows) / len(laid.labels), "Measuring the groups")
-    return to_rows(rows)
+    done, columns = 0, []
+    for names, block in laid.blocks():
+        columns.append(columns_of(block, rules))
+        done += len(names)
+        progress(done / len(laid.labels), "Measuring the groups")
+    return to_rows(laid.labels, columns) if columns else pl.DataFrame(schema=SCHEMA)
 
 
 def overall_of(laid: Laid, rules: Rules) -> dict[str, Any]:
     """Return the row of all sales together."""
-    return to_rows([{"group": ALL, **row_of(laid.whole(), rules)}]).row(0, named=True)
+    return to_rows(pl.Series([ALL]), [columns_of(laid.whole(), rules)]).row(0, named=True)

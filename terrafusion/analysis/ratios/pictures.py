@@ -9,7 +9,7 @@ import numpy as np
 
 from terrafusion.analysis.ratios.bootstrap import LARGEST
 from terrafusion.analysis.ratios.measures import value_groups
-from terrafusion.analysis.ratios.sample import Codes, Floats, median_estimate
+from terrafusion.analysis.ratios.segments import Codes, Floats, Segments, median_estimate
 
 BINS: Final = 40
 _STEPS: Final = (24, 24)
@@ -69,7 +69,7 @@ def _place(values: Floats, low: float, high: float, steps: int) -> Codes:
 def _along_values(logs: Floats, ratio: Floats, confidence_level: float) -> dict[str, Any]:
     """Tell the level of each part of the sales by value; sums are exact, so that the order of sales is nothing to them."""
     parts = min(_VALUE_GROUPS, max(len(ratio) // _LEAST_IN_GROUP, 1))
-    group = value_groups(logs, parts) if parts > 1 else np.zeros(len(logs), dtype=np.int64)
+    group = value_groups(logs, Segments.of([len(logs)]), np.array([parts]))
     rows = []
     for code in range(parts):
         inside = group == code

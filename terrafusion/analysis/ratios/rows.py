@@ -1,23 +1,29 @@
-"""The figures of one group of sales, as a row."""
+"""The figures of groups of sales, as rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from terrafusion.analysis.cells import smallest_for_interval
 from terrafusion.analysis.outliers import SMALLEST_GROUP
 from terrafusion.analysis.ratios.bootstrap import RESAMPLED, Intervals, bootstrap
 from terrafusion.analysis.ratios.chasing import chasing_suspected
 from terrafusion.analysis.ratios.measures import MEASURES, analytic_intervals, measures, slope
-from terrafusion.analysis.ratios.sample import ROUNDING, Estimate, Floats, Ratios, quantile
-from terrafusion.analysis.ratios.standard import JUDGED, bands, verdict
+from terrafusion.analysis.ratios.sample import ROUNDING, Ratios
+from terrafusion.analysis.ratios.segments import Codes, Estimate, Estimates, Floats
+from terrafusion.analysis.ratios.standard import CLASSES, JUDGED, bounds, verdicts
 
 TRIMMED: Final = "trimmed_"
+
+Told = dict[str, Estimates]
+Columns = dict[str, NDArray[Any]]
 
 
 def figures(prefix: str) -> Iterator[tuple[str, pl.DataType]]:
@@ -52,16 +58,16 @@ SCHEMA: Final[dict[str, pl.DataType]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """One group's sales by ascending ratio of value to (adjusted) price."""
+class Block:
+    """The sales of several groups, in each by ascending ratio of value to (adjusted) price."""
 
     ratios: Ratios
     recorded: Floats
     """The ratios to the prices as recorded, in the same order."""
     years: Floats
     """When each was sold, in years."""
-    property_class: str | None
-    """In the standard's words; None where there are several."""
+    classes: Codes
+    """Of each group its sales' class, as a place in `CLASSES`; as many as there are where it has several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,96 +87,108 @@ class Rules:
     """Whether prices were brought to one date."""
 
 
-def row_of(group: Group, rules: Rules) -> dict[str, Any]:
-    """Return a row of `SCHEMA` but its ``group``; below ``min_sales`` there is only the count."""
-    ratios = group.ratios
-    known: dict[str, Any] = {"n": len(ratios), "suppressed": len(ratios) < rules.min_sales}
-    if known["suppressed"]:
-        return known
-    kept, spared = kept_of(ratios.ratio, rules.trim)
-    fewer = ratios if kept == (0, len(ratios)) else ratios.between(*kept)
-    whole, some = _intervals(ratios, fewer, kept, rules)
-    judged = bands(group.property_class, rules.jurisdiction_size, level=rules.level)
-    told = _told(ratios, whole, rules)
+def to_rows(names: pl.Series, blocks: Sequence[Columns]) -> pl.DataFrame:
+    """Make one frame of blocks' columns: what is no number is null, and of a suppressed group all but the count."""
+    joined = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    columns = {name: values.tolist() if values.dtype == object else values for name, values in joined.items()}
+    frame = pl.DataFrame({"group": names} | {name: columns.get(name) for name in [*SCHEMA][1:]}, schema=SCHEMA)
+    floats = [name for name, kind in SCHEMA.items() if kind == pl.Float64()]
+    told = frame.with_columns(pl.when(pl.col(floats).is_finite()).then(pl.col(floats)))
+    return told.with_columns(pl.when(~pl.col("suppressed")).then(pl.exclude("group", "n", "suppressed")))
+
+
+def columns_of(block: Block, rules: Rules) -> Columns:
+    """Return the columns of `SCHEMA` but ``group``, of each group in the block; nan is what cannot be told."""
+    ratios = block.ratios
+    begins, ends, spared = kept_of(ratios, rules.trim)
+    kept = ends - begins
+    fewer = ratios if np.array_equal(kept, ratios.n) else ratios.between(begins, ends)
+    whole = _told(ratios, rules)
+    some = whole if fewer is ratios else _told(fewer, rules)
+    if rules.iterations is not None:
+        drawn = zip(*_drawn(ratios, begins, ends, rules), strict=True)
+        whole, some = (_with(told, each) for told, each in zip((whole, some), drawn, strict=True))
+    judged = bounds(block.classes, rules.jurisdiction_size, level=rules.level)
     return {
-        **known,
-        "property_class": group.property_class,
-        "interval_method": _method(rules),
-        **_named(told, judged, ""),
-        "chasing_suspected": chasing_suspected(ratios.ratio, level=rules.level),
-        **_slopes(group, rules),
-        "outliers_excluded": len(ratios) - (kept[1] - kept[0]),
+        "n": ratios.n,
+        "suppressed": ratios.n < rules.min_sales,
+        "property_class": np.array([*CLASSES, None], dtype=object)[block.classes],
+        "interval_method": np.full(len(ratios.n), "analytic" if rules.iterations is None else "bootstrap"),
+        **_named(whole, judged, ""),
+        "chasing_suspected": chasing_suspected(ratios, level=rules.level),
+        **_slopes(block, rules),
+        "outliers_excluded": ratios.n - kept,
         "outliers_kept": spared,
-        "trimmed_n": kept[1] - kept[0],
-        **_named(told if fewer is ratios else _told(fewer, some, rules), judged, TRIMMED),
+        "trimmed_n": kept,
+        **_named(some, judged, TRIMMED),
     }
 
 
-def _method(rules: Rules) -> str:
-    return "analytic" if rules.iterations is None else "bootstrap"
-
-
-def kept_of(ratio: Floats, multiple: float | None) -> tuple[tuple[int, int], int]:
-    """Say from where to where sorted ratios lie within the bounds, and how many do not but are spared.
+def kept_of(ratios: Ratios, multiple: float | None) -> tuple[Codes, Codes, Codes]:
+    """Say from where to where each group's ratios lie within its bounds, and how many do not but are spared.
 
     Groups below `SMALLEST_GROUP` are not trimmed: their quartiles are too uncertain to judge by.
     """
-    n = len(ratio)
+    n, segments = ratios.n, ratios.segments
     if multiple is None:
-        return (0, n), 0
-    first, third = quantile(ratio, 1, 4), quantile(ratio, 3, 4)
+        return np.zeros_like(n), n, np.zeros_like(n)
+    first, third = (segments.quantile(ratios.ratio, part, 4) for part in (1, 3))
     reach = multiple * (third - first) + ROUNDING * third
-    begin = int(np.searchsorted(ratio, first - reach))
-    end = int(np.searchsorted(ratio, third + reach, side="right"))
-    return ((begin, end), 0) if n >= SMALLEST_GROUP else ((0, n), n - (end - begin))
+    below = segments.counts(ratios.ratio < segments.each(first - reach))
+    above = segments.counts(ratios.ratio > segments.each(third + reach))
+    trimmed = n >= SMALLEST_GROUP
+    return np.where(trimmed, below, 0), np.where(trimmed, n - above, n), np.where(trimmed, 0, below + above)
 
 
-def _intervals(ratios: Ratios, fewer: Ratios, kept: tuple[int, int], rules: Rules) -> tuple[Intervals, Intervals]:
-    """Return the resampled or analytic intervals of all ratios, and of those ``fewer`` that are ``kept``."""
-    if len(ratios) < smallest_for_interval(rules.confidence_level):
-        return {}, {}
-    if rules.iterations is not None:
-        return bootstrap(
-            ratios, kept, iterations=rules.iterations, seed=rules.seed, confidence_level=rules.confidence_level
-        )
-    whole = analytic_intervals(ratios, rules.confidence_level)
-    return whole, whole if fewer is ratios else analytic_intervals(fewer, rules.confidence_level)
-
-
-def _told(ratios: Ratios, intervals: Intervals, rules: Rules) -> dict[str, Estimate]:
+def _told(ratios: Ratios, rules: Rules) -> Told:
     found = measures(ratios, rules.confidence_level)
-    for name in RESAMPLED:
-        if name in intervals and np.isfinite(found[name].value):
-            found[name] = Estimate(found[name].value, *intervals[name])
+    if rules.iterations is None:
+        enough = ratios.n >= smallest_for_interval(rules.confidence_level)
+        intervals = analytic_intervals(ratios, rules.confidence_level)
+        found |= {name: told.told_where(enough) for name, told in intervals.items()}
     return found
 
 
-def _named(told: Mapping[str, Estimate], judged: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    named: dict[str, Any] = {f"{prefix}vei_significance": told["vei_significance"].value}
+def _drawn(ratios: Ratios, begins: Codes, ends: Codes, rules: Rules) -> Iterator[tuple[Intervals, Intervals]]:
+    """Yield each group's resampled intervals, of all its sales and of those that are kept; none of too few."""
+    least = max(smallest_for_interval(rules.confidence_level), rules.min_sales)
+    for one, *kept in zip(ratios.each(), begins.tolist(), ends.tolist(), strict=True):
+        if rules.iterations is None or len(one) < least:
+            yield {}, {}
+        else:
+            yield bootstrap(
+                one, kept, iterations=rules.iterations, seed=rules.seed, confidence_level=rules.confidence_level
+            )
+
+
+def _with(told: Told, drawn: Sequence[Intervals]) -> Told:
+    """Give measures the intervals that were drawn for each group."""
+    found = dict(told)
+    for name in RESAMPLED:
+        ends = np.array([one.get(name, (math.nan, math.nan)) for one in drawn])
+        value = told[name].value
+        found[name] = Estimates(value, ends[:, 0], ends[:, 1]).told_where(np.isfinite(value))
+    return found
+
+
+def _named(told: Told, judged: Mapping[str, tuple[Floats, Floats]], prefix: str) -> Columns:
+    named: Columns = {f"{prefix}vei_significance": told["vei_significance"].value}
     for name in MEASURES:
         named |= spread(prefix + name, told[name])
         if name in JUDGED:
-            named[f"{prefix}{name}_verdict"] = verdict(told[name], judged.get(name))
+            named[f"{prefix}{name}_verdict"] = verdicts(told[name], *judged[name])
     return named
 
 
-def spread(name: str, estimate: Estimate) -> dict[str, float]:
-    """Name a figure and the ends of its interval."""
-    return dict(zip((name, f"{name}_ci_low", f"{name}_ci_high"), estimate, strict=True))
+def spread(name: str, told: Estimate | Estimates) -> dict[str, Any]:
+    """Name figures and the ends of their intervals."""
+    return dict(zip((name, f"{name}_ci_low", f"{name}_ci_high"), told, strict=True))
 
 
-def _slopes(group: Group, rules: Rules) -> dict[str, float]:
+def _slopes(block: Block, rules: Rules) -> Columns:
     """Slope of ln r on time, a year: with prices as recorded, and, where they were adjusted, after that."""
-    before = slope(group.years, np.log(group.recorded), rules.confidence_level)
-    found = spread("time_slope", before)
+    segments, level = block.ratios.segments, rules.confidence_level
+    found = spread("time_slope", slope(block.years, np.log(block.recorded), segments, level))
     if rules.adjusted:
-        after = slope(group.years, np.log(group.ratios.ratio), rules.confidence_level)
-        found |= spread("adjusted_time_slope", after)
+        found |= spread("adjusted_time_slope", slope(block.years, np.log(block.ratios.ratio), segments, level))
     return found
-
-
-def to_rows(rows: list[dict[str, Any]]) -> pl.DataFrame:
-    """Make one frame of rows; what is no number is null."""
-    frame = pl.DataFrame(rows, schema=SCHEMA)
-    floats = [name for name, kind in SCHEMA.items() if kind == pl.Float64()]
-    return frame.with_columns(pl.when(pl.col(floats).is_finite()).then(pl.col(floats)))

@@ -1,108 +1,127 @@
-"""One group's assessment ratios in ascending order, and what is read off an ordered list."""
+"""The assessment ratios of several groups laid end to end, in ascending order within each."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from terrafusion.analysis.cells import critical_value, smallest_for_interval
 from terrafusion.analysis.groups import ranks
-
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
+from terrafusion.analysis.ratios.segments import Codes, Flags, Floats, Segments
 
 ROUNDING: Final = 1e-9
 """Bounds are inclusive, and a figure that rounding alone puts beyond one is on it."""
 
 
-class Estimate(NamedTuple):
-    """A figure and its interval; nan stands for what cannot be told."""
-
-    value: float = math.nan
-    low: float = math.nan
-    high: float = math.nan
-
-
 @dataclass(frozen=True)
 class Ratios:
-    """Assessed values A, prices S and r = A/S of one group's sales, sorted by r."""
+    """Assessed values A and prices S of sales by group and, within each, by r = A/S. Every figure is one a group."""
 
     assessed: Floats
     price: Floats
-    ratio: Floats
+    segments: Segments
     by_price: PriceOrder
     """The same sales in the order of their prices."""
 
     @classmethod
     def of(cls, assessed: Floats, price: Floats) -> Ratios:
-        """Sort sales by ratio, then price, then value, so that no figure depends on the order in which they came."""
+        """Sort the sales of one group by ratio, price and value: no figure depends on the order in which they came."""
         places = by_ratio(assessed / price, price, assessed)
-        return cls.ordered(assessed[places], price[places])
+        return cls.ordered(assessed[places], price[places], Segments.of([len(places)]))
 
     @classmethod
-    def ordered(cls, assessed: Floats, price: Floats) -> Ratios:
-        """Take sales that are sorted by ratio."""
-        return cls(assessed, price, assessed / price, PriceOrder.of(price, np.argsort(price, kind="stable")))
+    def ordered(cls, assessed: Floats, price: Floats, segments: Segments) -> Ratios:
+        """Take sales that are sorted by ratio within each group."""
+        return cls(assessed, price, segments, PriceOrder.of(price, segments.order(price), segments))
+
+    def each(self) -> Iterator[Ratios]:
+        """Yield the groups one by one."""
+        for part in self.segments.slices():
+            segments = Segments.of([part.stop - part.start])
+            assessed, price, places = self.assessed[part], self.price[part], self.by_price.places[part] - part.start
+            yield Ratios(assessed, price, segments, PriceOrder.of(price, places, segments))
+
+    def between(self, begins: Codes, ends: Codes) -> Ratios:
+        """Return of each group the sales from one place in the order of its ratios to another."""
+        kept = ends - begins
+        pieces = np.column_stack([begins, kept, self.n - ends]).ravel()
+        inside = np.repeat(np.tile([False, True, False], len(kept)), pieces)
+        places = self.by_price.places
+        places = (np.cumsum(inside) - 1)[places[inside[places]]]
+        price, segments = self.price[inside], Segments.of(kept)
+        return Ratios(self.assessed[inside], price, segments, PriceOrder.of(price, places, segments))
 
     def __len__(self) -> int:
-        return len(self.ratio)
-
-    @cached_property
-    def median(self) -> float:
-        """The midpoint of the middle two where n is even."""
-        return quantile(self.ratio, 1, 2)
-
-    @cached_property
-    def mean(self) -> float:
-        """The mean of r."""
-        return float(self.ratio.sum()) / len(self)
-
-    @cached_property
-    def deviation(self) -> Floats:
-        """Each r less their mean."""
-        deviation: Floats = self.ratio - self.mean
-        return deviation
-
-    @cached_property
-    def square_deviation(self) -> Floats:
-        """The squares of `deviation`."""
-        squares: Floats = self.deviation**2
-        return squares
-
-    @cached_property
-    def squares(self) -> float:
-        """The sum of `square_deviation`."""
-        return float(self.square_deviation.sum())
+        return len(self.price)
 
     @property
-    def sd(self) -> float:
+    def n(self) -> Codes:
+        """How many sales each group has."""
+        return self.segments.sizes
+
+    @cached_property
+    def ratio(self) -> Floats:
+        """Each sale's r."""
+        return self.assessed / self.price
+
+    @cached_property
+    def median(self) -> Floats:
+        """The midpoint of the middle two where n is even."""
+        return self.segments.quantile(self.ratio, 1, 2)
+
+    @cached_property
+    def mean(self) -> Floats:
+        """The mean of r."""
+        return self.segments.sums(self.ratio) / self.n
+
+    @property
+    def deviation(self) -> Floats:
+        """Each r less their mean."""
+        return self.ratio - self.segments.each(self.mean)
+
+    @cached_property
+    def squares(self) -> Floats:
+        """The sum of the squares of `deviation`."""
+        return self.segments.sums(self.deviation**2)
+
+    @property
+    def sd(self) -> Floats:
         """The standard deviation of r, with n - 1; nan of one sale."""
-        return math.sqrt(self.squares / (len(self) - 1)) if len(self) > 1 else math.nan
+        return np.sqrt(self.squares / (self.n - 1))
+
+    @property
+    def apart(self) -> Floats:
+        """Each r less their median."""
+        return self.ratio - self.segments.each(self.median)
 
     @cached_property
-    def scatter(self) -> Floats:
-        """How far each r is from their median."""
-        return np.abs(self.ratio - self.median)
+    def dispersion(self) -> Floats:
+        """How far r is from the median, in the mean."""
+        return self.segments.sums(np.abs(self.apart)) / self.n
 
     @cached_property
-    def dispersion(self) -> float:
-        """The mean of `scatter`."""
-        return float(self.scatter.sum()) / len(self)
-
-    @cached_property
-    def totals(self) -> tuple[float, float]:
+    def totals(self) -> tuple[Floats, Floats]:
         """The sums of A and of S."""
-        return float(self.assessed.sum()), float(self.price.sum())
+        return self.segments.sums(self.assessed), self.segments.sums(self.price)
+
+    @cached_property
+    def level(self) -> Floats:
+        """The weighted mean of r, sum A / sum S."""
+        values, prices = self.totals
+        return values / prices
+
+    @property
+    def residual(self) -> Floats:
+        """How far each A, brought to the level of prices, lies above S: A/level - S."""
+        return self.assessed / self.segments.each(self.level) - self.price
 
     @cached_property
     def proxy(self) -> Floats:
         """The value of each property as price and assessment together tell it, 0.5 S + 0.5 A/m."""
-        return 0.5 * self.price + 0.5 * (self.assessed / self.median)
+        return 0.5 * self.price + 0.5 * (self.assessed / self.segments.each(self.median))
 
     @cached_property
     def along_prices(self) -> tuple[Floats, Floats]:
@@ -111,19 +130,11 @@ class Ratios:
         return self.assessed[places], self.price[places]
 
     @cached_property
-    def concentrations(self) -> tuple[float, float]:
+    def concentrations(self) -> tuple[Floats, Floats]:
         """The Gini coefficients of A and of S, both in the order of S (Quintos 2020): 2 sum(rank v) / (n sum v) - (n + 1) / n."""
-        n, ranks = len(self), self.by_price.doubled_ranks_of_each
-        assessed, price = (
-            float((ranks * values).sum()) / (n * float(values.sum())) - (n + 1) / n for values in self.along_prices
-        )
+        n, sums, doubled = self.n, self.segments.sums, self.by_price.doubled[self.by_price.tie]
+        assessed, price = (sums(doubled * values) / (n * sums(values)) - (n + 1) / n for values in self.along_prices)
         return assessed, price
-
-    def between(self, begin: int, end: int) -> Ratios:
-        """Return the sales from one place in the order of ratios to another."""
-        places, price = self.by_price.places, self.price[begin:end]
-        inside = places[(places >= begin) & (places < end)] - begin
-        return Ratios(self.assessed[begin:end], price, self.ratio[begin:end], PriceOrder.of(price, inside))
 
 
 def by_ratio(ratio: Floats, *keys: Floats) -> Codes:
@@ -144,7 +155,7 @@ def by_ratio(ratio: Floats, *keys: Floats) -> Codes:
     return places
 
 
-def _ties(same: NDArray[np.bool_]) -> tuple[Codes, Codes]:
+def _ties(same: Flags) -> tuple[Codes, Codes]:
     """Return who is the same as a neighbour, and a number for those who are the same as each other."""
     before, after = np.append(False, same), np.append(same, False)
     tied = np.flatnonzero(before | after)
@@ -153,87 +164,49 @@ def _ties(same: NDArray[np.bool_]) -> tuple[Codes, Codes]:
 
 @dataclass(frozen=True)
 class PriceOrder:
-    """Sales by ascending price: their places, and which of the distinct prices each has."""
+    """Sales by group and, within each, by ascending price: their places, and which of them have one price."""
 
+    segments: Segments
     places: Codes
-    ends: Codes
-    """Of each distinct price, where its last sale stands in ``places``."""
-    blocks: Codes | None
-    """Of each sale in ``places``, the number of its price; None where all differ."""
+    ties: Segments
+    """Which of the sales in ``places`` have which of the distinct prices."""
+    distinct: Segments
+    """Which of the distinct prices are of which group."""
 
     @classmethod
-    def of(cls, price: Floats, places: Codes) -> PriceOrder:
-        """Find the ties among sales whose ``places`` stand by ascending price."""
-        ordered = price[places]
-        last = np.ones(len(ordered), dtype=bool)
-        np.not_equal(ordered[1:], ordered[:-1], out=last[:-1])
-        ends = np.flatnonzero(last)
-        blocks = None if len(ends) == len(price) else np.cumsum(last) - last
-        return cls(places, ends, blocks)
+    def of(cls, price: Floats, places: Codes, segments: Segments) -> PriceOrder:
+        """Find the ties among sales whose ``places`` stand by ascending price within each group."""
+        return cls(segments, places, *segments.runs(price[places]))
 
     @cached_property
-    def doubled_ranks_of_each(self) -> Floats:
-        """Twice each sale's rank, where each stands once."""
-        if self.blocks is None:
-            return np.arange(2.0, 2 * len(self.places) + 2, 2)
-        shared = self.ends.astype(np.float64) + 2
-        shared[1:] += self.ends[:-1] + 1
-        ranks: Floats = shared[self.blocks]
-        return ranks
+    def tie(self) -> Codes:
+        """The number of each sale's price among the distinct ones."""
+        return np.repeat(np.arange(len(self.ties)), self.ties.sizes)
 
     @cached_property
+    def doubled(self) -> Floats:
+        """Twice the rank of each distinct price in its group, which is the mean of the ranks of its sales."""
+        through = self.ties.edges[:-1] + self.ties.edges[1:] + 1
+        return (through - self.distinct.each(2 * self.segments.begins)).astype(np.float64)
+
+    @property
     def shares(self) -> Floats:
-        """Which share of the sales is cheaper, of those of the same price half."""
-        shares: Floats = (self.doubled_ranks_of_each - 1) / (2 * len(self.places))
-        return shares
-
-    @cached_property
-    def starts(self) -> Codes:
-        """Of each distinct price, where its first sale stands in ``places``."""
-        starts = np.zeros_like(self.ends)
-        np.add(self.ends[:-1], 1, out=starts[1:])
-        return starts
+        """Which share of its group's sales is cheaper than each distinct price, of those of the same price half."""
+        return (self.doubled - 1) / self.distinct.each(2 * self.segments.sizes)
 
     def doubled_ranks(self, counts: Codes) -> Codes:
-        """Return twice each sale's rank, where each stands ``counts`` times and tied prices share their average rank.
+        """Return twice each sale's rank in the one group, where each stands ``counts`` times and ties share their average rank.
 
         Counts and ranks stand in the order of prices along the last axis; doubled, ranks are whole numbers.
         """
         through = np.cumsum(counts, axis=-1)
-        if self.blocks is None:
+        if len(self.ties) == len(self.places):
             through *= 2
             through -= counts
             through += 1
             return through
-        ends = through[..., self.ends]
+        ends = through[..., self.ties.edges[1:] - 1]
         shared = ends + 1
         shared[..., 1:] += ends[..., :-1]
-        ranks: Codes = shared[..., self.blocks]
+        ranks: Codes = shared[..., self.tie]
         return ranks
-
-
-def quantile(ordered: Floats, part: int, parts: int) -> float:
-    """Return the quantile ``part/parts`` of type 7 (Hyndman and Fan 1996); its place is found in whole numbers."""
-    if not len(ordered):
-        return math.nan
-    below, rest = divmod((len(ordered) - 1) * part, parts)
-    value = float(ordered[below])
-    if rest:
-        step = float(ordered[below + 1]) - value
-        value = value + step / 2 if 2 * rest == parts else value + step * (rest / parts)
-    return value
-
-
-def median_estimate(ordered: Floats, confidence_level: float) -> Estimate:
-    """Return the median between order statistics of ranks ceil(n/2 - z sqrt(n)/2) and floor(1 + n/2 + z sqrt(n)/2).
-
-    Without interval where a rank lies outside [1, n], or where even lowest to highest covers the median less
-    surely than asked.
-    """
-    n = len(ordered)
-    middle = quantile(ordered, 1, 2)
-    reach = critical_value(confidence_level) * math.sqrt(n) / 2
-    low, high = math.ceil(n / 2 - reach), math.floor(1 + n / 2 + reach)
-    if low < 1 or high > n or n < smallest_for_interval(confidence_level):
-        return Estimate(middle)
-    return Estimate(middle, float(ordered[low - 1]), float(ordered[high - 1]))

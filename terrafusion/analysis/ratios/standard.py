@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, Literal, NamedTuple, TypeVar, get_args
 
-from terrafusion.analysis.ratios.sample import ROUNDING, Estimate
+import numpy as np
+from numpy.typing import NDArray
+
+from terrafusion.analysis.ratios.sample import ROUNDING
+from terrafusion.analysis.ratios.segments import Codes, Estimates, Floats
 
 SOURCE: Final = "from secondary copies of the IAAO standard"
 
@@ -19,6 +23,7 @@ CLASSES: Final[tuple[str, ...]] = get_args(PropertyClass)
 JurisdictionSize = Literal["very_large", "mid", "small"]
 
 MET, STATISTICALLY_MET, NOT_MET = "met", "statistically met", "not met"
+_VERDICTS: Final = np.array([MET, STATISTICALLY_MET, NOT_MET, None], dtype=object)
 
 JUDGED: Final = ("median", "cod", "prd", "prb", "mki", "vei")
 """The measures that have a band."""
@@ -40,6 +45,8 @@ _COD: Final[Mapping[str, tuple[Band, Band, Band]]] = {
     "residential_vacant": (Band(5, 15), Band(5, 20), Band(5, 25)),
     "other_vacant": (Band(5, 20), Band(5, 25), Band(5, 30)),
 }
+_NO_BAND: Final = Band(math.nan, math.nan)
+Number = TypeVar("Number", float, Floats)
 _SIZES: Final = get_args(JurisdictionSize)
 
 
@@ -60,25 +67,38 @@ def bands(property_class: str | None, jurisdiction_size: str, *, level: float) -
     return found
 
 
-def verdict(estimate: Estimate, band: Band | None) -> str | None:
-    """Say whether the estimate lies in the band, or at least its interval reaches into it.
+def bounds(classes: Codes, jurisdiction_size: str, *, level: float) -> dict[str, tuple[Floats, Floats]]:
+    """Return the ends of the bands of groups, of each of `JUDGED`; nan where there is none.
+
+    ``classes`` are places in `CLASSES`, or as many as there are where classes are mixed.
+    """
+    judged = [bands(name, jurisdiction_size, level=level) for name in (*CLASSES, None)]
+    ends = {name: np.array([one.get(name, _NO_BAND) for one in judged])[classes] for name in JUDGED}
+    return {name: (both[:, 0], both[:, 1]) for name, both in ends.items()}
+
+
+def verdicts(told: Estimates, low: Floats, high: Floats) -> NDArray[np.object_]:
+    """Say of each estimate whether it lies in its band, or at least its interval reaches into it.
 
     None without a figure or a band, or where a figure beyond the band has no interval.
     """
-    value, low, high = estimate
-    if band is None or math.isnan(value):
-        return None
-    reach = ROUNDING * max(abs(band.low), abs(band.high))
-    if band.low - reach <= value <= band.high + reach:
-        return MET
-    if math.isnan(low) or math.isnan(high):
-        return None
-    return STATISTICALLY_MET if low <= band.high + reach and high >= band.low - reach else NOT_MET
+    low, high = _rounded(low, high)
+    inside = (told.value >= low) & (told.value <= high)
+    reaching = (told.low <= high) & (told.high >= low)
+    known = ~np.isnan([*told, low]).any(axis=0)
+    said: NDArray[np.object_] = _VERDICTS[np.select([inside, known & reaching, known], [0, 1, 2], 3)]
+    return said
+
+
+def _rounded(low: Number, high: Number) -> tuple[Number, Number]:
+    """Widen a band by what rounding makes of its bounds."""
+    reach = ROUNDING * np.maximum(np.abs(low), np.abs(high))
+    return low - reach, high + reach
 
 
 def written(value: float, digits: int, band: Band | None) -> str:
     """Write a figure with so many decimals, or with as many more as show on which side of the band's bounds it lies."""
-    met = verdict(Estimate(value), band)
-    while digits < _MOST_DIGITS and verdict(Estimate(round(value, digits)), band) != met:
+    low, high = _rounded(*(band or _NO_BAND))
+    while digits < _MOST_DIGITS and (low <= round(value, digits) <= high) != (low <= value <= high):
         digits += 1
     return f"{value:.{digits}f}"

@@ -197,7 +197,7 @@ class _Found:
         found: dict[str, Any] = {"time_slope_sales": known.height}
         for name, price in (("time_slope", "sale_price"), ("adjusted_time_slope", "time_adjusted_price")):
             level = self.parameters.confidence_level
-            slope, error = fall(known, known[price].to_numpy(), level) if enough else (math.nan, math.nan)
+            slope, error = fall(known, known[price].to_numpy()) if enough else (math.nan, math.nan)
             reach = critical_t(level, max(known.height - 2, 0)) * error
             told = (slope, slope - reach, slope + reach)
             ends = zip(("", "_ci_low", "_ci_high"), told, strict=True)

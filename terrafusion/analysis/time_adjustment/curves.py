@@ -19,8 +19,8 @@ from terrafusion.analysis.price_index.engine import LOCATIONS, Engine
 from terrafusion.analysis.price_index.estimate import Estimate, nothing
 from terrafusion.analysis.price_index.parameters import HEDONIC, REPEAT, PriceIndexParameters
 from terrafusion.analysis.price_index.requirements import allowed, location_cautions
-from terrafusion.analysis.ratios.measures import slope
-from terrafusion.analysis.student import critical_t
+from terrafusion.analysis.ratios.measures import least_squares
+from terrafusion.analysis.ratios.segments import Segments
 from terrafusion.analysis.time_adjustment.parameters import (
     AdjustmentMethod,
     TimeAdjustmentParameters,
@@ -119,7 +119,7 @@ class Curves:
         years = middle.to_numpy() / _DAYS_A_YEAR
         begin = int(self.market.calendar["ordinal"][0])
         observations = np.bincount(known["ordinal"].to_numpy() - begin, minlength=len(years)).astype(np.int64)
-        rate, error = fall(known, known["sale_price"].to_numpy(), self.parameters.confidence_level)
+        rate, error = fall(known, known["sale_price"].to_numpy())
         if not np.isfinite(error):
             return nothing(observations, known.height)
         since = years - years[0]
@@ -145,10 +145,10 @@ def by_content(sales: pl.DataFrame) -> pl.DataFrame:
     return sales.sort("sale_date", "parcel_number", "sale_id", "sale_price", "value")
 
 
-def fall(sales: pl.DataFrame, price: Floats, confidence_level: float) -> tuple[float, float]:
+def fall(sales: pl.DataFrame, price: Floats) -> tuple[float, float]:
     """Return the slope of ln(value / price) on time, a year, and its standard error; nan of too few."""
     if sales.height < _LEAST:
         return float("nan"), float("nan")
     years = sales["sale_date"].to_physical().to_numpy() / _DAYS_A_YEAR
-    found = slope(years, np.log(sales["value"].to_numpy() / price), confidence_level)
-    return found.value, (found.high - found.value) / critical_t(confidence_level, sales.height - 2)
+    slope, error = least_squares(years, np.log(sales["value"].to_numpy() / price), Segments.of([sales.height]))
+    return float(slope[0]), float(error[0])

@@ -10,8 +10,9 @@ import numpy as np
 from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.comps.homes import Flags
 from terrafusion.analysis.hedonic import Codes, Floats
-from terrafusion.analysis.ratios.measures import analytic_intervals, cod, prb, prd
-from terrafusion.analysis.ratios.sample import Estimate, Ratios, median_estimate
+from terrafusion.analysis.ratios.measures import analytic_intervals, prb
+from terrafusion.analysis.ratios.sample import Ratios
+from terrafusion.analysis.ratios.segments import Estimate, median_estimate
 from terrafusion.analysis.valuation.trial import Trial
 
 CLOSE: Final = 0.1
@@ -81,15 +82,15 @@ def _coverage(trial: Trial, rows: Flags, confidence_level: float) -> dict[str, f
 def _told(value: Floats, price: Floats, confidence_level: float) -> dict[str, Any]:
     ratios = Ratios.of(value, price)
     off = np.abs(ratios.ratio - 1)
-    wide = analytic_intervals(ratios, confidence_level)
+    told = analytic_intervals(ratios, confidence_level)
     return {
         "n": len(ratios),
         **_estimate("mdape", median_estimate(np.sort(100 * off), confidence_level)),
-        **_estimate("cod", Estimate(cod(ratios), *wide["cod"])),
+        **_estimate("cod", told["cod"].of(0)),
         **_share("within_10_pct", off <= CLOSE, confidence_level),
         **_estimate("median_ratio", median_estimate(ratios.ratio, confidence_level)),
-        **_estimate("prd", Estimate(prd(ratios), *wide["prd"])),
-        **_estimate("prb", prb(ratios, confidence_level) if np.ptp(price) > 0 else Estimate()),
+        **_estimate("prd", told["prd"].of(0)),
+        **_estimate("prb", prb(ratios, confidence_level).of(0) if np.ptp(price) > 0 else Estimate()),
     }
 
 

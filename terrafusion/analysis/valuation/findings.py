@@ -14,7 +14,7 @@ import polars as pl
 from terrafusion.analysis.api import Caution
 from terrafusion.analysis.comps.model import LEAST_SALES
 from terrafusion.analysis.findings import counted
-from terrafusion.analysis.ratios.sample import ROUNDING, quantile
+from terrafusion.analysis.ratios.sample import ROUNDING
 from terrafusion.analysis.valuation.parameters import ValuationParameters
 from terrafusion.analysis.valuation.rows import GRADES
 
@@ -90,8 +90,9 @@ def _values(told: Told) -> str:
     start = (
         f"In {told.county_id} {valued.height:,} of {told.rows.height:,} parcels asked for have a value as of {told.day}"
     )
-    middle = quantile(np.sort(valued["estimated_value"].to_numpy()), 1, 2)
-    return start if valued.is_empty() else f"{start}, the median ${middle:,.0f}"
+    if valued.is_empty():
+        return start
+    return f"{start}, the median ${np.median(valued['estimated_value'].to_numpy()):,.0f}"
 
 
 def _errors(told: Told) -> str:

@@ -19,7 +19,7 @@ from terrafusion.analysis.coverage.two_samples import (
     verdict,
     within,
 )
-from terrafusion.analysis.ratios.sample import Estimate
+from terrafusion.analysis.ratios.segments import Estimate
 
 
 def samples(seed=1, n=80, m=200, shift=0.3, digits=None):

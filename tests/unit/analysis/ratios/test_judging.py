@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from terrafusion.analysis.ratios.chasing import chasing_suspected
-from terrafusion.analysis.ratios.sample import Estimate
-from terrafusion.analysis.ratios.standard import Band, bands, verdict, written
+from terrafusion.analysis.ratios.sample import Ratios
+from terrafusion.analysis.ratios.segments import Estimate, Estimates
+from terrafusion.analysis.ratios.standard import CLASSES, Band, bands, bounds, verdicts, written
 
 STUDY = "ratio_study"
 QUICK = {"interval_method": "analytic"}
@@ -28,7 +29,8 @@ QUICK = {"interval_method": "analytic"}
     ],
 )
 def test_bounds_are_inclusive(estimate, said):
-    assert verdict(estimate, Band(0.90, 1.10)) == said
+    told = Estimates(*np.array(estimate)[:, None])
+    assert verdicts(told, np.array([0.90]), np.array([1.10])).tolist() == [said]
 
 
 @pytest.mark.parametrize(
@@ -48,8 +50,19 @@ def test_a_figure_is_written_on_the_side_of_the_band_where_it_lies(value, shown)
 
 
 def test_without_a_band_there_is_no_verdict():
-    assert verdict(Estimate(1.0, 0.9, 1.1), None) is None
     assert "cod" not in bands(None, "mid", level=1)
+    classes = np.arange(len(CLASSES) + 1)
+    told = Estimates.bare(np.full(len(classes), 12.0))
+    assert verdicts(told, *bounds(classes, "mid", level=1)["cod"]).tolist() == ["met"] * len(CLASSES) + [None]
+
+
+@pytest.mark.parametrize("size", ["very_large", "mid", "small"])
+def test_the_bounds_of_groups_are_the_bands_of_their_classes(size):
+    found = bounds(np.array([3, 0]), size, level=0.35)
+    for place, name in enumerate(("other_vacant", "residential_improved")):
+        assert {measure: (low[place], high[place]) for measure, (low, high) in found.items()} == bands(
+            name, size, level=0.35
+        )
 
 
 @pytest.mark.parametrize(
@@ -114,23 +127,27 @@ def spread_out(n, crowd, at=1.0):
     return np.sort(np.append(wide, np.full(crowd, at)))
 
 
+def suspected(ratio, *, level):
+    return chasing_suspected(Ratios.of(ratio, np.ones_like(ratio)), level=level).item()
+
+
 @pytest.mark.parametrize("level", [1.0, 0.35])
 def test_chasing_needs_a_step_and_a_crowd(level):
-    assert chasing_suspected(spread_out(200, 11, level), level=level) is True
-    assert chasing_suspected(spread_out(200, 10, level), level=level) is False
-    assert chasing_suspected(spread_out(200, 0, level), level=level) is False
-    assert chasing_suspected(spread_out(29, 10, level), level=level) is None
+    assert suspected(spread_out(200, 11, level), level=level) is True
+    assert suspected(spread_out(200, 10, level), level=level) is False
+    assert suspected(spread_out(200, 0, level), level=level) is False
+    assert suspected(spread_out(29, 10, level), level=level) is None
     elsewhere = spread_out(200, 40, level) * 1.021
-    assert chasing_suspected(elsewhere, level=level) is False
+    assert suspected(elsewhere, level=level) is False
 
 
 def test_chasing_at_the_very_bounds():
     for bound in (0.98, 1.02):
-        assert chasing_suspected(spread_out(100, 30, bound), level=1.0) is True
+        assert suspected(spread_out(100, 30, bound), level=1.0) is True
 
 
 def test_equal_ratios_are_what_a_normal_without_spread_expects():
-    assert chasing_suspected(np.full(50, 1.0), level=1.0) is False
+    assert suspected(np.full(50, 1.0), level=1.0) is False
 
 
 def test_chasing_is_said(ask, valued):

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from scipy.stats import rankdata, t
 
 from terrafusion.analysis.ratios.bootstrap import RESAMPLED, _Resampled, bootstrap
-from terrafusion.analysis.ratios.measures import _value_groups, analytic_intervals, measures
-from terrafusion.analysis.ratios.sample import Ratios, by_ratio, median_estimate, quantile
+from terrafusion.analysis.ratios.measures import _by_value, analytic_intervals, measures
+from terrafusion.analysis.ratios.sample import Ratios, by_ratio
+from terrafusion.analysis.ratios.segments import Segments, median_estimate
 from terrafusion.analysis.student import critical_t
 
 
@@ -23,6 +24,11 @@ def made(n, *, seed=0, step=-3):
     random = np.random.default_rng(seed)
     price = np.round(np.exp(random.normal(12, 0.5, n)), step)
     return Ratios.of(np.round(price * np.exp(random.normal(0, 0.15, n)), step), price)
+
+
+def alone(told):
+    """Read off what is told of the one group."""
+    return {name: estimates.of(0) for name, estimates in told.items()}
 
 
 @pytest.mark.parametrize("confidence", [0.5, 0.9, 0.95, 0.999])
@@ -39,7 +45,7 @@ def test_without_freedom_there_is_no_quantile():
 def test_quantiles_and_the_medians_interval(n):
     values = np.sort(np.random.default_rng(n).normal(size=n))
     for part in (1, 2, 3):
-        assert quantile(values, part, 4) == pytest.approx(np.quantile(values, part / 4), abs=1e-15)
+        assert Segments.of([n]).quantile(values, part, 4) == pytest.approx(np.quantile(values, part / 4), abs=1e-15)
     told = median_estimate(values, 0.95)
     if n < 6:
         assert math.isnan(told.low)
@@ -52,13 +58,13 @@ def test_quantiles_and_the_medians_interval(n):
 
 def test_prb_and_its_interval_are_those_of_least_squares(ratios):
     fitted = sm.OLS(ratios.ratio / ratios.median - 1, sm.add_constant(np.log2(ratios.proxy))).fit()
-    told = measures(ratios, 0.9)["prb"]
+    told = measures(ratios, 0.9)["prb"].of(0)
     assert told.value == pytest.approx(fitted.params[1], rel=1e-10)
     assert told[1:] == pytest.approx(tuple(fitted.conf_int(0.1)[1]), rel=1e-10)
 
 
 def test_mean_and_weighted_mean(ratios):
-    told, n = measures(ratios, 0.95), len(ratios)
+    told, n = alone(measures(ratios, 0.95)), len(ratios)
     error = ratios.ratio.std(ddof=1) / math.sqrt(n)
     assert told["mean"].high - told["mean"].value == pytest.approx(t.ppf(0.975, n - 1) * error)
     level = ratios.assessed.sum() / ratios.price.sum()
@@ -73,7 +79,7 @@ def test_the_gini_coefficients_share_the_ranks_of_ties(step):
     ratios = made(300, step=step)
     n, ranks = len(ratios), rankdata(ratios.price)
     ginis = [2 * (ranks * v).sum() / (n * v.sum()) - (n + 1) / n for v in (ratios.assessed, ratios.price)]
-    told = measures(ratios, 0.95)
+    told = alone(measures(ratios, 0.95))
     assert told["mki"].value == pytest.approx(ginis[0] / ginis[1], rel=1e-12)
     assert told["ki"].value == pytest.approx(ginis[0] - ginis[1], rel=1e-9)
 
@@ -81,23 +87,26 @@ def test_the_gini_coefficients_share_the_ranks_of_ties(step):
 @pytest.mark.parametrize(("n", "sizes"), [(19, []), (20, [10, 10]), (50, [25, 25]), (54, [14, 13, 13, 14]), (501, 10)])
 def test_the_groups_of_value_are_cut_at_quantiles(n, sizes, table):
     ratios = made(n, step=6) if n != 54 else Ratios.of(*(column.to_numpy() for column in table("iaao_ed_table1_54")))
-    groups = _value_groups(ratios)
+    (parts,), within, ordered = _by_value(ratios)
     if sizes == 10:
         sizes = [51, *[50] * 9]
-    assert [len(group) for group in groups] == sizes
-    if groups:
+    assert parts == len(sizes)
+    if parts:
+        assert within.sizes.tolist() == sizes
         value = ratios.proxy
-        cuts = np.quantile(value, np.arange(1, len(groups)) / len(groups))
+        cuts = np.quantile(value, np.arange(1, parts) / parts)
         part = np.searchsorted(cuts, value, side="left")
-        assert all(np.array_equal(group, ratios.ratio[part == place]) for place, group in enumerate(groups))
+        assert all(
+            np.array_equal(ordered[group], ratios.ratio[part == place]) for place, group in enumerate(within.slices())
+        )
 
 
 @pytest.mark.parametrize("step", [-4, 6])
 @pytest.mark.parametrize("kept", [(0, 400), (17, 390)])
 def test_a_draw_of_every_sale_once_gives_the_measures_themselves(step, kept):
-    ratios = made(400, step=step).between(*kept)
+    ratios = made(400, step=step).between(*np.array(kept)[:, None])
     counts = np.ones((2, len(ratios)), dtype=np.int64)
-    told = measures(ratios, 0.95)
+    told = alone(measures(ratios, 0.95))
     for row in _Resampled(ratios, 3)(counts):
         assert row == pytest.approx([told[name].value for name in RESAMPLED], rel=1e-9)
 
@@ -105,17 +114,17 @@ def test_a_draw_of_every_sale_once_gives_the_measures_themselves(step, kept):
 def test_a_draw_equals_the_measures_of_what_was_drawn():
     ratios = made(61, step=-4)
     chosen = np.random.default_rng(1).integers(61, size=61)
-    told = measures(Ratios.of(ratios.assessed[chosen], ratios.price[chosen]), 0.95)
+    told = alone(measures(Ratios.of(ratios.assessed[chosen], ratios.price[chosen]), 0.95))
     (row,) = _Resampled(ratios, 1)(np.bincount(chosen, minlength=61)[None])
     assert row == pytest.approx([told[name].value for name in RESAMPLED], rel=1e-9)
 
 
 def test_analytic_intervals_agree_with_many_draws():
     ratios = made(3_000)
-    analytic = analytic_intervals(ratios, 0.95)
+    analytic = alone(analytic_intervals(ratios, 0.95))
     drawn, _ = bootstrap(ratios, (0, 3_000), iterations=2_000, seed=3, confidence_level=0.95)
     assert set(analytic) == set(drawn) == set(RESAMPLED)
-    for name, (low, high) in analytic.items():
+    for name, (_, low, high) in analytic.items():
         width = high - low
         assert drawn[name] == pytest.approx((low, high), abs=0.12 * width), name
 
@@ -140,7 +149,7 @@ def test_sales_of_one_ratio_stand_by_what_else_is_computed_with(rows):
 
 @pytest.mark.parametrize("n", [0, 1, 2, 5])
 def test_few_sales_give_what_can_be_told_and_no_more(n):
-    told = measures(made(n), 0.95)
+    told = alone(measures(made(n), 0.95))
     assert math.isnan(told["vei"].value)
     assert math.isnan(told["median"].low)
     assert math.isnan(told["prb"].value) == (n < 2)
@@ -150,7 +159,7 @@ def test_few_sales_give_what_can_be_told_and_no_more(n):
 
 def test_equal_prices_leave_vertical_equity_untold():
     ratios = Ratios.of(np.full(60, 90_000.0), np.full(60, 100_000.0))
-    told = measures(ratios, 0.95)
+    told = alone(measures(ratios, 0.95))
     assert told["median"].value == 0.9
     assert told["cod"].value == 0
     assert told["prd"].value == pytest.approx(1)
@@ -174,7 +183,7 @@ def test_tied_prices_share_their_influence_on_the_concentration_indices():
 
     steps = np.eye(120) * 1e-5
     moves = np.array([index(1 + step) - index(1 - step) for step in steps]) / 2e-5
-    low, high = analytic_intervals(Ratios.of(assessed, price), 0.95)["ki"]
+    _, low, high = analytic_intervals(Ratios.of(assessed, price), 0.95)["ki"].of(0)
     assert (high - low) / 2 == pytest.approx(1.959964 * np.sqrt((moves**2).sum()), rel=1e-5)
 
 
@@ -183,5 +192,31 @@ def test_prices_that_only_rounding_tells_apart_have_no_mki():
     ratios = Ratios.of(180_000 * np.exp(np.random.default_rng(1).normal(0, 0.1, 400)), price)
     assert len(set(ratios.price)) > 1
     assert abs(ratios.concentrations[1]) > 0
-    assert math.isnan(measures(ratios, 0.95)["mki"].value)
-    assert "mki" not in analytic_intervals(ratios, 0.95)
+    assert math.isnan(measures(ratios, 0.95)["mki"].of(0).value)
+    assert np.isnan(analytic_intervals(ratios, 0.95)["mki"].of(0)).all()
+
+
+SIZES = (0, 700, 1, 2, 60, 0, 0, 5, 29, 400, 1, 20, 51, 0)
+
+
+@pytest.mark.parametrize("step", [-4, 6])
+def test_a_groups_figures_are_the_same_whichever_groups_lie_beside_it(step):
+    groups = [made(n, seed=n, step=step) for n in SIZES]
+    groups[3] = Ratios.of(np.array([80_000.0, 95_000.0]), np.full(2, 100_000.0))
+    groups[4] = Ratios.of(np.full(60, 90_000.0), np.full(60, 100_000.0))
+    value, price = (np.concatenate([getattr(group, name) for group in groups]) for name in ("assessed", "price"))
+    laid = Ratios.ordered(value, price, Segments.of(SIZES))
+    trimmed = np.array(SIZES) // 7
+    for together, apart in (
+        (laid, groups),
+        (laid, list(laid.each())),
+        (
+            laid.between(trimmed, laid.n - trimmed),
+            [one.between(cut, one.n - cut) for one, cut in zip(groups, trimmed[:, None], strict=True)],
+        ),
+    ):
+        for figures in (measures, analytic_intervals):
+            told = figures(together, 0.95)
+            for place, group in enumerate(apart):
+                for name, own in figures(group, 0.95).items():
+                    np.testing.assert_array_equal(told[name].of(place), own.of(0), err_msg=f"{name} of {place}")
