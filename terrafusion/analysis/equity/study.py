@@ -68,16 +68,18 @@ def _trimmed(sales: pl.DataFrame, parameters: EquityParameters) -> tuple[pl.Data
     if multiple is None or sales.is_empty():
         return sales, {}
     laid = laid_out(sales, parameters)
-    limits = pl.concat(_limits(names, block.ratios, multiple) for names, block in laid.blocks())
+    limits = pl.concat(
+        _limits(names, block.ratios, multiple, parameters.trim_min_sales) for names, block in laid.blocks()
+    )
     joined = sales.join(limits, on="group", how="left", maintain_order="left")
     kept = joined.filter((pl.col("value") / pl.col("price")).is_between("low", "high")).drop("low", "high")
     gone = sales.height - kept.height
     return kept, {"ratio_outlier": gone} if gone else {}
 
 
-def _limits(names: pl.Series, ratios: Ratios, multiple: float) -> pl.DataFrame:
+def _limits(names: pl.Series, ratios: Ratios, multiple: float, least: int) -> pl.DataFrame:
     """Return the least and the greatest ratio that is kept of each group."""
-    begins, ends, _ = kept_of(ratios, multiple)
+    begins, ends, _ = kept_of(ratios, multiple, least)
     low, high = (ratios.segments.at(ratios.ratio, places) for places in (begins, ends - 1))
     return pl.DataFrame({"group": names, "low": low, "high": high})
 

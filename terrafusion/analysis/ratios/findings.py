@@ -11,7 +11,6 @@ import polars as pl
 
 from terrafusion.analysis.api import Caution
 from terrafusion.analysis.findings import FELL, ROSE, counted, direction, interval_of, nothing_selected, of_year_only
-from terrafusion.analysis.outliers import SMALLEST_GROUP
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.standard import JUDGED, MET, NOT_MET, STATISTICALLY_MET, bands, written
 
@@ -84,11 +83,11 @@ def tally(rows: pl.DataFrame) -> dict[str, Any]:
 
 def cautions(told: Told) -> Iterator[Caution]:
     """Tell what the figures alone do not."""
-    row, rows = told.overall, told.rows
-    spared = rows.filter(pl.col("n") < SMALLEST_GROUP, pl.col("outliers_kept") > 0)
+    row, rows, least = told.overall, told.rows, told.parameters.trim_min_sales
+    spared = rows.filter(pl.col("n") < least, pl.col("outliers_kept") > 0)
     if spared.height:
         message = (
-            f"{spared['outliers_kept'].sum()} outlying ratios in {spared.height} groups below {SMALLEST_GROUP} sales "
+            f"{spared['outliers_kept'].sum()} outlying ratios in {spared.height} groups below {least} sales "
             "were not trimmed: quartiles of so few are uncertain"
         )
         yield Caution("outliers_not_trimmed", message)

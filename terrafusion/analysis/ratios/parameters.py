@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from terrafusion.analysis.parameters import SharedParameters, Text
+from terrafusion.analysis.outliers import SMALLEST_GROUP
+from terrafusion.analysis.parameters import SharedParameters, Text, Whole
 from terrafusion.analysis.ratios.standard import JurisdictionSize, PropertyClass
 
 ValueField = Literal["assessed_value", "roll_assessed_value", "market_value"]
@@ -28,6 +29,12 @@ class RatioParameters(SharedParameters):
         "iqr3",
         description="ratios that the `trimmed_` figures leave out: farther from the quartiles of their group than "
         "so many times the quartiles' distance",
+    )
+    trim_min_sales: Whole = Field(
+        SMALLEST_GROUP,
+        ge=4,
+        le=1_000_000,
+        description="sales that a group needs for its ratios to be trimmed: quartiles of fewer are uncertain",
     )
     jurisdiction_size: JurisdictionSize = Field("mid", description="whose COD bounds apply")
     property_class: PropertyClass = Field(

@@ -12,7 +12,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from terrafusion.analysis.cells import smallest_for_interval
-from terrafusion.analysis.outliers import SMALLEST_GROUP
 from terrafusion.analysis.ratios.bootstrap import RESAMPLED, Intervals, bootstrap
 from terrafusion.analysis.ratios.chasing import chasing_suspected
 from terrafusion.analysis.ratios.measures import MEASURES, analytic_intervals, measures, slope
@@ -80,6 +79,8 @@ class Rules:
     jurisdiction_size: str
     trim: float | None
     """Multiple of the quartiles' distance; None trims nothing."""
+    trim_min_sales: int
+    """Sales of the groups that are trimmed."""
     iterations: int | None
     """Draws of the bootstrap; None asks for analytic intervals."""
     seed: int
@@ -100,7 +101,7 @@ def to_rows(names: pl.Series, blocks: Sequence[Columns]) -> pl.DataFrame:
 def columns_of(block: Block, rules: Rules) -> Columns:
     """Return the columns of `SCHEMA` but ``group``, of each group in the block; nan is what cannot be told."""
     ratios = block.ratios
-    begins, ends, spared = kept_of(ratios, rules.trim)
+    begins, ends, spared = kept_of(ratios, rules.trim, rules.trim_min_sales)
     kept = ends - begins
     fewer = ratios if np.array_equal(kept, ratios.n) else ratios.between(begins, ends)
     whole = _told(ratios, rules)
@@ -124,10 +125,10 @@ def columns_of(block: Block, rules: Rules) -> Columns:
     }
 
 
-def kept_of(ratios: Ratios, multiple: float | None) -> tuple[Codes, Codes, Codes]:
+def kept_of(ratios: Ratios, multiple: float | None, least: int) -> tuple[Codes, Codes, Codes]:
     """Say from where to where each group's ratios lie within its bounds, and how many do not but are spared.
 
-    Groups below `SMALLEST_GROUP` are not trimmed: their quartiles are too uncertain to judge by.
+    Groups of fewer than ``least`` sales are not trimmed: their quartiles are too uncertain to judge by.
     """
     n, segments = ratios.n, ratios.segments
     if multiple is None:
@@ -136,7 +137,7 @@ def kept_of(ratios: Ratios, multiple: float | None) -> tuple[Codes, Codes, Codes
     reach = multiple * (third - first) + ROUNDING * third
     below = segments.counts(ratios.ratio < segments.each(first - reach))
     above = segments.counts(ratios.ratio > segments.each(third + reach))
-    trimmed = n >= SMALLEST_GROUP
+    trimmed = n >= least
     return np.where(trimmed, below, 0), np.where(trimmed, n - above, n), np.where(trimmed, 0, below + above)
 
 

@@ -58,6 +58,8 @@ def ratio_study(records: Records, parameters: RatioParameters, progress: Progres
             "key_finding": findings.key_finding(told),
             "data_points_analyzed": len(laid.value),
             **_method(parameters, rules, studied.period),
+            "bands": _bands(overall, parameters, rules),
+            "bands_source": SOURCE,
             **{name: value for name, value in overall.items() if name != "group"},
             **findings.tally(rows),
             **provenance(records, parameters),
@@ -98,6 +100,7 @@ def rules_of(parameters: RatioParameters, *, level: float, sales: int) -> Rules:
         level=level,
         jurisdiction_size=parameters.jurisdiction_size,
         trim=TRIM[parameters.trim],
+        trim_min_sales=parameters.trim_min_sales,
         iterations=parameters.bootstrap_iterations if resampled else None,
         seed=parameters.seed,
         adjusted=parameters.time_adjust != "none",
@@ -115,7 +118,6 @@ def measured(laid: Laid, rules: Rules, progress: Progress, beside: Executor) -> 
 
 def _method(parameters: RatioParameters, rules: Rules, period: str | None) -> dict[str, Any]:
     drawn = f"percentiles of {rules.iterations} seeded draws" if rules.iterations else "normal by influence"
-    judged = bands(parameters.property_class, parameters.jurisdiction_size, level=rules.level)
     return {
         "method": f"IAAO ratio statistics; intervals: median by order statistics, mean, weighted mean and PRB by t, "
         f"VEI from its medians, COD, COV, PRD, MKI and KI {drawn}",
@@ -127,9 +129,13 @@ def _method(parameters: RatioParameters, rules: Rules, period: str | None) -> di
         "trim": parameters.trim,
         "time_adjust": parameters.time_adjust,
         "time_adjust_period": period,
-        "bands": {name: list(band) for name, band in judged.items()},
-        "bands_source": SOURCE,
     }
+
+
+def _bands(overall: Mapping[str, Any], parameters: RatioParameters, rules: Rules) -> dict[str, list[float]]:
+    """Return the bands by which all sales together are judged: that of COD is of their class, and none where it is mixed."""
+    judged = parameters.property_class if overall["suppressed"] else overall["property_class"]
+    return {name: list(band) for name, band in bands(judged, rules.jurisdiction_size, level=rules.level).items()}
 
 
 def _quality(account: Account, rows: pl.DataFrame, parameters: RatioParameters) -> Mapping[str, Any]:

@@ -115,10 +115,14 @@ def test_a_class_is_judged_by_its_own_bounds(ask, market):
     assert (verdicts["V1"], verdicts["R1"]) == ("met", "not met")
     assert answer.summary["property_class"] is None
     assert answer.summary["cod_verdict"] is None
+    assert "cod" not in answer.summary["bands"]
     mixed = ask(STUDY, sales, property_classes=classes, **QUICK)
     assert "mixed_classes" in [caution.code for caution in mixed.warnings]
     by_type = ask(STUDY, market(100, property_type=["V1"] * 100), property_classes=classes, **QUICK)
     assert by_type.summary["property_class"] == "other_vacant"
+    assert by_type.summary["bands"]["cod"] == [5, 25]
+    none = ask(STUDY, market(5), property_class="income", **QUICK)
+    assert none.summary["bands"]["cod"] == [5, 20], "of too few sales, as they would be judged"
 
 
 def spread_out(n, crowd, at=1.0):

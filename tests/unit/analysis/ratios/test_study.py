@@ -144,6 +144,9 @@ def test_groups_below_thirty_are_not_trimmed_and_it_is_said(ask, valued):
     row = row_of(answer)
     assert (row["outliers_excluded"], row["outliers_kept"]) == (0, 1)
     assert "outliers_not_trimmed" in codes(answer)
+    asked = ask(STUDY, valued([r * 1e5 for r in ratios], [1e5] * 28), trim_min_sales=28, **QUICK)
+    assert (row_of(asked)["outliers_excluded"], row_of(asked)["trimmed_n"]) == (1, 27)
+    assert "outliers_not_trimmed" not in codes(asked)
 
 
 def test_much_trimming_is_said(ask, valued):
