@@ -49,10 +49,12 @@ MOST_DOUBLINGS: Final = 10
 ENVIRONMENT: Final = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "1",
     "_RJEM_MALLOC_CONF": "thp:always,dirty_decay_ms:0,muzzy_decay_ms:0",
 }
-"""Read by the children when they import numpy, scikit-learn and polars: there are as many children as cores, and what one no longer
-needs the others may have; polars keeps it otherwise. To get it anew in large pages takes a sixth off a hedonic index of a million sales."""
+"""Read by the children as they start, and by numpy, scikit-learn and polars: there are as many children as cores, and what one no
+longer needs the others may have; polars, and the C library for each thread, keep it otherwise. To get it anew in large pages takes a
+sixth off a hedonic index of a million sales."""
 
 log = structlog.get_logger(__name__)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Final
 
@@ -88,9 +87,9 @@ def _studied(
     laid: Laid, used: pl.DataFrame, rules: Rules, parameters: EquityParameters, progress: Progress
 ) -> tuple[list[Study], Study]:
     """Return the studies of the groups, in the order of their names, and that of all sales together."""
-    with ThreadPoolExecutor(1) as beside:
-        rows, whole = measured(laid, rules, lambda done, doing: progress(0.2 + 0.4 * done, doing), beside)
-    levels = ladder(used)
+    rows, whole, levels = measured(
+        laid, rules, lambda done, doing: progress(0.2 + 0.4 * done, doing), besides=lambda: ladder(used)
+    )
     parts = {name: part for (name,), part in used.partition_by("group", as_dict=True).items()}
     studies = []
     each = (ratios for _, block in laid.blocks() for ratios in block.ratios.each())

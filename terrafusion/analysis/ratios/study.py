@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import polars as pl
 
@@ -25,6 +25,8 @@ from terrafusion.analysis.ratios.rows import Rules
 from terrafusion.analysis.ratios.standard import SOURCE, bands
 from terrafusion.analysis.ratios.time import adjust
 from terrafusion.analysis.selection import Account, Selection, select
+
+T = TypeVar("T")
 
 TRIM: Final = {"none": None, "iqr1.5": 1.5, "iqr3": 3.0}
 
@@ -47,9 +49,12 @@ def ratio_study(records: Records, parameters: RatioParameters, progress: Progres
     studied = _studied(records, parameters, progress)
     laid, level = studied.laid, assessment_level(records, parameters)
     rules = rules_of(parameters, level=level, sales=len(laid.value))
-    with ThreadPoolExecutor(1) as beside:
-        drawn = beside.submit(pictures, laid.value, laid.price, parameters.confidence_level)
-        rows, overall = measured(laid, rules, lambda done, doing: progress(0.2 + 0.7 * done, doing), beside)
+    rows, overall, drawn = measured(
+        laid,
+        rules,
+        lambda done, doing: progress(0.2 + 0.7 * done, doing),
+        besides=lambda: pictures(laid.value, laid.price, parameters.confidence_level),
+    )
     if studied.sales is not None:
         rows = with_fallback(rows, studied.sales, parameters, rules)
     told = findings.Told(records.county_id, parameters, level, overall, rows, studied.account.year_only)
@@ -68,7 +73,7 @@ def ratio_study(records: Records, parameters: RatioParameters, progress: Progres
         warnings=[*studied.warnings, *skipped(parameters, rules), *findings.cautions(told)],
         rows=rows,
         table=rows,
-        pictures=drawn.result(),
+        pictures=drawn,
     )
 
 
@@ -107,13 +112,18 @@ def rules_of(parameters: RatioParameters, *, level: float, sales: int) -> Rules:
     )
 
 
-def measured(laid: Laid, rules: Rules, progress: Progress, beside: Executor) -> tuple[pl.DataFrame, Mapping[str, Any]]:
-    """Return the groups' rows, and that of all sales together, which is made ``beside``: each leaves a core idle."""
-    if len(laid.labels) == 1:
-        rows = rows_of(laid, rules, progress)
-        return rows, rows.row(0, named=True)
-    whole = beside.submit(overall_of, laid, rules)
-    return rows_of(laid, rules, progress), whole.result()
+def measured(
+    laid: Laid, rules: Rules, progress: Progress, *, besides: Callable[[], T]
+) -> tuple[pl.DataFrame, Mapping[str, Any], T]:
+    """Return the groups' rows, that of all sales together, and what ``besides`` makes; on two cores, for each leaves one idle."""
+    with ThreadPoolExecutor(1) as other:
+        if len(laid.labels) == 1:
+            made = other.submit(besides)
+            rows = rows_of(laid, rules, progress)
+            return rows, rows.row(0, named=True), made.result()
+        whole = other.submit(overall_of, laid, rules)
+        rows, made_here = rows_of(laid, rules, progress), besides()
+        return rows, whole.result(), made_here
 
 
 def _method(parameters: RatioParameters, rules: Rules, period: str | None) -> dict[str, Any]:
