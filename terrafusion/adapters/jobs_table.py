@@ -26,7 +26,7 @@ from models.live import Missed
 from models.messages import JobStatusChanged
 from terrafusion.adapters.followers import Followers
 from terrafusion.metrics import Metrics
-from terrafusion.ports import JobStore
+from terrafusion.ports.jobs import JobStore
 from terrafusion.usecases.retrying import until_available
 from topics.catalogue import JOBS_TABLE, STATUS
 
@@ -128,7 +128,7 @@ class JobsTable(faust.Table[str, Entry]):
 
 
 class Live:
-    """Fulfils `terrafusion.ports.LiveJobs` over the table, and lets the movement of all jobs be followed."""
+    """Fulfils `terrafusion.ports.history.LiveJobs` over the table, and lets the movement of all jobs be followed."""
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ from terrafusion.cli.steering import user
 from terrafusion.errors import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
-    from terrafusion.credentials import AuditLog, Credentials
+    from terrafusion.ports.access import AuditLog, Credentials
 
 T = TypeVar("T")
 Ask = Callable[["Credentials", "AuditLog"], Awaitable[T]]

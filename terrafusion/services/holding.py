@@ -16,7 +16,8 @@ from models.jobs import Claim, FailureReason
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import Unavailable
 from terrafusion.metrics import Metrics
-from terrafusion.ports import Bell, JobStore
+from terrafusion.ports.bell import Bell
+from terrafusion.ports.jobs import JobStore
 from terrafusion.usecases.retrying import until_available
 from terrafusion.usecases.work import Workbench
 

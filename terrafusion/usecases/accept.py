@@ -29,7 +29,7 @@ from terrafusion.errors import (
     UnstorableData,
 )
 from terrafusion.metrics import Metrics
-from terrafusion.ports import Accepted, JobStore, Offer
+from terrafusion.ports.jobs import Accepted, JobStore, Offer
 from terrafusion.usecases.callers import deed, must, note, told
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.producers import Producers

@@ -18,8 +18,8 @@ from secrets import token_urlsafe
 from typing import Any, Final
 
 from models.access import NEEDS, OF_ALL, STRANGER, Action, Caller, Deed, Role, Token
-from terrafusion.credentials import Holders
 from terrafusion.errors import NotAllowed, Unavailable
+from terrafusion.ports.access import Holders
 
 TOKEN: Final = "tfm_"  # noqa: S105 - the beginning of each
 SESSION: Final = "tfs_"

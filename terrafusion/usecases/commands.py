@@ -25,7 +25,7 @@ from terrafusion.errors import (
     UnstorableData,
 )
 from terrafusion.metrics import Metrics
-from terrafusion.ports import JobStore
+from terrafusion.ports.jobs import JobStore
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.callers import Call, called, deed, facts, must, note, plain, told
 from terrafusion.usecases.counties import KnownCounties

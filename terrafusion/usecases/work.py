@@ -19,7 +19,10 @@ from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import ChildDied, ChildTimedOut, PoolUnavailable, UnknownCounty, UnstorableData
 from terrafusion.logs import about
 from terrafusion.metrics import Metrics
-from terrafusion.ports import Bell, DataVersion, JobStore, Outcome, Pool, Task
+from terrafusion.ports.bell import Bell
+from terrafusion.ports.counties import DataVersion
+from terrafusion.ports.jobs import JobStore
+from terrafusion.ports.pool import Outcome, Pool, Task
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.pace import Pace
 from terrafusion.usecases.retrying import is_cancelled, until_available

@@ -9,7 +9,7 @@ from typing import Final
 
 from models.access import Caller
 from models.jobs import JobStatus
-from terrafusion.ports import JobFilter, JobReader
+from terrafusion.ports.jobs import JobFilter, JobReader
 from terrafusion.usecases.callers import caller
 from terrafusion.usecases.seen import both
 

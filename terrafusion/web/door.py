@@ -26,8 +26,8 @@ from aiohttp.web import (
 )
 
 from models.access import STRANGER, TOLD, Action, Caller, Deed
-from terrafusion.credentials import AuditLog, Credentials
 from terrafusion.errors import Rejected, Unavailable
+from terrafusion.ports.access import AuditLog, Credentials
 from terrafusion.usecases.attempts import Attempts
 from terrafusion.usecases.callers import SESSION, Call, KnownHolders, called, digest_of, must, new_secret, plain
 from terrafusion.web.answers import see, wants_html

@@ -9,7 +9,7 @@ from aiohttp.web import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.messages import Note, Verb
-from terrafusion.ports import MOST_COUNTED
+from terrafusion.ports.jobs import MOST_COUNTED
 from terrafusion.usecases.bulk import Done, Many
 from terrafusion.web.answers import html, json_response, wants_html, wants_json
 from terrafusion.web.api import PREFIX

@@ -28,7 +28,7 @@ from terrafusion.adapters.postgres.store import PostgresJobStore
 from terrafusion.embedded.postgres import EmbeddedPostgres
 from terrafusion.embedded.processes import free_port
 from terrafusion.metrics import Metrics
-from terrafusion.ports import Offer
+from terrafusion.ports.jobs import Offer
 from terrafusion.settings import Settings
 from topics.catalogue import STATUS, TopicSpec
 

@@ -20,7 +20,8 @@ from terrafusion.adapters.postgres.outbox import PostgresOutbox, PostgresOutboxL
 from terrafusion.adapters.postgres.store import PostgresJobStore
 from terrafusion.errors import ChildDied, ChildTimedOut, Unavailable
 from terrafusion.metrics import Metrics
-from terrafusion.ports import DataVersion, Outcome, Task
+from terrafusion.ports.counties import DataVersion
+from terrafusion.ports.pool import Outcome, Task
 from terrafusion.services.holding import Takeover
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.work import Workbench
@@ -59,13 +60,13 @@ class Services:
 
 
 class NoBell:
-    """Fulfils `terrafusion.ports.Bell`; the test looks by itself."""
+    """Fulfils `terrafusion.ports.bell.Bell`; the test looks by itself."""
 
     def ring(self) -> None: ...
 
 
 class HandPool:
-    """Fulfils `terrafusion.ports.Pool`: a child ends when the test says so."""
+    """Fulfils `terrafusion.ports.pool.Pool`: a child ends when the test says so."""
 
     has_child = True
 

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from terrafusion.errors import Unavailable
 from terrafusion.metrics import Metrics
-from terrafusion.ports import TakenOver
+from terrafusion.ports.jobs import TakenOver
 from terrafusion.services.holding import Takeover
 
 LEASE = timedelta(seconds=20)

@@ -11,7 +11,7 @@ import structlog
 from models.jobs import JobStatus
 from models.queue import Limits
 from terrafusion.adapters.bell import AsyncBell
-from terrafusion.ports import Outcome
+from terrafusion.ports.pool import Outcome
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.work import Workbench
 

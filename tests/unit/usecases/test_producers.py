@@ -14,7 +14,7 @@ from models.access import NewToken, Role
 from models.dead_letters import Stage
 from models.jobs import JobStatus
 from terrafusion.adapters.memory.credentials import MemoryCredentials
-from terrafusion.ports import JobFilter
+from terrafusion.ports.jobs import JobFilter
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.attempts import MOST, MOST_ADDRESSES, WITHIN_S, Attempts
 from terrafusion.usecases.callers import TOKEN, KnownHolders, caller, digest_of, new_secret

@@ -28,7 +28,7 @@ from terrafusion.adapters.bell import AsyncBell
 from terrafusion.adapters.spans import OtelTracer, make_tracer
 from terrafusion.analysis.registry import load_catalogue
 from terrafusion.errors import ChildTimedOut, Misconfigured
-from terrafusion.ports import Outcome, Task
+from terrafusion.ports.pool import Outcome, Task
 from terrafusion.services.relay import Relay
 from terrafusion.settings import Settings
 from terrafusion.tracing import UNTRACED, Tracer
