@@ -69,6 +69,8 @@ from terrafusion.usecases.callers import KnownHolders, caller
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.dead_letters import DeadLetterOffice
+from terrafusion.usecases.held_jobs import HeldJobs
+from terrafusion.usecases.lease_keeping import LeaseKeeper
 from terrafusion.usecases.logbook import Logbook
 from terrafusion.usecases.pauses import KnownPauses
 from terrafusion.usecases.producers import EVERY_PRODUCER, Producers
@@ -144,13 +146,9 @@ class _Assembly:
         self._count_stalls()
         self.tail = StatusTail(Broker.of(settings), lambda *record: self.live.hear(*record))  # noqa: PLW0108 - it is made next
         self.live = Live(self.app, self.jobs, self.metrics, self.tail.read)
-        self.book = Logbook(self.jobs, lambda job_id: self.bench.attempt_of(job_id))  # noqa: PLW0108 - the bench is made next
-        self.pool = PebblePool(
-            settings,
-            lambda *news: self.bench.progressed(*news),  # noqa: PLW0108
-            self.book.put,
-            self.jobs_bell.ring,
-        )
+        self.held = HeldJobs(self.metrics, self.jobs_bell)
+        self.book = Logbook(self.jobs, self.held.attempt_of)
+        self.pool = PebblePool(settings, self.held.progressed, self.book.put, self.jobs_bell.ring)
         self.metrics.has_child.set_function(lambda: float(self.pool.has_child))
         self.bench = self._bench()
         self.room = Room(self.jobs, settings.max_pending, pauses=self.pauses, monotonic=time.monotonic)
@@ -218,14 +216,22 @@ class _Assembly:
         return Workbench(
             limits=limits,
             jobs=self.jobs,
-            leases=PostgresJobStore(self.own_heart, sender=self.name),
+            held=self.held,
             pool=self.pool,
             counties=self.counties,
             metrics=self.metrics,
-            bell=self.jobs_bell,
             relay_bell=self.relay_bell,
             monotonic=time.monotonic,
             traces=self.traces,
+        )
+
+    def _leases(self) -> LeaseKeeper:
+        return LeaseKeeper(
+            limits=self.bench.limits,
+            jobs=PostgresJobStore(self.own_heart, sender=self.name),
+            held=self.held,
+            relay_bell=self.relay_bell,
+            monotonic=time.monotonic,
         )
 
     def worker(self) -> Worker:
@@ -314,7 +320,7 @@ class _Assembly:
     def _observers(self, claimer: Claimer) -> Sequence[Service]:
         return self.observing.services(
             self.pool,
-            in_flight=lambda: self.bench.held,
+            in_flight=lambda: len(self.held),
             leads=lambda: self.relay.leads,
             drains=lambda: claimer.should_stop,
         )
@@ -355,7 +361,7 @@ class _Assembly:
             self.relay,
             Listener(hear),
             watchdog,
-            Heart(self.bench, cancelled=cancelled),
+            Heart(self._leases(), cancelled=cancelled),
             Committer(self.bench),
             LogKeeper(self.book, WorkerLines(self.book.put)),
             takeover,
