@@ -13,7 +13,7 @@ import faust
 import structlog
 
 from terrafusion.adapters.guard import EXIT_STOOD_STILL, Guard
-from terrafusion.bootstrap import create_worker, make_guard
+from terrafusion.bootstrap.worker import create_worker, make_guard
 from terrafusion.errors import Misconfigured, StoodStill
 from terrafusion.logs import configure
 from terrafusion.refusals import is_loopback
