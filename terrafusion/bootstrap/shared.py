@@ -18,9 +18,9 @@ from terrafusion.bootstrap.stores import Stores
 from terrafusion.metrics import Metrics
 from terrafusion.settings import Settings
 from terrafusion.tracing import Tracer
-from terrafusion.usecases.callers import KnownHolders
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.pauses import KnownPauses
+from terrafusion.usecases.token_holders import KnownHolders
 from terrafusion.web.deps import utc_now
 
 

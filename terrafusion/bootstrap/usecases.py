@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from terrafusion.bootstrap.shared import Shared
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.bulk import Bulk
-from terrafusion.usecases.callers import caller
+from terrafusion.usecases.calls import caller
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.producers import EVERY_PRODUCER, Producers

@@ -30,7 +30,7 @@ from terrafusion.errors import (
 )
 from terrafusion.metrics import Metrics
 from terrafusion.ports.jobs import Accepted, JobStore, Offer
-from terrafusion.usecases.callers import deed, must, note, told
+from terrafusion.usecases.calls import deed, must, note, told
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.producers import Producers
 from terrafusion.usecases.refusing import LONGEST_REASON, letter_of

@@ -27,7 +27,7 @@ from terrafusion.errors import (
 from terrafusion.metrics import Metrics
 from terrafusion.ports.jobs import JobStore
 from terrafusion.usecases.accept import Accept
-from terrafusion.usecases.callers import Call, called, deed, facts, must, note, plain, told
+from terrafusion.usecases.calls import Call, called, deed, facts, must, note, plain, told
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.pauses import KnownPauses, because
 from terrafusion.usecases.producers import Producers

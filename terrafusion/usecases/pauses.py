@@ -10,7 +10,7 @@ from models.pauses import Pause, Scope
 from terrafusion.errors import IntakeShut
 from terrafusion.metrics import Metrics
 from terrafusion.ports.pauses import Pauses
-from terrafusion.usecases.callers import deed, plain, told
+from terrafusion.usecases.calls import deed, plain, told
 
 KNOWN_FOR_S: Final = 1.0
 

@@ -23,7 +23,7 @@ from terrafusion.ports.counties import DataVersion
 from terrafusion.ports.history import JobHistory, LiveJobs
 from terrafusion.ports.jobs import ALL, MOST_COUNTED, JobFilter, JobReader, Page
 from terrafusion.ports.letters import LetterFilter, LetterReader
-from terrafusion.usecases.callers import caller
+from terrafusion.usecases.calls import caller
 from terrafusion.usecases.pauses import ShownPauses
 
 Who = Callable[[], Caller]

@@ -10,7 +10,7 @@ from typing import Final
 from models.access import Caller
 from models.jobs import JobStatus
 from terrafusion.ports.jobs import JobFilter, JobReader
-from terrafusion.usecases.callers import caller
+from terrafusion.usecases.calls import caller
 from terrafusion.usecases.seen import both
 
 KNOWN_FOR_S: Final = 2.0

@@ -33,7 +33,7 @@ from terrafusion.ports.health import Check
 from terrafusion.ports.jobs import Offer
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.bulk import Bulk
-from terrafusion.usecases.callers import caller
+from terrafusion.usecases.calls import caller
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.dead_letters import DeadLetterOffice

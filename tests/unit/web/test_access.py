@@ -13,7 +13,7 @@ from support.house import BROWSER, PREFIX, House, opened
 
 from models.access import NEEDS, OF_ALL, TOLD, Action, NewToken, Role
 from terrafusion.usecases.attempts import MOST
-from terrafusion.usecases.callers import KNOWN_AT_MOST_S, KNOWN_FOR_S, TOKEN, digest_of, new_secret
+from terrafusion.usecases.token_holders import KNOWN_AT_MOST_S, KNOWN_FOR_S, TOKEN, digest_of, new_secret
 from terrafusion.web import WebDeps
 from terrafusion.web.door import SESSION_LASTS
 from terrafusion.web.login import local

@@ -12,7 +12,7 @@ from models.access import Role
 from models.jobs import Origin
 from models.pauses import Scope
 from terrafusion.ports.letters import LetterFilter
-from terrafusion.usecases.callers import KNOWN_FOR_S
+from terrafusion.usecases.token_holders import KNOWN_FOR_S
 
 
 class TestACountysEyes:
