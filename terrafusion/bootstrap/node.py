@@ -18,7 +18,7 @@ from terrafusion.observing import Observing
 from terrafusion.services.relay import Relay
 from terrafusion.settings import Settings
 from terrafusion.usecases.attempts import Attempts
-from terrafusion.usecases.room import Room
+from terrafusion.usecases.backpressure import Room
 from terrafusion.web.door import Door, guarded
 from terrafusion.web.middleware import application_options, everybody
 from terrafusion.web.server import BoundedWeb

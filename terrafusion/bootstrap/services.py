@@ -18,7 +18,7 @@ from terrafusion.bootstrap.node import Node
 from terrafusion.bootstrap.running import Running
 from terrafusion.bootstrap.shared import Shared
 from terrafusion.metrics import Metrics
-from terrafusion.services.holding import Claimer, Committer, Heart, Takeover
+from terrafusion.services.leases import Claimer, Committer, Heart, Takeover
 from terrafusion.services.listener import Listener
 from terrafusion.services.log_keeper import LogKeeper
 from terrafusion.services.purger import Purger

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from terrafusion.bootstrap.shared import Shared
 from terrafusion.usecases.accept import Accept
+from terrafusion.usecases.backpressure import Room
 from terrafusion.usecases.bulk import Bulk
 from terrafusion.usecases.calls import caller
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.producers import EVERY_PRODUCER, Producers
-from terrafusion.usecases.room import Room
-from terrafusion.usecases.seen import SeenJobs
+from terrafusion.usecases.scoped_reads import SeenJobs
 from terrafusion.usecases.traces import Traces
 from terrafusion.usecases.waiting import Waiting
 from terrafusion.web.deps import utc_now

@@ -24,8 +24,8 @@ from terrafusion.bootstrap.usecases import UseCases
 from terrafusion.bootstrap.views import web_deps
 from terrafusion.lifecycle import Worker
 from terrafusion.services.commanding import Orders
-from terrafusion.services.holding import Claimer
 from terrafusion.services.intake import Arrival, Intake
+from terrafusion.services.leases import Claimer
 from terrafusion.settings import Settings
 from terrafusion.web.routes import register
 

@@ -13,7 +13,7 @@ from models.messages import Verb
 from terrafusion.errors import Conflict, IntakeShut, InvalidRequest, Rejected
 from terrafusion.ports.history import JobHistory
 from terrafusion.ports.jobs import JobFilter, JobReader
-from terrafusion.usecases.room import Room
+from terrafusion.usecases.backpressure import Room
 
 BATCH: Final = 250
 MOST_A_CALL_S: Final = 10.0

@@ -11,7 +11,7 @@ from models.access import Caller
 from models.jobs import JobStatus
 from terrafusion.ports.jobs import JobFilter, JobReader
 from terrafusion.usecases.calls import caller
-from terrafusion.usecases.seen import both
+from terrafusion.usecases.scoped_reads import both
 
 KNOWN_FOR_S: Final = 2.0
 MOST_KNOWN: Final = 200

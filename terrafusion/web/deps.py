@@ -21,11 +21,11 @@ from terrafusion.ports.history import JobHistory, LiveJobs
 from terrafusion.ports.jobs import JobReader
 from terrafusion.ports.letters import LetterReader
 from terrafusion.ports.monitoring import Rates, Workers
+from terrafusion.usecases.backpressure import Room
 from terrafusion.usecases.bulk import Bulk
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.pauses import ShownPauses
-from terrafusion.usecases.room import Room
 from terrafusion.usecases.waiting import Waiting
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from models.access import Action
 from terrafusion.analysis.registry import Catalogue
 from terrafusion.web.operations import OPERATIONS, Operation
 from terrafusion.web.permissions import ACTIONS
-from terrafusion.web.shapes import SCHEMAS
+from terrafusion.web.schemas import SCHEMAS
 
 VERSION: Final = "3.1.0"
 PLACE: Final = re.compile(r"\{(\w+)(?::[^}]*)?\}")

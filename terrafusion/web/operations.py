@@ -10,12 +10,12 @@ from pydantic import BaseModel
 
 from terrafusion.web.api import PREFIX, Api
 from terrafusion.web.audit import Audit, AuditQuery
+from terrafusion.web.bulk_orders import ManyViews
 from terrafusion.web.commands import Commanding
 from terrafusion.web.contracts import Contracts
 from terrafusion.web.dead_letters import DeadLetterViews
 from terrafusion.web.downloads import CSV, PARQUET, Downloads
 from terrafusion.web.letters import LettersQuery, SelectionQuery
-from terrafusion.web.many import ManyViews
 from terrafusion.web.probes import Probes
 from terrafusion.web.query import ListQuery, ManyQuery, NoQuery
 from terrafusion.web.streams import Streams

@@ -18,7 +18,7 @@ from models.jobs import JobStatus
 from models.messages import Moment, Name, Note
 from terrafusion.errors import InvalidRequest
 from terrafusion.ports.jobs import JobFilter
-from terrafusion.rejection import rejection
+from terrafusion.validation_messages import rejection
 from topics.requests import traceparent_of
 
 After = tuple[datetime, UUID]

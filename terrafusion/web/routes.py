@@ -14,10 +14,11 @@ from faust.web import View
 from faust.web.drivers.aiohttp import Web
 
 from terrafusion import DISTRIBUTION
-from terrafusion.usecases.seen import SeenCounties, SeenHistory, SeenJobs, SeenLetters, SeenLive, SeenPauses
+from terrafusion.usecases.scoped_reads import SeenCounties, SeenHistory, SeenJobs, SeenLetters, SeenLive, SeenPauses
 from terrafusion.web.api import PREFIX, Api
 from terrafusion.web.assets import STATIC, serve
 from terrafusion.web.audit import Audit
+from terrafusion.web.bulk_orders import ManyViews
 from terrafusion.web.commands import Commanding
 from terrafusion.web.contracts import Contracts
 from terrafusion.web.counting import Counted
@@ -27,7 +28,6 @@ from terrafusion.web.documents import DocumentPages
 from terrafusion.web.downloads import Downloads
 from terrafusion.web.live_pages import LivePages
 from terrafusion.web.login import Login
-from terrafusion.web.many import ManyViews
 from terrafusion.web.middleware import Handler, add_headers, answered
 from terrafusion.web.openapi import openapi
 from terrafusion.web.operations import JOB_PATH, LETTER_PATH

@@ -22,7 +22,7 @@ from terrafusion.errors import ChildDied, ChildTimedOut, Unavailable
 from terrafusion.metrics import Metrics
 from terrafusion.ports.counties import DataVersion
 from terrafusion.ports.pool import Outcome, Task
-from terrafusion.services.holding import Takeover
+from terrafusion.services.leases import Takeover
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.held_jobs import HeldJobs
 from terrafusion.usecases.lease_keeping import LeaseKeeper

@@ -32,6 +32,7 @@ from terrafusion.ports.documents import ResultBytes
 from terrafusion.ports.health import Check
 from terrafusion.ports.jobs import Offer
 from terrafusion.usecases.accept import Accept
+from terrafusion.usecases.backpressure import Room
 from terrafusion.usecases.bulk import Bulk
 from terrafusion.usecases.calls import caller
 from terrafusion.usecases.commands import Commands
@@ -39,8 +40,7 @@ from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.pauses import KnownPauses
 from terrafusion.usecases.producers import EVERY_PRODUCER
-from terrafusion.usecases.room import Room
-from terrafusion.usecases.seen import SeenJobs
+from terrafusion.usecases.scoped_reads import SeenJobs
 from terrafusion.usecases.waiting import Waiting
 from terrafusion.web import WebDeps
 from terrafusion.web.bodies import event_of

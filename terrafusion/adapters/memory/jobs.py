@@ -39,7 +39,7 @@ from terrafusion.adapters.memory.pauses import MemoryPauses
 from terrafusion.adapters.memory.writing import check_storable
 from terrafusion.errors import Conflict
 from terrafusion.ports.jobs import Accepted, Offer, TakenOver
-from terrafusion.usecases.refusing import letter_of_exhausted, letters_of
+from terrafusion.usecases.dead_lettering import letter_of_exhausted, letters_of
 from topics.events import event_records
 
 Clock = Callable[[], datetime]

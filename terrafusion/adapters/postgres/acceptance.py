@@ -37,7 +37,7 @@ from terrafusion.adapters.postgres.moves import seconds
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, entered, telling
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.ports.jobs import Accepted, Offer
-from terrafusion.usecases.refusing import letters_of
+from terrafusion.usecases.dead_lettering import letters_of
 
 STAMP: Final = DateTime(timezone=True)
 NEW: Final = batch(

@@ -22,7 +22,7 @@ from terrafusion.adapters.postgres.reading import LISTED, job_of
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, telling
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.ports.jobs import TakenOver
-from terrafusion.usecases.refusing import letter_of_exhausted
+from terrafusion.usecases.dead_lettering import letter_of_exhausted
 
 MOST_AT_ONCE: Final = 500
 

@@ -22,7 +22,7 @@ from terrafusion.web import application_options, register
 from terrafusion.web.middleware import everybody
 from terrafusion.web.operations import OPERATIONS
 from terrafusion.web.query import ListQuery
-from terrafusion.web.shapes import SCHEMAS
+from terrafusion.web.schemas import SCHEMAS
 from topics.catalogue import MAX_REQUEST_BYTES
 
 GOOD = {"job_id": str(UUID(int=7)), "letter_id": "1"}

@@ -15,8 +15,8 @@ from models.messages import AnalysisRequest, Command, JobCompleted, JobStatusCha
 from models.pauses import Scope
 from terrafusion.ports.counties import DataVersion
 from terrafusion.web.bodies import JOB_FIELDS
+from terrafusion.web.bulk_orders import ManyBody
 from terrafusion.web.letters import ENTRY_FIELDS, DiscardBody, DiscardManyBody, ReplayBody, ReplayManyBody
-from terrafusion.web.many import ManyBody
 
 TEMPLATE: Final = "#/components/schemas/{model}"
 NULL: Final = {"type": "null"}
