@@ -88,8 +88,8 @@ class Workbench:
                 await self._run(chunk)
             except Exception:
                 log.exception("jobs cannot be run here", jobs=[str(claim.job_id) for claim in chunk])
-                begun = [claim for claim in chunk if self.held.is_held(claim) and not self.held.has_ended(claim)]
-                self.held.lose([claim.job_id for claim in begun])
+                left = [claim for claim in chunk if self.held.is_held(claim) and not self.held.has_ended(claim)]
+                self.held.lose([claim.job_id for claim in left])
 
     async def _run(self, chunk: Sequence[Claim]) -> None:
         wanted = {(claim.county_id, claim.data_version or "") for claim in chunk}
