@@ -20,7 +20,7 @@ from terrafusion.adapters.postgres.engine import make_engine
 from terrafusion.adapters.postgres.migrate import migrate
 from terrafusion.adapters.postgres.store import PostgresJobStore
 from terrafusion.embedded.postgres import EmbeddedPostgres
-from terrafusion.ports import ALL, JobFilter
+from terrafusion.ports.jobs import ALL, JobFilter
 
 ROUNDS: Final = 7
 GOAL_MS: Final = 50

@@ -17,7 +17,7 @@ from terrafusion.adapters.guard import Guard
 from terrafusion.adapters.pool import PebblePool
 from terrafusion.adapters.status_tail import StatusTail
 from terrafusion.boundaries import Boundary, cross
-from terrafusion.services.holding import Claimer
+from terrafusion.services.leases import Claimer
 from terrafusion.settings import Settings
 from terrafusion.tracing import Tracer
 from terrafusion.usecases.work import Workbench

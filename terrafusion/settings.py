@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsS
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from terrafusion.refusals import complaints, is_loopback
+from terrafusion.settings_checks import complaints, is_loopback
 
 PREFIX: Final = "TERRAFUSION_"
 BROKER: Final = re.compile(r"(\[[0-9A-Fa-f:]+\]|[^\s:\[\]]+):[0-9]{1,5}")

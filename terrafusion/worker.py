@@ -13,11 +13,11 @@ import faust
 import structlog
 
 from terrafusion.adapters.guard import EXIT_STOOD_STILL, Guard
-from terrafusion.bootstrap import create_worker, make_guard
+from terrafusion.bootstrap.worker import create_worker, make_guard
 from terrafusion.errors import Misconfigured, StoodStill
 from terrafusion.logs import configure
-from terrafusion.refusals import is_loopback
 from terrafusion.settings import Settings
+from terrafusion.settings_checks import is_loopback
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from models.messages import AnalysisRequest
 from models.records import IncomingRecord
 from terrafusion.errors import InvalidRequest, MalformedMessage, Rejected
-from terrafusion.rejection import rejection
+from terrafusion.validation_messages import rejection
 from topics.catalogue import MAX_REQUEST_BYTES
 
 STRUCTURED: Final = "application/cloudevents+json"

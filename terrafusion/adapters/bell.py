@@ -8,7 +8,7 @@ from datetime import timedelta
 
 
 class AsyncBell:
-    """Fulfils `terrafusion.ports.Bell`."""
+    """Fulfils `terrafusion.ports.bell.Bell`."""
 
     def __init__(self) -> None:
         self._rung = asyncio.Event()

@@ -13,8 +13,8 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError,
 from pydantic import SecretStr
 
 from terrafusion.errors import Unavailable
-from terrafusion.refusals import SASL_PROTOCOLS, TLS_PROTOCOLS
 from terrafusion.settings import Settings
+from terrafusion.settings_checks import SASL_PROTOCOLS, TLS_PROTOCOLS
 from terrafusion.tls import client_context
 
 PATIENCE_S: Final = 3.0

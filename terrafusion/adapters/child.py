@@ -31,7 +31,8 @@ from terrafusion.analysis.registry import Catalogue, load_catalogue
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import InvalidParameters, NotFound, SimulatedFailure, Unavailable
 from terrafusion.logs import about, configure
-from terrafusion.ports import DataVersion, Outcome, Task
+from terrafusion.ports.counties import DataVersion
+from terrafusion.ports.pool import Outcome, Task
 from terrafusion.settings import Settings
 
 PR_SET_PDEATHSIG: Final = 1

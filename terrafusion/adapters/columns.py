@@ -10,14 +10,14 @@ import polars as pl
 
 from terrafusion.adapters.objects import Objects
 from terrafusion.errors import NotFound, Unavailable
-from terrafusion.watching import Column, Coverage
+from terrafusion.ports.counties import Column, Coverage
 
 KEPT: Final = 64
 PATIENCE_S: Final = 10.0
 
 
 class SnapshotColumns:
-    """Fulfils `terrafusion.watching.Columns`; a snapshot never changes, so it is looked through once."""
+    """Fulfils `terrafusion.ports.counties.Columns`; a snapshot never changes, so it is looked through once."""
 
     def __init__(self, objects: Objects, cache: Path) -> None:
         """Take where the snapshots lie, and the folder for those that are fetched from elsewhere."""

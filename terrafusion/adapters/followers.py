@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 from uuid import UUID
 
@@ -76,6 +76,14 @@ class Followers:
                 del self._feeds[job_id]
             if not self._feeds:
                 self._told.clear()
+
+    def hear(self, key: bytes | None, value: bytes | None) -> None:
+        """Tell a record of the status topic, or let its job begin anew where it is a tombstone."""
+        with suppress(ValueError):  # somebody else wrote on our topic
+            if value is None:
+                self.forget(UUID((key or b"").decode()))
+            else:
+                self.tell(JobStatusChanged.model_validate_json(value), len(value))
 
     def tell(self, event: JobStatusChanged, size: int) -> None:
         """Tell an event to whoever follows its job, unless it or a later one was told before."""

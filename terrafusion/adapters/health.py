@@ -13,13 +13,13 @@ from terrafusion.adapters.own_consumer import FaustConsumer
 from terrafusion.adapters.postgres.engine import transaction
 from terrafusion.adapters.postgres.migrate import is_newer, newest_version, schema_version
 from terrafusion.errors import Unavailable
-from terrafusion.ports import Check
+from terrafusion.ports.health import Check
 
 PATIENCE_S: Final = 2.0
 
 
 class WorkerHealth:
-    """Fulfils `terrafusion.ports.Health`."""
+    """Fulfils `terrafusion.ports.health.Health`."""
 
     def __init__(self, app: faust.App, own: FaustConsumer, engine: AsyncEngine) -> None:
         self._app = app

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -26,7 +26,7 @@ from models.live import Missed
 from models.messages import JobStatusChanged
 from terrafusion.adapters.followers import Followers
 from terrafusion.metrics import Metrics
-from terrafusion.ports import JobStore
+from terrafusion.ports.jobs import JobStore
 from terrafusion.usecases.retrying import until_available
 from topics.catalogue import JOBS_TABLE, STATUS
 
@@ -128,22 +128,24 @@ class JobsTable(faust.Table[str, Entry]):
 
 
 class Live:
-    """Fulfils `terrafusion.ports.LiveJobs` over the table, and lets the movement of all jobs be followed."""
+    """Fulfils `terrafusion.ports.history.LiveJobs` over the table, and lets the movement of all jobs be followed."""
 
     def __init__(
         self,
         app: faust.App,
         jobs: JobStore,
         metrics: Metrics,
+        *,
+        followers: Followers,
         tail: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
     ) -> None:
-        """Take what has `hear` called with the events of all partitions while it is entered; without it only the own come."""
+        """Take what tells ``followers`` of all partitions while it is entered; without it they hear of the own alone."""
         table = JobsTable(
             app, name=JOBS_TABLE, partitions=STATUS.partitions, store=STORE_URL, options={"jobs": jobs}, key_type=str
         )
         app.tables.add(table)
         self.table = table
-        self.followers = Followers()
+        self.followers = followers
         self._metrics = metrics
         self._tail = tail
         app.on_partitions_assigned.connect(self._count_rebalance)
@@ -160,19 +162,11 @@ class Live:
         if self.followers:
             self.followers.tell(entry.event(), len(value))
 
-    def hear(self, key: bytes | None, value: bytes | None) -> None:
-        """Tell one event to those who follow, whosever partition it is of."""
-        with suppress(ValueError):  # somebody else wrote on our topic
-            if value is None:
-                self.followers.forget(UUID((key or b"").decode()))
-            else:
-                self.followers.tell(JobStatusChanged.model_validate_json(value), len(value))
-
     def forget(self, key: bytes | None) -> None:
         """Let go of a job that was purged: should its id come again, its events count anew."""
         self.table.pop((key or b"").decode(errors="replace"), None)
         self._metrics.table_entries.set(len(self.table.data.data))
-        self.hear(key, None)
+        self.followers.hear(key, None)
 
     async def _count_rebalance(self, *_: Any, **__: Any) -> None:
         self._metrics.rebalances.inc()

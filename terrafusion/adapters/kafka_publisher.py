@@ -27,7 +27,7 @@ STOP_S: Final = 2.0
 
 
 class KafkaPublisher:
-    """Fulfils `terrafusion.ports.Publisher`; started anew after every failure."""
+    """Fulfils `terrafusion.ports.outbox.Publisher`; started anew after every failure."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker

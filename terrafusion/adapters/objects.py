@@ -23,7 +23,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import Conflict, Misconfigured, NotFound, Unavailable
-from terrafusion.job_history import ResultBytes
+from terrafusion.ports.documents import ResultBytes
 from terrafusion.settings import Settings
 
 WITHOUT_NAMELESS: Final = (errno.EOPNOTSUPP, errno.EISDIR)

@@ -26,7 +26,7 @@ from models.troubles import Part, Trouble
 from terrafusion.adapters import child
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import ChildDied, ChildTimedOut, PoolUnavailable
-from terrafusion.ports import Outcome, Task
+from terrafusion.ports.pool import Outcome, Task
 from terrafusion.settings import Settings
 from terrafusion.usecases.retrying import is_cancelled
 
@@ -83,7 +83,7 @@ class _NotBegun(PoolUnavailable):
 
 
 class PebblePool:
-    """Fulfils `terrafusion.ports.Pool`."""
+    """Fulfils `terrafusion.ports.pool.Pool`."""
 
     def __init__(
         self,

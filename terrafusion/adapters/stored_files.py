@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from terrafusion.adapters.objects import Objects, document_location, result_path
-from terrafusion.keeping import EndedJob, OldFile
+from terrafusion.ports.retention import EndedJob, OldFile
 
 UUID_TEXT: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 RESULT: Final = re.compile(rf"[^/]+/[^/]+/({UUID_TEXT})\.(?:parquet|json)")
@@ -19,7 +19,7 @@ UNFINISHED: Final = re.compile(r"(?:.+\.(?:parquet|json)\.|doctor/)[0-9a-f]{32}(
 
 
 class StoredFiles:
-    """Fulfils `terrafusion.ports.KeptFiles`."""
+    """Fulfils `terrafusion.ports.retention.KeptFiles`."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects

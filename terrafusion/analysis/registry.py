@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from terrafusion.analysis import types
 from terrafusion.analysis.api import Analysis
 from terrafusion.errors import InvalidParameters, Misconfigured, UnknownAnalysisType
-from terrafusion.rejection import nearest, rejection
+from terrafusion.validation_messages import nearest, rejection
 
 ENTRY_POINTS: Final = "terrafusion.analyses"
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from terrafusion.analysis.api import Caution
 from terrafusion.analysis.parameters import SharedParameters
-from terrafusion.rejection import nearest
+from terrafusion.validation_messages import nearest
 
 FILTERS: Final[Mapping[str, str]] = {
     "zip_codes": "zip_code",

@@ -20,8 +20,8 @@ from terrafusion.cli.finding import Finding
 from terrafusion.cli.view import view_of
 from terrafusion.cli.vitals import examine_disk, examine_group, held_up
 from terrafusion.errors import TerraFusionError
-from terrafusion.refusals import is_loopback
 from terrafusion.settings import Settings
+from terrafusion.settings_checks import is_loopback
 
 SERVICES: Final = frozenset({"database", "broker", "object store"})
 """Checks whose failure means that a service cannot be reached."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from terrafusion.errors import Misconfigured
-from terrafusion.rejection import must
+from terrafusion.validation_messages import must
 
 if TYPE_CHECKING:
     from sqlalchemy import URL

@@ -18,7 +18,7 @@ from terrafusion.cli.configuration import database, read_settings
 from terrafusion.cli.output import Json, emit, say, stdout
 from terrafusion.cli.steering import user
 from terrafusion.errors import InvalidRequest, NotFound
-from terrafusion.rejection import rejection
+from terrafusion.validation_messages import rejection
 
 if TYPE_CHECKING:
     from terrafusion.adapters.postgres.profiles import Revision

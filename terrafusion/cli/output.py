@@ -16,7 +16,7 @@ from rich.segment import Segment
 from typer._click.exceptions import NoArgsIsHelpError, UsageError
 
 from terrafusion.errors import Conflict, Misconfigured, Rejected, TerraFusionError, Unavailable
-from terrafusion.rejection import must, shown
+from terrafusion.validation_messages import must, shown
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 

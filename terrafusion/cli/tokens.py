@@ -15,7 +15,7 @@ from terrafusion.cli.steering import user
 from terrafusion.errors import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
-    from terrafusion.credentials import AuditLog, Credentials
+    from terrafusion.ports.access import AuditLog, Credentials
 
 T = TypeVar("T")
 Ask = Callable[["Credentials", "AuditLog"], Awaitable[T]]
@@ -48,7 +48,7 @@ def create(
 ) -> None:
     """Make a token and print it, this once: only its digest is kept."""
     from terrafusion.cli.loading import check_county  # noqa: PLC0415 - slow to import
-    from terrafusion.usecases.callers import TOKEN, digest_of, new_secret  # noqa: PLC0415
+    from terrafusion.usecases.token_holders import TOKEN, digest_of, new_secret  # noqa: PLC0415
 
     _check_name(name)
     for each in county or ():

@@ -14,7 +14,7 @@ from terrafusion.adapters.snapshots import digest_of
 from terrafusion.ingest.kinds import SALES
 from terrafusion.ingest.reading import read_records, without_repeats
 from terrafusion.ingest.snapshot import digest, encode
-from terrafusion.ports import DataVersion
+from terrafusion.ports.counties import DataVersion
 from terrafusion.settings import Settings
 
 SAMPLES: Final = ("king_wa", "lucas_oh")

@@ -14,8 +14,8 @@ from models.records import IncomingRecord
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import Unavailable
 from terrafusion.usecases.accept import Accept
+from terrafusion.usecases.backpressure import MOST_AT_ONCE, Room
 from terrafusion.usecases.retrying import until_available
-from terrafusion.usecases.room import MOST_AT_ONCE, Room
 
 MOST_WAITING: Final = 2000
 LOOK_EVERY_S: Final = 1.0

@@ -14,7 +14,7 @@ from mode import Service
 from models.group import Dealt
 from models.workers import Presence, WorkerState
 from terrafusion.errors import Unavailable
-from terrafusion.watching import Workers
+from terrafusion.ports.monitoring import Workers
 
 BEAT_EVERY_S: Final = 5.0
 SAMPLE_EVERY_S: Final = 60.0

@@ -10,7 +10,7 @@ from mode import Service
 
 from models.rates import Width
 from terrafusion.errors import Unavailable
-from terrafusion.watching import Rates
+from terrafusion.ports.monitoring import Rates
 
 EVERY_S: Final = 10.0
 

@@ -15,7 +15,8 @@ from models.troubles import Part, Trouble
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import TooLarge, Unavailable
 from terrafusion.metrics import Metrics
-from terrafusion.ports import Bell, Outbox, OutboxLeader, Publisher
+from terrafusion.ports.bell import Bell
+from terrafusion.ports.outbox import Outbox, OutboxLeader, Publisher
 from terrafusion.services.backlog import Backlog
 from terrafusion.tracing import UNTRACED, Tracer
 from topics.catalogue import COMPLETED

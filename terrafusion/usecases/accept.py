@@ -29,11 +29,11 @@ from terrafusion.errors import (
     UnstorableData,
 )
 from terrafusion.metrics import Metrics
-from terrafusion.ports import Accepted, JobStore, Offer
-from terrafusion.usecases.callers import deed, must, note, told
+from terrafusion.ports.jobs import Accepted, JobStore, Offer
+from terrafusion.usecases.calls import deed, must, note, told
 from terrafusion.usecases.counties import KnownCounties
+from terrafusion.usecases.dead_lettering import LONGEST_REASON, letter_of
 from terrafusion.usecases.producers import Producers
-from terrafusion.usecases.refusing import LONGEST_REASON, letter_of
 from terrafusion.usecases.traces import NO_TRACES, Traces
 from topics.requests import Envelope, decode, derived_id, salvage
 

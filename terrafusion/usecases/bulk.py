@@ -11,9 +11,9 @@ from uuid import UUID
 from models.jobs import CANCEL, TERMINAL, Job, JobStatus
 from models.messages import Verb
 from terrafusion.errors import Conflict, IntakeShut, InvalidRequest, Rejected
-from terrafusion.job_history import JobHistory
-from terrafusion.ports import JobFilter, JobReader
-from terrafusion.usecases.room import Room
+from terrafusion.ports.history import JobHistory
+from terrafusion.ports.jobs import JobFilter, JobReader
+from terrafusion.usecases.backpressure import Room
 
 BATCH: Final = 250
 MOST_A_CALL_S: Final = 10.0

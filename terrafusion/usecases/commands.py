@@ -25,13 +25,13 @@ from terrafusion.errors import (
     UnstorableData,
 )
 from terrafusion.metrics import Metrics
-from terrafusion.ports import JobStore
+from terrafusion.ports.jobs import JobStore
 from terrafusion.usecases.accept import Accept
-from terrafusion.usecases.callers import Call, called, deed, facts, must, note, plain, told
+from terrafusion.usecases.calls import Call, called, deed, facts, must, note, plain, told
 from terrafusion.usecases.counties import KnownCounties
+from terrafusion.usecases.dead_lettering import letter_of, outcome_of
 from terrafusion.usecases.pauses import KnownPauses, because
 from terrafusion.usecases.producers import Producers
-from terrafusion.usecases.refusing import letter_of, outcome_of
 from topics.commands import Order, decode
 from topics.requests import derived_id
 

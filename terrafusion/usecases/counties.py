@@ -7,7 +7,7 @@ from typing import Final
 from models.access import Counties as Seen
 from terrafusion.errors import UnknownCounty
 from terrafusion.metrics import Metrics
-from terrafusion.ports import Counties, DataVersion
+from terrafusion.ports.counties import Counties, DataVersion
 
 VERSIONS_KEPT: Final = 64
 

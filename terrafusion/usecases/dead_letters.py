@@ -19,8 +19,9 @@ from models.records import Headers, IncomingRecord
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import Conflict, InvalidRequest, NotFound, Rejected
 from terrafusion.metrics import Metrics
-from terrafusion.ports import DeadLetters, JobStore, LetterFilter
-from terrafusion.usecases.callers import about_letter, deed, told, untold
+from terrafusion.ports.jobs import JobStore
+from terrafusion.ports.letters import DeadLetters, LetterFilter
+from terrafusion.usecases.calls import about_letter, deed, told, untold
 from topics import commands
 from topics.catalogue import COMMANDS, REQUESTS, STATUS
 from topics.requests import CARRIED, decode, derived_id, read_event

@@ -12,7 +12,7 @@ import structlog
 
 from models.attempts import AttemptLog, LogLine, Said
 from terrafusion.errors import UnstorableData
-from terrafusion.job_history import JobHistory
+from terrafusion.ports.history import JobHistory
 
 MOST_LINES: Final = 200
 MOST_CHARACTERS: Final = 64_000

@@ -9,8 +9,8 @@ from models.access import Deed
 from models.pauses import Pause, Scope
 from terrafusion.errors import IntakeShut
 from terrafusion.metrics import Metrics
-from terrafusion.ports import Pauses
-from terrafusion.usecases.callers import deed, plain, told
+from terrafusion.ports.pauses import Pauses
+from terrafusion.usecases.calls import deed, plain, told
 
 KNOWN_FOR_S: Final = 1.0
 

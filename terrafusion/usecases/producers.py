@@ -8,7 +8,7 @@ from typing import Final
 from models.access import ANYBODY, Caller
 from models.records import TOKEN_HEADER, IncomingRecord
 from terrafusion.errors import NotAllowed
-from terrafusion.usecases.callers import KnownHolders
+from terrafusion.usecases.token_holders import KnownHolders
 
 
 class Producers:

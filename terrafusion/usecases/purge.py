@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Self
 
-from terrafusion.keeping import KeptFiles, Purging, Retention
 from terrafusion.metrics import Metrics
+from terrafusion.ports.retention import KeptFiles, Purging, Retention
 
 BATCH: Final = 500
 PAUSE_S: Final = 0.25

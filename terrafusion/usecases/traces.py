@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from models.jobs import Claim, Finish
 from terrafusion.errors import Rejected
-from terrafusion.ports import Outcome
+from terrafusion.ports.pool import Outcome
 from terrafusion.tracing import UNTRACED, Span, Tracer
 from topics.requests import Envelope
 

@@ -11,7 +11,7 @@ from typing import Final
 from models.jobs import Job, JobStatus
 from models.pauses import Scope
 from terrafusion.errors import Unavailable
-from terrafusion.ports import JobStore
+from terrafusion.ports.jobs import JobStore
 from terrafusion.usecases.pauses import KnownPauses
 
 KNOWN_FOR_S: Final = 1.0

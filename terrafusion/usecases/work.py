@@ -1,9 +1,9 @@
-"""The jobs that this worker holds, from the claim to the committed end."""
+"""The work on jobs: they are claimed, run by children, and their end is committed."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -13,36 +13,25 @@ from uuid import UUID
 import structlog
 
 from models.dead_letters import Stage
-from models.jobs import Claim, FailureReason, Finish, Heartbeat
+from models.jobs import Claim, FailureReason, Finish
 from models.queue import Limits
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import ChildDied, ChildTimedOut, PoolUnavailable, UnknownCounty, UnstorableData
 from terrafusion.logs import about
 from terrafusion.metrics import Metrics
-from terrafusion.ports import Bell, DataVersion, JobStore, Outcome, Pool, Task
+from terrafusion.ports.bell import Bell
+from terrafusion.ports.counties import DataVersion
+from terrafusion.ports.jobs import JobStore
+from terrafusion.ports.pool import Outcome, Pool, Task
 from terrafusion.usecases.counties import KnownCounties
+from terrafusion.usecases.held_jobs import HeldJobs
 from terrafusion.usecases.pace import Pace
 from terrafusion.usecases.retrying import is_cancelled, until_available
 from terrafusion.usecases.traces import NO_TRACES, Traces
 
 RETRY_AFTER: Final = timedelta(seconds=5)
-LEASE_SAFETY: Final = 0.8
-"""A job whose lease could not be renewed is given up after this part of it, well before another may take it."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class _Held:
-    claim: Claim
-    leased_at: float
-    """By the monotonic clock, before the statement that set or renewed the lease."""
-    progress: float = 0.0
-    message: str = "Running"
-    attempt: asyncio.Future[Sequence[Outcome]] | None = None
-    seconds: float = 0.0
-    ended: bool = False
-    """Its end is known and waits to be committed; it fills no slot any more."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,36 +40,20 @@ class Workbench:
 
     limits: Limits
     jobs: JobStore
-    leases: JobStore
-    """The same store over a connection of its own, so that renewing never waits for work."""
+    held: HeldJobs
     pool: Pool
     counties: KnownCounties
     metrics: Metrics
-    bell: Bell
     relay_bell: Bell
     monotonic: Callable[[], float]
     pace: Pace = field(default_factory=Pace)
     traces: Traces = NO_TRACES
-    _held: dict[UUID, _Held] = field(default_factory=dict)
     _ended: list[Finish] = field(default_factory=list)
-    _more: bool = True
-    _given_up: dict[UUID, int] = field(default_factory=dict)
-    """Attempts whose lease this worker let run out."""
     _news: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def held(self) -> int:
-        """How many jobs are held."""
-        return len(self._held)
-
-    def attempt_of(self, job_id: UUID) -> int | None:
-        """Return the attempt of a job that is held."""
-        held = self._held.get(job_id)
-        return held.claim.attempt if held else None
 
     def free(self) -> float:
         """Return how many slots are free, in parts of one."""
-        taken = sum(self.pace.weight(held.claim.analysis_type) for held in self._held.values() if not held.ended)
+        taken = sum(self.pace.weight(held.claim.analysis_type) for held in self.held.running)
         return self.limits.slots - taken
 
     async def claim(self) -> Sequence[Sequence[Claim]]:
@@ -89,27 +62,21 @@ class Workbench:
         A child takes seconds to begin, and other workers may have some that are free.
         """
         free = self.free()
-        self._more = True
+        self.held.more_wait = True
         if free <= 0 or not self.pool.has_child:
             return []
         now, weights = self.monotonic(), self.pace.weights()
         claims = await self.jobs.claim(self.limits.owner, slots=free, weights=weights, lease=self.limits.lease)
         if claims:
             cross(Boundary.CLAIMED)
-        self._held |= {claim.job_id: _Held(claim, now) for claim in claims}
-        self.metrics.in_flight.set(self.held)
+        self.held.take(claims, leased_at=now)
         for claim in claims:
             self.metrics.queue_wait.observe(claim.seconds_waited)
         self.traces.waited(claims)
         if claims:
             self.relay_bell.ring()
-        self._more = self.free() < 1  # else whatever waits would have found room
+        self.held.more_wait = self.free() < 1  # else whatever waits would have found room
         return self.pace.chunks(claims)
-
-    def _room(self) -> None:
-        """Have it claimed again, where more may wait than there was room for."""
-        if self._more:
-            self.bell.ring()
 
     async def run(self, chunk: Sequence[Claim]) -> None:
         """Have a chunk run and put down how each of its jobs ended; never raises for a job's sake.
@@ -121,21 +88,22 @@ class Workbench:
                 await self._run(chunk)
             except Exception:
                 log.exception("jobs cannot be run here", jobs=[str(claim.job_id) for claim in chunk])
-                self._lose([claim.job_id for claim in chunk if self._is_held(claim) and not self._has_ended(claim)])
+                left = [claim for claim in chunk if self.held.is_held(claim) and not self.held.has_ended(claim)]
+                self.held.lose([claim.job_id for claim in left])
 
     async def _run(self, chunk: Sequence[Claim]) -> None:
         wanted = {(claim.county_id, claim.data_version or "") for claim in chunk}
         data = {key: await self._version(*key) for key in wanted}
-        ready = [claim for claim in chunk if self._is_held(claim) and not self._is_late(claim)]
+        ready = [claim for claim in chunk if self.held.is_held(claim) and not self._is_late(claim)]
         tasks = [task for claim in ready if (task := self._task(claim, data))]
         if tasks:
-            await self._attempt([claim for claim in ready if not self._has_ended(claim)], tasks)
+            await self._attempt([claim for claim in ready if not self.held.has_ended(claim)], tasks)
 
     async def _attempt(self, claims: Sequence[Claim], tasks: Sequence[Task]) -> None:
         began = self.traces.tracer.now()
         attempt = asyncio.ensure_future(self.pool.run(tasks, seconds=self._time_limit(claims)))
         for claim in claims:
-            self._held[claim.job_id].attempt = attempt
+            self.held[claim.job_id].attempt = attempt
         try:
             outcomes = await attempt
         except asyncio.CancelledError:
@@ -157,7 +125,7 @@ class Workbench:
             await self._put_back(claims, f"Waits for a child process: {error}"[:1000])
         elif len(claims) > 1:
             await self._alone(claims)
-        elif not self._is_held(claims[0]):
+        elif not self.held.is_held(claims[0]):
             return
         elif isinstance(error, ChildTimedOut):
             log.warning("child process was stopped", job_id=str(claims[0].job_id), reason=str(error))
@@ -173,14 +141,14 @@ class Workbench:
             self._fail(claims[0], FailureReason.PROCESSING_EXCEPTION, message)
 
     async def _put_back(self, claims: Iterable[Claim], message: str) -> None:
-        held = {claim.job_id: claim.attempt for claim in claims if self._is_held(claim)}
+        held = {claim.job_id: claim.attempt for claim in claims if self.held.is_held(claim)}
         log.warning("jobs wait for another turn", jobs=len(held), reason=message)
         if held:
             await self._give_back(held, message, RETRY_AFTER)
 
     async def _alone(self, claims: Iterable[Claim]) -> None:
         for claim in claims:
-            if self._is_held(claim):
+            if self.held.is_held(claim):
                 await self.run([claim])
 
     async def _version(self, county_id: str, data_version: str) -> DataVersion | UnknownCounty:
@@ -206,12 +174,12 @@ class Workbench:
         )
 
     async def _came_out(self, claim: Claim, outcome: Outcome) -> None:
-        if not self._is_held(claim):
+        if not self.held.is_held(claim):
             return
         if outcome.retry:
             await self._give_back({claim.job_id: claim.attempt}, outcome.message, RETRY_AFTER)
             return
-        self._held[claim.job_id].seconds = outcome.seconds
+        self.held[claim.job_id].seconds = outcome.seconds
         self._end(
             Finish(
                 job_id=claim.job_id,
@@ -228,10 +196,9 @@ class Workbench:
         self._end(Finish(job_id=claim.job_id, attempt=claim.attempt, message=message, failure_reason=reason))
 
     def _end(self, finish: Finish) -> None:
-        self._held[finish.job_id].ended = True
+        self.held.end(finish.job_id)
         self._ended.append(finish)
         self._news.set()
-        self._room()
 
     async def _crashed(self, claim: Claim, message: str) -> None:
         max_crashes = self.limits.max_crashes
@@ -240,11 +207,11 @@ class Workbench:
         cross(Boundary.CRASH_COUNTED)
         self.metrics.all_failed(taken.whose, FailureReason.ATTEMPTS_EXHAUSTED)
         self.metrics.dead_letters.labels(Stage.ANALYSE).inc(taken.given_up)
-        self._forget(attempts)
+        self.held.forget(attempts)
 
     async def _give_back(self, attempts: Mapping[UUID, int], message: str, delay: timedelta) -> None:
         await until_available(self.jobs.release, attempts, message=message, delay=delay)
-        self._forget(attempts)
+        self.held.forget(attempts)
 
     async def ended(self) -> None:
         """Wait until the end of a job is there to be committed."""
@@ -264,7 +231,7 @@ class Workbench:
             raise
         cross(Boundary.FINISHED)
         self._count(batch, done, since)
-        self._forget({finish.job_id: finish.attempt for finish in batch})
+        self.held.forget({finish.job_id: finish.attempt for finish in batch})
         self.relay_bell.ring()
 
     async def _finish(self, batch: Sequence[Finish]) -> frozenset[UUID]:
@@ -283,7 +250,7 @@ class Workbench:
     def _count(self, batch: Sequence[Finish], done: frozenset[UUID], since: int) -> None:
         self.metrics.fenced.inc(len(batch) - len(done))
         for finish in batch:
-            held = self._held_as(finish.job_id, finish.attempt)
+            held = self.held.held_as(finish.job_id, finish.attempt)
             if held is None or finish.job_id not in done:
                 continue
             self.traces.finished(held.claim, finish, since=since)
@@ -292,91 +259,14 @@ class Workbench:
             else:
                 self.metrics.completed(held.claim.county_id, held.claim.analysis_type, held.seconds)
 
-    def progressed(self, job_id: UUID, progress: float, message: str) -> None:
-        """Put down how far a child is; the next heartbeat tells it."""
-        held = self._held.get(job_id)
-        if held and not held.ended and progress > held.progress:
-            held.progress, held.message = min(progress, 1.0), message[:200]
-
-    async def beat(self) -> None:
-        """Renew every lease; stop what is not this worker's any more. Raises Unavailable."""
-        await self._hand_back()
-        now = self.monotonic()
-        beats = [Heartbeat(job_id, h.claim.attempt, h.progress, h.message) for job_id, h in self._held.items()]
-        if not beats:
-            return
-        lost = await self.leases.heartbeat(self.limits.owner, beats, lease=self.limits.lease)
-        cross(Boundary.BEATEN)
-        for beat in beats:
-            held = self._held_as(beat.job_id, beat.attempt)
-            if held and beat.job_id not in lost:
-                held.leased_at = now
-        await self._part_with({beat.job_id: beat.attempt for beat in beats if beat.job_id in lost})
-        self.relay_bell.ring()
-
-    async def stop_cancelled(self) -> None:
-        """Stop what was cancelled, between two beats. Raises Unavailable."""
-        running = [job_id for job_id, held in self._held.items() if not held.ended]
-        if running:
-            self._drop(await self.leases.cancelled(running))
-
-    async def _part_with(self, lost: Mapping[UUID, int]) -> None:
-        """Stop attempts that are not this worker's any more; what was cancelled is no loss."""
-        cancelled = await self.leases.cancelled(lost) if lost else frozenset()
-        held = {job_id: self._held[job_id] for job_id in lost if job_id in self._held}
-        mine = [job_id for job_id, h in held.items() if h.claim.attempt == lost[job_id] and not h.ended]
-        self._drop([job_id for job_id in mine if job_id in cancelled])
-        self._lose([job_id for job_id in mine if job_id not in cancelled])
-
-    def guard(self) -> None:
-        """Stop, by this worker's own clock, what it could not renew in time; the next beat hands it back."""
-        oldest = self.monotonic() - LEASE_SAFETY * self.limits.lease.total_seconds()
-        late = {i: held.claim.attempt for i, held in self._held.items() if held.leased_at < oldest and not held.ended}
-        self._given_up |= late
-        self._lose(late)
-
-    async def _hand_back(self) -> None:
-        """Return what was given up, so that an outage of the store is no crash; does nothing to what others took."""
-        given_up = dict(self._given_up)
-        if given_up:
-            await self.leases.release(given_up, message="Its lease could not be renewed; waits for another worker")
-            self._given_up = {i: attempt for i, attempt in self._given_up.items() if given_up.get(i) != attempt}
-            self.relay_bell.ring()
-
-    def _lose(self, ids: Collection[UUID]) -> None:
-        for job_id in ids:
-            self.metrics.lease_losses.inc()
-            attempt = self._held[job_id].claim.attempt
-            log.warning("job is no longer this worker's", job_id=str(job_id), attempt=attempt)
-        self._drop(ids)
-
-    def _drop(self, ids: Collection[UUID]) -> None:
-        """Let go of jobs and stop their children; what shared a child with them begins again in another."""
-        for job_id in ids:
-            held = self._held.pop(job_id, None)
-            if held and held.attempt:
-                held.attempt.cancel()
-        self._forget({})
-
     async def release_all(self) -> None:
         """Hand back what has not ended, and stop its children."""
-        running = {job_id: h.claim.attempt for job_id, h in self._held.items() if not h.ended}
-        attempts = [held.attempt for held in self._held.values() if held.attempt and not held.ended]
+        running = {held.claim.job_id: held.claim.attempt for held in self.held.running}
+        attempts = [held.attempt for held in self.held.running if held.attempt]
         if running:
             await self._give_back(running, "Its worker stops; waits for another", timedelta(0))
         for attempt in attempts:
             attempt.cancel()
-
-    def _is_held(self, claim: Claim) -> bool:
-        return self._held_as(claim.job_id, claim.attempt) is not None
-
-    def _held_as(self, job_id: UUID, attempt: int) -> _Held | None:
-        """Return what is held of an attempt: a worker may hold the next one of a job before it is done with this."""
-        held = self._held.get(job_id)
-        return held if held and held.claim.attempt == attempt else None
-
-    def _has_ended(self, claim: Claim) -> bool:
-        return self._held[claim.job_id].ended
 
     def _is_late(self, claim: Claim) -> bool:
         late = claim.seconds_left is not None and claim.seconds_left <= 0
@@ -387,10 +277,3 @@ class Workbench:
     def _time_limit(self, claims: Sequence[Claim]) -> float:
         left = [claim.seconds_left for claim in claims if claim.seconds_left is not None]
         return min([self.limits.job_timeout_s, *left])
-
-    def _forget(self, attempts: Mapping[UUID, int]) -> None:
-        for job_id, attempt in attempts.items():
-            if self._held_as(job_id, attempt):
-                del self._held[job_id]
-        self.metrics.in_flight.set(self.held)
-        self._room()

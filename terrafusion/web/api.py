@@ -8,7 +8,7 @@ from aiohttp.web import Request, Response
 
 from models.jobs import Job, JobStatus
 from terrafusion.errors import Unavailable
-from terrafusion.ports import Page
+from terrafusion.ports.jobs import Page
 from terrafusion.web.answers import json_response
 from terrafusion.web.bodies import analysis_body, county_body, job_body, page_body, summary_document
 from terrafusion.web.deps import WebDeps

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from models.access import TOLD, Action, AuditEntry
 from models.messages import Moment, Name, Note
-from terrafusion.credentials import DeedFilter
-from terrafusion.usecases.callers import caller
+from terrafusion.ports.access import DeedFilter
+from terrafusion.usecases.calls import caller
 from terrafusion.web.answers import html, json_response, see, wants_json
 from terrafusion.web.deps import WebDeps
 from terrafusion.web.letters import HIGHEST

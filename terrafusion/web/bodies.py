@@ -9,7 +9,8 @@ from models.jobs import Job
 from models.messages import JobStatusChanged
 from models.pauses import Pause, Scope
 from terrafusion.analysis.api import Analysis
-from terrafusion.ports import DataVersion, Page
+from terrafusion.ports.counties import DataVersion
+from terrafusion.ports.jobs import Page
 from terrafusion.usecases.waiting import Reasons
 from terrafusion.web.query import write_cursor
 

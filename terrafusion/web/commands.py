@@ -11,11 +11,11 @@ from terrafusion.web.answers import html, json_response, see, wants_html, wants_
 from terrafusion.web.api import accepted, told
 from terrafusion.web.bodies import pause_body
 from terrafusion.web.deps import WebDeps
-from terrafusion.web.forms import read_body
 from terrafusion.web.listing import job_link
 from terrafusion.web.lookup import find_job
 from terrafusion.web.query import NoQuery, read_header, read_job_id, read_query, read_traceparent
 from terrafusion.web.render import macro
+from terrafusion.web.request_bodies import read_body
 from topics.commands import read_command
 
 

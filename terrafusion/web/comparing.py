@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from models.jobs import Job, JobStatus
 from terrafusion.errors import Rejected, Unavailable
-from terrafusion.ports import JobFilter
+from terrafusion.ports.jobs import JobFilter
 from terrafusion.usecases.comparing import compare, most_changed, with_defaults
 from terrafusion.web.answers import html, json_response, wants_html, wants_json
 from terrafusion.web.api import results_body

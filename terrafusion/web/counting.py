@@ -9,9 +9,9 @@ from typing import Final
 
 from models.access import Caller
 from models.jobs import JobStatus
-from terrafusion.ports import JobFilter, JobReader
-from terrafusion.usecases.callers import caller
-from terrafusion.usecases.seen import both
+from terrafusion.ports.jobs import JobFilter, JobReader
+from terrafusion.usecases.calls import caller
+from terrafusion.usecases.scoped_reads import both
 
 KNOWN_FOR_S: Final = 2.0
 MOST_KNOWN: Final = 200

@@ -12,7 +12,6 @@ from terrafusion.usecases.dead_letters import Bulk, Outcome
 from terrafusion.web.answers import html, json_response, see, wants_html, wants_json
 from terrafusion.web.api import PREFIX, told
 from terrafusion.web.deps import WebDeps
-from terrafusion.web.forms import read_body
 from terrafusion.web.letter_pages import bulk_page, letter_page, letters_page, list_link
 from terrafusion.web.letters import (
     DiscardBody,
@@ -28,6 +27,7 @@ from terrafusion.web.letters import (
     read_letter_id,
 )
 from terrafusion.web.query import NoQuery, has_empty, read_filled, read_header, read_query
+from terrafusion.web.request_bodies import read_body
 
 
 class DeadLetterViews:

@@ -13,16 +13,20 @@ from models.group import Dealt
 from models.jobs import Job
 from models.messages import AnalysisRequest
 from terrafusion.analysis.registry import Catalogue
-from terrafusion.credentials import AuditLog
-from terrafusion.job_history import Documents, JobHistory, LiveJobs
-from terrafusion.ports import Counties, Health, JobReader, LetterReader
+from terrafusion.ports.access import AuditLog
+from terrafusion.ports.counties import Columns, Counties
+from terrafusion.ports.documents import Documents
+from terrafusion.ports.health import Health
+from terrafusion.ports.history import JobHistory, LiveJobs
+from terrafusion.ports.jobs import JobReader
+from terrafusion.ports.letters import LetterReader
+from terrafusion.ports.monitoring import Rates, Workers
+from terrafusion.usecases.backpressure import Room
 from terrafusion.usecases.bulk import Bulk
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.pauses import ShownPauses
-from terrafusion.usecases.room import Room
 from terrafusion.usecases.waiting import Waiting
-from terrafusion.watching import Columns, Rates, Workers
 
 if TYPE_CHECKING:
     from terrafusion.web.door import Door

@@ -26,10 +26,11 @@ from aiohttp.web import (
 )
 
 from models.access import STRANGER, TOLD, Action, Caller, Deed
-from terrafusion.credentials import AuditLog, Credentials
 from terrafusion.errors import Rejected, Unavailable
+from terrafusion.ports.access import AuditLog, Credentials
 from terrafusion.usecases.attempts import Attempts
-from terrafusion.usecases.callers import SESSION, Call, KnownHolders, called, digest_of, must, new_secret, plain
+from terrafusion.usecases.calls import Call, called, must, plain
+from terrafusion.usecases.token_holders import SESSION, KnownHolders, digest_of, new_secret
 from terrafusion.web.answers import see, wants_html
 from terrafusion.web.letters import read_letter_id
 from terrafusion.web.middleware import SAFE_METHODS, Handler, answered

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from models.dead_letters import KeptLetter, LetterEntry, LetterState, Stage
 from models.messages import Moment, Name, Note
-from terrafusion.ports import LetterFilter
+from terrafusion.ports.letters import LetterFilter
 from terrafusion.usecases.dead_letters import Bulk, Outcome, Selection
 from terrafusion.web.problems import problem_of
 from terrafusion.web.query import BadQuery

@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from models.jobs import TERMINAL, Job, JobStatus
-from terrafusion.ports import MOST_COUNTED
+from terrafusion.ports.jobs import MOST_COUNTED
 from terrafusion.web.query import Filters, ListPageQuery, write_cursor
 from terrafusion.wording import figure, label
 

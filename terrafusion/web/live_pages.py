@@ -18,7 +18,7 @@ from models.jobs import TERMINAL, Job
 from models.live import Missed
 from models.messages import JobStatusChanged
 from terrafusion.errors import Unavailable
-from terrafusion.usecases.callers import caller
+from terrafusion.usecases.calls import caller
 from terrafusion.web.bodies import job_of
 from terrafusion.web.counting import Counted
 from terrafusion.web.deps import WebDeps

@@ -6,13 +6,13 @@ from aiohttp.web import HTTPException, HTTPTooManyRequests, HTTPUnauthorized, Re
 from pydantic import BaseModel, ConfigDict
 
 from models.access import Action, Caller, Deed
-from terrafusion.usecases.callers import TOKEN
+from terrafusion.usecases.token_holders import TOKEN
 from terrafusion.web.answers import html, see, wants_html
 from terrafusion.web.deps import WebDeps
 from terrafusion.web.door import UNKNOWN, Door, outcome_of
-from terrafusion.web.forms import read_body
 from terrafusion.web.query import NoQuery, read_query
 from terrafusion.web.render import render
+from terrafusion.web.request_bodies import read_body
 
 
 class LoginQuery(BaseModel):

@@ -21,7 +21,7 @@ from aiohttp.web import (
 )
 
 from models.access import ANYBODY
-from terrafusion.usecases.callers import Call, called
+from terrafusion.usecases.calls import Call, called
 from terrafusion.web.assets import STATIC
 from terrafusion.web.problems import respond
 from topics.catalogue import MAX_REQUEST_BYTES

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
 from pydantic import BaseModel
 
-from models.access import Action
 from terrafusion.analysis.registry import Catalogue
-from terrafusion.web.operations import OPERATIONS, Operation
-from terrafusion.web.permissions import ACTIONS
-from terrafusion.web.shapes import SCHEMAS
+from terrafusion.web.operations import OPERATIONS
+from terrafusion.web.route import OPEN, PLACE, Operation
+from terrafusion.web.schemas import SCHEMAS
 
 VERSION: Final = "3.1.0"
-PLACE: Final = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 IDS: Final = {"job_id": {"type": "string", "format": "uuid"}, "letter_id": {"type": "integer", "minimum": 1}}
 ABOUT: Final = "Market analyses for county assessment offices: requests in, jobs and results out."
 TOKEN: Final = {
@@ -32,10 +29,8 @@ PROBLEM: Final = "application/problem+json"
 def openapi(catalogue: Catalogue, version: str) -> Mapping[str, Any]:
     """Return the document; ``version`` is that of the software."""
     paths: dict[str, dict[str, Any]] = {}
-    for (method, path), operation in OPERATIONS.items():
-        plain = PLACE.sub(r"{\1}", path)
-        is_open = ACTIONS.get((method, plain), Action.AUDIT) is None
-        paths.setdefault(plain, {})[method] = _operation(path, operation, is_open=is_open)
+    for operation in OPERATIONS:
+        paths.setdefault(operation.canonical, {})[operation.method] = _operation(operation)
     return {
         "openapi": VERSION,
         "info": {"title": "TerraFusion Market Analysis", "version": version, "description": ABOUT},
@@ -45,12 +40,13 @@ def openapi(catalogue: Catalogue, version: str) -> Mapping[str, Any]:
     }
 
 
-def _operation(path: str, operation: Operation, *, is_open: bool) -> Mapping[str, Any]:
+def _operation(operation: Operation) -> Mapping[str, Any]:
+    is_open = operation.action is OPEN
     problems = sorted({*operation.problems, *(() if is_open else UNKNOWN_CALLER)})
     told: dict[str, Any] = {
         "operationId": operation.name,
-        "summary": (operation.handler.__doc__ or "").strip().partition("\n")[0],
-        "parameters": [*_places(path), *_query(operation.query), *_headers(operation.headers)],
+        "summary": (operation.view.__doc__ or "").strip().partition("\n")[0],
+        "parameters": [*_places(operation.path), *_query(operation.query), *_headers(operation.headers)],
         "responses": {str(status): _answer(operation, status) for status in (operation.status, *problems)},
         "security": [] if is_open else [{}, {"token": []}],
     }

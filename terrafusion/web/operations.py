@@ -1,26 +1,24 @@
-"""What each path takes and answers, as data: the machine-readable side of `terrafusion.web.routes`."""
+"""What machines ask: each address with what it does, takes and answers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from pydantic import BaseModel
-
+from models.access import Action
 from terrafusion.web.api import PREFIX, Api
 from terrafusion.web.audit import Audit, AuditQuery
+from terrafusion.web.bulk_orders import ManyViews
 from terrafusion.web.commands import Commanding
 from terrafusion.web.contracts import Contracts
 from terrafusion.web.dead_letters import DeadLetterViews
 from terrafusion.web.downloads import CSV, PARQUET, Downloads
 from terrafusion.web.letters import LettersQuery, SelectionQuery
-from terrafusion.web.many import ManyViews
 from terrafusion.web.probes import Probes
-from terrafusion.web.query import ListQuery, ManyQuery, NoQuery
+from terrafusion.web.query import ListQuery, ManyQuery
+from terrafusion.web.route import JOB_PATH, LETTER_PATH, OPEN, Operation, View
 from terrafusion.web.streams import Streams
 
-JOB_PATH: Final = "{job_id:[^/]+}"
 REQUEST: Final[Mapping[str, Any]] = {
     "analysis_type": "price_trend_by_zip",
     "county_id": "king_wa",
@@ -51,8 +49,6 @@ JOB: Final[Mapping[str, Any]] = {
     "result_sha256": None,
     "waiting_for": None,
 }
-LETTER_PATH: Final = "{letter_id:(?!(?:replay|discard)$)[^/]+}"
-"""All but the two that stand for many letters: whoever gets those is told that they take POST."""
 SIGNED: Final = {"X-Requested-By": "who asks; kept with what comes of it"}
 RUN_HEADERS: Final = {
     "Idempotency-Key": "stands for a job_id: the same key is the same job",
@@ -61,31 +57,33 @@ RUN_HEADERS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One method of one path: its handler, and the names of the schemas of what it takes and answers."""
-
-    name: str
-    handler: Callable[..., Any]
-    answers: str = ""
-    example: Any = None
-    status: int = 200
-    media: str = "application/json"
-    query: type[BaseModel] = NoQuery
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: str = ""
-    """A body that has no required member may be left out."""
-    sends: Any = None
-    problems: tuple[int, ...] = (400, 503)
-
-
 _OF_ONE: Final = (400, 404, 503)
 _ORDER: Final = (400, 403, 404, 409, 422, 503)
 
-OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
-    ("post", f"{PREFIX}/run"): Operation(
+
+def _many(name: str, view: View, action: Action) -> Operation:
+    return Operation(
+        "post",
+        f"{PREFIX}/{name}",
+        view,
+        action,
+        name=f"{name}_many",
+        answers="ManyDone",
+        query=ManyQuery,
+        headers=SIGNED,
+        body="ManyBody",
+        sends={"confirm": 120},
+        problems=(400, 403, 409, 422, 503),
+    )
+
+
+OPERATIONS: Final[Sequence[Operation]] = (
+    Operation(
+        "post",
+        f"{PREFIX}/run",
+        Api.run,
+        Action.RUN,
         name="run",
-        handler=Api.run,
         answers="Job",
         example={**JOB, "status": "PENDING", "progress": 0.0, "attempt": 0, "sequence": 1, "started_at": None},
         status=202,
@@ -94,85 +92,137 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         sends=REQUEST,
         problems=(400, 403, 409, 413, 422, 503),
     ),
-    ("get", f"{PREFIX}/status/{JOB_PATH}"): Operation(
-        name="status", handler=Api.status, answers="Job", example=JOB, problems=_OF_ONE
+    Operation(
+        "get",
+        f"{PREFIX}/status/{JOB_PATH}",
+        Api.status,
+        Action.READ,
+        name="status",
+        answers="Job",
+        example=JOB,
+        problems=_OF_ONE,
     ),
-    ("get", f"{PREFIX}/results/{JOB_PATH}"): Operation(
+    Operation(
+        "get",
+        f"{PREFIX}/results/{JOB_PATH}",
+        Api.results,
+        Action.READ,
         name="results",
-        handler=Api.results,
         answers="JobWithResult",
         example={**JOB, "result": None},
         problems=_OF_ONE,
     ),
-    ("get", f"/jobs/{JOB_PATH}/result.json"): Operation(
-        name="result_json", handler=Downloads.json, answers="Result", problems=_OF_ONE
+    Operation(
+        "get",
+        f"/jobs/{JOB_PATH}/result.json",
+        Downloads.json,
+        Action.READ,
+        name="result_json",
+        answers="Result",
+        problems=_OF_ONE,
     ),
-    ("get", f"/jobs/{JOB_PATH}/result.parquet"): Operation(
-        name="result_parquet", handler=Downloads.parquet, media=PARQUET, problems=_OF_ONE
+    Operation(
+        "get",
+        f"/jobs/{JOB_PATH}/result.parquet",
+        Downloads.parquet,
+        Action.READ,
+        name="result_parquet",
+        media=PARQUET,
+        problems=_OF_ONE,
     ),
-    ("get", f"/jobs/{JOB_PATH}/result.csv"): Operation(
-        name="result_csv", handler=Downloads.csv, media=CSV, problems=_OF_ONE
+    Operation(
+        "get",
+        f"/jobs/{JOB_PATH}/result.csv",
+        Downloads.csv,
+        Action.READ,
+        name="result_csv",
+        media=CSV,
+        problems=_OF_ONE,
     ),
-    ("get", f"{PREFIX}/list"): Operation(
+    Operation(
+        "get",
+        f"{PREFIX}/list",
+        Api.list,
+        Action.READ,
         name="list",
-        handler=Api.list,
         answers="Jobs",
         example={"jobs": [JOB], "next_cursor": None},
         query=ListQuery,
     ),
-    ("post", f"{PREFIX}/cancel/{JOB_PATH}"): Operation(
+    Operation(
+        "post",
+        f"{PREFIX}/cancel/{JOB_PATH}",
+        Commanding.cancel,
+        Action.CANCEL,
         name="cancel",
-        handler=Commanding.cancel,
         answers="Job",
         headers=SIGNED,
         body="Reason",
         sends={"reason": "sent by mistake"},
         problems=_ORDER,
     ),
-    ("post", f"{PREFIX}/retry/{JOB_PATH}"): Operation(
-        name="retry", handler=Commanding.retry, answers="Job", status=202, headers=RUN_HEADERS, problems=_ORDER
+    Operation(
+        "post",
+        f"{PREFIX}/retry/{JOB_PATH}",
+        Commanding.retry,
+        Action.RETRY,
+        name="retry",
+        answers="Job",
+        status=202,
+        headers=RUN_HEADERS,
+        problems=_ORDER,
     ),
-    **{
-        ("post", f"{PREFIX}/{name}"): Operation(
-            name=f"{name}_many",
-            handler=handler,
-            answers="ManyDone",
-            query=ManyQuery,
-            headers=SIGNED,
-            body="ManyBody",
-            sends={"confirm": 120},
-            problems=(400, 403, 409, 422, 503),
-        )
-        for name, handler in (("cancel", ManyViews.cancel), ("retry", ManyViews.retry))
-    },
-    ("post", f"{PREFIX}/pause"): Operation(
+    _many("cancel", ManyViews.cancel, Action.CANCEL),
+    _many("retry", ManyViews.retry, Action.RETRY),
+    Operation(
+        "post",
+        f"{PREFIX}/pause",
+        Commanding.pause,
+        Action.PAUSE,
         name="pause",
-        handler=Commanding.pause,
         answers="Pause",
         headers=SIGNED,
         body="Named",
         sends={"county_id": "king_wa", "reason": "the roll is being certified"},
         problems=(400, 403, 422, 503),
     ),
-    ("post", f"{PREFIX}/resume"): Operation(
+    Operation(
+        "post",
+        f"{PREFIX}/resume",
+        Commanding.resume,
+        Action.RESUME,
         name="resume",
-        handler=Commanding.resume,
         answers="Resumed",
         headers=SIGNED,
         body="Named",
         sends={"county_id": "king_wa"},
         problems=(400, 403, 422, 503),
     ),
-    ("get", f"{PREFIX}/pauses"): Operation(name="pauses", handler=Commanding.pauses, answers="Pauses"),
-    ("get", f"{PREFIX}/dead-letters"): Operation(
-        name="dead_letters", handler=DeadLetterViews.list, answers="DeadLetters", query=LettersQuery
+    Operation("get", f"{PREFIX}/pauses", Commanding.pauses, Action.READ, name="pauses", answers="Pauses"),
+    Operation(
+        "get",
+        f"{PREFIX}/dead-letters",
+        DeadLetterViews.list,
+        Action.READ,
+        name="dead_letters",
+        answers="DeadLetters",
+        query=LettersQuery,
     ),
-    ("get", f"{PREFIX}/dead-letters/{LETTER_PATH}"): Operation(
-        name="dead_letter", handler=DeadLetterViews.show, answers="DeadLetter", problems=_OF_ONE
+    Operation(
+        "get",
+        f"{PREFIX}/dead-letters/{LETTER_PATH}",
+        DeadLetterViews.show,
+        Action.READ,
+        name="dead_letter",
+        answers="DeadLetter",
+        problems=_OF_ONE,
     ),
-    ("post", f"{PREFIX}/dead-letters/{LETTER_PATH}/replay"): Operation(
+    Operation(
+        "post",
+        f"{PREFIX}/dead-letters/{LETTER_PATH}/replay",
+        DeadLetterViews.replay,
+        Action.REPLAY,
         name="replay",
-        handler=DeadLetterViews.replay,
         answers="OutcomeWithJob",
         status=202,
         headers=SIGNED,
@@ -180,18 +230,24 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         sends={"value": REQUEST},
         problems=_ORDER,
     ),
-    ("post", f"{PREFIX}/dead-letters/{LETTER_PATH}/discard"): Operation(
+    Operation(
+        "post",
+        f"{PREFIX}/dead-letters/{LETTER_PATH}/discard",
+        DeadLetterViews.discard,
+        Action.DISCARD,
         name="discard",
-        handler=DeadLetterViews.discard,
         answers="OutcomeWithJob",
         headers=SIGNED,
         body="DiscardBody",
         sends={"note": "sent again under another id"},
         problems=_ORDER,
     ),
-    ("post", f"{PREFIX}/dead-letters/replay"): Operation(
+    Operation(
+        "post",
+        f"{PREFIX}/dead-letters/replay",
+        DeadLetterViews.replay_many,
+        Action.REPLAY,
         name="replay_many",
-        handler=DeadLetterViews.replay_many,
         answers="Outcomes",
         status=202,
         query=SelectionQuery,
@@ -200,9 +256,12 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         sends={"confirm": 3},
         problems=(400, 403, 409, 422, 503),
     ),
-    ("post", f"{PREFIX}/dead-letters/discard"): Operation(
+    Operation(
+        "post",
+        f"{PREFIX}/dead-letters/discard",
+        DeadLetterViews.discard_many,
+        Action.DISCARD,
         name="discard_many",
-        handler=DeadLetterViews.discard_many,
         answers="Outcomes",
         query=SelectionQuery,
         headers=SIGNED,
@@ -210,20 +269,24 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         sends={"confirm": 3, "note": "a test of the sender's"},
         problems=(400, 403, 409, 422, 503),
     ),
-    ("get", f"{PREFIX}/audit"): Operation(name="audit", handler=Audit.list, answers="AuditLog", query=AuditQuery),
-    ("get", f"{PREFIX}/types"): Operation(name="types", handler=Api.types, answers="Analyses"),
-    ("get", f"{PREFIX}/counties"): Operation(name="counties", handler=Api.counties, answers="Counties"),
-    ("get", f"{PREFIX}/health"): Operation(name="health", handler=Probes.health, answers="Health", problems=()),
-    ("get", f"{PREFIX}/events"): Operation(name="events", handler=Streams.all, media="text/event-stream"),
-    ("get", f"{PREFIX}/events/{JOB_PATH}"): Operation(
-        name="job_events", handler=Streams.one, media="text/event-stream", problems=_OF_ONE
+    Operation("get", f"{PREFIX}/audit", Audit.list, Action.AUDIT, name="audit", answers="AuditLog", query=AuditQuery),
+    Operation("get", f"{PREFIX}/types", Api.types, Action.READ, name="types", answers="Analyses"),
+    Operation("get", f"{PREFIX}/counties", Api.counties, Action.READ, name="counties", answers="Counties"),
+    Operation("get", f"{PREFIX}/health", Probes.health, OPEN, name="health", answers="Health", problems=()),
+    Operation("get", f"{PREFIX}/events", Streams.all, Action.READ, name="events", media="text/event-stream"),
+    Operation(
+        "get",
+        f"{PREFIX}/events/{JOB_PATH}",
+        Streams.one,
+        Action.READ,
+        name="job_events",
+        media="text/event-stream",
+        problems=_OF_ONE,
     ),
-    ("get", "/openapi.json"): Operation(name="openapi", handler=Contracts.openapi, answers="Document", problems=(400,)),
-    ("get", "/asyncapi.json"): Operation(
-        name="asyncapi", handler=Contracts.asyncapi, answers="Document", problems=(400,)
-    ),
-    ("get", "/livez"): Operation(name="livez", handler=Probes.livez, answers="Health", problems=()),
-    ("get", "/readyz"): Operation(name="readyz", handler=Probes.readyz, answers="Health", problems=()),
-    ("get", "/metrics"): Operation(name="metrics", handler=Probes.metrics, media="text/plain", problems=()),
-}
-"""By method and path as the routes name it; the pages for people are no part of it."""
+    Operation("get", "/openapi.json", Contracts.openapi, OPEN, name="openapi", answers="Document", problems=(400,)),
+    Operation("get", "/asyncapi.json", Contracts.asyncapi, OPEN, name="asyncapi", answers="Document", problems=(400,)),
+    Operation("get", "/livez", Probes.livez, OPEN, name="livez", answers="Health", problems=()),
+    Operation("get", "/readyz", Probes.readyz, OPEN, name="readyz", answers="Health", problems=()),
+    Operation("get", "/metrics", Probes.metrics, Action.WATCH, name="metrics", media="text/plain", problems=()),
+)
+"""In the order in which the OpenAPI document tells of them."""

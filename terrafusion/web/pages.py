@@ -14,7 +14,7 @@ from markupsafe import Markup
 from models.attempts import History
 from models.jobs import TERMINAL, Job, JobStatus
 from terrafusion.errors import Unavailable
-from terrafusion.ports import MOST_LOOKED_AT, Page
+from terrafusion.ports.jobs import MOST_LOOKED_AT, Page
 from terrafusion.web.answers import html, json_response, see, wants_json
 from terrafusion.web.api import read_document, read_page, results_body
 from terrafusion.web.bodies import attention_body, page_body

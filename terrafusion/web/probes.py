@@ -10,7 +10,7 @@ from typing import Final
 from aiohttp.web import Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from terrafusion.ports import Check
+from terrafusion.ports.health import Check
 from terrafusion.web.answers import json_response
 from terrafusion.web.deps import WebDeps
 

@@ -17,8 +17,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from models.jobs import JobStatus
 from models.messages import Moment, Name, Note
 from terrafusion.errors import InvalidRequest
-from terrafusion.ports import JobFilter
-from terrafusion.rejection import rejection
+from terrafusion.ports.jobs import JobFilter
+from terrafusion.validation_messages import rejection
 from topics.requests import traceparent_of
 
 After = tuple[datetime, UUID]

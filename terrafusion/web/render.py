@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from models.access import ANYBODY
 from terrafusion import wording
-from terrafusion.usecases.callers import caller_shown
+from terrafusion.usecases.calls import caller_shown
 from terrafusion.web.api import PREFIX
 from terrafusion.web.assets import address
 from terrafusion.web.timeline import took

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from aiohttp.web import HTTPServiceUnavailable, Request, StreamResponse
 
-from terrafusion.usecases.callers import call
+from terrafusion.usecases.calls import call
 
 POLL_S: Final = 1.0
 KEEP_ALIVE_S: Final = 15.0

@@ -24,7 +24,7 @@ from terrafusion.adapters.postgres.engine import make_engine
 from terrafusion.embedded.kafka import EmbeddedKafka
 from terrafusion.samples import load_samples
 from terrafusion.settings import Settings
-from terrafusion.usecases.callers import TOKEN, digest_of, new_secret
+from terrafusion.usecases.token_holders import TOKEN, digest_of, new_secret
 
 HOLDERS: Mapping[str, tuple[Role, frozenset[str] | None]] = {
     "olga": (Role.OPERATOR, None),

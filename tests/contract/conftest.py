@@ -22,7 +22,7 @@ from models.records import OutgoingRecord
 from terrafusion.adapters.postgres.engine import make_engine
 from terrafusion.adapters.postgres.migrate import migrate
 from terrafusion.embedded.postgres import EmbeddedPostgres
-from terrafusion.ports import JobFilter, JobStore, Offer
+from terrafusion.ports.jobs import JobFilter, JobStore, Offer
 from topics.catalogue import COMPLETED, DEAD_LETTER, REQUESTS, STATUS
 
 LEASE = timedelta(seconds=30)

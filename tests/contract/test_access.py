@@ -23,9 +23,10 @@ from terrafusion.adapters.memory.credentials import MemoryAuditLog, MemoryCreden
 from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.adapters.postgres.credentials import PostgresAuditLog, PostgresCredentials
 from terrafusion.adapters.postgres.letters import PostgresDeadLetters
-from terrafusion.credentials import AuditLog, Credentials, DeedFilter
 from terrafusion.errors import UnstorableData
-from terrafusion.ports import JobFilter, LetterFilter, Offer
+from terrafusion.ports.access import AuditLog, Credentials, DeedFilter
+from terrafusion.ports.jobs import JobFilter, Offer
+from terrafusion.ports.letters import LetterFilter
 from topics.catalogue import REQUESTS
 
 HOUR = timedelta(hours=1)

@@ -19,7 +19,8 @@ from terrafusion.adapters.postgres.acceptance import INSERT_LETTERS, parking
 from terrafusion.adapters.postgres.engine import connected, single_statements
 from terrafusion.adapters.postgres.letters import PostgresDeadLetters, open_letters
 from terrafusion.adapters.postgres.store import PostgresJobStore
-from terrafusion.ports import DeadLetters, LetterFilter, Offer
+from terrafusion.ports.jobs import Offer
+from terrafusion.ports.letters import DeadLetters, LetterFilter
 from topics.catalogue import REQUESTS
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)

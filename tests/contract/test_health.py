@@ -11,7 +11,7 @@ from sqlalchemy import make_url, text
 from terrafusion.adapters.health import WorkerHealth
 from terrafusion.adapters.postgres.migrate import migrate, newest_version
 from terrafusion.cli.checks import _schema
-from terrafusion.ports import Check
+from terrafusion.ports.health import Check
 
 OWN = newest_version()
 

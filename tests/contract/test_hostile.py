@@ -10,7 +10,8 @@ from models.pauses import Scope
 from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.adapters.postgres.letters import PostgresDeadLetters
 from terrafusion.errors import UnstorableData
-from terrafusion.ports import JobFilter, LetterFilter, Offer
+from terrafusion.ports.jobs import JobFilter, Offer
+from terrafusion.ports.letters import LetterFilter
 
 TEXTS = {name: word for name, word in WORDS.items() if "\0" not in word}
 FIELDS = ("county_id", "analysis_type", "correlation_id", "requested_by", "traceparent", "digest", "message")

@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 from models.attempts import AttemptLog, LogLine
 from models.jobs import FailureReason, Finish, Heartbeat, JobStatus
 from terrafusion.adapters.postgres.listing import ids_from
-from terrafusion.job_history import DEADLINE_NEAR, MOST_ATTEMPTS, WAITS_LONG
-from terrafusion.ports import ALL, JobFilter, Offer
+from terrafusion.ports.history import DEADLINE_NEAR, MOST_ATTEMPTS, WAITS_LONG
+from terrafusion.ports.jobs import ALL, JobFilter, Offer
 
 LATER = timedelta(hours=1)
 

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 
 from models.jobs import TERMINAL, Claim, FailureReason, Finish, Heartbeat, Job, JobStatus
 from models.pauses import Scope
-from terrafusion.ports import Accepted, JobFilter, Offer
+from terrafusion.ports.jobs import Accepted, JobFilter, Offer
 
 LEASE = timedelta(seconds=30)
 MAX_CRASHES = 2

@@ -12,7 +12,7 @@ import pytest
 from models.dead_letters import Stage
 from models.jobs import FailureReason, JobStatus, Origin
 from terrafusion.errors import UnstorableData
-from terrafusion.ports import Accepted, Offer
+from terrafusion.ports.jobs import Accepted, Offer
 from topics.catalogue import COMPLETED, DEAD_LETTER, REQUESTS, STATUS
 
 NOTHING: frozenset = frozenset()

@@ -13,7 +13,7 @@ import pytest
 from models.dead_letters import Stage
 from models.jobs import FailureReason, Finish, Heartbeat, JobStatus, Origin
 from models.messages import JobCompleted
-from terrafusion.ports import Offer, TakenOver
+from terrafusion.ports.jobs import Offer, TakenOver
 from topics.catalogue import REQUESTS
 
 LEASE = timedelta(seconds=30)

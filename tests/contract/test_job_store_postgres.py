@@ -14,7 +14,7 @@ from models.attempts import LogLine, Said
 from models.jobs import Finish, Heartbeat, JobStatus
 from models.tables import jobs
 from terrafusion.adapters.postgres import acceptance
-from terrafusion.ports import Accepted, Offer, TakenOver
+from terrafusion.ports.jobs import Accepted, Offer, TakenOver
 from terrafusion.usecases.logbook import Logbook
 
 LEASE = timedelta(seconds=30)

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from models.jobs import Finish, Heartbeat, JobStatus
-from terrafusion.ports import JobFilter, Offer
+from terrafusion.ports.jobs import JobFilter, Offer
 
 ALL = JobFilter()
 

@@ -9,7 +9,7 @@ from support.plans import touched
 from benchmarks.lists import FILTERS, fill
 from models.jobs import JobStatus
 from terrafusion.adapters.postgres import attention, listing
-from terrafusion.ports import MOST_LOOKED_AT, JobFilter
+from terrafusion.ports.jobs import MOST_LOOKED_AT, JobFilter
 
 MANY = 12_000
 SHOWN = 51

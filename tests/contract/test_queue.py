@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from models.jobs import Finish
 from models.pauses import Scope
 from models.queue import QueueRules
-from terrafusion.ports import Offer
+from terrafusion.ports.jobs import Offer
 
 AGEING = QueueRules().ageing
 MANY = 10_000

@@ -17,7 +17,8 @@ from models.jobs import TERMINAL, Finish, JobStatus
 from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.adapters.postgres.letters import PostgresDeadLetters
 from terrafusion.adapters.postgres.replaced import LOAD_LOCK
-from terrafusion.ports import LetterFilter, Offer
+from terrafusion.ports.jobs import Offer
+from terrafusion.ports.letters import LetterFilter
 from topics.catalogue import STATUS
 
 DAY = timedelta(days=1)

@@ -25,7 +25,7 @@ from support.lives import ENDS, Broker, HandRelay, HandWorker, Services
 from models.jobs import TERMINAL, Job, JobStatus
 from terrafusion.adapters.postgres.engine import make_engine
 from terrafusion.adapters.postgres.outbox import PostgresOutbox
-from terrafusion.ports import JobFilter, Offer
+from terrafusion.ports.jobs import JobFilter, Offer
 from topics.catalogue import COMPLETED, STATUS
 
 from .conftest import Bench, PostgresDriver

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from typer.testing import CliRunner
 
 from models.county_tables import county_profiles, data_versions
-from terrafusion.bootstrap import create_worker, make_guard
+from terrafusion.bootstrap.worker import create_worker, make_guard
 from terrafusion.cli import audit, parts, tokens
 from terrafusion.embedded.workers import environment
 from terrafusion.errors import NotFound, Rejected

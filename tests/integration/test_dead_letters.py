@@ -26,7 +26,8 @@ from terrafusion.adapters.postgres.letters import PostgresDeadLetters
 from terrafusion.adapters.postgres.outbox import PostgresOutbox
 from terrafusion.adapters.postgres.store import PostgresJobStore
 from terrafusion.metrics import Metrics
-from terrafusion.ports import LetterFilter, Offer
+from terrafusion.ports.jobs import Offer
+from terrafusion.ports.letters import LetterFilter
 from terrafusion.services.relay import Relay
 from topics.catalogue import REQUESTS
 

@@ -22,13 +22,14 @@ from models.messages import JobStatusChanged
 from terrafusion.adapters import faust_app, jobs_table
 from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.faust_app import MarketAnalysisApp, make_app, status_topic
+from terrafusion.adapters.followers import Followers
 from terrafusion.adapters.jobs_table import JobsStore, Live, partition_of
 from terrafusion.adapters.kafka_admin import create_topics
 from terrafusion.adapters.postgres.store import PostgresJobStore
 from terrafusion.embedded.postgres import EmbeddedPostgres
 from terrafusion.embedded.processes import free_port
 from terrafusion.metrics import Metrics
-from terrafusion.ports import Offer
+from terrafusion.ports.jobs import Offer
 from terrafusion.settings import Settings
 from topics.catalogue import STATUS, TopicSpec
 
@@ -96,7 +97,7 @@ async def following(
     app = make_app(settings, web_options={})
     app.prepare = app.begin = app.drain = nothing
     jobs = PostgresJobStore(engine)
-    live = Live(app, jobs, Metrics(CollectorRegistry(), ()))
+    live = Live(app, jobs, Metrics(CollectorRegistry(), ()), followers=Followers())
     status.register(app, status_topic(app), live.see, live.forget)
     async with AIOKafkaProducer(bootstrap_servers=topics) as producer:
         await app.start()

@@ -22,7 +22,7 @@ from terrafusion.errors import Misconfigured, Unavailable
 from terrafusion.ingest.kinds import SALES as KIND
 from terrafusion.ingest.reading import read_records, without_repeats
 from terrafusion.ingest.snapshot import data_version, digest, encode
-from terrafusion.ports import DataVersion
+from terrafusion.ports.counties import DataVersion
 from terrafusion.samples import SAMPLES, load_samples, sample_file
 from terrafusion.settings import Settings
 

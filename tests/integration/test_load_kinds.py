@@ -29,7 +29,9 @@ from terrafusion.errors import UnstorableData
 from terrafusion.ingest.kinds import KINDS, SALES
 from terrafusion.ingest.reading import read_records, without_repeats
 from terrafusion.ingest.snapshot import data_version
-from terrafusion.ports import DataVersion, Offer, Outcome, Task
+from terrafusion.ports.counties import DataVersion
+from terrafusion.ports.jobs import Offer
+from terrafusion.ports.pool import Outcome, Task
 from terrafusion.samples import sample_file
 from terrafusion.settings import Settings
 

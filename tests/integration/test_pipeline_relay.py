@@ -27,7 +27,7 @@ from terrafusion.adapters.postgres.outbox import PostgresOutbox
 from terrafusion.adapters.postgres.store import PostgresJobStore
 from terrafusion.errors import TooLarge, Unavailable
 from terrafusion.metrics import Metrics
-from terrafusion.ports import Offer
+from terrafusion.ports.jobs import Offer
 from terrafusion.services.relay import Relay
 from topics.catalogue import COMPLETED, STATUS
 

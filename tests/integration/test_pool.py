@@ -18,7 +18,7 @@ from models.troubles import Part
 from terrafusion.adapters import child
 from terrafusion.adapters.pool import PebblePool
 from terrafusion.errors import ChildTimedOut, PoolUnavailable
-from terrafusion.ports import Task
+from terrafusion.ports.pool import Task
 from terrafusion.settings import Settings
 
 LIMIT_S = 60.0

@@ -28,7 +28,7 @@ from terrafusion.adapters.postgres.store import PostgresJobStore
 from terrafusion.adapters.stored_files import StoredFiles
 from terrafusion.cli import build
 from terrafusion.metrics import Metrics
-from terrafusion.ports import Offer
+from terrafusion.ports.jobs import Offer
 from terrafusion.services.relay import Relay
 from terrafusion.usecases.purge import Purge, Terms
 from topics.catalogue import STATUS

@@ -14,7 +14,7 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from models.county_tables import county_profiles, data_versions
-from terrafusion.bootstrap import create_worker, make_guard
+from terrafusion.bootstrap.worker import create_worker, make_guard
 from terrafusion.settings import Settings
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

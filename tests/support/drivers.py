@@ -43,9 +43,11 @@ from terrafusion.adapters.postgres.rates import PostgresRates
 from terrafusion.adapters.postgres.retention import PostgresRetention
 from terrafusion.adapters.postgres.store import PostgresJobStore
 from terrafusion.adapters.postgres.watching import PostgresWorkers
-from terrafusion.keeping import Retention
-from terrafusion.ports import Counties, DataVersion, JobStore, Pauses
-from terrafusion.watching import Rates, Workers
+from terrafusion.ports.counties import Counties, DataVersion
+from terrafusion.ports.jobs import JobStore
+from terrafusion.ports.monitoring import Rates, Workers
+from terrafusion.ports.pauses import Pauses
+from terrafusion.ports.retention import Retention
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 TIMES = ("created_at", "updated_at", "started_at", "completed_at")

@@ -15,7 +15,7 @@ from models.dead_letters import DeadLetter, Stage
 from terrafusion.adapters.memory.credentials import MemoryCredentials
 from terrafusion.errors import Unavailable
 from terrafusion.usecases.attempts import Attempts
-from terrafusion.usecases.callers import TOKEN, KnownHolders, digest_of, new_secret
+from terrafusion.usecases.token_holders import TOKEN, KnownHolders, digest_of, new_secret
 from terrafusion.web import application_options, register
 from terrafusion.web.door import Door, guarded
 

@@ -20,9 +20,12 @@ from terrafusion.adapters.postgres.outbox import PostgresOutbox, PostgresOutboxL
 from terrafusion.adapters.postgres.store import PostgresJobStore
 from terrafusion.errors import ChildDied, ChildTimedOut, Unavailable
 from terrafusion.metrics import Metrics
-from terrafusion.ports import DataVersion, Outcome, Task
-from terrafusion.services.holding import Takeover
+from terrafusion.ports.counties import DataVersion
+from terrafusion.ports.pool import Outcome, Task
+from terrafusion.services.leases import Takeover
 from terrafusion.usecases.counties import KnownCounties
+from terrafusion.usecases.held_jobs import HeldJobs
+from terrafusion.usecases.lease_keeping import LeaseKeeper
 from terrafusion.usecases.work import Workbench
 
 LEASE: Final = timedelta(seconds=30)
@@ -59,13 +62,13 @@ class Services:
 
 
 class NoBell:
-    """Fulfils `terrafusion.ports.Bell`; the test looks by itself."""
+    """Fulfils `terrafusion.ports.bell.Bell`; the test looks by itself."""
 
     def ring(self) -> None: ...
 
 
 class HandPool:
-    """Fulfils `terrafusion.ports.Pool`: a child ends when the test says so."""
+    """Fulfils `terrafusion.ports.pool.Pool`: a child ends when the test says so."""
 
     has_child = True
 
@@ -122,35 +125,30 @@ class HandWorker:
         self.attempts: dict[UUID, int] = {}
         """Every attempt that it was ever given, by job: the last of each."""
         self._metrics = Metrics(CollectorRegistry(), ["trend_analysis"])
-        self.bench = self._bench(services)
+        bell: Any = NoBell()
+        shared: dict[str, Any] = {
+            "limits": Limits(owner=self.name, slots=SLOTS, lease=LEASE, job_timeout_s=1e6, max_crashes=MAX_CRASHES),
+            "jobs": services,
+            "held": HeldJobs(self._metrics, bell),
+            "relay_bell": bell,
+            "monotonic": lambda: services.now,
+        }
+        self.leases = LeaseKeeper(**shared)
+        counties = KnownCounties(AnyVersion(), self._metrics)
+        self.bench = Workbench(**shared, pool=self.pool, counties=counties, metrics=self._metrics)
         self._takeover = Takeover(
             jobs=services,
             lease=LEASE,
             max_crashes=MAX_CRASHES,
             metrics=self._metrics,
-            bell=NoBell(),  # type: ignore[arg-type]
-            monotonic=lambda: services.now,
-        )
-
-    def _bench(self, services: Any) -> Workbench:
-        limits = Limits(owner=self.name, slots=SLOTS, lease=LEASE, job_timeout_s=1e6, max_crashes=MAX_CRASHES)
-        bell: Any = NoBell()
-        return Workbench(
-            limits=limits,
-            jobs=services,
-            leases=services,
-            pool=self.pool,
-            counties=KnownCounties(AnyVersion(), self._metrics),
-            metrics=self._metrics,
             bell=bell,
-            relay_bell=bell,
             monotonic=lambda: services.now,
         )
 
     @property
     def holds(self) -> Sequence[UUID]:
         """The jobs that it believes to hold, those included whose end it has not committed."""
-        return list(self.bench._held)
+        return [held.claim.job_id for held in self.bench.held]
 
     def claim(self) -> Sequence[Claim]:
         """Take what there is room for, and hand it to children."""
@@ -177,14 +175,14 @@ class HandWorker:
 
     def live(self) -> None:
         """Do what is done each second: guard the leases, beat, and look for what others let run out."""
-        self.bench.guard()
-        self._reaching(self.bench.beat)
+        self.leases.guard()
+        self._reaching(self.leases.beat)
         self._run(self._takeover.turn())
         self.turn()
 
     def hear(self) -> None:
         """Stop what was cancelled."""
-        self._reaching(self.bench.stop_cancelled)
+        self._reaching(self.leases.stop_cancelled)
         self.turn()
 
     def drain(self) -> None:

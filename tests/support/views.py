@@ -26,21 +26,22 @@ from terrafusion.adapters.memory.workers import MemoryWorkers
 from terrafusion.analysis.api import Analysis, Answer
 from terrafusion.analysis.registry import Catalogue
 from terrafusion.errors import Conflict, Unavailable
-from terrafusion.job_history import ResultBytes
 from terrafusion.metrics import Metrics
-from terrafusion.ports import Check, Offer
+from terrafusion.ports.counties import Coverage
+from terrafusion.ports.documents import ResultBytes
+from terrafusion.ports.health import Check
+from terrafusion.ports.jobs import Offer
 from terrafusion.usecases.accept import Accept
+from terrafusion.usecases.backpressure import Room
 from terrafusion.usecases.bulk import Bulk
-from terrafusion.usecases.callers import caller
+from terrafusion.usecases.calls import caller
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.dead_letters import DeadLetterOffice
 from terrafusion.usecases.pauses import KnownPauses
 from terrafusion.usecases.producers import EVERY_PRODUCER
-from terrafusion.usecases.room import Room
-from terrafusion.usecases.seen import SeenJobs
+from terrafusion.usecases.scoped_reads import SeenJobs
 from terrafusion.usecases.waiting import Waiting
-from terrafusion.watching import Coverage
 from terrafusion.web import WebDeps
 from terrafusion.web.bodies import event_of
 from terrafusion.web.door import Door

@@ -20,7 +20,8 @@ from models.jobs import FailureReason
 from terrafusion.adapters import child
 from terrafusion.adapters.objects import Objects
 from terrafusion.analysis.api import Answer, Records
-from terrafusion.ports import DataVersion, Outcome, Task
+from terrafusion.ports.counties import DataVersion
+from terrafusion.ports.pool import Outcome, Task
 
 Compute = Callable[[Records], int]
 SALES = 3

@@ -10,7 +10,7 @@ import pytest
 from terrafusion.adapters.columns import SnapshotColumns
 from terrafusion.adapters.objects import Objects
 from terrafusion.errors import Unavailable
-from terrafusion.watching import Column, Coverage
+from terrafusion.ports.counties import Column, Coverage
 
 
 async def test_each_column_says_how_much_of_it_is_filled(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def event(job_id: UUID, sequence: int) -> bytes:
 @pytest.fixture
 def live() -> Live:
     jobs = MemoryJobStore(clock=lambda: NOW)
-    return Live(faust.App(f"table-{uuid4()}"), jobs, Metrics(CollectorRegistry(), ()))
+    return Live(faust.App(f"table-{uuid4()}"), jobs, Metrics(CollectorRegistry(), ()), followers=Followers())
 
 
 @pytest.fixture
@@ -125,9 +125,9 @@ async def test_one_event_is_told_once_whoever_brings_it(live: Live) -> None:
         for sequence in (1, 2):
             told = event(job_id, sequence)
             live.see(told, 0)
-            live.hear(str(job_id).encode(), told)
-        live.hear(str(job_id).encode(), None)
-        live.hear(b"", b"{}")
+            live.followers.hear(str(job_id).encode(), told)
+        live.followers.hear(str(job_id).encode(), None)
+        live.followers.hear(b"", b"{}")
         live.see(event(job_id, 1), 0)
         assert [(await anext(events)).sequence for _ in range(3)] == [1, 2, 1]
 

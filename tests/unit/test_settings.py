@@ -13,9 +13,9 @@ from terrafusion.cli.configuration import read_settings
 from terrafusion.embedded.system import Extent, System
 from terrafusion.embedded.workers import environment
 from terrafusion.errors import Misconfigured
-from terrafusion.refusals import is_loopback
-from terrafusion.services.holding import BEAT_S
+from terrafusion.services.leases import BEAT_S
 from terrafusion.settings import Settings
+from terrafusion.settings_checks import is_loopback
 
 CANARY = "canary-4711"
 AFAR = f"postgresql+asyncpg://office:{CANARY}@db.county.example/market"

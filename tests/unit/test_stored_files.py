@@ -12,7 +12,7 @@ import pytest
 from terrafusion.adapters.objects import Objects
 from terrafusion.adapters.stored_files import StoredFiles
 from terrafusion.errors import Unavailable
-from terrafusion.keeping import EndedJob, OldFile
+from terrafusion.ports.retention import EndedJob, OldFile
 
 DAY = timedelta(days=1)
 JOB = UUID("9a3e8998-0efa-4582-82c4-45e709f7082d")

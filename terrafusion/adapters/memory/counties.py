@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from models.access import Counties as Seen
-from terrafusion.ports import DataVersion
+from terrafusion.ports.counties import DataVersion
 
 
 class MemoryCounties:
-    """Fulfils `terrafusion.ports.Counties`."""
+    """Fulfils `terrafusion.ports.counties.Counties`."""
 
     def __init__(self, versions: Iterable[DataVersion] = ()) -> None:
         self._versions: dict[tuple[str, str], DataVersion] = {}

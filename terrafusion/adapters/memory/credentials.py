@@ -9,12 +9,12 @@ from itertools import count
 from typing import Any
 
 from models.access import AuditEntry, Deed, NewToken, Token
-from terrafusion.credentials import DeedFilter
 from terrafusion.errors import UnstorableData
+from terrafusion.ports.access import DeedFilter
 
 
 class MemoryCredentials:
-    """Fulfils `terrafusion.credentials.Credentials`."""
+    """Fulfils `terrafusion.ports.access.Credentials`."""
 
     def __init__(self, *, clock: Callable[[], datetime]) -> None:
         self._clock = clock
@@ -76,7 +76,7 @@ class MemoryCredentials:
 
 
 class MemoryAuditLog:
-    """Fulfils `terrafusion.credentials.AuditLog`."""
+    """Fulfils `terrafusion.ports.access.AuditLog`."""
 
     def __init__(self, *, clock: Callable[[], datetime]) -> None:
         self._clock = clock

@@ -38,8 +38,8 @@ from terrafusion.adapters.memory.lists import MemoryLists, Row
 from terrafusion.adapters.memory.pauses import MemoryPauses
 from terrafusion.adapters.memory.writing import check_storable
 from terrafusion.errors import Conflict
-from terrafusion.ports import Accepted, Offer, TakenOver
-from terrafusion.usecases.refusing import letter_of_exhausted, letters_of
+from terrafusion.ports.jobs import Accepted, Offer, TakenOver
+from terrafusion.usecases.dead_lettering import letter_of_exhausted, letters_of
 from topics.events import event_records
 
 Clock = Callable[[], datetime]
@@ -48,7 +48,7 @@ _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class MemoryJobStore(MemoryLists):
-    """Fulfils `terrafusion.ports.JobStore` and `terrafusion.job_history.JobHistory`. What it tells lies in ``outbox``, what it could not use in ``dead_letters``."""
+    """Fulfils `terrafusion.ports.jobs.JobStore` and `terrafusion.ports.history.JobHistory`. What it tells lies in ``outbox``, what it could not use in ``dead_letters``."""
 
     def __init__(
         self,

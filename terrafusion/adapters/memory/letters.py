@@ -14,12 +14,12 @@ from models.dead_letters import OF_ITS_JOB, DeadLetter, Handling, KeptLetter, Le
 from models.jobs import Job, Origin
 from models.records import OutgoingRecord
 from terrafusion.adapters.memory.credentials import MemoryAuditLog
-from terrafusion.ports import LetterFilter
+from terrafusion.ports.letters import LetterFilter
 from topics.events import dead_letter_record
 
 
 class MemoryDeadLetters:
-    """Fulfils `terrafusion.ports.DeadLetters`. What it tells is put at the end of ``outbox``."""
+    """Fulfils `terrafusion.ports.letters.DeadLetters`. What it tells is put at the end of ``outbox``."""
 
     def __init__(
         self,

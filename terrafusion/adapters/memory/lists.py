@@ -11,8 +11,8 @@ from models.access import Counties as Seen
 from models.attempts import Attempt, AttemptLog, Attention, History
 from models.jobs import TERMINAL, Job, JobStatus
 from models.messages import JobStatusChanged
-from terrafusion.job_history import DEADLINE_NEAR, LEASE_GRACE, MOST_ATTEMPTS, REFUSED, WAITS_LONG
-from terrafusion.ports import ALL, MOST_COUNTED, JobFilter, Page
+from terrafusion.ports.history import DEADLINE_NEAR, LEASE_GRACE, MOST_ATTEMPTS, REFUSED, WAITS_LONG
+from terrafusion.ports.jobs import ALL, MOST_COUNTED, JobFilter, Page
 
 SHORTEST_ID = 4
 

@@ -12,7 +12,7 @@ from terrafusion.adapters.memory.credentials import MemoryAuditLog
 
 
 class MemoryPauses:
-    """Fulfils `terrafusion.ports.Pauses`."""
+    """Fulfils `terrafusion.ports.pauses.Pauses`."""
 
     def __init__(self, *, clock: Callable[[], datetime]) -> None:
         self._clock = clock

@@ -16,7 +16,7 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class MemoryRates:
-    """Fulfils `terrafusion.watching.Rates`."""
+    """Fulfils `terrafusion.ports.monitoring.Rates`."""
 
     def __init__(self, jobs: MemoryJobStore) -> None:
         self._jobs = jobs

@@ -10,13 +10,13 @@ from uuid import UUID
 from models.jobs import TERMINAL, Job
 from terrafusion.adapters.memory.credentials import MemoryAuditLog
 from terrafusion.adapters.memory.jobs import MemoryJobStore
-from terrafusion.keeping import EndedJob, Replaced
-from terrafusion.ports import DataVersion
+from terrafusion.ports.counties import DataVersion
+from terrafusion.ports.retention import EndedJob, Replaced
 from topics.events import tombstone
 
 
 class MemoryRetention:
-    """Fulfils `terrafusion.ports.Retention` and `Purging` over a `MemoryJobStore`; what it tells is told at once."""
+    """Fulfils `terrafusion.ports.retention.Retention` and `terrafusion.ports.retention.Purging` over a `MemoryJobStore`; what it tells is told at once."""
 
     def __init__(self, store: MemoryJobStore, log: MemoryAuditLog | None = None) -> None:
         self._store = store

@@ -9,7 +9,7 @@ from models.workers import FORGOTTEN_AFTER, SAMPLES_KEPT, LagSample, SeenWorker,
 
 
 class MemoryWorkers:
-    """Fulfils `terrafusion.watching.Workers`."""
+    """Fulfils `terrafusion.ports.monitoring.Workers`."""
 
     def __init__(self, *, clock: Callable[[], datetime]) -> None:
         self._clock = clock

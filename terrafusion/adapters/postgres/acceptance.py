@@ -36,8 +36,8 @@ from terrafusion.adapters.postgres.batches import arrays, as_json, batch
 from terrafusion.adapters.postgres.moves import seconds
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, entered, telling
 from terrafusion.boundaries import Boundary, cross
-from terrafusion.ports import Accepted, Offer
-from terrafusion.usecases.refusing import letters_of
+from terrafusion.ports.jobs import Accepted, Offer
+from terrafusion.usecases.dead_lettering import letters_of
 
 STAMP: Final = DateTime(timezone=True)
 NEW: Final = batch(

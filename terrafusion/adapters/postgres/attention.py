@@ -17,8 +17,8 @@ from models.messages import JobStatusChanged
 from models.tables import NEWEST_OF_SOME, Timestamp, jobs, runs, waits
 from terrafusion.adapters.postgres.reading import LISTED, job_of, seen
 from terrafusion.adapters.postgres.telling import TOLD
-from terrafusion.job_history import DEADLINE_NEAR, LEASE_GRACE, REFUSED, WAITS_LONG
-from terrafusion.ports import MOST_LOOKED_AT
+from terrafusion.ports.history import DEADLINE_NEAR, LEASE_GRACE, REFUSED, WAITS_LONG
+from terrafusion.ports.jobs import MOST_LOOKED_AT
 
 _again: Final = jobs.alias("again")
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from models.access import Counties as Seen
 from models.county_tables import data_versions
 from terrafusion.adapters.postgres.engine import transaction
-from terrafusion.ports import DataVersion
+from terrafusion.ports.counties import DataVersion
 
 VERSIONS: Final = select(*[column for column in data_versions.c if column is not data_versions.c.current])
 CURRENT: Final = VERSIONS.where(data_versions.c.current).order_by(data_versions.c.county_id)

@@ -30,7 +30,7 @@ from models.tables import access_sessions as sessions
 from models.tables import access_tokens, audit_log
 from terrafusion.adapters.postgres.engine import connected, single_statements
 from terrafusion.adapters.postgres.telling import AnyRow
-from terrafusion.credentials import DeedFilter
+from terrafusion.ports.access import DeedFilter
 
 EXACT: Final = ("who", "action", "outcome", "county_id", "job_id")
 """Conditions of a `DeedFilter` that a column must equal."""
@@ -61,7 +61,7 @@ _EXPIRED: Final = delete(sessions).where(sessions.c.expires_at <= func.now())
 
 
 class PostgresCredentials:
-    """Fulfils `terrafusion.credentials.Credentials`."""
+    """Fulfils `terrafusion.ports.access.Credentials`."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = single_statements(engine)
@@ -113,7 +113,7 @@ class PostgresCredentials:
 
 
 class PostgresAuditLog:
-    """Fulfils `terrafusion.credentials.AuditLog`."""
+    """Fulfils `terrafusion.ports.access.AuditLog`."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = single_statements(engine)

@@ -15,7 +15,7 @@ from models.attempts import Attempt, AttemptLog, History, LogLine
 from models.tables import Timestamp, job_attempts, job_logs, jobs
 from terrafusion.adapters.postgres.batches import arrays, as_json, batch
 from terrafusion.adapters.postgres.telling import AnyRow
-from terrafusion.job_history import MOST_ATTEMPTS
+from terrafusion.ports.history import MOST_ATTEMPTS
 
 RAN: Final = (jobs.c.worker, jobs.c.claimed_at)
 """What a statement has to return beside what it tells, so that `attempts_ended` can keep its attempts."""

@@ -21,8 +21,8 @@ from terrafusion.adapters.postgres.moves import move, seconds, stands
 from terrafusion.adapters.postgres.reading import LISTED, job_of
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, telling
 from terrafusion.boundaries import Boundary, cross
-from terrafusion.ports import TakenOver
-from terrafusion.usecases.refusing import letter_of_exhausted
+from terrafusion.ports.jobs import TakenOver
+from terrafusion.usecases.dead_lettering import letter_of_exhausted
 
 MOST_AT_ONCE: Final = 500
 

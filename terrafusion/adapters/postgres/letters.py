@@ -36,7 +36,7 @@ from terrafusion.adapters.postgres.engine import connected, single_statements
 from terrafusion.adapters.postgres.reading import seen
 from terrafusion.adapters.postgres.telling import AnyRow, entered
 from terrafusion.boundaries import Boundary, cross
-from terrafusion.ports import LetterFilter
+from terrafusion.ports.letters import LetterFilter
 from topics.events import dead_letter_record
 
 MOST_COUNTED: Final = 100_000
@@ -65,7 +65,7 @@ OPEN_BY_STAGE: Final = select(_some_open.c.stage, func.count().label("n")).group
 
 
 class PostgresDeadLetters:
-    """Fulfils `terrafusion.ports.DeadLetters`."""
+    """Fulfils `terrafusion.ports.letters.DeadLetters`."""
 
     def __init__(self, engine: AsyncEngine, *, sender: str = "") -> None:
         """Take the connections, and the name by which this process knows its own notifications."""

@@ -22,7 +22,7 @@ from models.messages import JobStatusChanged
 from models.tables import Timestamp, jobs
 from terrafusion.adapters.postgres.reading import LISTED, job_of, seen
 from terrafusion.adapters.postgres.telling import TOLD
-from terrafusion.ports import MOST_LOOKED_AT, JobFilter, Page
+from terrafusion.ports.jobs import MOST_LOOKED_AT, JobFilter, Page
 
 After = tuple[datetime, UUID]
 Branch = tuple[ColumnElement[bool], ...]

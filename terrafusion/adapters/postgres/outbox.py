@@ -47,7 +47,7 @@ _BACKLOG: Final = select(func.count(), func.extract("epoch", func.now() - func.m
 
 
 class PostgresOutbox:
-    """Fulfils `terrafusion.ports.Outbox`."""
+    """Fulfils `terrafusion.ports.outbox.Outbox`."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = single_statements(engine)
@@ -68,7 +68,7 @@ class PostgresOutbox:
 
 
 class PostgresOutboxLeader:
-    """Fulfils `terrafusion.ports.OutboxLeader`."""
+    """Fulfils `terrafusion.ports.outbox.OutboxLeader`."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

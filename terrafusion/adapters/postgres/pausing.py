@@ -22,7 +22,7 @@ _IS_NEW: Final = literal_column("xmax = 0", Boolean).label("is_new")
 
 
 class PostgresPauses:
-    """Fulfils `terrafusion.ports.Pauses`."""
+    """Fulfils `terrafusion.ports.pauses.Pauses`."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = single_statements(engine)

@@ -65,7 +65,7 @@ _SINCE: Final = select(job_rates).order_by(job_rates.c.at, job_rates.c.analysis_
 
 
 class PostgresRates:
-    """Fulfils `terrafusion.watching.Rates`."""
+    """Fulfils `terrafusion.ports.monitoring.Rates`."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine

@@ -15,7 +15,7 @@ from models.jobs import TERMINAL
 from models.tables import jobs
 from terrafusion.adapters.postgres.moves import seconds, stands
 from terrafusion.boundaries import Boundary, cross
-from terrafusion.keeping import Replaced
+from terrafusion.ports.retention import Replaced
 
 LOAD_LOCK: Final = 7_251_002
 """With the county's hash, the advisory lock that makes changes of a county's records wait for each other."""

@@ -19,7 +19,7 @@ from terrafusion.adapters.postgres.history import forgotten
 from terrafusion.adapters.postgres.moves import seconds, stands
 from terrafusion.adapters.postgres.telling import entered
 from terrafusion.boundaries import Boundary, cross
-from terrafusion.keeping import EndedJob, Replaced
+from terrafusion.ports.retention import EndedJob, Replaced
 
 PURGE_LOCK: Final = 7_251_004
 
@@ -69,7 +69,7 @@ _COUNT_LETTERS: Final = select(func.count()).select_from(dead_letters).where(_is
 
 
 class PostgresRetention:
-    """Fulfils `terrafusion.ports.Retention`."""
+    """Fulfils `terrafusion.ports.retention.Retention`."""
 
     def __init__(self, engine: AsyncEngine, *, sender: str = "") -> None:
         """Take the connections, and the name by which this process knows its own notifications."""
@@ -90,7 +90,7 @@ class PostgresRetention:
 
 
 class PostgresPurging:
-    """Fulfils `terrafusion.ports.Purging`; each call is a transaction of its own."""
+    """Fulfils `terrafusion.ports.retention.Purging`; each call is a transaction of its own."""
 
     def __init__(self, connection: AsyncConnection, sender: str) -> None:
         self._connection = connection

@@ -27,11 +27,11 @@ from terrafusion.adapters.postgres import (
     reading,
 )
 from terrafusion.adapters.postgres.engine import connected, single_statements, transaction
-from terrafusion.ports import ALL, MOST_COUNTED, Accepted, JobFilter, Offer, Page, TakenOver
+from terrafusion.ports.jobs import ALL, MOST_COUNTED, Accepted, JobFilter, Offer, Page, TakenOver
 
 
 class PostgresJobStore:
-    """Fulfils `terrafusion.ports.JobStore` and `terrafusion.job_history.JobHistory`."""
+    """Fulfils `terrafusion.ports.jobs.JobStore` and `terrafusion.ports.history.JobHistory`."""
 
     def __init__(self, engine: AsyncEngine, *, sender: str = "", queue: QueueRules = QueueRules()) -> None:  # noqa: B008 - frozen
         """Take the connections, the name by which this process knows its own notifications, and the queue's rules."""

@@ -30,7 +30,7 @@ _SAMPLE: Final = (
 
 
 class PostgresWorkers:
-    """Fulfils `terrafusion.watching.Workers`."""
+    """Fulfils `terrafusion.ports.monitoring.Workers`."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = single_statements(engine)

@@ -38,7 +38,7 @@ from terrafusion.analysis.reading import collected, refuse_fine_periods
 from terrafusion.analysis.selection import Selection, select
 from terrafusion.analysis.unrecorded import types_not_asking
 from terrafusion.errors import InvalidParameters
-from terrafusion.rejection import nearest as most_like
+from terrafusion.validation_messages import nearest as most_like
 
 _READ: Final = frozenset({*indexes.CHARACTERISTICS, "zip_code", "property_type", "latitude", "longitude"})
 _LEAST: Final = 5

@@ -17,7 +17,7 @@ from terrafusion.analysis.api import Analysis, Example
 from terrafusion.analysis.canonical import RULES_VERSION
 from terrafusion.analysis.parameters import SharedParameters
 from terrafusion.errors import InvalidParameters, InvalidRequest, Rejected
-from terrafusion.rejection import rejections
+from terrafusion.validation_messages import rejections
 from terrafusion.web.asking.fields import Field, fields_of
 from terrafusion.web.asking.values import Texts, texts_of, values_of
 

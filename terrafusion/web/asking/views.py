@@ -20,12 +20,12 @@ from terrafusion.web.asking.forms import KEY, Draft, Form, once
 from terrafusion.web.asking.values import Texts
 from terrafusion.web.bodies import analysis_body
 from terrafusion.web.deps import WebDeps
-from terrafusion.web.forms import read_pairs
 from terrafusion.web.listing import job_link
 from terrafusion.web.lookup import find_job
 from terrafusion.web.problems import problem_of
 from terrafusion.web.query import BadQuery, job_id_of, read_header, read_query, read_traceparent
 from terrafusion.web.render import render
+from terrafusion.web.request_bodies import read_pairs
 
 FROM: Final = "from"
 LONGEST_KEY: Final = 100

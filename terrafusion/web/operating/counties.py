@@ -10,8 +10,7 @@ from aiohttp.web import Request, Response
 
 from models.pauses import Pause, Scope
 from terrafusion.errors import NotFound, Unavailable
-from terrafusion.ports import DataVersion
-from terrafusion.watching import Coverage
+from terrafusion.ports.counties import Coverage, DataVersion
 from terrafusion.web.answers import html, json_response, wants_json
 from terrafusion.web.bodies import county_body, pause_body
 from terrafusion.web.deps import WebDeps

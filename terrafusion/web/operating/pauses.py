@@ -15,10 +15,10 @@ from terrafusion.errors import Rejected
 from terrafusion.web.answers import html, json_response, see, wants_html, wants_json
 from terrafusion.web.bodies import pause_body
 from terrafusion.web.deps import WebDeps
-from terrafusion.web.forms import read_body
 from terrafusion.web.problems import problem_of
 from terrafusion.web.query import read_header, read_query
 from terrafusion.web.render import render
+from terrafusion.web.request_bodies import read_body
 from topics.commands import read_command
 
 PAGE: Final = "/pauses"

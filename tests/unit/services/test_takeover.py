@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry
 
 from terrafusion.errors import Unavailable
 from terrafusion.metrics import Metrics
-from terrafusion.ports import TakenOver
-from terrafusion.services.holding import Takeover
+from terrafusion.ports.jobs import TakenOver
+from terrafusion.services.leases import Takeover
 
 LEASE = timedelta(seconds=20)
 

@@ -18,7 +18,8 @@ from terrafusion.adapters.memory.pauses import MemoryPauses
 from terrafusion.analysis.registry import load_catalogue
 from terrafusion.errors import Unavailable
 from terrafusion.metrics import Metrics
-from terrafusion.ports import DataVersion, Offer
+from terrafusion.ports.counties import DataVersion
+from terrafusion.ports.jobs import Offer
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.counties import KnownCounties

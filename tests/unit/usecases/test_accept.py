@@ -20,7 +20,7 @@ from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.analysis.registry import load_catalogue
 from terrafusion.errors import Conflict, InvalidParameters, Unavailable, UnknownCounty, UnstorableData
 from terrafusion.metrics import Metrics
-from terrafusion.ports import DataVersion
+from terrafusion.ports.counties import DataVersion
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.producers import EVERY_PRODUCER

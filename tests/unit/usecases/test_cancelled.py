@@ -11,8 +11,10 @@ import structlog
 from models.jobs import JobStatus
 from models.queue import Limits
 from terrafusion.adapters.bell import AsyncBell
-from terrafusion.ports import Outcome
+from terrafusion.ports.pool import Outcome
 from terrafusion.usecases.counties import KnownCounties
+from terrafusion.usecases.held_jobs import HeldJobs
+from terrafusion.usecases.lease_keeping import LeaseKeeper
 from terrafusion.usecases.work import Workbench
 
 OWNER = "worker"
@@ -40,16 +42,19 @@ class Pool:
 class Worker:
     def __init__(self, office):
         self.office, self.pool = office, Pool()
+        shared = {
+            "limits": Limits(owner=OWNER, slots=2, lease=LEASE, job_timeout_s=600, max_crashes=3),
+            "jobs": office.store,
+            "held": HeldJobs(office.metrics, AsyncBell()),
+            "relay_bell": AsyncBell(),
+            "monotonic": office.clock.seconds,
+        }
+        self.leases = LeaseKeeper(**shared)
         self.bench = Workbench(
-            limits=Limits(owner=OWNER, slots=2, lease=LEASE, job_timeout_s=600, max_crashes=3),
-            jobs=office.store,
-            leases=office.store,
+            **shared,
             pool=self.pool,
             counties=KnownCounties(office.stored_counties, office.metrics),
             metrics=office.metrics,
-            bell=AsyncBell(),
-            relay_bell=AsyncBell(),
-            monotonic=office.clock.seconds,
         )
         self.running = []
 
@@ -107,10 +112,10 @@ async def test_nothing_is_claimed_before_there_is_a_child_for_it(office, worker)
 async def test_a_cancelled_job_is_stopped_at_the_next_look_and_is_no_loss(office, worker, warnings, look):
     [job_id] = await worker.begin(1, together=False)
     await office.commands.cancel(job_id)
-    await getattr(worker.bench, look)()
+    await getattr(worker.leases, look)()
     await settled()
     assert worker.pool.killed == [[job_id]]
-    assert worker.bench.held == 0
+    assert len(worker.bench.held) == 0
     assert (lost(office), warnings) == (0, [])
 
 
@@ -118,7 +123,7 @@ async def test_what_shared_its_child_begins_again_and_ends_well(office, worker):
     ids = await worker.begin(3, together=True)
     assert worker.pool.begun == [ids]
     await office.commands.cancel(ids[1])
-    await worker.bench.beat()
+    await worker.leases.beat()
     await settled()
     await worker.end()
     assert worker.pool.begun[1:] == [[ids[0]], [ids[2]]]
@@ -142,7 +147,7 @@ async def test_an_answer_that_came_too_late_changes_nothing(office, worker):
 async def test_a_job_that_another_has_now_is_a_loss(office, worker, warnings):
     [job_id] = await worker.begin(1, together=False)
     await office.store.release({job_id: 1}, message="taken")
-    await worker.bench.beat()
+    await worker.leases.beat()
     await settled()
     assert worker.pool.killed == [[job_id]]
     assert lost(office) == 1

@@ -16,7 +16,7 @@ from models.messages import Command
 from models.pauses import Scope
 from models.records import IncomingRecord
 from terrafusion.errors import Conflict, InvalidParameters, InvalidRequest, NotFound, UnknownAnalysisType, UnknownCounty
-from terrafusion.ports import DataVersion
+from terrafusion.ports.counties import DataVersion
 from terrafusion.web.audit import AuditQuery
 from topics.catalogue import COMMANDS
 

@@ -26,7 +26,8 @@ from terrafusion.analysis.api import Analysis, Answer
 from terrafusion.analysis.registry import Catalogue
 from terrafusion.errors import Conflict, MalformedMessage, NotFound, Unavailable, UnknownCounty
 from terrafusion.metrics import Metrics
-from terrafusion.ports import DataVersion, LetterFilter
+from terrafusion.ports.counties import DataVersion
+from terrafusion.ports.letters import LetterFilter
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.dead_letters import DeadLetterOffice, Selection

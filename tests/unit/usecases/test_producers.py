@@ -14,13 +14,14 @@ from models.access import NewToken, Role
 from models.dead_letters import Stage
 from models.jobs import JobStatus
 from terrafusion.adapters.memory.credentials import MemoryCredentials
-from terrafusion.ports import JobFilter
+from terrafusion.ports.jobs import JobFilter
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.attempts import MOST, MOST_ADDRESSES, WITHIN_S, Attempts
-from terrafusion.usecases.callers import TOKEN, KnownHolders, caller, digest_of, new_secret
+from terrafusion.usecases.calls import caller
 from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.producers import Producers
+from terrafusion.usecases.token_holders import TOKEN, KnownHolders, digest_of, new_secret
 from topics.catalogue import COMMANDS, REQUESTS
 
 CE = {"ce_specversion": "1.0", "ce_id": "1", "ce_source": "/somebody/else", "ce_type": "request"}

@@ -14,9 +14,10 @@ from terrafusion.adapters.memory.counties import MemoryCounties
 from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.adapters.memory.retention import MemoryRetention
 from terrafusion.errors import Unavailable
-from terrafusion.keeping import OldFile
 from terrafusion.metrics import Metrics
-from terrafusion.ports import DataVersion, Offer
+from terrafusion.ports.counties import DataVersion
+from terrafusion.ports.jobs import Offer
+from terrafusion.ports.retention import OldFile
 from terrafusion.usecases.purge import BATCH, PAUSE_S, Purge, Purged, Terms
 
 DAY = timedelta(days=1)

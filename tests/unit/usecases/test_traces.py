@@ -28,12 +28,13 @@ from terrafusion.adapters.bell import AsyncBell
 from terrafusion.adapters.spans import OtelTracer, make_tracer
 from terrafusion.analysis.registry import load_catalogue
 from terrafusion.errors import ChildTimedOut, Misconfigured
-from terrafusion.ports import Outcome, Task
+from terrafusion.ports.pool import Outcome, Task
 from terrafusion.services.relay import Relay
 from terrafusion.settings import Settings
 from terrafusion.tracing import UNTRACED, Tracer
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.counties import KnownCounties
+from terrafusion.usecases.held_jobs import HeldJobs
 from terrafusion.usecases.producers import EVERY_PRODUCER
 from terrafusion.usecases.traces import Traces
 from terrafusion.usecases.work import Workbench
@@ -112,11 +113,10 @@ class Line:
         self.bench = Workbench(
             limits=Limits(owner="w", slots=2, lease=timedelta(seconds=15), job_timeout_s=600, max_crashes=3),
             jobs=office.store,
-            leases=office.store,
+            held=HeldJobs(office.metrics, AsyncBell()),
             pool=self.pool,
             counties=counties,
             metrics=office.metrics,
-            bell=AsyncBell(),
             relay_bell=AsyncBell(),
             monotonic=office.clock.seconds,
             traces=traces,

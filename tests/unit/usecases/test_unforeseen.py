@@ -11,8 +11,10 @@ from models.jobs import FailureReason, JobStatus
 from models.queue import Limits
 from terrafusion.adapters.bell import AsyncBell
 from terrafusion.errors import PoolUnavailable
-from terrafusion.ports import Outcome
+from terrafusion.ports.pool import Outcome
 from terrafusion.usecases.counties import KnownCounties
+from terrafusion.usecases.held_jobs import HeldJobs
+from terrafusion.usecases.lease_keeping import LeaseKeeper
 from terrafusion.usecases.work import Workbench
 
 
@@ -45,13 +47,18 @@ def make_bench(office, counties):
     return Workbench(
         limits=Limits(owner="worker", slots=2, lease=timedelta(seconds=15), job_timeout_s=600, max_crashes=3),
         jobs=office.store,
-        leases=office.store,
+        held=HeldJobs(office.metrics, AsyncBell()),
         pool=Pool(),
         counties=counties,
         metrics=office.metrics,
-        bell=AsyncBell(),
         relay_bell=AsyncBell(),
         monotonic=office.clock.seconds,
+    )
+
+
+def leases_of(bench):
+    return LeaseKeeper(
+        limits=bench.limits, jobs=bench.jobs, held=bench.held, relay_bell=AsyncBell(), monotonic=bench.monotonic
     )
 
 
@@ -66,7 +73,7 @@ async def test_an_error_of_the_pool_fails_its_job_and_no_other(office, bench):
     assert [job.status for job in jobs] == [JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.COMPLETED]
     assert jobs[1].failure_reason is FailureReason.PROCESSING_EXCEPTION
     assert "an answer that cannot be sent" in jobs[1].message
-    assert bench.held == 0
+    assert len(bench.held) == 0
 
 
 async def test_a_machine_without_a_child_to_spare_is_no_fault_of_a_job(office, bench):
@@ -76,7 +83,7 @@ async def test_a_machine_without_a_child_to_spare_is_no_fault_of_a_job(office, b
         bench.pace.observe([("price_trend_by_zip", 0.001)])
         [chunk] = await bench.claim()
         await bench.run(chunk)
-        assert bench.held == 0
+        assert len(bench.held) == 0
         assert await bench.claim() == []
         office.clock.tick(6)
     jobs = [await office.look(job_id) for job_id in ids]
@@ -89,9 +96,9 @@ async def test_a_worker_that_cannot_run_a_job_lets_it_go(office):
     job_id = await office.waiting()
     [chunk] = await bench.claim()
     await bench.run(chunk)
-    assert bench.held == 0
+    assert len(bench.held) == 0
     office.clock.tick(16)
-    await bench.beat()
+    await leases_of(bench).beat()
     assert (await office.store.take_over(max_crashes=3)).returned == 1
     assert (await office.look(job_id)).status is JobStatus.PENDING
 
@@ -105,7 +112,7 @@ async def test_a_late_end_of_one_attempt_leaves_the_next_one_held(office, bench)
     assert (await office.store.take_over(max_crashes=3)).returned == 1
     [[second]] = await bench.claim()
     await bench.commit()
-    assert bench.held == 1
+    assert len(bench.held) == 1
     await bench.run([second])
     await bench.commit()
     job = await office.look(second.job_id)

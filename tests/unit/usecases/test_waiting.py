@@ -11,8 +11,8 @@ import pytest
 from models.messages import Command
 from models.pauses import Scope
 from terrafusion.errors import IntakeShut, Unavailable
-from terrafusion.usecases import room, waiting
-from terrafusion.usecases.room import MOST_AT_ONCE, Room
+from terrafusion.usecases import backpressure, waiting
+from terrafusion.usecases.backpressure import MOST_AT_ONCE, Room
 from terrafusion.usecases.waiting import Waiting
 
 
@@ -127,7 +127,7 @@ class TestKnownPauses:
 class TestRoom:
     @pytest.fixture(autouse=True)
     def _quick(self, monkeypatch):
-        monkeypatch.setattr(room, "AGAIN_AFTER_S", 0)
+        monkeypatch.setattr(backpressure, "AGAIN_AFTER_S", 0)
 
     async def test_is_open_until_too_many_wait_and_again_when_they_are_fewer(self, office):
         job_id = await office.waiting()
@@ -165,7 +165,7 @@ class TestRoom:
         await valve.look()
         assert not valve.is_open
         await office.commands.cancel(job_id)
-        office.clock.tick(room.COUNT_EVERY_S)
+        office.clock.tick(backpressure.COUNT_EVERY_S)
         await valve.look()
         assert valve.is_open
         await office.commands.pause(Command(command="pause"))
@@ -175,11 +175,11 @@ class TestRoom:
         valve = Room(office.store, 1000, pauses=office.pauses, monotonic=office.clock.seconds)
         await valve.look()
         office.stored_pauses.away = True
-        office.clock.tick(room.COUNT_EVERY_S / 2)
+        office.clock.tick(backpressure.COUNT_EVERY_S / 2)
         with pytest.raises(Unavailable):
             await valve.look()
         assert valve.is_open
-        office.clock.tick(room.COUNT_EVERY_S)
+        office.clock.tick(backpressure.COUNT_EVERY_S)
         assert not valve.is_open
 
     async def test_who_cannot_wait_is_let_in_or_told(self, office):
@@ -190,7 +190,7 @@ class TestRoom:
             with pytest.raises(IntakeShut, match=r"^2 jobs wait, as many as may"):
                 await ask()
         await office.commands.cancel(job_id)
-        office.clock.tick(room.COUNT_EVERY_S)
+        office.clock.tick(backpressure.COUNT_EVERY_S)
         await valve.spare()
 
     async def test_a_pause_shuts_it_for_requests_and_not_for_orders(self, office):

@@ -26,7 +26,7 @@ from terrafusion.adapters.memory.counties import MemoryCounties
 from terrafusion.adapters.memory.pauses import MemoryPauses
 from terrafusion.adapters.memory.rates import MemoryRates
 from terrafusion.adapters.memory.workers import MemoryWorkers
-from terrafusion.ports import DataVersion
+from terrafusion.ports.counties import DataVersion
 from terrafusion.web import application_options, register
 from terrafusion.web.middleware import everybody
 

@@ -13,35 +13,36 @@ from support.house import BROWSER, PREFIX, House, opened
 
 from models.access import NEEDS, OF_ALL, TOLD, Action, NewToken, Role
 from terrafusion.usecases.attempts import MOST
-from terrafusion.usecases.callers import KNOWN_AT_MOST_S, KNOWN_FOR_S, TOKEN, digest_of, new_secret
+from terrafusion.usecases.token_holders import KNOWN_AT_MOST_S, KNOWN_FOR_S, TOKEN, digest_of, new_secret
 from terrafusion.web import WebDeps
 from terrafusion.web.door import SESSION_LASTS
 from terrafusion.web.login import local
-from terrafusion.web.permissions import ACTIONS
-from terrafusion.web.routes import as_seen
+from terrafusion.web.routes import ROUTES, as_seen
 
 
 class TestTheTable:
-    def test_every_address_is_in_it_and_no_other(self, client: Any) -> None:
-        routes = {
+    def test_nothing_else_is_served(self, client: Any) -> None:
+        served = {
             (route.method.lower(), route.resource.canonical)
             for route in client.server.app.router.routes()
             if route.method in {"GET", "POST"} and not route.resource.canonical.startswith("/static")
         }
-        assert routes == set(ACTIONS)
+        assert served == {(route.method, route.canonical) for route in ROUTES}
+        assert len(served) == len(ROUTES)
 
     def test_every_action_of_an_address_has_a_role(self) -> None:
-        assert {action for action in ACTIONS.values() if action} <= NEEDS.keys()
+        assert {route.action for route in ROUTES if route.action} <= NEEDS.keys()
 
     def test_what_changes_something_is_told(self) -> None:
-        assert {action for (method, _), action in ACTIONS.items() if method == "post"} <= TOLD
+        assert {route.action for route in ROUTES if route.method == "post"} <= TOLD
 
     async def test_every_address_by_every_role(self, house: House) -> None:
         holders = {None: None} | {role: await house.token(role) for role in Role}
-        for (method, path), action in ACTIONS.items():
+        for route in ROUTES:
+            action, path = route.action, route.canonical
             address = path.replace("{job_id}", str(uuid4())).replace("{letter_id}", "7")
             for role, secret in holders.items():
-                status, _ = await house.ask(secret, address, method=method.upper())
+                status, _ = await house.ask(secret, address, method=route.method.upper())
                 needed = NEEDS[action] if action else None
                 if needed is None:
                     assert status not in {401, 403} or action is Action.LOGIN, (path, role)

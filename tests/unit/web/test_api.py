@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from models.jobs import JobStatus
-from terrafusion.ports import Check
+from terrafusion.ports.health import Check
 from terrafusion.web.query import read_cursor, write_cursor
 
 PREFIX = "/plugins/v1/market-analysis"

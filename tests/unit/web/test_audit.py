@@ -10,7 +10,7 @@ from support.house import BROWSER, PREFIX, REQUEST, House, letter
 
 from models.access import Action, Role
 from terrafusion.errors import Unavailable
-from terrafusion.usecases.callers import TOKEN, new_secret
+from terrafusion.usecases.token_holders import TOKEN, new_secret
 
 
 class TestTheAuditLog:

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from terrafusion.errors import Unavailable
-from terrafusion.job_history import ResultBytes
+from terrafusion.ports.documents import ResultBytes
 from terrafusion.web.results.tables import csv_of
 
 TABLE = pl.DataFrame(

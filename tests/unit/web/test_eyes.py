@@ -11,8 +11,8 @@ from support.house import BROWSER, PREFIX, REQUEST, REQUESTS, House, letter
 from models.access import Role
 from models.jobs import Origin
 from models.pauses import Scope
-from terrafusion.ports import LetterFilter
-from terrafusion.usecases.callers import KNOWN_FOR_S
+from terrafusion.ports.letters import LetterFilter
+from terrafusion.usecases.token_holders import KNOWN_FOR_S
 
 
 class TestACountysEyes:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from models.jobs import JobStatus
-from terrafusion.usecases.room import COUNT_EVERY_S
+from terrafusion.usecases.backpressure import COUNT_EVERY_S
 from terrafusion.web.api import PREFIX
 
 REQUEST = {"analysis_type": "price_trend_by_zip", "county_id": "king_wa"}

@@ -11,7 +11,7 @@ from aiohttp import ClientSession, ClientTimeout
 
 from models.jobs import Heartbeat, JobStatus
 from models.live import Missed
-from terrafusion.ports import Page
+from terrafusion.ports.jobs import Page
 from terrafusion.web import counting, live_pages
 from terrafusion.web.assets import ASSETS
 from terrafusion.web.live_pages import Window

@@ -15,8 +15,7 @@ from models.jobs import FailureReason, Finish
 from models.pauses import Scope
 from models.rates import Width
 from models.workers import Presence, WorkerState
-from terrafusion.ports import DataVersion
-from terrafusion.watching import Column, Coverage
+from terrafusion.ports.counties import Column, Coverage, DataVersion
 from terrafusion.web.operating.series import Series, plot, sparkline
 from terrafusion.web.operating.workers import numbers_of
 from topics.catalogue import COMMANDS, REQUESTS, STATUS

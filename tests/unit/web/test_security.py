@@ -22,12 +22,13 @@ from terrafusion.web import application_options, register
 from terrafusion.web.middleware import everybody
 from terrafusion.web.operations import OPERATIONS
 from terrafusion.web.query import ListQuery
-from terrafusion.web.shapes import SCHEMAS
+from terrafusion.web.route import Operation
+from terrafusion.web.schemas import SCHEMAS
 from topics.catalogue import MAX_REQUEST_BYTES
 
 GOOD = {"job_id": str(UUID(int=7)), "letter_id": "1"}
-NO_STREAM = {key: operation for key, operation in OPERATIONS.items() if operation.name != "events"}
-POSTS = [path for method, path in OPERATIONS if method == "post"]
+NO_STREAM = [operation for operation in OPERATIONS if operation.name != "events"]
+POSTS = [operation for operation in OPERATIONS if operation.method == "post"]
 FOREIGN = (
     {"Origin": "https://elsewhere.example"},
     {"Origin": "null"},
@@ -64,9 +65,9 @@ async def hold(answer: Any, *, word: str) -> None:
     assert not [leak for leak in LEAKS if leak in body], (word, body)
 
 
-@pytest.mark.parametrize(("method", "path"), [*NO_STREAM])
-async def test_words_that_mean_something_elsewhere_mean_nothing_here(client: Any, method: str, path: str) -> None:
-    operation = OPERATIONS[method, path]
+@pytest.mark.parametrize("operation", NO_STREAM, ids=lambda operation: operation.name)
+async def test_words_that_mean_something_elsewhere_mean_nothing_here(client: Any, operation: Operation) -> None:
+    method, path = operation.method, operation.path
     for word in WORDS.values():
         asked: list[tuple[URL, dict[str, Any]]] = []
         asked += [(address(path, **{name: word}), {}) for name in GOOD if word and f"{{{name}:" in path]
@@ -109,12 +110,12 @@ class TestParts:
 class TestForgery:
     """Nobody here is asked for a password, so what a browser is made to send must be refused."""
 
-    @pytest.mark.parametrize("path", POSTS)
-    async def test_no_page_of_another_origin_may_post(self, client: Any, world: Any, path: str) -> None:
-        body = sent(OPERATIONS["post", path])
+    @pytest.mark.parametrize("operation", POSTS, ids=lambda operation: operation.name)
+    async def test_no_page_of_another_origin_may_post(self, client: Any, world: Any, operation: Operation) -> None:
+        body = sent(operation)
         for headers in FOREIGN:
             for form in ({"json": body}, {"data": {"note": "x", "confirm": "1"}}, {"data": json.dumps(body)}):
-                async with client.post(address(path), headers=headers, **form) as answer:
+                async with client.post(address(operation.path), headers=headers, **form) as answer:
                     assert answer.status == 403, (headers, form)
         assert world.submit.calls == []
 
@@ -197,7 +198,7 @@ class TestHost:
 
 
 class TestBodies:
-    @pytest.mark.parametrize("path", POSTS)
+    @pytest.mark.parametrize("path", [operation.path for operation in POSTS])
     async def test_too_large_is_413(self, client: Any, path: str) -> None:
         large = json.dumps({"note": "x" * MAX_REQUEST_BYTES}).encode()
         for headers in ({}, {"Content-Type": "application/x-www-form-urlencoded"}):
@@ -206,14 +207,14 @@ class TestBodies:
 
     async def test_a_small_body_that_unpacks_to_a_large_one_is_413(self, client: Any, world: Any) -> None:
         bomb = gzip.compress(b" " * 100 * MAX_REQUEST_BYTES)
-        async with client.post(address(POSTS[0]), data=bomb, headers={"Content-Encoding": "gzip"}) as answer:
+        async with client.post(address(POSTS[0].path), data=bomb, headers={"Content-Encoding": "gzip"}) as answer:
             assert answer.status == 413
         assert world.submit.calls == []
 
     @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "nonsense"])
     async def test_what_cannot_be_unpacked_is_400(self, client: Any, encoding: str) -> None:
         async with client.post(
-            address(POSTS[0]), data=b"\x1f\x8bnot", headers={"Content-Encoding": encoding}
+            address(POSTS[0].path), data=b"\x1f\x8bnot", headers={"Content-Encoding": encoding}
         ) as answer:
             assert answer.status == 400
 
@@ -233,17 +234,15 @@ class TestBodies:
         ],
     )
     async def test_whatever_a_body_says_it_is(self, client: Any, kind: str, content: bytes) -> None:
-        for path in POSTS:
-            async with client.post(address(path), data=content, headers={"Content-Type": kind}) as answer:
-                assert answer.status < 500, (path, await answer.text())
+        for operation in POSTS:
+            async with client.post(address(operation.path), data=content, headers={"Content-Type": kind}) as answer:
+                assert answer.status < 500, (operation.path, await answer.text())
 
 
 @pytest.mark.parametrize(
     "traceparent", ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01<script>", f"00-{'0' * 5000}", "01"]
 )
 async def test_no_more_than_a_trace_context_is_carried_on(client: Any, world: Any, traceparent: str) -> None:
-    async with client.post(
-        address(POSTS[0]), json=sent(OPERATIONS["post", POSTS[0]]), headers={"traceparent": traceparent}
-    ) as answer:
+    async with client.post(address(POSTS[0].path), json=sent(POSTS[0]), headers={"traceparent": traceparent}) as answer:
         assert answer.status == 202
     assert world.submit.calls[0]["traceparent"] is None

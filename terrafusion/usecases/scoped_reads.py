@@ -18,10 +18,12 @@ from models.jobs import Job, JobStatus
 from models.live import Missed
 from models.messages import JobStatusChanged
 from models.pauses import Pause, Scope
-from terrafusion import ports
-from terrafusion.job_history import JobHistory, LiveJobs
-from terrafusion.ports import ALL, MOST_COUNTED, DataVersion, JobFilter, LetterFilter, Page
-from terrafusion.usecases.callers import caller
+from terrafusion.ports.counties import Counties as LoadedCounties
+from terrafusion.ports.counties import DataVersion
+from terrafusion.ports.history import JobHistory, LiveJobs
+from terrafusion.ports.jobs import ALL, MOST_COUNTED, JobFilter, JobReader, Page
+from terrafusion.ports.letters import LetterFilter, LetterReader
+from terrafusion.usecases.calls import caller
 from terrafusion.usecases.pauses import ShownPauses
 
 Who = Callable[[], Caller]
@@ -35,9 +37,9 @@ def both(one: Counties, other: Counties) -> Counties:
 
 
 class SeenJobs:
-    """Fulfils `terrafusion.ports.JobReader`."""
+    """Fulfils `terrafusion.ports.jobs.JobReader`."""
 
-    def __init__(self, jobs: ports.JobReader, who: Who = caller) -> None:
+    def __init__(self, jobs: JobReader, who: Who = caller) -> None:
         self._jobs = jobs
         self._who = who
 
@@ -68,9 +70,9 @@ class SeenJobs:
 
 
 class SeenHistory:
-    """Fulfils `terrafusion.job_history.JobHistory`, but for what is kept."""
+    """Fulfils `terrafusion.ports.history.JobHistory`, but for what is kept."""
 
-    def __init__(self, history: JobHistory, jobs: ports.JobReader, who: Who = caller) -> None:
+    def __init__(self, history: JobHistory, jobs: JobReader, who: Who = caller) -> None:
         self._history = history
         self._jobs = jobs
         self._who = who
@@ -100,9 +102,9 @@ class SeenHistory:
 
 
 class SeenLetters:
-    """Fulfils `terrafusion.ports.LetterReader`."""
+    """Fulfils `terrafusion.ports.letters.LetterReader`."""
 
-    def __init__(self, letters: ports.LetterReader, who: Who = caller) -> None:
+    def __init__(self, letters: LetterReader, who: Who = caller) -> None:
         self._letters = letters
         self._who = who
 
@@ -123,9 +125,9 @@ class SeenLetters:
 
 
 class SeenCounties:
-    """Fulfils `terrafusion.ports.Counties`."""
+    """Fulfils `terrafusion.ports.counties.Counties`."""
 
-    def __init__(self, counties: ports.Counties, who: Who = caller) -> None:
+    def __init__(self, counties: LoadedCounties, who: Who = caller) -> None:
         self._counties = counties
         self._who = who
 
@@ -143,7 +145,7 @@ class SeenCounties:
 
 
 class SeenLive:
-    """Fulfils `terrafusion.job_history.LiveJobs`."""
+    """Fulfils `terrafusion.ports.history.LiveJobs`."""
 
     def __init__(self, live: LiveJobs, who: Who = caller) -> None:
         self._live = live

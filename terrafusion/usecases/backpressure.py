@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from terrafusion.errors import IntakeShut
-from terrafusion.ports import JobStore
+from terrafusion.ports.jobs import JobStore
 from terrafusion.usecases.pauses import KnownPauses
 
 COUNT_EVERY_S: Final = 10.0

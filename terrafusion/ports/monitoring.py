@@ -1,9 +1,8 @@
-"""What looks at the system as a whole needs of a store: the ports for workers, lag, rates and coverage."""
+"""What looks at the system as a whole needs of a store: workers, lag and rates."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
@@ -38,26 +37,3 @@ class Rates(Protocol):
 
         A stretch in which no job ended is told by the last one alone, as one of no jobs.
         """
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a snapshot, and in how many of its rows something stands."""
-
-    name: str
-    filled: int
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """What a snapshot holds."""
-
-    rows: int
-    columns: Sequence[Column]
-
-
-class Columns(Protocol):
-    """What snapshots hold, column by column. Raises Unavailable where one cannot be read."""
-
-    async def of(self, location: str) -> Coverage:
-        """Look through the snapshot at a location; one that was looked through before costs nothing."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from terrafusion.analysis.registry import load_catalogue
 from terrafusion.errors import InvalidParameters
-from terrafusion.rejection import nearest, rejection, shown
+from terrafusion.validation_messages import nearest, rejection, shown
 
 CATALOGUE = load_catalogue()
 TYPES = [analysis.name for analysis in CATALOGUE if analysis.parameters.model_fields]

@@ -9,17 +9,17 @@ from aiohttp.web import Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.messages import Note, Verb
-from terrafusion.ports import MOST_COUNTED
+from terrafusion.ports.jobs import MOST_COUNTED
 from terrafusion.usecases.bulk import Done, Many
 from terrafusion.web.answers import html, json_response, wants_html, wants_json
 from terrafusion.web.api import PREFIX
 from terrafusion.web.deps import WebDeps
-from terrafusion.web.forms import read_body
 from terrafusion.web.letters import HIGHEST
 from terrafusion.web.listing import chips, counted, filters, list_link
 from terrafusion.web.problems import problem_of
 from terrafusion.web.query import BulkPageQuery, Filters, ManyQuery, read_header, read_query
 from terrafusion.web.render import render
+from terrafusion.web.request_bodies import read_body
 
 
 class ManyBody(BaseModel):

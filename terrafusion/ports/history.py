@@ -1,13 +1,11 @@
-"""What the views want to know of jobs beside their rows: their history, their movement, their documents."""
+"""What the views want to know of jobs beside their rows: their history and their movement."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 from models.access import Counties as Seen
@@ -57,24 +55,3 @@ class LiveJobs(Protocol):
         self, job_id: UUID | None = None
     ) -> AbstractAsyncContextManager[AsyncIterator[JobStatusChanged | Missed]]:
         """Subscribe to one job's events, or to all; who falls far behind loses what waits, and is told since when."""
-
-
-@dataclass(frozen=True, slots=True)
-class ResultBytes:
-    """A result file as it is: how long it is, and its bytes, some at a time."""
-
-    length: int
-    chunks: AsyncIterator[bytes]
-
-
-class Documents(Protocol):
-    """The result documents and files of finished jobs."""
-
-    async def read(self, location: str) -> Mapping[str, Any] | None:
-        """Return the document that lies beside the result file at ``location``; raises Unavailable."""
-
-    async def stream(self, location: str) -> ResultBytes:
-        """Open the result file at ``location``; raises NotFound, and Unavailable also while it is read."""
-
-    async def local(self, location: str) -> Path:
-        """Return a path on this machine that holds the result file; raises NotFound, Unavailable."""

@@ -13,7 +13,7 @@ from models.dead_letters import NOTHING, About, DeadLetter, Stage
 from models.jobs import FailureReason, Job
 from models.records import IncomingRecord
 from terrafusion.errors import Conflict, MalformedMessage, NotAllowed, NotFound, Rejected, UnstorableData
-from terrafusion.ports import Offer
+from terrafusion.ports.jobs import Offer
 from topics.catalogue import REQUESTS
 
 LONGEST_REASON: Final = 1000

@@ -10,7 +10,7 @@ from aiohttp.web import Request
 from pydantic import BaseModel, ValidationError
 
 from terrafusion.errors import InvalidRequest, MalformedMessage
-from terrafusion.rejection import rejection
+from terrafusion.validation_messages import rejection
 from topics.requests import read_json
 
 FORM: Final = "application/x-www-form-urlencoded"

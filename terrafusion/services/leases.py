@@ -16,7 +16,9 @@ from models.jobs import Claim, FailureReason
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import Unavailable
 from terrafusion.metrics import Metrics
-from terrafusion.ports import Bell, JobStore
+from terrafusion.ports.bell import Bell
+from terrafusion.ports.jobs import JobStore
+from terrafusion.usecases.lease_keeping import LeaseKeeper
 from terrafusion.usecases.retrying import until_available
 from terrafusion.usecases.work import Workbench
 
@@ -73,9 +75,9 @@ class Committer(Service):
 class Heart(Service):
     """Renews leases and tells progress; by its own clock it gives up what it could not renew."""
 
-    def __init__(self, bench: Workbench, *, cancelled: Bell) -> None:
+    def __init__(self, leases: LeaseKeeper, *, cancelled: Bell) -> None:
         super().__init__()
-        self._bench = bench
+        self._leases = leases
         self._cancelled = cancelled
 
     @Service.task
@@ -83,7 +85,7 @@ class Heart(Service):
         while not self.should_stop:
             await self.sleep(BEAT_S)
             try:
-                await self._bench.beat()
+                await self._leases.beat()
             except Unavailable as error:
                 log.warning("leases cannot be renewed now", reason=str(error))
 
@@ -94,13 +96,13 @@ class Heart(Service):
             if self.should_stop:
                 return
             with suppress(Unavailable):
-                await self._bench.stop_cancelled()
+                await self._leases.stop_cancelled()
 
     @Service.task
     async def _guard(self) -> None:
         while not self.should_stop:
             await self.sleep(GUARD_S)
-            self._bench.guard()
+            self._leases.guard()
 
 
 class Takeover(Service):

@@ -13,10 +13,10 @@ from models.dead_letters import LetterEntry, LetterState, Stage
 from models.jobs import FailureReason, Job, JobStatus
 from models.messages import AnalysisRequest, Command, JobCompleted, JobStatusChanged
 from models.pauses import Scope
-from terrafusion.ports import DataVersion
+from terrafusion.ports.counties import DataVersion
 from terrafusion.web.bodies import JOB_FIELDS
+from terrafusion.web.bulk_orders import ManyBody
 from terrafusion.web.letters import ENTRY_FIELDS, DiscardBody, DiscardManyBody, ReplayBody, ReplayManyBody
-from terrafusion.web.many import ManyBody
 
 TEMPLATE: Final = "#/components/schemas/{model}"
 NULL: Final = {"type": "null"}

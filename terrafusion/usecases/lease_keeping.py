@@ -1,0 +1,77 @@
+"""The leases of the jobs that this worker holds: renewed in time, or given up before another may take them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+from models.jobs import Heartbeat
+from models.queue import Limits
+from terrafusion.boundaries import Boundary, cross
+from terrafusion.ports.bell import Bell
+from terrafusion.ports.jobs import JobStore
+from terrafusion.usecases.held_jobs import HeldJobs
+
+LEASE_SAFETY: Final = 0.8
+"""A job whose lease could not be renewed is given up after this part of it, well before another may take it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class LeaseKeeper:
+    """Renews leases and tells progress; stops what is not this worker's any more."""
+
+    limits: Limits
+    jobs: JobStore
+    """Over a connection of its own, so that renewing never waits for work."""
+    held: HeldJobs
+    relay_bell: Bell
+    monotonic: Callable[[], float]
+    _given_up: dict[UUID, int] = field(default_factory=dict)
+    """Attempts whose lease this worker let run out."""
+
+    async def beat(self) -> None:
+        """Renew every lease; stop what is not this worker's any more. Raises Unavailable."""
+        await self._hand_back()
+        now = self.monotonic()
+        beats = [Heartbeat(h.claim.job_id, h.claim.attempt, h.progress, h.message) for h in self.held]
+        if not beats:
+            return
+        lost = await self.jobs.heartbeat(self.limits.owner, beats, lease=self.limits.lease)
+        cross(Boundary.BEATEN)
+        for beat in beats:
+            held = self.held.held_as(beat.job_id, beat.attempt)
+            if held and beat.job_id not in lost:
+                held.leased_at = now
+        await self._part_with({beat.job_id: beat.attempt for beat in beats if beat.job_id in lost})
+        self.relay_bell.ring()
+
+    async def stop_cancelled(self) -> None:
+        """Stop what was cancelled, between two beats. Raises Unavailable."""
+        running = [held.claim.job_id for held in self.held.running]
+        if running:
+            self.held.drop(await self.jobs.cancelled(running))
+
+    async def _part_with(self, lost: Mapping[UUID, int]) -> None:
+        """Stop attempts that are not this worker's any more; what was cancelled is no loss."""
+        cancelled = await self.jobs.cancelled(lost) if lost else frozenset()
+        running = {held.claim.job_id: held.claim.attempt for held in self.held.running}
+        mine = [job_id for job_id, attempt in lost.items() if running.get(job_id) == attempt]
+        self.held.drop([job_id for job_id in mine if job_id in cancelled])
+        self.held.lose([job_id for job_id in mine if job_id not in cancelled])
+
+    def guard(self) -> None:
+        """Stop, by this worker's own clock, what it could not renew in time; the next beat hands it back."""
+        oldest = self.monotonic() - LEASE_SAFETY * self.limits.lease.total_seconds()
+        late = {held.claim.job_id: held.claim.attempt for held in self.held.running if held.leased_at < oldest}
+        self._given_up |= late
+        self.held.lose(late)
+
+    async def _hand_back(self) -> None:
+        """Return what was given up, so that an outage of the store is no crash; does nothing to what others took."""
+        given_up = dict(self._given_up)
+        if given_up:
+            await self.jobs.release(given_up, message="Its lease could not be renewed; waits for another worker")
+            self._given_up = {i: attempt for i, attempt in self._given_up.items() if given_up.get(i) != attempt}
+            self.relay_bell.ring()
