@@ -144,6 +144,7 @@ def batch(rig: Rig, tape: Tape) -> Outcome:
     tape.ends([made["job_id"] for made in good])
     until(lambda: committed_lag(rig.bootstrap, GROUP) == 0, what="all offsets are committed")
     tape.letter(conflict, key=b"conflict")
+    until(lambda: all(letters(tape, name.encode()) for name in KINDS), what="each bad one has a letter")
     return Outcome([made["job_id"] for made in good], stood["job_id"], (stood["job_id"], conflict), before)
 
 
