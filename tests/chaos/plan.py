@@ -283,6 +283,8 @@ KINDS: Mapping[str, Callable[[_Draft, float], None]] = {
     "late": _plain("noop", failed("deadline_passed"), deadline="2020-01-01T00:00:00Z"),
     "unknown": _refused("horoscope", "unknown_analysis_type"),
     "misasked": _refused("sleepy", "invalid_parameters", parameters={"sprocket": 1}),
-    "crashing": _plain("crashing", failed("attempts_exhausted")),
+    "crashing": _plain(
+        "crashing", failed("attempts_exhausted"), failed("timeout")
+    ),  # a frozen worker wakes too late to tell
     "endless": _plain("sleepy", failed("timeout"), parameters={"seconds": 600.0}),
 }
