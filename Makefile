@@ -26,12 +26,12 @@ test:  ## lint, types, import layers, every test
 
 test-the-system: .venv/.installed-dev  # its tests wait for much: meanwhile there is a processor for the code's
 	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration tests/acceptance
+	$(MAKE) --no-print-directory test-in-a-browser
 
 test-the-code: .venv/.installed-dev
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/contract tests/unit
-	$(MAKE) --no-print-directory test-in-a-browser
 
 test-in-a-browser: .venv/.installed-dev browser  # a process of its own: while Chromium is steered nothing asynchronous can run
 	.venv/bin/pytest tests/browser

@@ -28,6 +28,8 @@ HEARTBEAT_S: Final = 0.3
 """A member hears by its heartbeat that the group is dealt anew, and all requests wait for the last that does."""
 REBALANCE_S: Final = 15.0
 """The group waits so long for a member that is alive and does not answer."""
+METADATA_MS: Final = 10_000
+"""A broker that has just started may know no topics yet: a leader that it tells so deals none of them until it asks again."""
 
 
 class Bytes(faust.Schema[Any, Any]):
@@ -160,6 +162,7 @@ def make_app(
         topic_disable_leader=True,
         topic_allow_declare=False,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=METADATA_MS,
         key_serializer="raw",
         value_serializer="raw",
         producer_request_timeout=30.0,
