@@ -23,7 +23,7 @@ GROUP = "terrafusion-market-analysis"
 ANALYSES = "benchmarks.noop,support.analyses,support.faults"
 ROOT = Path(__file__).parents[2]
 LEASE_S = 3.0
-JOB_TIMEOUT_S = 5.0
+JOB_TIMEOUT_S = 8.0
 MAX_CRASHES = 2
 POOL_SIZE = 2
 
