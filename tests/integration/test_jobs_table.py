@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaProducer
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
+from support.bare import bare_app
 from support.rig import frozen
 
 from agents import status
@@ -21,7 +22,7 @@ from models.jobs import Finish, JobStatus, NewJob
 from models.messages import JobStatusChanged
 from terrafusion.adapters import faust_app, jobs_table
 from terrafusion.adapters.broker import Broker
-from terrafusion.adapters.faust_app import MarketAnalysisApp, make_app, status_topic
+from terrafusion.adapters.faust_app import MarketAnalysisApp, status_topic
 from terrafusion.adapters.followers import Followers
 from terrafusion.adapters.jobs_table import JobsStore, Live, partition_of
 from terrafusion.adapters.kafka_admin import create_topics
@@ -79,10 +80,6 @@ class Following:
         return seen
 
 
-async def nothing() -> None:
-    """Stand for what a worker would start and drain."""
-
-
 @pytest.fixture
 async def following(
     topics: str, database_url: str, engine: AsyncEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -94,8 +91,7 @@ async def following(
     settings = Settings(
         database_url=SecretStr(database_url), kafka_bootstrap=topics, data_dir=tmp_path, http_port=free_port()
     )
-    app = make_app(settings, web_options={})
-    app.prepare = app.begin = app.drain = nothing
+    app = bare_app(settings)
     jobs = PostgresJobStore(engine)
     live = Live(app, jobs, Metrics(CollectorRegistry(), ()), followers=Followers())
     status.register(app, status_topic(app), live.see, live.forget)

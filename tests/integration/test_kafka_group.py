@@ -9,10 +9,11 @@ from uuid import uuid4
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from support.bare import bare_app
 
 from terrafusion.adapters import faust_app
 from terrafusion.adapters.broker import Broker
-from terrafusion.adapters.faust_app import METADATA_MS, make_app
+from terrafusion.adapters.faust_app import METADATA_MS
 from terrafusion.adapters.kafka_admin import create_topics
 from terrafusion.adapters.kafka_group import KafkaGroup
 from terrafusion.embedded.processes import free_port
@@ -42,18 +43,13 @@ async def test_records_that_are_no_longer_there_do_not_wait(topics: str) -> None
     assert (after.committed[place], after.ends[place]) == (4, 5)
 
 
-async def nothing() -> None:
-    """Stand for what a worker would start and drain."""
-
-
 async def test_a_topic_that_was_not_known_is_dealt_once_it_is(
     topics: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where a broker that has just started tells the group's leader of no topics."""
     monkeypatch.setattr(faust_app, "APP_ID", f"late-{uuid4().hex}")
     late = TopicSpec(f"scratch-{uuid4().hex}", None, 2, "a test")
-    app = make_app(Settings(kafka_bootstrap=topics, data_dir=tmp_path, http_port=free_port()), web_options={})
-    app.prepare = app.begin = app.drain = nothing
+    app = bare_app(Settings(kafka_bootstrap=topics, data_dir=tmp_path, http_port=free_port()))
     dealt = asyncio.Event()
 
     async def listen(stream) -> None:
