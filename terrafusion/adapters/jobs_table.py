@@ -62,9 +62,15 @@ class JobsStore(memory.Store[str, Entry]):
         super().__post_init__()
         self.data: dict[str, Entry] = {}
         self._ended: deque[str] = deque()
+        self._followed: frozenset[int] = frozenset()
 
     def __setitem__(self, key: str, entry: Entry) -> None:
-        """Put an entry in place; an older event never takes one back."""
+        """Put an entry in place; an older event never takes one back.
+
+        What comes late of a partition that another worker follows by now is left out: nobody would move it on.
+        """
+        if entry.partition not in self._followed:
+            return
         standing = self.data.get(key)
         if standing is not None and standing.sequence >= entry.sequence:
             return
@@ -81,14 +87,14 @@ class JobsStore(memory.Store[str, Entry]):
 
     async def on_rebalance(
         self,
-        assigned: Any,  # noqa: ARG002
-        revoked: Any,
+        assigned: Any,
+        revoked: Any,  # noqa: ARG002
         newly_assigned: Any,
         generation_id: int = 0,  # noqa: ARG002
     ) -> None:
         """Drop what other workers follow now; fetch what this one follows from now on, without waiting for it."""
-        gone, new = _partitions(revoked), _partitions(newly_assigned)
-        for key in [key for key, entry in self.data.items() if entry.partition in gone]:
+        self._followed, new = _partitions(assigned), _partitions(newly_assigned)
+        for key in [key for key, entry in self.data.items() if entry.partition not in self._followed]:
             del self.data[key]
         if new:
             self.add_future(self._hydrate(new))

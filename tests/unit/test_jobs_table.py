@@ -39,10 +39,17 @@ def event(job_id: UUID, sequence: int) -> bytes:
     return told.model_dump_json().encode()
 
 
+def dealt(*partitions: int) -> set[faust.types.TP]:
+    return {faust.types.TP(STATUS.name, partition) for partition in partitions}
+
+
 @pytest.fixture
-def live() -> Live:
+async def live() -> Live:
+    """Of a worker that follows the first four partitions."""
     jobs = MemoryJobStore(clock=lambda: NOW)
-    return Live(faust.App(f"table-{uuid4()}"), jobs, Metrics(CollectorRegistry(), ()), followers=Followers())
+    made = Live(faust.App(f"table-{uuid4()}"), jobs, Metrics(CollectorRegistry(), ()), followers=Followers())
+    await made.table.data.on_rebalance(dealt(0, 1, 2, 3), set(), set())
+    return made
 
 
 @pytest.fixture
@@ -89,9 +96,17 @@ def test_an_event_that_is_not_newer_changes_nothing(store: JobsStore, sequence: 
 async def test_what_other_workers_follow_now_is_dropped(store: JobsStore) -> None:
     for partition in range(4):
         store[str(partition)] = entry(partition=partition)
-    revoked = {faust.types.TP(STATUS.name, 1), faust.types.TP(STATUS.name, 3), faust.types.TP("another", 2)}
-    await store.on_rebalance(set(), revoked, set())
+    await store.on_rebalance({*dealt(0, 2), faust.types.TP("another", 1)}, dealt(1, 3), set())
     assert set(store.data) == {"0", "2"}
+
+
+async def test_what_comes_late_of_a_partition_that_another_worker_follows_is_left_out(store: JobsStore) -> None:
+    await store.on_rebalance(dealt(0), dealt(1, 2, 3), set())
+    store["a stream's buffer, or a slow answer of Postgres"] = entry(partition=1)
+    assert not store.data
+    await store.on_rebalance(dealt(0, 1), set(), set())
+    store["mine again"] = entry(partition=1)
+    assert "mine again" in store.data
 
 
 async def test_a_follower_hears_its_job_or_all_and_leaves_nothing_behind(live: Live) -> None:
