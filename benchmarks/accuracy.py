@@ -17,11 +17,11 @@ import numpy as np
 import polars as pl
 
 from benchmarks.comparables import EVER, FOLDS, SPLIT, county, plain
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.comps.holdout import folds_of, holdout
 from terrafusion.analysis.comps.homes import Homes
 from terrafusion.analysis.comps.model import fit
 from terrafusion.analysis.comps.search import Finder, Limits
-from terrafusion.analysis.hedonic import Codes, Floats
 from terrafusion.analysis.ratios.measures import cod, prb, prd
 from terrafusion.analysis.ratios.sample import Ratios
 from terrafusion.analysis.valuation.sight import look

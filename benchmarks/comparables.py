@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.comps.holdout import folds_of, holdout, valued
 from terrafusion.analysis.comps.homes import Homes
 from terrafusion.analysis.comps.interval import trial
@@ -22,7 +23,6 @@ from terrafusion.analysis.comps.model import fit
 from terrafusion.analysis.comps.reconcile import reconcile
 from terrafusion.analysis.comps.search import Finder, Limits, Subjects
 from terrafusion.analysis.frames import SALES_ORDER, SALES_SCHEMA
-from terrafusion.analysis.hedonic import Codes, Floats
 from terrafusion.analysis.indexes import CHARACTERISTICS
 
 REFERENCE: Final = Path(__file__).parents[2] / "shared" / "reference" / "counties"

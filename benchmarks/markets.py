@@ -10,10 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.frames import PROPERTIES_SCHEMA, SALES_ORDER, SALES_SCHEMA
-
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
 
 FIRST_MONTH: Final = np.datetime64("2014-01")
 SIZE_PRICE: Final = 0.75

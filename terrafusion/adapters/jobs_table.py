@@ -11,20 +11,19 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
 import faust
 import orjson
 import structlog
-from aiokafka.partitioner import murmur2
 from faust.stores import memory
 
 from models.jobs import TERMINAL
 from models.live import Missed
 from models.messages import JobStatusChanged
 from terrafusion.adapters.followers import Followers
+from terrafusion.adapters.partitioning import partition_of
 from terrafusion.metrics import Metrics
 from terrafusion.ports.jobs import JobStore
 from terrafusion.usecases.retrying import until_available
@@ -103,7 +102,7 @@ class JobsStore(memory.Store[str, Entry]):
         events = await until_available(_record(self.options).live, HYDRATED)
         for event in reversed(events):
             key = str(event.job_id)
-            partition = partition_of(key)
+            partition = partition_of(key.encode(), STATUS.partitions)
             if partition in partitions:
                 self[key] = Entry(event.sequence, event.status in TERMINAL, partition, event.model_dump_json().encode())
             await asyncio.sleep(0)
@@ -193,12 +192,6 @@ class Live:
 def _record(options: Mapping[str, Any] | None) -> JobStore:
     jobs: JobStore = (options or {})["jobs"]
     return jobs
-
-
-@lru_cache(maxsize=65_536)
-def partition_of(key: str) -> int:
-    """Return the partition of a job's events, as the producers of Java and of the relay choose it."""
-    return (int(murmur2(key.encode())) & 0x7FFFFFFF) % STATUS.partitions
 
 
 def _partitions(tps: Any) -> frozenset[int]:

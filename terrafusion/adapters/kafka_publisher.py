@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
 from contextlib import suppress
-from functools import lru_cache
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
-from aiokafka.partitioner import murmur2
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from models.records import OutgoingRecord
 from terrafusion.adapters.broker import SILENT, Broker
+from terrafusion.adapters.partitioning import partition_of
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import TooLarge, Unavailable
 from topics.catalogue import APP_ID, MAX_REQUEST_BYTES
@@ -151,11 +150,5 @@ def _filled(producer: AIOKafkaProducer, records: Sequence[OutgoingRecord]) -> It
     yield batch
 
 
-@lru_cache(maxsize=65_536)
-def _hash(key: bytes) -> int:
-    """Java's hash of a key: pure Python, and every job's key comes four times."""
-    return int(murmur2(key)) & 0x7FFFFFFF
-
-
 def _partition(key: bytes | None, partitions: int) -> int:
-    return _hash(key) % partitions if key is not None else 0
+    return partition_of(key, partitions) if key is not None else 0

@@ -253,6 +253,8 @@ def _keep(copy: Path, chunks: Iterator[bytes]) -> None:
     try:
         with staged.open("wb") as file:
             file.writelines(chunks)
+            file.flush()
+            os.fsync(file.fileno())  # a loss of power must leave no half a copy under a whole one's name
         cross(Boundary.COPY_WRITTEN)
         staged.replace(copy)
     finally:

@@ -11,12 +11,9 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.groups import coded, in_order
-
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
 
 FIGURES: Final = (
     "sales_volume",

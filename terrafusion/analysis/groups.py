@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from terrafusion.analysis.arrays import Floats
 from terrafusion.analysis.frames import SALES_SCHEMA
 from terrafusion.analysis.parameters import COUNTY
 from terrafusion.analysis.profile import CountyProfile
@@ -94,7 +95,7 @@ def in_order(codes: NDArray[np.int32] | NDArray[np.int64]) -> NDArray[np.int64]:
     return places if codes.max(initial=0) < _RADIX else places[in_order((codes >> 16)[places])]
 
 
-def ranks(values: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.int64]:
+def ranks(values: NDArray[np.int64] | Floats) -> NDArray[np.int64]:
     """Return each value's place among the distinct ones in ascending order, from 0."""
     places = np.argsort(values)
     ordered = values[places]

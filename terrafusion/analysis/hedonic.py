@@ -15,12 +15,9 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.groups import in_order
-
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
 
 _COLLINEAR: Final = 1e-9
 """Share of a column's variation that the columns before it must leave unexplained, else it is dropped."""

@@ -11,8 +11,9 @@ import numpy as np
 import polars as pl
 
 from terrafusion.analysis.api import Caution, Progress
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.groups import coded, in_order
-from terrafusion.analysis.hedonic import Codes, Fit, Floats, Sample, fit
+from terrafusion.analysis.hedonic import Fit, Sample, fit
 
 SIZES: Final = ("building_size_sqft", "lot_size_sqft")
 """Characteristics that enter as logs."""

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from terrafusion.analysis.api import Caution
-from terrafusion.analysis.hedonic import Codes, Floats
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.periods import PER_YEAR, numbers
 
 FIGURES: Final = ("sales_volume", "median_price", "median_price_per_sqft", "index")

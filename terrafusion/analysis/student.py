@@ -10,6 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from terrafusion.analysis.arrays import Floats
+
 _NEARLY_NORMAL: Final = 10_000
 """Degrees of freedom from which two terms beyond the normal quantile leave less than 1e-11."""
 
@@ -37,7 +39,7 @@ def critical_t(confidence_level: float, freedom: int) -> float:
     return math.sqrt(freedom) * math.tan(angle)
 
 
-def critical_ts(confidence_level: float, freedom: NDArray[np.int64]) -> NDArray[np.float64]:
+def critical_ts(confidence_level: float, freedom: NDArray[np.int64]) -> Floats:
     """Return the critical value of each number of degrees of freedom."""
     return np.array([critical_t(confidence_level, degrees) for degrees in freedom.tolist()])
 

@@ -13,7 +13,8 @@ import numpy as np
 import polars as pl
 
 from terrafusion.analysis import indexes
-from terrafusion.analysis.hedonic import Floats, Sample, fit
+from terrafusion.analysis.arrays import Floats
+from terrafusion.analysis.hedonic import Sample, fit
 from terrafusion.analysis.indexes import Design
 
 TIER: Final = "tier"

@@ -26,7 +26,7 @@ import polars as pl
 
 from terrafusion.analysis import indexes, periods
 from terrafusion.analysis.api import Caution
-from terrafusion.analysis.hedonic import Codes, Floats
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.parameters import SharedParameters
 from terrafusion.analysis.price_index.estimate import Estimate, nothing
 from terrafusion.analysis.price_index.hedonic_index import Placed, time_dummy

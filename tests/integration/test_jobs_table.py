@@ -24,8 +24,9 @@ from terrafusion.adapters import faust_app, jobs_table
 from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.faust_app import MarketAnalysisApp, status_topic
 from terrafusion.adapters.followers import Followers
-from terrafusion.adapters.jobs_table import JobsStore, Live, partition_of
+from terrafusion.adapters.jobs_table import JobsStore, Live
 from terrafusion.adapters.kafka_admin import create_topics
+from terrafusion.adapters.partitioning import partition_of
 from terrafusion.adapters.postgres.store import PostgresJobStore
 from terrafusion.embedded.postgres import EmbeddedPostgres
 from terrafusion.embedded.processes import free_port
@@ -52,6 +53,10 @@ def event(job_id: UUID, sequence: int, told: JobStatus = JobStatus.RUNNING, prog
         created_at=NOW,
         updated_at=NOW,
     )
+
+
+def partition_of_job(job_id: UUID) -> int:
+    return partition_of(str(job_id).encode(), STATUS.partitions)
 
 
 def new_job() -> NewJob:
@@ -126,7 +131,7 @@ async def test_an_older_event_never_takes_an_entry_back(following: Following) ->
     job_id, last = uuid4(), uuid4()
     await following.publish(event(job_id, 3, JobStatus.COMPLETED, progress=1.0))
     await following.publish(event(job_id, 2), event(job_id, 1, JobStatus.PENDING), event(last, 1))
-    while partition_of(str(last)) != partition_of(str(job_id)):
+    while partition_of_job(last) != partition_of_job(job_id):
         last = uuid4()
     await following.publish(event(last, 1))
     await following.until_sequence(last, 1)
@@ -173,5 +178,5 @@ async def test_live_jobs_are_filled_in_when_partitions_are_dealt(following: Foll
     await store._hydrate(frozenset({0, 1, 2, 3}))
     for job in jobs:
         held = following.live.get(job.job_id)
-        assert (held is not None) == (partition_of(str(job.job_id)) < 4)
+        assert (held is not None) == (partition_of_job(job.job_id) < 4)
         assert held is None or held.status is JobStatus.PENDING

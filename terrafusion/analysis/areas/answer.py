@@ -28,10 +28,10 @@ from terrafusion.analysis.areas.profile import (
 )
 from terrafusion.analysis.areas.tables import area_rows, market_area_rows, path_rows
 from terrafusion.analysis.areas.within import compared
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.findings import of_years
 from terrafusion.analysis.groups import coded
-from terrafusion.analysis.hedonic import Codes, Floats
 from terrafusion.analysis.market import Market, market_of
 from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.reading import collected, refuse_fine_periods

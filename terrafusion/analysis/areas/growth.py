@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from terrafusion.analysis.areas.level import Laid, Levels
-from terrafusion.analysis.hedonic import Codes, Floats
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.periods import PER_YEAR
 from terrafusion.analysis.time_adjustment.pooling import Pooled, Spread, between, pool
 

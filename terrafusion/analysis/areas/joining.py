@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from terrafusion.analysis.hedonic import Codes, Floats
+from terrafusion.analysis.arrays import Codes, Floats
 
 
 def joined(features: Floats, places: Floats | None, *, count: int, neighbors: int) -> Codes:

@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 
 from terrafusion.analysis import indexes
-from terrafusion.analysis.hedonic import Codes, Floats, Sample, fit
+from terrafusion.analysis.arrays import Codes, Floats
+from terrafusion.analysis.hedonic import Sample, fit
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from terrafusion.analysis.areas.parameters import AreaParameters, Feature
-from terrafusion.analysis.hedonic import Floats
+from terrafusion.analysis.arrays import Floats
 
 _ONE_SCALE: Final = frozenset({"growth", "location"})
 _CONSTANT: Final = 1e-12

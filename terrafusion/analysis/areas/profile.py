@@ -14,8 +14,8 @@ from terrafusion.analysis.areas.growth import Growth
 from terrafusion.analysis.areas.level import Laid, Levels
 from terrafusion.analysis.areas.likeness import Blocks
 from terrafusion.analysis.areas.parameters import FEATURES, AreaParameters, Feature
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.cells import critical_value, figures
-from terrafusion.analysis.hedonic import Codes, Floats
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.market import Market
 from terrafusion.analysis.student import critical_ts

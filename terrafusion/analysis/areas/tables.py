@@ -10,8 +10,8 @@ import polars as pl
 
 from terrafusion.analysis.areas.parameters import FEATURES
 from terrafusion.analysis.areas.profile import MEANS, Evidence
+from terrafusion.analysis.arrays import Codes
 from terrafusion.analysis.cells import critical_value
-from terrafusion.analysis.hedonic import Codes
 from terrafusion.analysis.student import critical_t
 
 _ENDS: Final = ("", "_ci_low", "_ci_high")

@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.cells import critical_value, log_interval
-from terrafusion.analysis.hedonic import Codes, Floats
 
 _EQUAL: Final = 1e-10
 """Standard deviation of logs below which values differ by rounding alone."""

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
+from terrafusion.analysis.arrays import Codes
 from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.comps import evidence, findings
 from terrafusion.analysis.comps.homes import Homes
@@ -22,7 +23,6 @@ from terrafusion.analysis.comps.rows import ROWS, Found, comparable_rows, home_r
 from terrafusion.analysis.comps.search import Finder, Limits, Subjects
 from terrafusion.analysis.document import ROWS_INLINE
 from terrafusion.analysis.document import records as listed
-from terrafusion.analysis.hedonic import Codes
 from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.selection import Selection
 

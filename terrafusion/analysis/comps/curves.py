@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from terrafusion.analysis.hedonic import Codes, Floats
+from terrafusion.analysis.arrays import Codes, Floats
 
 _SHARES: Final = (0.05, 0.25, 0.5, 0.75, 0.95)
 _FEW_VALUES: Final = 12

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.comps.homes import Homes
 from terrafusion.analysis.comps.model import fit
 from terrafusion.analysis.comps.reconcile import reconcile
 from terrafusion.analysis.comps.search import Finder, Limits, Subjects
-from terrafusion.analysis.hedonic import Codes, Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,9 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from terrafusion.analysis.hedonic import Codes, Floats
+from terrafusion.analysis.arrays import Codes, Flags, Floats
 from terrafusion.analysis.indexes import CHARACTERISTICS, SIZES
-
-Flags = NDArray[np.bool_]
 
 EARTH_KM: Final = 6371.0088
 """The mean radius (IUGG)."""

@@ -14,10 +14,10 @@ from typing import Final
 
 import numpy as np
 
+from terrafusion.analysis.arrays import Floats
 from terrafusion.analysis.comps.model import Model
 from terrafusion.analysis.comps.reconcile import reconcile
 from terrafusion.analysis.comps.search import Finder, Limits, Subjects
-from terrafusion.analysis.hedonic import Floats
 
 MOST: Final = 1_000
 LEAST: Final = 30

@@ -15,10 +15,10 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from terrafusion.analysis.comps.homes import Flags, Homes, Places
+from terrafusion.analysis.arrays import Codes, Flags, Floats
+from terrafusion.analysis.comps.homes import Homes, Places
 from terrafusion.analysis.comps.regression import Prices, Regression
 from terrafusion.analysis.comps.surface import Surface
-from terrafusion.analysis.hedonic import Codes, Floats
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.errors import AnalysisError
 

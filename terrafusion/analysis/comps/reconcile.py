@@ -10,9 +10,9 @@ from typing import Final
 
 import numpy as np
 
+from terrafusion.analysis.arrays import Floats
 from terrafusion.analysis.comps.model import Model
 from terrafusion.analysis.comps.search import Comps, Subjects
-from terrafusion.analysis.hedonic import Floats
 
 HUBER: Final = 1.345
 """Residuals of comparables beyond so many standard deviations lose weight (Huber 1981)."""

@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.comps.curves import Curve, Shape, time_shape
 from terrafusion.analysis.comps.homes import Homes, codes_of
-from terrafusion.analysis.hedonic import Codes, Floats
 from terrafusion.analysis.indexes import CHARACTERISTICS
 
 PARTS: Final = (*CHARACTERISTICS, "property_type", "location")

@@ -8,13 +8,13 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from terrafusion.analysis.comps.homes import Flags, Homes
+from terrafusion.analysis.arrays import Flags, Floats
+from terrafusion.analysis.comps.homes import Homes
 from terrafusion.analysis.comps.model import Model
 from terrafusion.analysis.comps.parameters import ComparableParameters
 from terrafusion.analysis.comps.reconcile import Reconciled, similarity
 from terrafusion.analysis.comps.regression import PARTS
 from terrafusion.analysis.comps.search import Comps, Subjects
-from terrafusion.analysis.hedonic import Floats
 from terrafusion.analysis.indexes import CHARACTERISTICS, SIZES
 
 ADJUSTMENTS: Final = ("time", *PARTS)

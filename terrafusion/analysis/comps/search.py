@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from terrafusion.analysis.comps.homes import Flags, Homes, codes_of, haversine_km, on_the_map
+from terrafusion.analysis.arrays import Codes, Flags, Floats
+from terrafusion.analysis.comps.homes import Homes, codes_of, haversine_km, on_the_map
 from terrafusion.analysis.comps.model import Model
 from terrafusion.analysis.comps.regression import PARTS
 from terrafusion.analysis.groups import numbered
-from terrafusion.analysis.hedonic import Codes, Floats
 
 NEAR_KM: Final = 1.0
 ALIKE: Final = 0.1

@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.comps.homes import on_the_map
-from terrafusion.analysis.hedonic import Codes, Floats
 
 SCALES_KM: Final = (8.1, 2.7, 0.9, 0.3)
 """Standard deviations of the kernels, the widest first."""

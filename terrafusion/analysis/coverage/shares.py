@@ -9,8 +9,9 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from terrafusion.analysis.arrays import Codes
 from terrafusion.analysis.cells import critical_value
-from terrafusion.analysis.ratios.segments import Codes, Estimate
+from terrafusion.analysis.ratios.segments import Estimate
 
 NO_INTERVAL: Final = "no interval: of this statistic none is in use"
 FEWEST_EXPECTED: Final = 5

@@ -9,13 +9,11 @@ from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from terrafusion.analysis.arrays import Codes, Flags, Floats
 from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.coverage.shares import NO_INTERVAL
-from terrafusion.analysis.ratios.segments import Estimate, Floats, median_estimate
-
-Codes = NDArray[np.int64]
+from terrafusion.analysis.ratios.segments import Estimate, median_estimate
 
 DIFFERS, ALIKE, UNCLEAR = "differs", "alike", "unclear"
 
@@ -184,7 +182,7 @@ class Within:
     unsold: int
 
 
-def within(log_value: Floats, sold: NDArray[np.bool_], stratum: Codes, confidence_level: float) -> Within | None:
+def within(log_value: Floats, sold: Flags, stratum: Codes, confidence_level: float) -> Within | None:
     """Regress ln value on being sold and a dummy for each stratum, by least squares with HC1 errors.
 
     Only strata that hold both kinds say anything. None where too few are left.

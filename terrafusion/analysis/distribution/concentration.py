@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from terrafusion.analysis.ratios.segments import Floats
+from terrafusion.analysis.arrays import Floats
 from terrafusion.analysis.student import critical_t
 
 GINI: Final = ("gini", "gini_standard_error", "gini_ci_low", "gini_ci_high", "gini_lognormal")

@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from terrafusion.analysis.arrays import Flags
 from terrafusion.analysis.cells import in_list, interval, quantile
 from terrafusion.analysis.distribution.concentration import GINI, concentrations
 from terrafusion.analysis.distribution.parameters import PriceDistributionParameters
@@ -57,7 +57,7 @@ def _quantiles(parameters: PriceDistributionParameters) -> list[pl.Expr]:
 
 def _own(
     sales: pl.DataFrame, cells: pl.DataFrame, keys: Sequence[str], parameters: PriceDistributionParameters
-) -> NDArray[np.bool_]:
+) -> Flags:
     """Tell of each cell whether its tiers are cut at quantiles of its very sales: it may be its group's only one."""
     if parameters.tier_edges is not None or parameters.tier_basis == "period":
         return np.full(cells.height, parameters.tier_edges is None)

@@ -8,13 +8,11 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from terrafusion.analysis.arrays import Flags, Floats
 from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.distribution.concentration import LEAST_FOR_AN_INTERVAL
 from terrafusion.analysis.distribution.parameters import PriceDistributionParameters
-
-Floats = NDArray[np.float64]
 
 _SUMS: Final = ("count", "dollars", "squares")
 
@@ -63,7 +61,7 @@ class _Sums:
 
 
 def tiers_of(
-    cells: pl.DataFrame, keys: Sequence[str], cuts: pl.DataFrame, *, own: NDArray[np.bool_], confidence_level: float
+    cells: pl.DataFrame, keys: Sequence[str], cuts: pl.DataFrame, *, own: Flags, confidence_level: float
 ) -> pl.DataFrame:
     """Return ``keys`` and `columns_of` every cell; ``cuts`` has ``tier_1_high``, ... for some of the keys.
 
@@ -97,7 +95,7 @@ def _matrix(table: pl.DataFrame, names: list[str]) -> Floats:
     return np.column_stack(columns)
 
 
-def _told(sums: _Sums, z: float, *, own: NDArray[np.bool_]) -> dict[str, Floats]:
+def _told(sums: _Sums, z: float, *, own: Flags) -> dict[str, Floats]:
     tiers = sums.count.shape[1]
     told: dict[str, Floats] = {f"tier_{place}_high": cut for place, cut in enumerate(sums.cuts.T, 1)}
     for tier in range(tiers):
@@ -112,7 +110,7 @@ def _told(sums: _Sums, z: float, *, own: NDArray[np.bool_]) -> dict[str, Floats]
     return {name: told[name] for name, _ in columns_of(tiers)}
 
 
-def _wilson(count: Floats, n: Floats, z: float, *, fixed: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
+def _wilson(count: Floats, n: Floats, z: float, *, fixed: Flags) -> tuple[Floats, Floats, Floats]:
     """Return a share of the sales with the interval of Wilson (1927); none where the cuts themselves fix the share."""
     share = count / n
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
@@ -121,7 +119,7 @@ def _wilson(count: Floats, n: Floats, z: float, *, fixed: NDArray[np.bool_]) -> 
     return share, middle - reach, middle + reach
 
 
-def _dollar_share(sums: _Sums, tier: int, z: float, *, own: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
+def _dollar_share(sums: _Sums, tier: int, z: float, *, own: Flags) -> tuple[Floats, Floats, Floats]:
     """Return a tier's share of the dollars, with a normal interval from each sale's influence on it.
 
     With cuts given beforehand that is the ratio estimator of Cochran 1977, 6.4; with quantiles of the same sales, an

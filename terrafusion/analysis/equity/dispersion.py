@@ -14,8 +14,9 @@ from typing import Final
 
 import numpy as np
 
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.cells import critical_value, log_interval
-from terrafusion.analysis.ratios.segments import Codes, Estimate, Floats
+from terrafusion.analysis.ratios.segments import Estimate
 
 _Z: Final = critical_value(0.95)
 

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from terrafusion.analysis.ratios.segments import Floats
+from terrafusion.analysis.arrays import Floats
 
 LEAST: Final = 30
 """Places below which I is not told: it is normal only of many."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from terrafusion.analysis.hedonic import Codes, Floats
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.price_forecast.methods import LEAST, forecasts, season_of, seasonal_naive
 from terrafusion.analysis.price_forecast.series import Series
 

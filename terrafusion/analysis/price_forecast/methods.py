@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from terrafusion.analysis.hedonic import Codes, Floats
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.periods import PER_YEAR
 from terrafusion.analysis.price_forecast.smoothing import smooth
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from terrafusion.analysis.hedonic import Codes, Floats, Sample, growing
-from terrafusion.analysis.price_index.estimate import FREEDOM, Flags, filled
+from terrafusion.analysis.arrays import Codes, Flags, Floats
+from terrafusion.analysis.hedonic import Sample, growing
+from terrafusion.analysis.price_index.estimate import FREEDOM, filled
 
 
 @dataclass(frozen=True, slots=True)

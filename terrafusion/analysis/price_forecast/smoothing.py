@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from terrafusion.analysis.hedonic import Codes, Floats
+from terrafusion.analysis.arrays import Codes, Floats
 
 _ALPHA: Final = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99)
 _OF_LEVEL: Final = (0.0, 0.05, 0.1, 0.2, 0.4)

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from terrafusion.analysis import indexes
-from terrafusion.analysis.hedonic import Codes
+from terrafusion.analysis.arrays import Codes
 from terrafusion.analysis.price_index.estimate import Estimate, nothing
 from terrafusion.analysis.price_index.hedonic_index import Placed, time_dummy
 from terrafusion.analysis.price_index.imputation import imputation

@@ -7,11 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from terrafusion.analysis.hedonic import Codes, Floats
-
-Flags = NDArray[np.bool_]
+from terrafusion.analysis.arrays import Codes, Flags, Floats
 
 FOR_ROBUST: Final = 6
 """Observations that a period needs for robust errors: below, they are too small by far."""

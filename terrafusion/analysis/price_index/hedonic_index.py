@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from terrafusion.analysis.hedonic import Codes, Design, Floats, Sample, fit, growing
+from terrafusion.analysis.arrays import Codes, Floats
+from terrafusion.analysis.hedonic import Design, Sample, fit, growing
 from terrafusion.analysis.price_index.estimate import FREEDOM, Estimate, nothing
 from terrafusion.analysis.price_index.repeat_sales import Options
 

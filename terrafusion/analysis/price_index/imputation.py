@@ -12,8 +12,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from terrafusion.analysis.hedonic import Codes, Floats, Sample, independent, inverse
-from terrafusion.analysis.price_index.estimate import FREEDOM, Estimate, Flags, nothing
+from terrafusion.analysis.arrays import Codes, Flags, Floats
+from terrafusion.analysis.hedonic import Sample, independent, inverse
+from terrafusion.analysis.price_index.estimate import FREEDOM, Estimate, nothing
 from terrafusion.analysis.price_index.hedonic_index import Placed
 from terrafusion.analysis.price_index.repeat_sales import Options
 

@@ -13,9 +13,8 @@ from functools import cached_property
 
 import numpy as np
 
+from terrafusion.analysis.arrays import Codes, Flags, Floats
 from terrafusion.analysis.groups import in_order
-from terrafusion.analysis.hedonic import Codes, Floats
-from terrafusion.analysis.price_index.estimate import Flags
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from terrafusion.analysis.hedonic import Floats
+from terrafusion.analysis.arrays import Floats
 from terrafusion.analysis.price_index.estimate import filled
 
 _WINDOW: Final = 3

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from terrafusion.analysis.hedonic import Codes, Floats
-from terrafusion.analysis.price_index.estimate import FREEDOM, Estimate, Flags
+from terrafusion.analysis.arrays import Codes, Flags, Floats
+from terrafusion.analysis.price_index.estimate import FREEDOM, Estimate
 from terrafusion.analysis.price_index.measures import revision, volatility
 
 Span = tuple[int, int]

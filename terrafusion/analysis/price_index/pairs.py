@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from terrafusion.analysis.hedonic import Codes
+from terrafusion.analysis.arrays import Codes
 
 PAIRS: Final[dict[str, pl.DataType]] = {
     "group_code": pl.Int32(),

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from terrafusion.analysis.hedonic import Floats
+from terrafusion.analysis.arrays import Floats
 from terrafusion.analysis.price_index.estimate import Estimate
 from terrafusion.analysis.price_index.links import Solution, Ties, clusters, largest, meat, solve
 from terrafusion.analysis.price_index.parameters import Weights

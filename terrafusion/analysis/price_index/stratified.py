@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.groups import coded
-from terrafusion.analysis.hedonic import Codes, Floats
 from terrafusion.analysis.price_index.estimate import Estimate, nothing
 from terrafusion.analysis.price_index.links import largest
 from terrafusion.analysis.price_index.repeat_sales import Options

@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from terrafusion.analysis.arrays import Floats
 from terrafusion.analysis.cells import figures
 from terrafusion.analysis.comparison import COLUMNS, compare
-from terrafusion.analysis.hedonic import Floats
 from terrafusion.analysis.market import Market
 from terrafusion.analysis.price_index.estimate import FREEDOM, filled
 from terrafusion.analysis.price_index.outline import Outline, Sight

@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.ratios.sample import Ratios
-from terrafusion.analysis.ratios.segments import Codes, Floats
 
 RESAMPLED: Final = ("cod", "cov", "prd", "mki", "ki")
 """The measures whose intervals are percentiles of their draws."""

@@ -11,12 +11,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from terrafusion.analysis.api import Progress
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.groups import ALL, coded, in_order
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.reading import classes_of
 from terrafusion.analysis.ratios.rows import SCHEMA, Block, Rules, columns_of, to_rows
 from terrafusion.analysis.ratios.sample import Ratios, by_ratio
-from terrafusion.analysis.ratios.segments import Codes, Floats, Segments
+from terrafusion.analysis.ratios.segments import Segments
 from terrafusion.analysis.ratios.standard import CLASSES
 
 _DAYS_A_YEAR: Final = 365.25

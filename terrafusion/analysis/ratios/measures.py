@@ -13,10 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.cells import FARTHEST, critical_value
 from terrafusion.analysis.groups import in_order
 from terrafusion.analysis.ratios.sample import PriceOrder, Ratios
-from terrafusion.analysis.ratios.segments import Codes, Estimates, Floats, Segments
+from terrafusion.analysis.ratios.segments import Estimates, Segments
 from terrafusion.analysis.student import critical_ts
 
 MEASURES: Final = ("median", "mean", "weighted_mean", "cod", "cov", "prd", "prb", "mki", "ki", "vei")

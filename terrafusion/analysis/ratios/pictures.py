@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.ratios.bootstrap import LARGEST
 from terrafusion.analysis.ratios.measures import value_groups
-from terrafusion.analysis.ratios.segments import Codes, Floats, Segments, median_estimate
+from terrafusion.analysis.ratios.segments import Segments, median_estimate
 
 BINS: Final = 40
 _STEPS: Final = (24, 24)

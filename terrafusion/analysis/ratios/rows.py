@@ -11,12 +11,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.cells import smallest_for_interval
 from terrafusion.analysis.ratios.bootstrap import RESAMPLED, Intervals, bootstrap
 from terrafusion.analysis.ratios.chasing import chasing_suspected
 from terrafusion.analysis.ratios.measures import MEASURES, analytic_intervals, measures, slope
 from terrafusion.analysis.ratios.sample import ROUNDING, Ratios
-from terrafusion.analysis.ratios.segments import Codes, Estimate, Estimates, Floats
+from terrafusion.analysis.ratios.segments import Estimate, Estimates
 from terrafusion.analysis.ratios.standard import CLASSES, JUDGED, bounds, verdicts
 
 TRIMMED: Final = "trimmed_"

@@ -9,8 +9,9 @@ from typing import Final
 
 import numpy as np
 
+from terrafusion.analysis.arrays import Codes, Flags, Floats
 from terrafusion.analysis.groups import ranks
-from terrafusion.analysis.ratios.segments import Codes, Flags, Floats, Segments
+from terrafusion.analysis.ratios.segments import Segments
 
 ROUNDING: Final = 1e-9
 """Bounds are inclusive, and a figure that rounding alone puts beyond one is on it."""

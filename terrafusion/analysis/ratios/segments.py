@@ -15,12 +15,10 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from terrafusion.analysis.arrays import Codes, Flags, Floats
 from terrafusion.analysis.cells import critical_value, smallest_for_interval
 from terrafusion.analysis.groups import ranks
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 Figures = TypeVar("Figures", Floats, Codes)
 
 

@@ -13,8 +13,9 @@ from typing import Final, Literal, NamedTuple, TypeVar, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.ratios.sample import ROUNDING
-from terrafusion.analysis.ratios.segments import Codes, Estimates, Floats
+from terrafusion.analysis.ratios.segments import Estimates
 
 SOURCE: Final = "from secondary copies of the IAAO standard"
 

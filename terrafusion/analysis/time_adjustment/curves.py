@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from terrafusion.analysis.api import Caution
-from terrafusion.analysis.hedonic import Floats
+from terrafusion.analysis.arrays import Floats
 from terrafusion.analysis.market import Market
 from terrafusion.analysis.periods import PER_YEAR
 from terrafusion.analysis.price_index.cautions import of_types, of_weights

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from terrafusion.analysis.hedonic import Codes, Floats
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.price_index.estimate import Estimate
 from terrafusion.analysis.time_adjustment.moves import Moves, carried, moves, places_of, unknown
 from terrafusion.analysis.time_adjustment.pooling import Pooled, between, pool

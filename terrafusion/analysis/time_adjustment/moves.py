@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from terrafusion.analysis.hedonic import Codes, Floats
-from terrafusion.analysis.price_index.estimate import FOR_ROBUST, FREEDOM, Estimate, Flags
+from terrafusion.analysis.arrays import Codes, Flags, Floats
+from terrafusion.analysis.price_index.estimate import FOR_ROBUST, FREEDOM, Estimate
 
 
 class Moves(NamedTuple):

@@ -7,8 +7,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from terrafusion.analysis.hedonic import Floats
-from terrafusion.analysis.price_index.estimate import Flags
+from terrafusion.analysis.arrays import Flags, Floats
 
 _NOTHING: Final = 1e-14
 """A variance of logs below which there is no estimate, but a difference of a value with itself."""

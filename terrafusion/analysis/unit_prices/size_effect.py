@@ -8,13 +8,10 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.survey import Survey
-
-Floats = NDArray[np.float64]
-Codes = NDArray[np.int64]
 
 FREEDOM: Final = 30
 """Sales that a slope needs beyond its parameters."""

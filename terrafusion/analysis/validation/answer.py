@@ -7,9 +7,9 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
+from terrafusion.analysis.arrays import Flags
 from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.findings import counted
 from terrafusion.analysis.groups import level_name
@@ -24,8 +24,6 @@ from terrafusion.analysis.validation.recorded import outliers, recorded, repeate
 from terrafusion.analysis.validation.rows import inline, rows_of
 from terrafusion.analysis.validation.statistics import by_statistics, context, windows_of, years_of
 from terrafusion.analysis.validation.verdicts import decided, verdicts
-
-Flags = NDArray[np.bool_]
 
 _FARTHEST: Final = 5
 """Standard deviations that a picture shows."""

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from terrafusion.analysis.api import Caution
+from terrafusion.analysis.arrays import Flags
 from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.findings import counted, nothing_selected
 from terrafusion.analysis.validation.overrides import PROFILE, REQUEST
@@ -19,8 +19,6 @@ from terrafusion.analysis.validation.parameters import ValidationParameters
 from terrafusion.analysis.validation.reasons import BY_STATISTICS, CHECKS, CODES, OVERRIDDEN, REASONS
 from terrafusion.analysis.validation.statistics import years_of
 from terrafusion.analysis.validation.windows import ROUNDING
-
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from terrafusion.analysis.arrays import Flags, Floats
 from terrafusion.analysis.groups import in_order, numbered, ranks
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 
 class History(NamedTuple):

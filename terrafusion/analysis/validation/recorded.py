@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from terrafusion.analysis.api import Caution
+from terrafusion.analysis.arrays import Flags
 from terrafusion.analysis.outliers import flag_outliers
 from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.validation import parties
 from terrafusion.analysis.validation.history import History
 from terrafusion.analysis.validation.parameters import ValidationParameters
 
-Flags = NDArray[np.bool_]
 _Found = Iterator[tuple[str, pl.Series]]
 
 

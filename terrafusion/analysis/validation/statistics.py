@@ -8,19 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from terrafusion.analysis import periods
+from terrafusion.analysis.arrays import Codes, Flags, Floats
 from terrafusion.analysis.cascade import levels
 from terrafusion.analysis.groups import coded, label_of, level_name
 from terrafusion.analysis.parameters import COUNTY
 from terrafusion.analysis.validation.history import History
 from terrafusion.analysis.validation.parameters import ValidationParameters
 from terrafusion.analysis.validation.windows import ROUNDING, Cells, Spread, cells_of, spread, z_scores
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 _YEAR = 12
 
@@ -30,7 +26,7 @@ class Window(NamedTuple):
 
     period: str
     length: int
-    ordinal: Integers
+    ordinal: Codes
     """Of each sale."""
     judges: Flags
     """The sales that are judged in it."""
@@ -72,7 +68,7 @@ def years_of(months: int) -> int:
     return -(-months // _YEAR)
 
 
-def _ordinal(sales: pl.DataFrame, period: str) -> Integers:
+def _ordinal(sales: pl.DataFrame, period: str) -> Codes:
     return periods.numbers(sales["sale_date"], period).to_numpy().astype(np.int64)
 
 

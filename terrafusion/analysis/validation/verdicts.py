@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from terrafusion.analysis.arrays import Flags
 from terrafusion.analysis.validation.reasons import OVERRIDDEN, TOLD, in_order
 
-Flags = NDArray[np.bool_]
 Places = NDArray[np.int64]
 
 

@@ -12,9 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+from terrafusion.analysis.arrays import Codes, Flags, Floats
 
 ROUNDING = 1e-9
 """Of ln prices and of z: what is nearer to a bound than this is on it."""
@@ -23,7 +21,7 @@ ROUNDING = 1e-9
 class Spread(NamedTuple):
     """What a window holds: number of values, their mean and their standard deviation, nan where there is none."""
 
-    n: Integers
+    n: Codes
     mean: Floats
     sd: Floats
 
@@ -36,7 +34,7 @@ class Spread(NamedTuple):
 class Cells(NamedTuple):
     """The cells that sales lie in, sorted by group and month."""
 
-    of_sale: Integers
+    of_sale: Codes
     """The number of each sale's cell."""
     before: tuple[NDArray[np.int32], ...]
     """For each month of the window, the sale's own first, the number of the cell; as many as there are cells where none is."""
@@ -53,7 +51,7 @@ class Cells(NamedTuple):
         return held
 
 
-def cells_of(group: Integers, month: Integers, *, months: int) -> Cells:
+def cells_of(group: Codes, month: Codes, *, months: int) -> Cells:
     """Tell sales apart by cell, and find those of the ``months - 1`` months before each."""
     span = int(month.max() - month.min()) + 1 + months if len(month) else 1
     key = group.astype(np.int64) * span + (month - month.min() if len(month) else month) + months
@@ -84,7 +82,7 @@ def spread(cells: Cells, value: Floats, counted: Flags, *, sample: bool) -> Spre
     return Spread(total.astype(np.int64), middle, np.where(total > sample, sd, np.nan))
 
 
-def _within(cell: Integers, value: Floats, count: int) -> tuple[Floats, Floats, Floats]:
+def _within(cell: Codes, value: Floats, count: int) -> tuple[Floats, Floats, Floats]:
     """Return n, mean and summed squares about it of each cell, and of a last one that is empty."""
     n = np.bincount(cell, minlength=count + 1).astype(np.float64)
     mean = np.bincount(cell, weights=value, minlength=count + 1) / np.maximum(n, 1)

@@ -7,9 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from terrafusion.analysis.arrays import Codes, Flags, Floats
 from terrafusion.analysis.cells import critical_value
-from terrafusion.analysis.comps.homes import Flags
-from terrafusion.analysis.hedonic import Codes, Floats
 from terrafusion.analysis.ratios.measures import analytic_intervals, prb
 from terrafusion.analysis.ratios.sample import Ratios
 from terrafusion.analysis.ratios.segments import Estimate, median_estimate

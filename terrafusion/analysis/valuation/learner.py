@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from terrafusion.analysis.hedonic import Codes, Floats
+from terrafusion.analysis.arrays import Codes, Floats
 
 _TREES: Final = {
     "loss": "absolute_error",

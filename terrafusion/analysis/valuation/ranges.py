@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from terrafusion.analysis.hedonic import Floats
+from terrafusion.analysis.arrays import Floats
 from terrafusion.analysis.valuation.sight import Sight, taken
 
 _SMALLEST: Final = 0.02

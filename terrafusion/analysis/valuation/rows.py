@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from terrafusion.analysis.arrays import Codes, Flags, Floats
 from terrafusion.analysis.cells import critical_value
-from terrafusion.analysis.comps.homes import Flags, Homes
+from terrafusion.analysis.comps.homes import Homes
 from terrafusion.analysis.comps.model import Model
 from terrafusion.analysis.comps.reconcile import logarithmic_mean
 from terrafusion.analysis.comps.regression import PARTS
-from terrafusion.analysis.hedonic import Codes, Floats
 from terrafusion.analysis.valuation.parameters import ValuationParameters
 from terrafusion.analysis.valuation.sight import FEATURES, Sight
 from terrafusion.analysis.valuation.trial import Trial, Valued

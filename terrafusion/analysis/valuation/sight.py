@@ -8,11 +8,11 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from terrafusion.analysis.comps.homes import Flags, Homes
+from terrafusion.analysis.arrays import Codes, Flags, Floats
+from terrafusion.analysis.comps.homes import Homes
 from terrafusion.analysis.comps.model import Model
 from terrafusion.analysis.comps.reconcile import Reconciled, reconcile
 from terrafusion.analysis.comps.search import Comps, Finder, Limits, Subjects
-from terrafusion.analysis.hedonic import Codes, Floats
 from terrafusion.analysis.indexes import CHARACTERISTICS
 
 FEATURES: Final = (

@@ -14,10 +14,10 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.comps.holdout import folds_of
 from terrafusion.analysis.comps.model import fit
 from terrafusion.analysis.comps.search import Finder, Limits
-from terrafusion.analysis.hedonic import Codes, Floats
 from terrafusion.analysis.valuation.learner import Learner, Spread, drawn, learn, spread_of
 from terrafusion.analysis.valuation.ranges import Ranges, ranges_of
 from terrafusion.analysis.valuation.sight import Sight, joined, look, taken

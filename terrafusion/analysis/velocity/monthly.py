@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from terrafusion.analysis.arrays import Floats
 from terrafusion.analysis.market import Market
 from terrafusion.analysis.velocity import supply
 
-Floats = NDArray[np.float64]
 Days = NDArray[np.int64]
 
 

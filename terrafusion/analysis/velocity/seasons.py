@@ -6,11 +6,9 @@ import math
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from terrafusion.analysis.arrays import Floats
 from terrafusion.analysis.student import critical_t
-
-Floats = NDArray[np.float64]
 
 YEAR: Final = 12
 LEAST: Final = 2 * YEAR

@@ -8,12 +8,9 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from terrafusion.analysis.arrays import Flags, Floats
 from terrafusion.analysis.cells import critical_value
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 DAYS_A_YEAR: Final = 365.25
 

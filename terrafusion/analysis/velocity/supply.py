@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from terrafusion.analysis.arrays import Floats
+
 Days = NDArray[np.int64]
 
 MATCHED: Final = ("days_on_market", "sale_to_list")
