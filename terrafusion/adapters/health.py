@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from terrafusion.adapters.own_consumer import FaustConsumer
 from terrafusion.adapters.postgres.engine import transaction
-from terrafusion.adapters.postgres.migrate import is_newer, newest_version, schema_version
+from terrafusion.adapters.postgres.migrate import judged, schema_version
 from terrafusion.errors import Unavailable
 from terrafusion.ports.health import Check
 
@@ -41,7 +41,8 @@ class WorkerHealth:
                 found = await schema_version(connection)
         except (Unavailable, TimeoutError) as error:
             return Check(ok=False, detail=f"{error or 'no answer in time'}")
-        return _schema(found, newest_version())
+        fits, detail = judged(found)
+        return Check(ok=fits, detail=f"the schema is {detail}")
 
     def _kafka(self) -> Check:
         if self._app.rebalancing:
@@ -49,11 +50,3 @@ class WorkerHealth:
         tables: Any = self._app.tables
         recovered = tables.recovery.completed.is_set()
         return Check(recovered, f"{len(self._app.assignor.assigned_actives())} partitions are assigned")
-
-
-def _schema(found: str | None, wanted: str) -> Check:
-    if found == wanted:
-        return Check(ok=True, detail=f"schema {found}")
-    if is_newer(found):
-        return Check(ok=True, detail=f"schema {found}, newer than this worker's {wanted}")
-    return Check(ok=False, detail=f"schema {found}; needed is {wanted}")

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from terrafusion.adapters.kafka_admin import check_topics
 from terrafusion.adapters.objects import Objects
 from terrafusion.adapters.postgres.engine import make_engine, security, transaction
-from terrafusion.adapters.postgres.migrate import is_newer, newest_version, schema_version
+from terrafusion.adapters.postgres.migrate import judged, schema_version
 from terrafusion.cli.configuration import brokers, database
 from terrafusion.cli.finding import Finding
 from terrafusion.cli.view import view_of
@@ -74,13 +74,8 @@ async def _examine_database(settings: Settings) -> list[Finding]:
 
 
 async def _schema(connection: AsyncConnection) -> Finding:
-    found, wanted = await schema_version(connection), newest_version()
-    if found == wanted:
-        return Finding("schema", ok=True, detail=f"at {found}")
-    if is_newer(found):
-        return Finding("schema", ok=True, detail=f"at {found}, newer than this release's {wanted}")
-    detail = f"at {found or 'nothing'}, not {wanted}"
-    return Finding("schema", ok=False, detail=detail, advice="`terrafusion migrate` brings it there.")
+    fits, detail = judged(await schema_version(connection))
+    return Finding("schema", ok=fits, detail=detail, advice=None if fits else "`terrafusion migrate` brings it there.")
 
 
 async def _clock(connection: AsyncConnection) -> Finding:

@@ -27,10 +27,11 @@ def add(app: typer.Typer) -> None:
 
 def migrate(*, json: Json = False) -> None:
     """Bring the database's schema to the newest version."""
-    from terrafusion.adapters.postgres.migrate import migrate as upgrade  # noqa: PLC0415 - alembic is slow to import
+    from terrafusion.adapters.postgres.migrate import judged  # noqa: PLC0415 - alembic is slow to import
+    from terrafusion.adapters.postgres.migrate import migrate as upgrade  # noqa: PLC0415
 
     version = asyncio.run(upgrade(database(read_settings())))
-    tell({"schema_version": version}, f"The schema is at {version}.", json=json)
+    tell({"schema_version": version}, f"The schema is {judged(version)[1]}.", json=json)
 
 
 def worker(*, json: Json = False) -> None:

@@ -28,9 +28,9 @@ def health_on(engine: Any) -> WorkerHealth:
 
 
 SEEN = [
-    (OWN, Check(ok=True, detail=f"schema {OWN}")),
-    ("9999", Check(ok=True, detail=f"schema 9999, newer than this worker's {OWN}")),
-    ("0001", Check(ok=False, detail=f"schema 0001; needed is {OWN}")),
+    (OWN, Check(ok=True, detail=f"the schema is at {OWN}")),
+    ("9999", Check(ok=True, detail=f"the schema is at 9999, newer than this release's {OWN}")),
+    ("0001", Check(ok=False, detail=f"the schema is at 0001, not {OWN}")),
 ]
 
 
@@ -46,4 +46,6 @@ async def test_a_newer_schema_is_as_good_as_its_own(engine, version, seen):
 
 async def test_an_empty_database_is_not(database_url, engine):
     await migrate(make_url(database_url), "base")
-    assert (await health_on(engine).checks())["database"] == Check(ok=False, detail=f"schema None; needed is {OWN}")
+    assert (await health_on(engine).checks())["database"] == Check(
+        ok=False, detail=f"the schema is at nothing, not {OWN}"
+    )

@@ -15,7 +15,7 @@ from terrafusion.adapters.postgres import migrate as migrating
 from terrafusion.adapters.postgres.engine import make_engine
 from terrafusion.adapters.postgres.migrate import _config, migrate, newest_version
 from terrafusion.adapters.postgres.store import PostgresJobStore
-from terrafusion.errors import Unavailable
+from terrafusion.errors import Misconfigured, Unavailable
 
 REVISIONS = [script.revision for script in reversed(list(ScriptDirectory.from_config(_config()).walk_revisions()))]
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -145,6 +145,16 @@ async def test_while_it_runs_old_workers_accept_and_claim(old):
 async def test_two_at_once_take_turns(old):
     url, _ = old
     assert await asyncio.gather(*(migrate(url) for _ in range(3))) == [newest_version()] * 3
+
+
+async def test_a_schema_of_a_later_release_is_left_as_it_is(old):
+    url, engine = old
+    await migrate(url)
+    await ask(engine, text("UPDATE alembic_version SET version_num = '9999'"))
+    assert await migrate(url) == "9999"
+    with pytest.raises(Misconfigured, match="the schema is at 9999, which this release does not know"):
+        await migrate(url, REVISIONS[0])
+    assert await ask(engine, text("SELECT version_num FROM alembic_version")) == [("9999",)]
 
 
 async def test_one_that_was_broken_off_is_begun_again(old):

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from terrafusion.adapters.postgres.engine import connected, make_engine
 from terrafusion.boundaries import Boundary, cross
-from terrafusion.errors import Unavailable
+from terrafusion.errors import Misconfigured, Unavailable
 
 T = TypeVar("T")
 
@@ -28,6 +28,7 @@ WAIT_S: Final = 0.25
 """A migration waits so long for a table; so long do accepts wait behind it. It may have one and wait for the next."""
 GIVE_WAY_S: Final = 1.0
 TIMES: Final = 60
+NEWEST: Final = "head"
 LOCK_NOT_AVAILABLE: Final = "55P03"
 PATIENCE: Final = "SET LOCAL lock_timeout"
 _TRY: Final = select(func.pg_try_advisory_lock(MIGRATION_LOCK))
@@ -45,8 +46,10 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
-async def migrate(url: URL, revision: str = "head") -> str:
-    """Upgrade or downgrade to ``revision``; return the version reached; raises Unavailable.
+async def migrate(url: URL, revision: str = NEWEST) -> str:
+    """Upgrade or downgrade to ``revision``; return the version reached; raises Unavailable, or Misconfigured.
+
+    A schema that is newer than all that this release knows is left as it is: it works with it, and cannot take it back.
 
     One process at a time, under an advisory lock of the session: a migration may commit between its steps, so that
     none of them holds up the workers for long. One that was broken off is begun again, and so is one that had to wait
@@ -99,11 +102,22 @@ async def _alone(connection: AsyncConnection) -> None:
 def _move(connection: Connection, revision: str) -> None:
     standing = MigrationContext.configure(connection).get_current_revision()
     connection.commit()
+    if is_newer(standing):
+        _leave_newer(str(standing), revision)
+        return
     older = {script.revision for script in ScriptDirectory.from_config(_config()).iterate_revisions(standing, "base")}
     event.listen(connection, "before_cursor_execute", _hurried, retval=True)
     event.listen(connection, "after_cursor_execute", _executed)
     go = command.downgrade if revision in older - {standing} | {"base"} else command.upgrade
     go(_config(connection), revision)
+
+
+def _leave_newer(standing: str, revision: str) -> None:
+    if revision != NEWEST:
+        msg = (
+            f"the schema is at {standing}, which this release does not know: a release that does takes it to {revision}"
+        )
+        raise Misconfigured(msg)
 
 
 def _hurried(_connection: object, _cursor: object, statement: str, parameters: T, *_more: object) -> tuple[str, T]:
@@ -134,3 +148,12 @@ def _known_versions() -> frozenset[str]:
 def is_newer(version: str | None) -> bool:
     """Say whether a version is one that this code does not know yet: it works beside the code that does."""
     return version is not None and version not in _known_versions()
+
+
+def judged(version: str | None) -> tuple[bool, str]:
+    """Say whether this code works with a version of the schema, and how that is told."""
+    if version == newest_version():
+        return True, f"at {version}"
+    if is_newer(version):
+        return True, f"at {version}, newer than this release's {newest_version()}"
+    return False, f"at {version or 'nothing'}, not {newest_version()}"
