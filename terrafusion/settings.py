@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     topic_access: Literal["off", "tokens"] = Field(
         "off", description="whether requests and commands on the topics must carry a token, in the header `tf-token`"
     )
+    view_url: str | None = Field(
+        None, description="where commands ask the view, as `https://` behind TLS; default HTTP_HOST and HTTP_PORT"
+    )
     token: SecretStr | None = Field(None, description="the token that commands show to a worker, and on the topics")
     behind_tls: bool = Field(
         False,  # noqa: FBT003 - pydantic takes a default so
@@ -158,6 +161,14 @@ class Settings(BaseSettings):
         has_user = "@" in parts.netloc and not parts.scheme.startswith("abfs")  # a container there
         if has_user or parts.password or parts.query:
             raise ValueError("may hold no user, password or query; the store's own variables say them (AWS_…)")
+        return value
+
+    @field_validator("view_url")
+    @classmethod
+    def _is_view(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "http://localhost")
+        if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc or parts.query:
+            raise ValueError("must be http:// or https:// and a host, without user, password or query")
         return value
 
     @field_validator("token")

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from threading import Thread
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import orjson
 
+from terrafusion.cli.address import view_address
 from terrafusion.cli.configuration import read_settings
 from terrafusion.errors import TerraFusionError
 
@@ -66,7 +68,9 @@ def _asked(path: str, read: Read) -> Sequence[tuple[str, str]]:
 def _ask(path: str, read: Read, answer: list[tuple[str, str]]) -> None:
     with suppress(TerraFusionError, OSError, HTTPException, ValueError, LookupError, TypeError):
         settings = read_settings()
-        with closing(HTTPConnection(settings.http_host, settings.http_port, timeout=PATIENCE_S)) as connection:
+        address = urlsplit(view_address(settings))
+        speak = HTTPSConnection if address.scheme == "https" else HTTPConnection
+        with closing(speak(address.netloc, timeout=PATIENCE_S)) as connection:
             shown = {"Authorization": f"Bearer {settings.token.get_secret_value()}"} if settings.token else {}
-            connection.request("GET", f"/plugins/v1/market-analysis/{path}", headers=shown)
+            connection.request("GET", f"{address.path.rstrip('/')}/plugins/v1/market-analysis/{path}", headers=shown)
             answer += read(orjson.loads(connection.getresponse().read()))

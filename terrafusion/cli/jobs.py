@@ -22,7 +22,6 @@ from terrafusion.cli.completion import analysis_types, counties, job_ids
 from terrafusion.cli.configuration import brokers, read_settings
 from terrafusion.cli.output import FAILED, Json, emit, emit_line, note, room, say, stdout, tell
 from terrafusion.cli.parameters import Parameters
-from terrafusion.errors import Unavailable
 
 
 def add(app: typer.Typer) -> None:
@@ -166,17 +165,16 @@ async def _watch_all(*, json: bool) -> None:
 async def _watch_one(job_id: UUID) -> dict[str, Any]:
     from terrafusion.cli.missing import arrived  # noqa: PLC0415
     from terrafusion.cli.progress import Board  # noqa: PLC0415
-    from terrafusion.cli.view import view_of  # noqa: PLC0415
+    from terrafusion.cli.view import client_of, view_of  # noqa: PLC0415
 
-    view = view_of(read_settings())
+    settings = read_settings()
+    view = view_of(settings)
     job = await arrived(view, job_id)
     with Board({job_id: f"{job['analysis_type']} {job['county_id']}"}) as board:
-        async with aclosing(view.events(job_id)) as events:
+        async with client_of(settings) as client, aclosing(client.events(job_id)) as events:
             async for event in events:
                 board.see(event)
-                if event.status in TERMINAL:
-                    return await view.get("status", str(job_id))
-    raise Unavailable(f"The worker has stopped before job {job_id} ended.")
+        return await view.get("status", str(job_id))
 
 
 def _show_result(job: dict[str, Any], *, json: bool) -> None:

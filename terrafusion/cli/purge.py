@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from terrafusion.cli.configuration import database, read_settings
-from terrafusion.cli.output import FAILED, Json, note, tell
+from terrafusion.cli.output import FAILED, Json, emit, note, tell
 
 if TYPE_CHECKING:
     from terrafusion.settings import Settings
@@ -33,8 +33,10 @@ def purge(*, dry_run: DryRun = False, json: Json = False) -> None:
     purged = asyncio.run(_purge(read_settings(), dry_run=dry_run))
     if purged is None:
         note("Another process is purging now.")
+        if json:
+            emit({"dry_run": dry_run, "is_busy": True})
         raise typer.Exit(FAILED)
-    tell({"dry_run": dry_run, **asdict(purged)}, sentence(purged, dry_run=dry_run), json=json)
+    tell({"dry_run": dry_run, "is_busy": False, **asdict(purged)}, sentence(purged, dry_run=dry_run), json=json)
 
 
 def sentence(purged: Purged, *, dry_run: bool) -> str:

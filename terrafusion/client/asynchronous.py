@@ -106,18 +106,24 @@ class AsyncClient:
                     return
 
     async def _told(self, job_id: UUID) -> AsyncGenerator[JobStatusChanged, None]:
-        """Yield events for ever, those of a stream that is opened again a second time."""
+        """Yield events for ever, those of a stream that is opened again a second time.
+
+        Patience begins when a stream ends: one that is open may be silent for as long as its job waits.
+        """
         now = asyncio.get_running_loop().time
         until = now() + self._patience_s
         while True:
+            opened = False
             try:
                 async with aclosing(self._wire.events(job_id)) as events:
                     async for event in events:
-                        until = now() + self._patience_s
+                        opened = True
                         yield event
             except Unavailable:
-                if now() >= until:
+                if not opened and now() >= until:
                     raise
+            if opened:
+                until = now() + self._patience_s
             await asyncio.sleep(FIRST_PAUSE_S)
 
     async def result(self, job_id: UUID | str) -> Result:

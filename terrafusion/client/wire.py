@@ -78,9 +78,10 @@ class Wire:
     async def failing(self) -> Sequence[str]:
         """Return which of the worker's own checks fail; none where it is well."""
         async with self._reached(QUICK, self._address("health")) as response:
-            if response.content_type != "application/json":
+            body = await response.json() if response.content_type == "application/json" else None
+            checks = body.get("checks") if isinstance(body, dict) else None
+            if not isinstance(checks, dict):
                 raise await _refusal(response)
-            checks: dict[str, Any] = (await response.json())["checks"]
             return [f"{name} ({check['detail']})" for name, check in checks.items() if not check["ok"]]
 
     async def events(self, job_id: UUID) -> AsyncGenerator[JobStatusChanged, None]:

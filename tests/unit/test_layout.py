@@ -31,6 +31,11 @@ def test_what_is_not_shipped_is_no_package(name):
     assert not (ROOT / name / "__init__.py").exists()
 
 
+@pytest.mark.parametrize("name", PARTS)
+def test_who_types_code_that_uses_it_is_told_its_types(name):
+    assert (ROOT / name / "py.typed").is_file()
+
+
 def test_no_file_is_longer_than_a_reader_can_hold():
     parts = ("agents", "benchmarks", "docs", "migrations", "models", "terrafusion", "tests", "topics")
     files = (file for part in parts for file in (ROOT / part).rglob("*.py"))

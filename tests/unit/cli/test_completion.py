@@ -85,6 +85,15 @@ def test_counties_of_a_worker(completed: Completed, worker: Any, line: str) -> N
     assert completed(f"{line}l").split() == ["lucas_oh"]
 
 
+def test_it_is_asked_where_the_view_is_said_to_be(
+    completed: Completed, worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker.says = lambda path: json.dumps(BODIES[path.removeprefix("/sales")]).encode()
+    monkeypatch.setenv("TERRAFUSION_VIEW_URL", f"http://127.0.0.1:{worker.server_port}/sales/")
+    monkeypatch.setenv("TERRAFUSION_HTTP_PORT", "1")
+    assert completed("terrafusion list --county l").split() == ["lucas_oh"]
+
+
 @pytest.mark.parametrize("command", ["status", "results", "watch", "compare"])
 def test_jobs_of_a_worker(completed: Completed, worker: Any, command: str) -> None:
     assert completed(f"terrafusion {command} ").split() == [ID]

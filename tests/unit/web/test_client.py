@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from models.jobs import JobStatus
 from terrafusion.client import AsyncClient, Client, Damaged, NotCompleted
+from terrafusion.client.wire import Wire
 from terrafusion.errors import Conflict, NotFound, Unavailable, UnknownCounty
 from terrafusion.web.bodies import event_of
 
@@ -149,6 +150,43 @@ async def test_a_request_that_got_no_answer_is_sent_again_under_the_same_id(serv
         assert (await asks.run("price_trend_by_zip", "king_wa")).job_id == job_id
     assert len(sent) == 3
     assert sent[0] == sent[1] == sent[2]
+
+
+async def test_patience_with_an_away_worker_begins_when_its_stream_ends(serve: Serve, world: World) -> None:
+    """A job may wait for long without a word; then its worker is restarted."""
+    job_id = await world.accept()
+    waiting = event_of(await world.store.get(job_id))
+    done = waiting.model_copy(update={"sequence": 2, "status": JobStatus.COMPLETED})
+    asked = 0
+
+    async def events(request: web.Request) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            raise web.HTTPServiceUnavailable
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(b"data: " + (waiting if asked == 1 else done).model_dump_json().encode() + b"\n\n")
+        if asked == 1:
+            await asyncio.sleep(0.6)
+        return response
+
+    app = web.Application()
+    app.router.add_get(f"/plugins/v1/market-analysis/events/{job_id}", events)
+    async with AsyncClient(await serve(app), patience_s=0.5) as asks:
+        told = [event.status async for event in asks.events(job_id)]
+    assert told == [JobStatus.PENDING, JobStatus.COMPLETED]
+    assert asked == 3
+
+
+async def test_what_is_no_worker_is_told_as_such(serve: Serve) -> None:
+    async def health(_: web.Request) -> web.Response:
+        return web.json_response({"error": "no such path"}, status=404)
+
+    app = web.Application()
+    app.router.add_get("/plugins/v1/market-analysis/health", health)
+    with pytest.raises(Unavailable, match="no address of a worker: HTTP 404"):
+        await Wire(await serve(app)).failing()
 
 
 async def test_patience_ends(serve: Serve) -> None:
