@@ -7,7 +7,7 @@ TIED := $(shell command -v setpriv >/dev/null && echo setpriv --pdeathsig TERM -
 HAS_CHROMIUM := { command -v chromium || command -v google-chrome; } >/dev/null
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-the-rest types-and-browser test-in-a-browser browser screenshots test-long chaos soak away bench bench-analyses accuracy fuzz audit
+.PHONY: help setup demo test test-the-system test-the-code test-in-a-browser browser screenshots test-long chaos soak away bench bench-analyses accuracy fuzz audit
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1	\2/'
@@ -22,15 +22,16 @@ test:  ## lint, types, import layers, every test
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/python -m terrafusion.embedded.learning
-	$(MAKE) --no-print-directory -j 2 test-the-rest types-and-browser
+	$(MAKE) --no-print-directory -j 2 test-the-system test-the-code
 
-types-and-browser: .venv/.installed-dev  # beside the rest, which waits for much
-	.venv/bin/mypy
+test-the-system: .venv/.installed-dev
+	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration tests/acceptance tests/contract
+
+test-the-code: .venv/.installed-dev  # beside the system's tests, which wait for much; what only computes gives way to them
+	nice .venv/bin/mypy
 	.venv/bin/lint-imports
 	$(MAKE) --no-print-directory test-in-a-browser
-
-test-the-rest: .venv/.installed-dev
-	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration tests/acceptance tests/contract tests/unit
+	nice .venv/bin/pytest -n 2 --dist loadfile tests/unit
 
 test-in-a-browser: .venv/.installed-dev browser  # a process of its own: while Chromium is steered nothing asynchronous can run
 	.venv/bin/pytest tests/browser

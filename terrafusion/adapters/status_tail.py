@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from terrafusion.adapters.broker import Broker
 from topics.catalogue import STATUS
@@ -80,7 +79,7 @@ class StatusTail:
         while True:
             try:
                 await self._follow()
-            except (KafkaError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - readers would hear nothing, and nobody of it
                 log.warning("the end of the status topic cannot be read now", reason=repr(error))
             self._is_at_end.clear()
             await asyncio.sleep(AGAIN_AFTER_S)

@@ -83,6 +83,7 @@ def _watchdog(settings: Settings, metrics: Metrics, running: Running, node: Node
 def _takeover(shared: Shared, running: Running) -> Takeover:
     return Takeover(
         jobs=shared.stores.jobs,
+        counties=shared.counties,
         lease=running.limits.lease,
         max_crashes=running.limits.max_crashes,
         metrics=shared.metrics,

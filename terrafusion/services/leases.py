@@ -18,6 +18,7 @@ from terrafusion.errors import Unavailable
 from terrafusion.metrics import Metrics
 from terrafusion.ports.bell import Bell
 from terrafusion.ports.jobs import JobStore
+from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.lease_keeping import LeaseKeeper
 from terrafusion.usecases.retrying import until_available
 from terrafusion.usecases.work import Workbench
@@ -116,6 +117,7 @@ class Takeover(Service):
         self,
         *,
         jobs: JobStore,
+        counties: KnownCounties,
         lease: timedelta,
         max_crashes: int,
         metrics: Metrics,
@@ -124,6 +126,7 @@ class Takeover(Service):
     ) -> None:
         super().__init__()
         self._jobs = jobs
+        self._counties = counties
         self._lease = lease.total_seconds()
         self._max_crashes = max_crashes
         self._metrics = metrics
@@ -157,7 +160,7 @@ class Takeover(Service):
         return self._monotonic() - asked < self._lease / 4
 
     async def _look(self, *, rested: bool) -> None:
-        self._metrics.all_failed(await self._jobs.expire(), FailureReason.DEADLINE_PASSED)
+        await self._count(await self._jobs.expire(), FailureReason.DEADLINE_PASSED)
         if not rested:
             return
         taken = await self._jobs.take_over(max_crashes=self._max_crashes)
@@ -165,6 +168,12 @@ class Takeover(Service):
             cross(Boundary.TAKEN_OVER)
             log.warning("took over from silent workers", returned=taken.returned, given_up=taken.given_up)
             self._metrics.takeovers.inc(taken.returned + taken.given_up)
-            self._metrics.all_failed(taken.whose, FailureReason.ATTEMPTS_EXHAUSTED)
+            await self._count(taken.whose, FailureReason.ATTEMPTS_EXHAUSTED)
             self._metrics.dead_letters.labels(Stage.ANALYSE).inc(taken.given_up)
             self._bell.ring()
+
+    async def _count(self, whose: Sequence[tuple[str, str]], reason: FailureReason) -> None:
+        """Count jobs by county and type, also where this worker has seen none of that county yet."""
+        with suppress(Unavailable):
+            await self._counties.look(frozenset(county_id for county_id, _ in whose))
+        self._metrics.all_failed(whose, reason)

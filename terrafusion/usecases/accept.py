@@ -181,13 +181,13 @@ class Accept:
         try:
             accepted = await self._jobs.accept(offers, letters)
         except UnstorableData as error:
-            if len(items) == 1:
-                await self._jobs.accept([], [letter_of(items[0].record, error, about=items[0].about)])
+            if len(items) > 1:
+                middle = len(items) // 2
+                await self._write(items[:middle])
+                await self._write(items[middle:])
                 return
-            middle = len(items) // 2
-            await self._write(items[:middle])
-            await self._write(items[middle:])
-            return
+            offers, letters = [], [letter_of(items[0].record, error, about=items[0].about)]
+            accepted = await self._jobs.accept(offers, letters)
         cross(Boundary.ACCEPTED)
         self._count(accepted, offers, letters)
 

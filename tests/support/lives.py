@@ -138,6 +138,7 @@ class HandWorker:
         self.bench = Workbench(**shared, pool=self.pool, counties=counties, metrics=self._metrics)
         self._takeover = Takeover(
             jobs=services,
+            counties=counties,
             lease=LEASE,
             max_crashes=MAX_CRASHES,
             metrics=self._metrics,

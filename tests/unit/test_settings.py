@@ -86,7 +86,10 @@ def refusal(**given: str) -> str:
         ({"database_url": f"{AFAR}?sslmode=require"}, "DATABASE_URL: may ask for nothing but host="),
         ({"database_url": f"postgresql+asyncpg:///db?password={CANARY}"}, "the password goes before the @"),
         ({"database_url": f"postgresql+asyncpg://u:p:{CANARY}@h:{CANARY}/d"}, "DATABASE_URL: is no URL of a database"),
-        ({"view_url": f"https://{CANARY}@county.example"}, "VIEW_URL: must be http:// or https:// and a host, without user"),
+        (
+            {"view_url": f"https://{CANARY}@county.example"},
+            "VIEW_URL: must be http:// or https:// and a host, without user",
+        ),
         ({"view_url": f"county.example/?token={CANARY}"}, "VIEW_URL: must be http:// or https:// and a host"),
         ({"results_url": f"s3://user:{CANARY}@bucket/x"}, "RESULTS_URL: may hold no user, password or query; the sto"),
         ({"results_url": f"s3://{CANARY}@bucket/x"}, "RESULTS_URL: may hold no user"),

@@ -85,3 +85,20 @@ async def test_a_stop_waits_until_every_tail_has_disconnected(consumers: type[Co
     async with asyncio.timeout(2):
         await stopping
     assert [consumer.stopped for consumer in consumers.made] == [True]
+
+
+async def test_whatever_goes_wrong_it_is_read_on(consumers: type[Consumer], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readers of other workers' jobs would hear nothing more, and nobody would know."""
+    monkeypatch.setattr(status_tail, "AGAIN_AFTER_S", 0.0)
+    consumers.may_stop.set()
+    heard: asyncio.Queue[Any] = asyncio.Queue()
+
+    def hear(*record: Any) -> None:
+        if len(consumers.made) == 1:
+            raise LookupError("something that nobody thought of")
+        heard.put_nowait(record)
+
+    tail = StatusTail(Broker("nowhere:9092"), hear)
+    async with asyncio.timeout(2), tail.read():
+        assert await heard.get() == (b"k", b"v")
+    await tail.stop()

@@ -33,7 +33,7 @@ from models.queue import ORDINARY, QueueRules
 from models.tables import dead_letters, jobs
 from terrafusion.adapters.postgres.auditing import entries, told_as
 from terrafusion.adapters.postgres.batches import arrays, as_json, batch
-from terrafusion.adapters.postgres.moves import seconds
+from terrafusion.adapters.postgres.moves import NAMED, seconds
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, entered, telling
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.ports.jobs import Accepted, Offer
@@ -78,7 +78,7 @@ INSERT_JOBS: Final = (
 )
 ACCEPT: Final = telling(INSERT_JOBS, jobs.c.job_id, told=TOLD_AT_THE_END, wakes=True)
 ACCEPT_AUDITED: Final = telling(INSERT_JOBS, jobs.c.job_id, told=TOLD_AT_THE_END, wakes=True, audited=True)
-STANDING: Final = select(jobs.c.job_id, jobs.c.digest)
+STANDING: Final = select(jobs.c.job_id, jobs.c.digest).where(NAMED)
 
 LETTERS: Final = batch(
     topic=Text(),
@@ -175,7 +175,7 @@ def _parameters(letters: Sequence[DeadLetter], sender: str) -> dict[str, Any]:
 async def _standing(connection: AsyncConnection, ids: frozenset[UUID] | set[UUID]) -> Mapping[UUID, str]:
     if not ids:
         return {}
-    rows = await connection.execute(STANDING.where(jobs.c.job_id.in_(ids)))
+    rows = await connection.execute(STANDING, {"ids": list(ids)})
     return {row.job_id: row.digest for row in rows}
 
 

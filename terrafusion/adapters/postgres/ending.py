@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Select, Text, Uuid, any_, bindparam, func, select
+from sqlalchemy import Select, Text, any_, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.access import Deed
 from models.jobs import CANCEL, FAIL, FailureReason, JobStatus
 from models.tables import jobs, waits
 from terrafusion.adapters.postgres.auditing import told_as
-from terrafusion.adapters.postgres.moves import move, stands
+from terrafusion.adapters.postgres.moves import NAMED, move, stands
 from terrafusion.adapters.postgres.telling import CANCELLED_CHANNEL, TOLD_AT_THE_END, telling
 from terrafusion.boundaries import Boundary, cross
 
@@ -21,8 +21,7 @@ MOST_AT_ONCE: Final = 500
 
 
 def _cancel(*, audited: bool) -> Select[Any]:
-    meant = jobs.c.job_id == any_(bindparam("ids", type_=ARRAY(Uuid)))
-    cancelled = move(CANCEL, message=bindparam("reason", type_=Text)).where(meant)
+    cancelled = move(CANCEL, message=bindparam("reason", type_=Text)).where(NAMED)
     return telling(cancelled, jobs.c.job_id, told=TOLD_AT_THE_END, audited=audited)
 
 

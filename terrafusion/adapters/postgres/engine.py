@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -54,16 +55,17 @@ def without_password(sentence: str, url: URL) -> str:
     return sentence
 
 
+async def connect(url: URL, *, statement_s: float | None) -> asyncpg.Connection[Any]:
+    """Open one connection that never waits for ever: 5 s to connect, ``statement_s`` a statement."""
+    limits = {"timeout": CONNECT_S, "command_timeout": statement_s}
+    return await asyncpg.connect(shared_dsn(url), **limits, server_settings=SESSION)
+
+
 def make_engine(url: URL, *, connections: int, statement_s: float | None = STATEMENT_S) -> AsyncEngine:
-    """Make an engine that never waits for ever: 5 s to connect, ``statement_s`` a statement."""
-
-    async def connect() -> Any:
-        limits = {"timeout": CONNECT_S, "command_timeout": statement_s}
-        return await asyncpg.connect(shared_dsn(url), **limits, server_settings=SESSION)
-
+    """Make an engine of such connections."""
     return create_async_engine(
         url,
-        async_creator=connect,
+        async_creator=partial(connect, url, statement_s=statement_s),
         pool_size=connections,
         max_overflow=0,
         pool_timeout=30,

@@ -17,7 +17,7 @@ from terrafusion.adapters.postgres.acceptance import keep
 from terrafusion.adapters.postgres.batches import arrays, batch
 from terrafusion.adapters.postgres.claiming import HELD, held
 from terrafusion.adapters.postgres.history import RAN, attempts_ended, first_ended
-from terrafusion.adapters.postgres.moves import move, seconds, stands
+from terrafusion.adapters.postgres.moves import NAMED, move, seconds, stands
 from terrafusion.adapters.postgres.reading import LISTED, job_of
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, telling
 from terrafusion.boundaries import Boundary, cross
@@ -112,9 +112,9 @@ async def _count_crash(
 ) -> TakenOver:
     if not ids:
         return TakenOver(0, 0)
-    asked = {"max_crashes": max_crashes, "reason": message, "sender": sender}
-    returned = (await connection.execute(_after_crash(ids), asked)).all()
-    given_up = (await connection.execute(_give_up(ids), asked)).all()
+    asked = {"ids": ids, "max_crashes": max_crashes, "reason": message, "sender": sender}
+    returned = (await connection.execute(_AFTER_CRASH, asked)).all()
+    given_up = (await connection.execute(_GIVE_UP, asked)).all()
     began = await first_ended(connection, [row.job_id for row in given_up])
     letters = [letter_of_exhausted(job_of(row), began.get(row.job_id)) for row in given_up]
     await keep(connection, letters, sender)
@@ -122,15 +122,19 @@ async def _count_crash(
     return TakenOver(len(returned), len(given_up), [(row.county_id, row.analysis_type) for row in given_up])
 
 
-def _after_crash(ids: Sequence[UUID]) -> Any:
+def _after_crash() -> Any:
     reason: ColumnElement[str] = bindparam("reason", type_=Text) + "; waits for another"
     back = move(TAKE_OVER, crashes=jobs.c.crashes + 1, message=reason)
-    moved = telling(back.where(jobs.c.job_id.in_(ids), _bearable), jobs.c.job_id, *RAN, wakes=True)
+    moved = telling(back.where(NAMED, _bearable), jobs.c.job_id, *RAN, wakes=True)
     return moved.add_cte(*attempts_ended())
 
 
-def _give_up(ids: Sequence[UUID]) -> Any:
+def _give_up() -> Any:
     reason: ColumnElement[str] = bindparam("reason", type_=Text) + "; given up after too many of these"
     end = move(FAIL, crashes=jobs.c.crashes + 1, message=reason, failure_reason=FailureReason.ATTEMPTS_EXHAUSTED)
-    ended = end.where(jobs.c.job_id.in_(ids), ~_bearable, stands(JobStatus.RUNNING))
+    ended = end.where(NAMED, ~_bearable, stands(JobStatus.RUNNING))
     return telling(ended, *LISTED, told=TOLD_AT_THE_END)
+
+
+_AFTER_CRASH: Final = _after_crash()
+_GIVE_UP: Final = _give_up()

@@ -43,6 +43,8 @@ MOST_COUNTED: Final = 100_000
 EXACT: Final = ("topic", "stage", "error_class", "job_id", "county_id", "analysis_type")
 """Conditions of a `LetterFilter` that a column must equal."""
 
+_NAMED: Final = dead_letters.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger)))
+_RECORDS: Final = select(dead_letters).where(_NAMED)
 _IS_OPEN: Final = dead_letters.c.state == text(f"'{LetterState.OPEN}'")
 """A literal, so that the partial index serves it."""
 _ENTRY: Final = [dead_letters.c[field.name] for field in fields(LetterEntry)]
@@ -101,8 +103,7 @@ class PostgresDeadLetters:
 
     async def settle(self, ids: Sequence[int], handling: Handling, *, deed: Deed | None = None) -> frozenset[int]:
         """Write down what was done about letters that are open."""
-        meant = dead_letters.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger)))
-        done = _handled(handling).where(meant).returning(*_TOLD).cte("done")
+        done = _handled(handling).where(_NAMED).returning(*_TOLD).cte("done")
         asked = {"ids": list(ids)} | told_as(deed)
         async with connected(self._engine) as connection:
             settled = await connection.execute(select(done.c.id).add_cte(*_deeds(done, deed)), asked)
@@ -128,7 +129,7 @@ async def records(connection: AsyncConnection, ids: Sequence[int]) -> Mapping[in
     """Return what is to be published of letters that an outbox entry names, by their ids; who is gone is absent."""
     if not ids:
         return {}
-    rows = await connection.execute(select(dead_letters).where(dead_letters.c.id.in_(ids)))
+    rows = await connection.execute(_RECORDS, {"ids": ids})
     return {row.id: _record(row) for row in rows}
 
 

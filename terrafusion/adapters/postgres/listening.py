@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
-import asyncpg
 from sqlalchemy import URL
 
-from terrafusion.adapters.postgres.engine import CONNECT_S, in_our_words, shared_dsn
+from terrafusion.adapters.postgres.engine import connect, in_our_words
 from terrafusion.adapters.postgres.telling import CANCELLED_CHANNEL, JOBS_WAIT, OUTBOX_CHANNEL
 from terrafusion.errors import Unavailable
 
@@ -41,7 +40,7 @@ async def listen(
         on_cancelled()
 
     with in_our_words():
-        connection = await asyncpg.connect(shared_dsn(url), timeout=CONNECT_S)
+        connection = await connect(url, statement_s=CHECK_EVERY_S)
         try:
             await connection.add_listener(OUTBOX_CHANNEL, hear)
             await connection.add_listener(CANCELLED_CHANNEL, hear_of_cancelled)
@@ -49,7 +48,7 @@ async def listen(
             on_entries()
             while not connection.is_closed():
                 await asyncio.sleep(CHECK_EVERY_S)
-                await connection.execute("SELECT 1", timeout=CHECK_EVERY_S)
+                await connection.execute("SELECT 1")
         finally:
             connection.terminate()
     raise Unavailable("Postgres closed the listening connection")

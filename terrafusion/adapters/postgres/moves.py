@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Float, Update, bindparam, func, null, text, update
+from sqlalchemy import ARRAY, Float, Update, Uuid, any_, bindparam, func, null, text, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from models.jobs import TERMINAL, JobStatus, Transition
 from models.tables import jobs
 
 _SECOND: Final = text("interval '1 second'")
+NAMED: Final = jobs.c.job_id == any_(bindparam("ids", type_=ARRAY(Uuid)))
+"""The jobs of ``ids``: one statement however many there are, so that it is planned once and kept."""
 
 
 def seconds(parameter: str) -> ColumnElement[Any]:

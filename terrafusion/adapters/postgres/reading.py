@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.access import Counties as Seen
 from models.jobs import FailureReason, Job, JobStatus, Origin
 from models.tables import jobs, runs
-from terrafusion.adapters.postgres.moves import stands
+from terrafusion.adapters.postgres.moves import NAMED, stands
 from terrafusion.adapters.postgres.telling import TOLD, AnyRow
 
 LISTED: Final = (
@@ -33,6 +33,7 @@ LISTED: Final = (
     jobs.c.result_summary_json.label("result_summary"),
 )
 
+_CANCELLED: Final = select(jobs.c.job_id).where(NAMED, stands(JobStatus.CANCELLED))
 RUNNING: Final = select(jobs.c.county_id, func.count().label("running")).where(runs).group_by(jobs.c.county_id)
 
 
@@ -56,7 +57,7 @@ async def running(connection: AsyncConnection) -> Mapping[str, int]:
 
 async def cancelled(connection: AsyncConnection, ids: Collection[UUID]) -> frozenset[UUID]:
     """Say which of these jobs were cancelled."""
-    found = await connection.execute(select(jobs.c.job_id).where(jobs.c.job_id.in_(ids), stands(JobStatus.CANCELLED)))
+    found = await connection.execute(_CANCELLED, {"ids": list(ids)})
     return frozenset(found.scalars())
 
 

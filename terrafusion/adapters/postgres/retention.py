@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Uuid, any_, bindparam, delete, func, select, text
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.jobs import TERMINAL
@@ -16,7 +16,7 @@ from models.tables import audit_log, dead_letters, jobs, outbox
 from terrafusion.adapters.postgres import replaced
 from terrafusion.adapters.postgres.engine import connected, single_statements
 from terrafusion.adapters.postgres.history import forgotten
-from terrafusion.adapters.postgres.moves import seconds, stands
+from terrafusion.adapters.postgres.moves import NAMED, seconds, stands
 from terrafusion.adapters.postgres.telling import entered
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.ports.retention import EndedJob, Replaced
@@ -25,7 +25,6 @@ PURGE_LOCK: Final = 7_251_004
 
 _TRY: Final = select(func.pg_try_advisory_lock(PURGE_LOCK))
 _LONG_AGO: Final = func.now() - seconds("age")
-_NAMED: Final = jobs.c.job_id == any_(bindparam("ids", type_=ARRAY(Uuid)))
 _ENDED: Final = (jobs.c.completed_at < _LONG_AGO, stands(*TERMINAL))
 _ACCEPTED: Final = jobs.c.created_at < _LONG_AGO
 """Follows from the end, and is what the index knows."""
@@ -34,12 +33,12 @@ _OLDEST: Final = (
     .where(_ACCEPTED, *_ENDED)
     .order_by(jobs.c.created_at, jobs.c.job_id)
 )
-_WITHOUT_RESULT: Final = select(jobs.c.job_id).where(_NAMED, stands(*TERMINAL), jobs.c.result_data_location.is_(None))
+_WITHOUT_RESULT: Final = select(jobs.c.job_id).where(NAMED, stands(*TERMINAL), jobs.c.result_data_location.is_(None))
 _COUNT_JOBS: Final = select(func.count()).select_from(jobs).where(_ACCEPTED, *_ENDED)
 
 
 def _forget_jobs() -> Select[Any]:
-    gone = delete(jobs).where(_NAMED, *_ENDED).returning(jobs.c.job_id).cte("gone")
+    gone = delete(jobs).where(NAMED, *_ENDED).returning(jobs.c.job_id).cte("gone")
     told = select(func.array_agg(gone.c.job_id)).having(func.count() > 0)
     return select(func.count()).select_from(gone).add_cte(entered("purged", told), *forgotten(gone))
 

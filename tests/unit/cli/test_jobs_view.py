@@ -73,10 +73,11 @@ def test_a_worker_that_listens_everywhere_is_asked_here(host: str, asked: str) -
     assert view_of(Settings(http_host=host, http_port=6066, allow_insecure="http")).url == URL(asked)
 
 
-@pytest.mark.parametrize("url", ["https://sales.example.org", "https://example.org:8443/market", "http://10.1.2.3:6066"])
+@pytest.mark.parametrize(
+    "url", ["https://sales.example.org", "https://example.org:8443/market", "http://10.1.2.3:6066"]
+)
 def test_it_is_asked_where_it_is_said_to_be(url: str) -> None:
     assert view_of(Settings(view_url=url, http_port=0)).url == URL(url)
-
 
 
 def test_no_port_is_no_address() -> None:

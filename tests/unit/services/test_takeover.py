@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from terrafusion.adapters.memory.counties import MemoryCounties
 from terrafusion.errors import Unavailable
 from terrafusion.metrics import Metrics
+from terrafusion.ports.counties import DataVersion
 from terrafusion.ports.jobs import TakenOver
 from terrafusion.services.leases import Takeover
+from terrafusion.usecases.counties import KnownCounties
 
 LEASE = timedelta(seconds=20)
+DAY = date(2026, 1, 1)
+KING = DataVersion(
+    county_id="king_wa",
+    data_version="v1",
+    snapshot_uri="file:///nowhere",
+    profile={},
+    sales=1,
+    first_sale=DAY,
+    last_sale=DAY,
+    created_at=datetime(2026, 11, 30, tzinfo=UTC),
+)
 
 
 class Jobs:
@@ -20,11 +34,12 @@ class Jobs:
 
     away = False
     asked = 0
+    late = ()
 
     async def expire(self):
         if self.away:
             raise Unavailable("away")
-        return []
+        return self.late
 
     async def take_over(self, *, max_crashes):
         self.asked += 1
@@ -40,9 +55,16 @@ class Watch:
 
     def __init__(self):
         self.now, self.jobs = 0.0, Jobs()
-        metrics = Metrics(CollectorRegistry(), ["trend_analysis"])
+        self.registry = CollectorRegistry()
+        metrics = Metrics(self.registry, ["trend_analysis"])
         self._takeover = Takeover(
-            jobs=self.jobs, lease=LEASE, max_crashes=3, metrics=metrics, bell=NoBell(), monotonic=lambda: self.now
+            jobs=self.jobs,
+            counties=KnownCounties(MemoryCounties([KING]), metrics),
+            lease=LEASE,
+            max_crashes=3,
+            metrics=metrics,
+            bell=NoBell(),
+            monotonic=lambda: self.now,
         )
 
     async def looks(self, seconds):
@@ -78,3 +100,11 @@ async def test_a_worker_that_was_stopped_cannot_know_of_outages_meanwhile_and_wa
     watch.now += 60
     assert await watch.looks(20) == 0
     assert await watch.looks(5) == 5
+
+
+async def test_jobs_that_ended_late_count_for_their_county_also_where_none_was_accepted_here(watch):
+    watch.jobs.late = [("king_wa", "trend_analysis"), ("atlantis", "trend_analysis")]
+    await watch.looks(1)
+    for county in ("king_wa", "other"):
+        labels = {"county_id": county, "analysis_type": "trend_analysis", "failure_reason": "deadline_passed"}
+        assert watch.registry.get_sample_value("market_analysis_jobs_failed_total", labels) == 1

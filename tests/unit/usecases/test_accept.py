@@ -110,11 +110,12 @@ async def test_bytes_that_are_no_request_are_a_letter_alone(accept, store):
     assert sum((await store.counts()).values()) == 1
 
 
-async def test_the_one_that_cannot_be_stored_is_found_and_the_others_are_accepted(accept, store):
+async def test_the_one_that_cannot_be_stored_is_found_and_the_others_are_accepted(accept, store, registry):
     bad = record(5, correlation_id="unstorable")
     await accept.records([record(offset) for offset in (1, 2, 3, 4)] + [bad] + [record(6), record(7)])
     assert (await store.counts())[JobStatus.PENDING] == 6
     assert [(letter.offset, letter.stage) for letter in store.letters] == [(5, Stage.ACCEPT)]
+    assert registry.get_sample_value("terrafusion_dead_letters_total", {"stage": "accept"}) == 1
 
 
 @pytest.mark.parametrize(
