@@ -14,6 +14,7 @@ TerraFusionError
 │   └── SimulatedFailure
 ├── ChildDied         counted against the job, which is run again a few times
 ├── ChildTimedOut     the job fails
+├── ChildTooLarge     the job fails
 ├── PoolUnavailable   no child can be had: the job waits for another turn, and nobody is blamed
 ├── Unavailable       a service cannot be reached: retried
 │   └── IntakeShut    somebody has the intake stand still, or too many jobs wait: the caller may come back
@@ -102,6 +103,10 @@ class ChildDied(TerraFusionError):
 
 class ChildTimedOut(TerraFusionError):
     """A child process was ended because its job took too long."""
+
+
+class ChildTooLarge(TerraFusionError):
+    """A child process was ended because its job took too much memory."""
 
 
 class PoolUnavailable(TerraFusionError):

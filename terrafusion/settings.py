@@ -83,6 +83,12 @@ class Settings(BaseSettings):
         description="whether browsers reach the view by https, through what ends TLS before it; cookies ask for it then",
     )
     pool_size: int = Field(2, ge=1, le=256, description="child processes, so analyses at a time")
+    child_memory_gib: float | None = Field(
+        None,
+        gt=0,
+        description="GiB that each of them may have in memory; a job that takes more fails with `out_of_memory`, where else the "
+        "machine decides who dies",
+    )
     lease_seconds: float = Field(
         15.0, ge=3, le=3600, description="how long a silent worker keeps its jobs; each second it renews that"
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import resource
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -25,7 +27,7 @@ from models.attempts import Said
 from models.troubles import Part, Trouble
 from terrafusion.adapters import child
 from terrafusion.boundaries import Boundary, cross
-from terrafusion.errors import ChildDied, ChildTimedOut, PoolUnavailable
+from terrafusion.errors import ChildDied, ChildTimedOut, ChildTooLarge, PoolUnavailable
 from terrafusion.ports.pool import Outcome, Task
 from terrafusion.settings import Settings
 from terrafusion.usecases.retrying import is_cancelled
@@ -45,6 +47,7 @@ MEND_EVERY_S: Final = 1.0
 """A machine that cannot start a child is not asked more often."""
 
 MOST_DOUBLINGS: Final = 10
+REMEMBERED: Final = 64
 
 ENVIRONMENT: Final = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -109,6 +112,8 @@ class PebblePool:
         """Times since a task was seen to begin."""
         self._tried = -inf
         self._places = asyncio.Semaphore(TASKS_A_CHILD * settings.pool_size)
+        self._too_large: deque[int] = deque(maxlen=REMEMBERED)
+        """The last children that were killed for their memory."""
         self._returning: set[asyncio.Future[None]] = set()
         self._timing: asyncio.Future[None] | None = None
         self._stops = False
@@ -149,11 +154,7 @@ class PebblePool:
 
     async def _attempt(self, tasks: Sequence[Task], *, seconds: float) -> Sequence[Outcome]:
         cross(Boundary.DISPATCHING)
-        try:
-            outcomes: Sequence[Outcome] = await self._result(child.run_all, tasks, seconds=seconds)
-        except ProcessExpired as error:
-            msg = f"Its process ended by itself with code {error.exitcode}"
-            raise ChildDied(msg) from error
+        outcomes: Sequence[Outcome] = await self._result(child.run_all, tasks, seconds=seconds)
         return outcomes
 
     async def _result(self, call: Callable[..., Any], *arguments: Any, seconds: float = inf) -> Any:
@@ -168,6 +169,8 @@ class PebblePool:
         run = self._schedule(call, arguments, seconds)
         try:
             return await asyncio.wrap_future(run.future)
+        except ProcessExpired as error:
+            raise self._death(error) from error
         except BrokenProcessPool as error:
             raise _broken(run, error) from error
         except asyncio.CancelledError:
@@ -177,6 +180,11 @@ class PebblePool:
         finally:
             self._moves += 1
             self._runs.discard(run)
+
+    def _death(self, error: ProcessExpired) -> ChildDied | ChildTooLarge:
+        if error.pid in self._too_large:
+            return ChildTooLarge(f"It took more than {self._settings.child_memory_gib:g} GiB of memory")
+        return ChildDied(f"Its process ended by itself with code {error.exitcode}")
 
     def _return_when_ready(self) -> None:
         """Give a place back once a child is there for it.
@@ -192,7 +200,7 @@ class PebblePool:
 
     async def _return(self) -> None:
         try:
-            with suppress(ProcessExpired, ChildDied, PoolUnavailable):
+            with suppress(ChildDied, ChildTooLarge, PoolUnavailable):
                 await self._result(child.ready)
         finally:
             self._places.release()
@@ -235,6 +243,7 @@ class PebblePool:
                     self._mend()  # it broke when an idle child died, and aborts only what it had seen by then
                 self._look_for_child()
                 self._limit(time.monotonic())
+                self._limit_memory(self._settings.child_memory_gib or inf)
             except Exception:
                 log.exception("time limits could not be looked at")
 
@@ -256,6 +265,12 @@ class PebblePool:
                 self._moves, self._rebuilt = self._moves + 1, 0
             if run.began is not None and now - run.began > run.seconds:
                 run.give_up(ChildTimedOut(f"It took longer than {run.seconds:g} s"))
+
+    def _limit_memory(self, gib: float) -> None:
+        for process in self._children():
+            if _resident(process.pid) > gib * 2**30:
+                self._too_large.append(process.pid)
+                process.kill()
 
     async def look(self) -> Sequence[Trouble]:
         """Fulfil a watchdog's look: children that somebody stopped, and a pool that begins nothing."""
@@ -325,6 +340,13 @@ class PebblePool:
             await asyncio.to_thread(_end, self._pool)
             self._reader.close()
             self._writer.close()
+
+
+def _resident(pid: int | None) -> int:
+    """Return how many bytes a process has in memory, where the system tells."""
+    with suppress(OSError, IndexError):
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+    return 0
 
 
 def _is_stopped(pid: int | None) -> bool:

@@ -52,5 +52,5 @@ class Pool(Protocol):
         """Run tasks one after another in one child; cancelling it kills the child.
 
         Raises ChildDied where the child ends on its own, ChildTimedOut where it is killed after ``seconds``,
-        PoolUnavailable where no child is to be had or the pool was given up, for no fault of the tasks.
+        ChildTooLarge where it took more memory than it may, PoolUnavailable where no child is to be had or the pool was given up, for no fault of the tasks.
         """

@@ -16,7 +16,7 @@ from models.dead_letters import Stage
 from models.jobs import Claim, FailureReason, Finish
 from models.queue import Limits
 from terrafusion.boundaries import Boundary, cross
-from terrafusion.errors import ChildDied, ChildTimedOut, PoolUnavailable, UnknownCounty, UnstorableData
+from terrafusion.errors import ChildDied, ChildTimedOut, ChildTooLarge, PoolUnavailable, UnknownCounty, UnstorableData
 from terrafusion.logs import about
 from terrafusion.metrics import Metrics
 from terrafusion.ports.bell import Bell
@@ -131,6 +131,9 @@ class Workbench:
             log.warning("child process was stopped", job_id=str(claims[0].job_id), reason=str(error))
             late = self._time_limit(claims) < self.limits.job_timeout_s
             self._fail(claims[0], FailureReason.DEADLINE_PASSED if late else FailureReason.TIMEOUT, str(error))
+        elif isinstance(error, ChildTooLarge):
+            log.warning("child process was stopped", job_id=str(claims[0].job_id), reason=str(error))
+            self._fail(claims[0], FailureReason.OUT_OF_MEMORY, str(error))
         elif isinstance(error, ChildDied):
             self.metrics.child_deaths.inc()
             log.warning("child process ended under a job", job_id=str(claims[0].job_id), reason=str(error))

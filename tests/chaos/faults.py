@@ -23,7 +23,8 @@ CLOCK = "CHAOS_CLOCK"
 """Names a file with the seconds by which the process' clock is wrong."""
 TRAPS = "CHAOS_TRAPS"
 """Names a folder of traps."""
-ENOUGH = 256 << 20
+MUCH = 1 << 30
+SEEN_WITHIN_S = 60
 
 
 class Counted(Marked):
@@ -63,14 +64,10 @@ def _store_where_there_is_room(store: Any) -> Any:
 
 
 def glutton(_records: Records, _asked: Asked, _progress: Progress) -> Answer:
-    """Take more memory than the process may have."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (in_use + ENOUGH, hard))
-    try:
-        return Answer(summary={"bytes": len(bytearray(2 * ENOUGH))})
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    """Take more memory than the process may have, and wait until somebody sees it."""
+    hoard = b"x" * MUCH
+    time.sleep(SEEN_WITHIN_S)
+    return Answer(summary={"bytes": len(hoard)})
 
 
 ANALYSES = (

@@ -34,6 +34,7 @@ TEMPLATE = "terrafusion"
 """The database that is copied for each system."""
 MAX_CRASHES = 5
 JOB_TIMEOUT_S = 20.0
+CHILD_MEMORY_GIB = 0.75
 LEASE_S = 5.0
 REST_WITHIN_S = 300.0
 REST_A_JOB_S = 0.3
@@ -83,6 +84,7 @@ def settings_for(folder: Path, stage: Stage, database: str, lease_s: float = LEA
         lease_seconds=lease_s,
         session_timeout_seconds=2,
         job_timeout_seconds=JOB_TIMEOUT_S,
+        child_memory_gib=CHILD_MEMORY_GIB,
         max_attempts=MAX_CRASHES,
         drain_seconds=0.5,
         log_format="json",

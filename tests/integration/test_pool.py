@@ -17,7 +17,7 @@ import pytest
 from models.troubles import Part
 from terrafusion.adapters import child
 from terrafusion.adapters.pool import PebblePool
-from terrafusion.errors import ChildTimedOut, PoolUnavailable
+from terrafusion.errors import ChildTimedOut, ChildTooLarge, PoolUnavailable
 from terrafusion.ports.pool import Task
 from terrafusion.settings import Settings
 
@@ -30,6 +30,15 @@ def deaf(seconds: float) -> None:
 
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     time.sleep(seconds)
+
+
+def hoard() -> None:
+    """Take three quarters of a GiB, and hold them."""
+    import time  # noqa: PLC0415 - in the child
+
+    held = b"x" * (3 << 28)
+    time.sleep(LIMIT_S)
+    assert held
 
 
 @pytest.fixture
@@ -67,6 +76,16 @@ async def test_a_child_that_hears_no_sigterm_is_killed_at_its_time_limit(pool: P
         while is_there(process.pid):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
         assert await pool._result(child.ready)
+
+
+async def test_a_child_that_takes_more_memory_than_it_may_is_killed_and_its_job_told(tmp_path: Path) -> None:
+    pool = PebblePool(Settings(data_dir=tmp_path, pool_size=1, child_memory_gib=0.5), lambda *_: None)
+    pool.start()
+    async with asyncio.timeout(LIMIT_S):
+        with pytest.raises(ChildTooLarge, match=r"more than 0\.5 GiB"):
+            await pool._result(hoard)
+        assert await pool._result(child.ready)
+    await pool.stop()
 
 
 async def test_a_line_that_a_child_writes_says_whose_job_it_is_about(

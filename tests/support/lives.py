@@ -18,7 +18,7 @@ from models.records import OutgoingRecord
 from terrafusion.adapters.memory.counties import MemoryCounties
 from terrafusion.adapters.postgres.outbox import PostgresOutbox, PostgresOutboxLeader
 from terrafusion.adapters.postgres.store import PostgresJobStore
-from terrafusion.errors import ChildDied, ChildTimedOut, Unavailable
+from terrafusion.errors import ChildDied, ChildTimedOut, ChildTooLarge, Unavailable
 from terrafusion.metrics import Metrics
 from terrafusion.ports.counties import DataVersion
 from terrafusion.ports.pool import Outcome, Task
@@ -39,6 +39,7 @@ ENDS: Final[Mapping[str, Outcome | Exception]] = {
     "wants to be run again": Outcome(seconds=0.1, message="The object store is away", retry=True),
     "dies": ChildDied("killed by signal 9"),
     "takes too long": ChildTimedOut("took too long"),
+    "takes too much": ChildTooLarge("took too much"),
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 from models.jobs import FailureReason, JobStatus
 from models.queue import Limits
 from terrafusion.adapters.bell import AsyncBell
-from terrafusion.errors import PoolUnavailable
+from terrafusion.errors import ChildTimedOut, ChildTooLarge, PoolUnavailable
 from terrafusion.ports.pool import Outcome
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.held_jobs import HeldJobs
@@ -23,7 +23,7 @@ class Pool:
 
     def __init__(self):
         self.has_child = True
-        self.bad, self.error = set(), pickle.PicklingError("an answer that cannot be sent")
+        self.bad, self.error = set(), None
 
     async def run(self, tasks, *, seconds):
         if self.bad & {task.job_id for task in tasks}:
@@ -62,17 +62,26 @@ def leases_of(bench):
     )
 
 
-async def test_an_error_of_the_pool_fails_its_job_and_no_other(office, bench):
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (pickle.PicklingError("an answer that cannot be sent"), FailureReason.PROCESSING_EXCEPTION),
+        (ChildTooLarge("It took more than 2 GiB of memory"), FailureReason.OUT_OF_MEMORY),
+        (ChildTimedOut("It took longer than 600 s"), FailureReason.TIMEOUT),
+    ],
+    ids=lambda given: type(given).__name__ if isinstance(given, Exception) else "",
+)
+async def test_an_error_of_the_pool_fails_its_job_and_no_other(office, bench, error, reason):
     ids = [await office.waiting() for _ in range(3)]
-    bench.pool.bad = {ids[1]}
+    bench.pool.bad, bench.pool.error = {ids[1]}, error
     bench.pace.observe([("price_trend_by_zip", 0.001)])
     [chunk] = await bench.claim()
     await bench.run(chunk)
     await bench.commit()
     jobs = [await office.look(job_id) for job_id in ids]
     assert [job.status for job in jobs] == [JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.COMPLETED]
-    assert jobs[1].failure_reason is FailureReason.PROCESSING_EXCEPTION
-    assert "an answer that cannot be sent" in jobs[1].message
+    assert jobs[1].failure_reason is reason
+    assert str(error) in jobs[1].message
     assert len(bench.held) == 0
 
 
