@@ -21,6 +21,10 @@ from chaos.system import System
 
 WARM = 0.25
 """So much of the run is left out of the slopes: caches fill."""
+FLAT = 0.05
+"""By so much of itself a figure may rise in the last half."""
+HELD = ("MB", "fds", "threads", "connections")
+"""Endings of the figures that must be flat; tables are vacuumed now and then, and jobs are kept."""
 SIZE = "SELECT pg_total_relation_size($1)"
 TABLES = ("outbox", "dead_letters", "county_turns")
 
@@ -54,6 +58,22 @@ def slope(samples: Sequence[tuple[float, float]]) -> float:
     middle, mean = sum(minutes) / len(minutes), sum(value for _, value in samples) / len(samples)
     spread = sum((at - middle) ** 2 for at in minutes)
     return sum((at - middle) * (value - mean) for at, (_, value) in zip(minutes, samples, strict=True)) / (spread or 1)
+
+
+def growing(samples: Sequence[tuple[float, Sample]]) -> list[str]:
+    """Name what rose by more than it may in the last half of the run, read off the line through it."""
+    begin, end = samples[-1][0] / 2, samples[-1][0]
+    late = [one for one in samples if one[0] >= begin]
+    rises = {
+        name: slope([(at, values[name]) for at, values in late]) * (end - begin) / 60
+        for name in late[0][1]
+        if name.endswith(HELD)
+    }
+    return [
+        f"{name} rose by {rise:.1f} in the last {(end - begin) / 60:.0f} minutes, from {late[0][1][name]:.1f}"
+        for name, rise in rises.items()
+        if rise > FLAT * late[0][1][name]
+    ]
 
 
 class Sampler:
@@ -100,6 +120,7 @@ def main() -> int:
             outcome = carry_out(plan, steady, before_end=compare)
     findings += outcome.findings
     _tell(sampler.taken)
+    findings += growing(sampler.taken)
     ends = Counter(row["status"] for row in outcome.world.rows.values())
     print(f"{len(plan.messages)} records; at rest {outcome.rest_s:.1f} s after the last; {dict(ends)}")
     for finding in findings[:50]:

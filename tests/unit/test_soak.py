@@ -1,0 +1,24 @@
+"""What a soak calls growing."""
+
+from __future__ import annotations
+
+import pytest
+from chaos.soak import growing
+
+
+def watched(rise_a_minute: float, name: str = "w1 MB") -> list[tuple[float, dict[str, float]]]:
+    return [(60.0 * minute, {name: 200 + rise_a_minute * minute}) for minute in range(1, 21)]
+
+
+@pytest.mark.parametrize("rise", [-1.0, 0.0, 0.5])
+def test_what_stays_as_it_is_or_nearly_so_is_flat(rise: float) -> None:
+    assert growing(watched(rise)) == []
+
+
+def test_what_rises_in_the_last_half_is_told_from_what() -> None:
+    assert growing(watched(2.0)) == ["w1 MB rose by 20.0 in the last 10 minutes, from 220.0"]
+
+
+def test_a_table_may_grow_with_its_jobs() -> None:
+    assert growing(watched(9.0, "outbox kB")) == []
+    assert growing(watched(9.0, "jobs")) == []
