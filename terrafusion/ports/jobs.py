@@ -138,6 +138,12 @@ class JobStore(JobReader, Protocol):
     ) -> frozenset[UUID]:
         """Hand jobs back to the queue, to be claimed after ``delay``; answers the ids that moved."""
 
+    async def release_lost(self, owner: str, *, held: Mapping[UUID, int], message: str) -> frozenset[UUID]:
+        """Hand back what was given to ``owner`` and is not ``held``: by a claim whose answer it never had.
+
+        Waits for a claim that is under way; answers the ids that moved.
+        """
+
     async def crashed(self, attempts: Mapping[UUID, int], *, message: str, max_crashes: int) -> TakenOver:
         """Count a child's death against its jobs: back to the queue, or FAILED with a dead letter above the limit."""
 

@@ -50,6 +50,8 @@ class Workbench:
     traces: Traces = NO_TRACES
     _ended: list[Finish] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _lacks_answer: bool = False
+    """Whether a claim came to no answer: it may be committed, of jobs that nobody holds."""
 
     def free(self) -> float:
         """Return how many slots are free, in parts of one."""
@@ -59,14 +61,17 @@ class Workbench:
     async def claim(self) -> Sequence[Sequence[Claim]]:
         """Take as many jobs as there is room for, in chunks for the children; none while there is no child at all.
 
-        A child takes seconds to begin, and other workers may have some that are free.
+        A child takes seconds to begin, and other workers may have some that are free. One claim at a time.
         """
+        await self._hand_back_lost()
         free = self.free()
         self.held.more_wait = True
         if free <= 0 or not self.pool.has_child:
             return []
         now, weights = self.monotonic(), self.pace.weights()
+        self._lacks_answer = True
         claims = await self.jobs.claim(self.limits.owner, slots=free, weights=weights, lease=self.limits.lease)
+        self._lacks_answer = False
         if claims:
             cross(Boundary.CLAIMED)
         self.held.take(claims, leased_at=now)
@@ -77,6 +82,13 @@ class Workbench:
             self.relay_bell.ring()
         self.held.more_wait = self.free() < 1  # else whatever waits would have found room
         return self.pace.chunks(claims)
+
+    async def _hand_back_lost(self) -> None:
+        """Return what a claim without an answer was given: nobody died, so it is no crash. Raises Unavailable."""
+        if self._lacks_answer:
+            held = {one.claim.job_id: one.claim.attempt for one in self.held}
+            await self.jobs.release_lost(self.limits.owner, held=held, message="Its claim was lost; waits for another")
+            self._lacks_answer = False
 
     async def run(self, chunk: Sequence[Claim]) -> None:
         """Have a chunk run and put down how each of its jobs ended; never raises for a job's sake.
@@ -270,6 +282,7 @@ class Workbench:
             await self._give_back(running, "Its worker stops; waits for another", timedelta(0))
         for attempt in attempts:
             attempt.cancel()
+        await until_available(self._hand_back_lost)
 
     def _is_late(self, claim: Claim) -> bool:
         late = claim.seconds_left is not None and claim.seconds_left <= 0

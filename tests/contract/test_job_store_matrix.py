@@ -42,6 +42,10 @@ async def _release(bench, claim):
     return bool(await bench.store.release({claim.job_id: claim.attempt}, message="x"))
 
 
+async def _release_lost(bench, claim):
+    return bool(await bench.store.release_lost("worker", held={}, message="x"))
+
+
 async def _take_over(bench, claim):
     return bool((await bench.store.take_over(max_crashes=3)).returned)
 
@@ -62,6 +66,7 @@ MOVES = [
     (FAIL, FAIL.sources & OF_AN_ATTEMPT, _fail),
     (CANCEL, CANCEL.sources, _cancel),
     (RELEASE, RELEASE.sources, _release),
+    (RELEASE, RELEASE.sources, _release_lost),
     (TAKE_OVER, TAKE_OVER.sources, _take_over),
     (TAKE_OVER, TAKE_OVER.sources, _crash),
     (FAIL, FAIL.sources & OF_AN_ATTEMPT, _give_up),

@@ -122,10 +122,26 @@ class WorkerLives(RuleBasedStateMachine):
     def let_it_go_on(self, n):
         self.workers[n].frozen = False
 
+    @rule(n=workers, step=st.sampled_from(["claim", "commit", "live", "hear"]))
+    def an_answer_is_lost(self, n, step):
+        """What a worker asks is done, and it never hears of it."""
+        if self.workers[n].frozen or self.services.away:
+            return
+        self.services.answers_are_lost = True
+        getattr(self.workers[n], step)()
+        self.services.answers_are_lost = False
+
+    @rule(n=workers, steps=st.integers(6, 15))
+    def a_claim_is_lost(self, n, steps):
+        """And the worker lives on for longer than a lease."""
+        self.accept([9])
+        self.an_answer_is_lost(n, "claim")
+        self.time_passes(steps)
+
     @rule(n=workers)
     def kill(self, n):
         self.workers[n].die()
-        self.blame.update(self.workers[n].attempts.keys())
+        self.blame.update({*self.workers[n].attempts, *self.given_to(n)})
         self.workers[n] = HandWorker(self.services, self.run)
 
     @rule(n=workers, ends=st.booleans(), steps=st.integers(5, 15), other=workers)
@@ -170,11 +186,18 @@ class WorkerLives(RuleBasedStateMachine):
         for _ in range(steps):
             self.run(self.bench.driver.pass_time(STEP))
             self.services.now += STEP.total_seconds()
-            for worker in self.workers:
+            for n, worker in enumerate(self.workers):
                 if worker.frozen:
-                    self.blame.update(worker.holds)
+                    self.blame.update({*worker.holds, *self.given_to(n)})
                 else:
                     worker.live()
+                    if worker.must_claim:
+                        self.claim(n)
+
+    def given_to(self, n):
+        """Return the jobs that a worker has by the store, of some of which it may not know."""
+        hidden = self.run(self.bench.driver.hidden())
+        return [job_id for job_id, row in hidden.items() if row.owner == self.workers[n].name]
 
     @rule(n=relays)
     def ask_for_the_lead(self, n):

@@ -49,6 +49,8 @@ class Services:
     def __init__(self, store: PostgresJobStore) -> None:
         self.store = store
         self.away = False
+        self.answers_are_lost = False
+        """Whether all is done that is asked, and the connection dies before the answer."""
         self.now = 0.0
 
     def __getattr__(self, name: str) -> Any:
@@ -57,7 +59,10 @@ class Services:
         async def reached(*args: Any, **kwargs: Any) -> Any:
             if self.away:
                 raise Unavailable("the database is away")
-            return await call(*args, **kwargs)
+            answer = await call(*args, **kwargs)
+            if self.answers_are_lost:
+                raise Unavailable("the connection is gone")
+            return answer
 
         return reached
 
@@ -121,6 +126,8 @@ class HandWorker:
         self.services, self._run = services, run
         self.name = f"worker-{next(self.numbers)}"
         self.frozen = False
+        self.must_claim = False
+        """Whether its last claim failed: it is tried again at once."""
         self.pool = HandPool()
         self.tasks: list[asyncio.Task[None]] = []
         self.attempts: dict[UUID, int] = {}
@@ -154,7 +161,9 @@ class HandWorker:
 
     def claim(self) -> Sequence[Claim]:
         """Take what there is room for, and hand it to children."""
-        chunks = self._reaching(self.bench.claim) or []
+        answer = self._reaching(self.bench.claim)
+        self.must_claim = answer is None
+        chunks = answer or []
         for chunk in chunks:
             self.tasks.append(self._run(self._begin(chunk)))
         self.turn()

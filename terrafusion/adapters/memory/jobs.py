@@ -154,6 +154,12 @@ class MemoryJobStore(MemoryLists):
             self._move(row, RELEASE, message=message, progress=0.0, run_after=self.now() + delay)
         return frozenset(row.job.job_id for row in rows)
 
+    async def release_lost(self, owner: str, *, held: Mapping[UUID, int], message: str) -> frozenset[UUID]:
+        """Hand back what ``owner`` was given and does not hold."""
+        given = {row.job.job_id: row.job.attempt for row in self._rows.values() if row.owner == owner}
+        lost = {job_id: attempt for job_id, attempt in given.items() if held.get(job_id) != attempt}
+        return await self.release(lost, message=message)
+
     async def crashed(self, attempts: Mapping[UUID, int], *, message: str, max_crashes: int) -> TakenOver:
         """Count a child's death against its jobs."""
         return self._count_crash(list(self._held(attempts)), message, max_crashes)

@@ -32,7 +32,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.jobs import CLAIM, RELEASE, Claim
 from models.pauses import Scope
 from models.queue import QueueRules
-from models.tables import county_turns, jobs, pauses, waits
+from models.tables import county_turns, jobs, pauses, runs, waits
 from terrafusion.adapters.postgres.batches import arrays, batch
 from terrafusion.adapters.postgres.history import RAN, attempts_ended
 from terrafusion.adapters.postgres.moves import move, seconds
@@ -169,6 +169,8 @@ _RELEASE: Final = telling(
     wakes=True,
 ).add_cte(*attempts_ended())
 
+_GIVEN_TO: Final = select(jobs.c.job_id, jobs.c.attempt).where(runs, jobs.c.owner == bindparam("claimer", type_=Text))
+
 
 async def claim(
     connection: AsyncConnection,
@@ -219,6 +221,21 @@ async def release(
     released = frozenset((await connection.execute(_RELEASE, held(attempts) | asked)).scalars())
     cross(Boundary.RELEASED)
     return released
+
+
+async def release_lost(
+    connection: AsyncConnection, owner: str, *, known: Mapping[UUID, int], message: str, sender: str
+) -> frozenset[UUID]:
+    """Hand back what was given to ``owner`` and is not ``known`` to it.
+
+    Takes its turn as claimers do: a claim whose commit is under way still has the lock, and is seen behind it.
+    """
+    await connection.execute(_TURN)
+    given = await connection.execute(_GIVEN_TO, {"claimer": owner})
+    lost = {row.job_id: row.attempt for row in given if known.get(row.job_id) != row.attempt}
+    if not lost:
+        return frozenset()
+    return await release(connection, lost, message=message, delay=timedelta(0), sender=sender)
 
 
 def held(attempts: Mapping[UUID, int]) -> dict[str, Sequence[Any]]:

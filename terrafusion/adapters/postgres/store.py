@@ -81,6 +81,11 @@ class PostgresJobStore:
         async with connected(self._statements) as connection:
             return await claiming.release(connection, attempts, message=message, delay=delay, sender=self._sender)
 
+    async def release_lost(self, owner: str, *, held: Mapping[UUID, int], message: str) -> frozenset[UUID]:
+        """Hand back what ``owner`` was given and does not hold."""
+        async with transaction(self._engine) as connection:
+            return await claiming.release_lost(connection, owner, known=held, message=message, sender=self._sender)
+
     async def crashed(self, attempts: Mapping[UUID, int], *, message: str, max_crashes: int) -> TakenOver:
         """Count a child's death against its jobs."""
         async with transaction(self._engine) as connection:
