@@ -28,7 +28,8 @@ def provoked(struck: System, moments: Sequence[Provoke]) -> Outcome:
     """Bring about these moments, wait for rest, and hold what is seen to what was asked."""
     asked = [one for provoke in moments for one in provoke(struck)]
     _seen(struck, lambda: idle(struck), "the system is at rest")
-    return judged(Model(tuple(asked)), struck)
+    deaths = sum(provoke not in NOBODY_DIES for provoke in moments)
+    return judged(Model(tuple(asked), deaths=deaths), struck)
 
 
 def a_worker_wakes_with_an_old_answer(struck: System) -> Sequence[Asked]:
@@ -79,14 +80,24 @@ def requests_come_again(struck: System) -> Sequence[Asked]:
     return [Asked(asked.job_id, asked.ends, asked.value, rivals=(other,))]
 
 
+def a_claim_is_not_heard_of(struck: System) -> Sequence[Asked]:
+    """Have a connection die between the commit of a claim and its answer."""
+    sprung = arm(struck.folder, "claim")
+    asked = _ask(struck, "noop")
+    _seen(struck, sprung.exists, "a claim is committed")
+    return [asked]
+
+
 MOMENTS: Mapping[str, Provoke] = {
     "fencing": a_worker_wakes_with_an_old_answer,
     "outbox": the_relay_dies_with_what_it_read,
     "ordered_ack": a_worker_dies_with_what_it_took,
     "dedupe": requests_come_again,
     "digest": requests_come_again,
+    "lost_claim": a_claim_is_not_heard_of,
 }
 """The moment that each guard is there for."""
+NOBODY_DIES = {requests_come_again, a_claim_is_not_heard_of}
 
 
 def _ask(struck: System, analysis_type: str, **parameters: Any) -> Asked:

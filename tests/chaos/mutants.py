@@ -51,4 +51,10 @@ MUTANTS: Mapping[str, Mutant] = {
         "conflicts = [offer for offer in offers if not offer.job.digest]",
         "dead_letters_are_exactly_what_could_not_be_used",
     ),
+    "lost_claim": Mutant(
+        "terrafusion.usecases.work",
+        "if self._lacks_answer:",
+        "if False:",
+        "nobody_is_blamed_for_what_nobody_did",
+    ),
 }

@@ -75,6 +75,9 @@ BLOWS: Mapping[str, float] = {
     "step_clock": 2,
 }
 """How often each kind of blow falls; each at least once where there are as many blows as kinds."""
+DEADLY = {"kill_worker", "freeze_worker", "kill_child", "drain_worker", "third_worker"}
+"""Those that may cost a job its worker or its child; one that stops amid other blows may not get to hand its jobs back."""
+ALWAYS = 1000
 
 POISON: Sequence[bytes | None] = (
     b"{",
@@ -135,7 +138,7 @@ class _Draft:
     orders: list[Order] = field(default_factory=list)
     poison: list[tuple[bytes | None, bytes | None]] = field(default_factory=list)
 
-    def job(self, analysis_type: str, *ends: str, at: float, **more: Any) -> Asked:
+    def job(self, analysis_type: str, *ends: str, at: float, kills: int = 0, **more: Any) -> Asked:
         """Ask for a job, once."""
         request = {
             "job_id": str(UUID(int=self.dice.getrandbits(128), version=4)),
@@ -145,7 +148,7 @@ class _Draft:
             "priority": self.dice.randrange(10),
             **more,
         }
-        asked = Asked(request["job_id"], frozenset(ends), _written(request))
+        asked = Asked(request["job_id"], frozenset(ends), _written(request), kills=kills)
         self.asked.append(asked)
         self.send(asked, at)
         return asked
@@ -178,9 +181,11 @@ def make_plan(
     draft = _Draft(dice, folder)
     for number, kind in enumerate(_all_of(dice, weights, jobs)):
         KINDS[kind](draft, number / a_second)
-    model = Model(tuple(draft.asked), tuple(draft.orders), tuple(draft.poison))
+    falling = _blows(dice, blows, jobs / a_second)
+    deaths = sum(blow.name in DEADLY for blow in falling)
+    model = Model(tuple(draft.asked), tuple(draft.orders), tuple(draft.poison), deaths)
     messages = tuple(sorted(draft.messages, key=lambda message: message.at))
-    return Plan(messages, _blows(dice, blows, jobs / a_second), model)
+    return Plan(messages, falling, model)
 
 
 def _all_of(dice: random.Random, weights: Mapping[str, float], count: int) -> Sequence[str]:
@@ -206,9 +211,9 @@ def _plain(analysis_type: str, *ends: str, **more: Any) -> Callable[[_Draft, flo
     return ask
 
 
-def _marked(analysis_type: str, *ends: str) -> Callable[[_Draft, float], None]:
+def _marked(analysis_type: str, *ends: str, kills: int = 0) -> Callable[[_Draft, float], None]:
     def ask(draft: _Draft, at: float) -> None:
-        draft.job(analysis_type, *ends, at=at, parameters={"marker": draft.marker()})
+        draft.job(analysis_type, *ends, at=at, kills=kills, parameters={"marker": draft.marker()})
 
     return ask
 
@@ -278,13 +283,13 @@ KINDS: Mapping[str, Callable[[_Draft, float], None]] = {
     "hungry": _plain("hungry", failed("out_of_memory")),
     "glutton": _plain("glutton", failed("out_of_memory")),
     "full": _marked("full", COMPLETED),
-    "flaky": _marked("flaky", COMPLETED),
+    "flaky": _marked("flaky", COMPLETED, kills=1),
     "away": _marked("away", COMPLETED),
     "late": _plain("noop", failed("deadline_passed"), deadline="2020-01-01T00:00:00Z"),
     "unknown": _refused("horoscope", "unknown_analysis_type"),
     "misasked": _refused("sleepy", "invalid_parameters", parameters={"sprocket": 1}),
     "crashing": _plain(
-        "crashing", failed("attempts_exhausted"), failed("timeout")
+        "crashing", failed("attempts_exhausted"), failed("timeout"), kills=ALWAYS
     ),  # a frozen worker wakes too late to tell
     "endless": _plain("sleepy", failed("timeout"), parameters={"seconds": 600.0}),
 }

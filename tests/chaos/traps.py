@@ -14,6 +14,7 @@ from typing import Any
 
 from terrafusion.adapters.kafka_publisher import KafkaPublisher
 from terrafusion.adapters.postgres.store import PostgresJobStore
+from terrafusion.errors import Unavailable
 from terrafusion.usecases.accept import Accept
 
 COMMITTED_S = 2.5
@@ -21,10 +22,11 @@ COMMITTED_S = 2.5
 
 
 def set_traps(folder: Path) -> None:
-    """Put traps before each of three steps."""
+    """Put traps before each of three steps, and behind one."""
     PostgresJobStore.finish = _trapped(folder / "finish", PostgresJobStore.finish, _freeze)
     KafkaPublisher.publish = _trapped(folder / "publish", KafkaPublisher.publish, _die)
     Accept.records = _trapped(folder / "accept", Accept.records, _die_later)
+    PostgresJobStore.claim = _unheard(folder / "claim", PostgresJobStore.claim)
 
 
 def arm(folder: Path, name: str) -> Path:
@@ -40,6 +42,16 @@ def _trapped(trap: Path, step: Callable[..., Awaitable[Any]], spring: Callable[[
         return await step(*arguments, **more)
 
     return wary
+
+
+def _unheard(trap: Path, step: Callable[..., Awaitable[Any]]) -> Any:
+    async def deaf(*arguments: Any, **more: Any) -> Any:
+        answer = await step(*arguments, **more)
+        if answer and _springs(trap):
+            raise Unavailable("the connection is gone")
+        return answer
+
+    return deaf
 
 
 def _springs(trap: Path) -> bool:

@@ -47,6 +47,14 @@ def every_accepted_job_ends_as_it_may(world: World, model: Model) -> Findings:
     yield from (f"{job_id} is a job that nobody asked for" for job_id in unknown)
 
 
+def nobody_is_blamed_for_what_nobody_did(world: World, model: Model) -> Findings:
+    """Hold the crashes of each job to the deaths that were dealt, by itself and by others."""
+    for asked in model.jobs:
+        counted, dealt = world.rows.get(asked.job_id, {"crashes": 0})["crashes"], asked.kills + model.deaths
+        if counted > dealt:
+            yield f"{asked.job_id} counts {counted} crashes, {dealt} deaths were dealt"
+
+
 def no_lease_is_held(world: World, _model: Model) -> Findings:
     for job_id, row in world.rows.items():
         if row["owner"] is not None or row["lease_until"] is not None:
@@ -230,6 +238,7 @@ def nothing_is_left_over(world: World, _model: Model) -> Findings:
 
 PROMISES: Sequence[Promise] = (
     every_accepted_job_ends_as_it_may,
+    nobody_is_blamed_for_what_nobody_did,
     no_lease_is_held,
     nothing_waits_in_the_outbox,
     offsets_are_at_the_end,

@@ -28,6 +28,8 @@ class Asked:
     """So many runs had begun when their worker lost the job: where the answer counts runs, it is of none of these."""
     is_refused: bool = False
     """It can be read but not be done: its record is a dead letter as well."""
+    kills: int = 0
+    """So many of its runs take their process along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +48,5 @@ class Model:
     orders: Sequence[Order] = ()
     poison: Sequence[tuple[bytes | None, bytes | None]] = ()
     """Keys and values of requests that nobody can read."""
+    deaths: int = 0
+    """Blows that may cost a job its worker or its child."""

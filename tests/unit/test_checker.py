@@ -30,11 +30,12 @@ LATE = b'{"command": "cancel"}'
 MODEL = Model(
     jobs=(
         Asked(DONE, frozenset({COMPLETED}), value(DONE), rivals=(RIVAL,), stale_runs=1),
-        Asked(GIVEN_UP, frozenset({failed("attempts_exhausted")}), value(GIVEN_UP)),
+        Asked(GIVEN_UP, frozenset({failed("attempts_exhausted")}), value(GIVEN_UP), kills=1),
         Asked(STOPPED, frozenset({CANCELLED}), value(STOPPED)),
     ),
     orders=(Order(DONE, LATE), Order(STOPPED, b"in time")),
     poison=(POISON,),
+    deaths=1,
 )
 
 
@@ -54,6 +55,7 @@ def row(job_id: str, status: str, **more: Any) -> dict[str, Any]:
         "completed_at": "then",
         "attempt": 1,
         "sequence": 3,
+        "crashes": 2 if job_id == GIVEN_UP else 1,
     }
     return {"job_id": job_id, "status": status, **usual, **more}
 
@@ -128,6 +130,7 @@ BROKEN: Mapping[str, tuple[str, Callable[[], World]]] = {
     "a job is lost": ("every_accepted_job", lambda: replace(SOUND, rows={GIVEN_UP: ROWS[GIVEN_UP]})),
     "a job ends otherwise": ("every_accepted_job", lambda: with_row(DONE, status="CANCELLED")),
     "a job nobody asked for": ("every_accepted_job", lambda: replace(SOUND, rows={**ROWS, "x": row("x", "FAILED")})),
+    "a crash without a death": ("nobody_is_blamed", lambda: with_row(DONE, crashes=2)),
     "a job is held": ("no_lease", lambda: with_row(DONE, owner="w")),
     "an entry waits": ("nothing_waits", lambda: replace(SOUND, outbox=1)),
     "a record is not acknowledged": ("offsets", lambda: replace(SOUND, lag={REQUESTS: 1})),
