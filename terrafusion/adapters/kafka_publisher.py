@@ -101,6 +101,7 @@ class KafkaPublisher:
         for (topic, partition), part in dealt.items():
             for batch in _filled(self._producer, part):
                 yield topic, partition, batch
+                await asyncio.sleep(0)
 
 
 async def _abandon(producer: AIOKafkaProducer) -> None:

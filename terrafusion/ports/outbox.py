@@ -21,7 +21,7 @@ class OutboxLeader(Protocol):
     """The one relay's hold on the outbox."""
 
     async def read(self, limit: int) -> Sequence[tuple[int, Sequence[OutgoingRecord]]]:
-        """Return the oldest entries."""
+        """Return the oldest entries, at most ``limit``, at least one where there is one; fewer where they are large."""
 
     async def backlog(self) -> tuple[int, float]:
         """Return how many entries wait, and the age of the oldest in seconds."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -22,10 +22,15 @@ from terrafusion.tracing import UNTRACED, Tracer
 from topics.catalogue import COMPLETED
 
 ENTRIES: Final = 200
-"""Entries published in one transaction of the broker."""
+"""Entries read at once."""
+RECORDS: Final = 5_000
+"""Records published in one transaction, for which the broker has 10 s."""
+GROWTH: Final = 100
 IDLE: Final = timedelta(seconds=1)
 TELL_EVERY_S: Final = 5.0
 SAY_EVERY_S: Final = 60.0
+
+Entries = Sequence[tuple[int, Sequence[OutgoingRecord]]]
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +60,8 @@ class Relay(Service):
         self._tell_at = self._say_at = 0.0
         self._entries = Backlog(metrics.outbox_entries, metrics.outbox_age, monotonic)
         self._queue = Backlog(metrics.queue_jobs, metrics.queue_age, monotonic)
+        self._most = RECORDS
+        """Records that are tried in one transaction: half of what the broker did not take in time, then more again."""
         self._signs = 0
         self._goes_on: bool | None = None
 
@@ -100,7 +107,7 @@ class Relay(Service):
             async for _ in self._bell.rings(at_least_every=IDLE):
                 self._signs += 1
                 await self._tell_backlog(leader)
-                await self.empty(leader)
+                await self.publish_oldest(leader)
                 self._went_on()
                 if self.should_stop:
                     return
@@ -109,27 +116,55 @@ class Relay(Service):
         self.leads = False
         self._metrics.leads.set(0)
 
-    async def empty(self, leader: OutboxLeader) -> None:
-        """Publish all that the outbox holds."""
-        full = True
-        while full and (entries := await self._read(leader, ENTRIES)):
-            full = len(entries) == ENTRIES
-            if self._entries.is_empty:
-                self._entries.show(len(entries))
-            records = [record for _, entry in entries for record in entry]
-            cross(Boundary.ENTRIES_READ)
-            since = self._tracer.now()
-            refused = await self._publish(records, leader)
-            cross(Boundary.PUBLISHED)
-            self._trace(records, since)
-            self._signs += 1
-            await leader.forget([entry_id for entry_id, _ in entries], refused, "the broker refuses its size")
-            cross(Boundary.FORGOTTEN)
-            self._metrics.dead_letters.labels(Stage.PUBLISH).inc(len(refused))
-            self._metrics.published.inc(len(records) - len(refused))
-        self._entries.show(0)
+    async def publish_oldest(self, leader: OutboxLeader) -> None:
+        """Publish the oldest entries, and ring for whatever may be behind them."""
+        entries = await self._read(leader, ENTRIES)
+        if self._entries.is_empty or not entries:
+            self._entries.show(len(entries))
+        for some in self._cut(entries):
+            await self._pass_on(some, leader)
+            self._bell.ring()
 
-    async def _read(self, leader: OutboxLeader, limit: int) -> Sequence[tuple[int, Sequence[OutgoingRecord]]]:
+    def _cut(self, entries: Entries) -> Iterator[Entries]:
+        """Cut entries into what makes one transaction each; an entry that is larger is alone."""
+        some: list[tuple[int, Sequence[OutgoingRecord]]] = []
+        for entry in entries:
+            if some and sum(len(records) for _, records in (*some, entry)) > self._most:
+                yield some
+                some = []
+            some.append(entry)
+        if some:
+            yield some
+
+    async def _pass_on(self, entries: Entries, leader: OutboxLeader) -> None:
+        records = [record for _, entry in entries for record in entry]
+        cross(Boundary.ENTRIES_READ)
+        since = self._tracer.now()
+        refused = await self._in_time(records, leader)
+        cross(Boundary.PUBLISHED)
+        self._trace(records, since)
+        self._signs += 1
+        await leader.forget([entry_id for entry_id, _ in entries], refused, "the broker refuses its size")
+        cross(Boundary.FORGOTTEN)
+        self._metrics.dead_letters.labels(Stage.PUBLISH).inc(len(refused))
+        self._metrics.published.inc(len(records) - len(refused))
+
+    async def _in_time(self, records: Sequence[OutgoingRecord], leader: OutboxLeader) -> list[OutgoingRecord]:
+        """Publish in transactions that the broker takes in time: after one that it did not, half as much is tried."""
+        refused: list[OutgoingRecord] = []
+        parts = [records[at : at + self._most] for at in range(0, len(records), self._most)]
+        for n, part in enumerate(parts):
+            if n:
+                cross(Boundary.PUBLISHED_PARTLY)
+            try:
+                refused += await self._publish(part, leader)
+            except Unavailable:
+                self._most = max(1, len(part) // 2)
+                raise
+        self._most = min(RECORDS, self._most + GROWTH)
+        return refused
+
+    async def _read(self, leader: OutboxLeader, limit: int) -> Entries:
         """Read entries once whoever published before is fenced.
 
         In this order the lock is seen to be ours after the fence is up. A relay that sleeps in between finds the lock gone;

@@ -26,8 +26,8 @@ MUTANTS: Mapping[str, Mutant] = {
     ),
     "outbox": Mutant(
         "terrafusion.adapters.postgres.outbox",
-        "rows = (await self._connection.execute(_OLDEST.limit(limit))).all()",
-        "rows = (await self._connection.execute(_OLDEST.limit(limit))).all()\n"
+        'rows = (await self._connection.execute(_OLDEST, {"most": limit})).all()',
+        'rows = (await self._connection.execute(_OLDEST, {"most": limit})).all()\n'
         "        await self.forget([row.id for row in rows])",
         "status_events_have_no_gap",
     ),

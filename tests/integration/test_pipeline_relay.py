@@ -143,7 +143,7 @@ async def test_what_is_too_large_is_parked_and_holds_up_nothing(
 ) -> None:
     key, huge = str(uuid4()), "x" * 5_000_000
     shelf = Shelf(records(key, ["before"]), records(key, [huge], COMPLETED.name), records(key, ["after"]))
-    await relay_of(engine, publisher).empty(shelf)
+    await relay_of(engine, publisher).publish_oldest(shelf)
     assert await values(topics, key) == ["before", "after"]
     assert await values(topics, key, COMPLETED.name) == []
     assert shelf.entries == {}

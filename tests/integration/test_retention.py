@@ -95,7 +95,7 @@ async def published(engine: AsyncEngine, bootstrap: str) -> None:
     )
     async with PostgresOutbox(engine).lead() as leader:
         assert leader is not None
-        await relay.empty(leader)
+        await relay.publish_oldest(leader)
     await relay._publisher.stop()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ARRAY, BigInteger, any_, bindparam, delete, func, select, text
+from sqlalchemy import ARRAY, BigInteger, Integer, Select, any_, bindparam, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from models.dead_letters import DeadLetter, Stage
@@ -40,7 +41,32 @@ _UNSEAT: Final = text(f"""
 
 Should it wake it finds the connection closed, and its producer fenced by its successor's.
 """
-_OLDEST: Final = select(outbox.c.id, outbox.c.moves, outbox.c.letters, outbox.c.purged).order_by(outbox.c.id)
+READ_BYTES: Final = 2_000_000
+"""Entries read at once hold no more than this beside the first of them, as far as is seen without reading the letters."""
+LETTER_BYTES: Final = 10_000
+TOMBSTONE_BYTES: Final = 500
+
+
+def _oldest() -> Select[Any]:
+    """Take the oldest entries in order, as long as those before are small enough."""
+    size = (
+        func.coalesce(func.octet_length(outbox.c.moves), 0)
+        + func.coalesce(func.cardinality(outbox.c.letters), 0) * LETTER_BYTES
+        + func.coalesce(func.cardinality(outbox.c.purged), 0) * TOMBSTONE_BYTES
+    )
+    sized = select(outbox.c.id, size.label("size")).order_by(outbox.c.id).limit(bindparam("most", type_=Integer))
+    some = sized.subquery("some")
+    upto = select(some.c.id, func.sum(some.c.size).over(order_by=some.c.id).label("upto"), some.c.size).subquery("upto")
+    fits = (upto.c.upto <= READ_BYTES) | (upto.c.upto == upto.c.size)
+    return (
+        select(outbox.c.id, outbox.c.moves, outbox.c.letters, outbox.c.purged)
+        .join(upto, upto.c.id == outbox.c.id)
+        .where(fits)
+        .order_by(outbox.c.id)
+    )
+
+
+_OLDEST: Final = _oldest()
 _FORGET: Final = delete(outbox).where(outbox.c.id == any_(bindparam("published", type_=ARRAY(BigInteger))))
 _FORGET_AND_PARK: Final = _FORGET.add_cte(INSERT_LETTERS.cte("parked"))
 _BACKLOG: Final = select(func.count(), func.extract("epoch", func.now() - func.min(outbox.c.created_at)))
@@ -74,10 +100,14 @@ class PostgresOutboxLeader:
         self._connection = connection
 
     async def read(self, limit: int) -> Sequence[tuple[int, Sequence[OutgoingRecord]]]:
-        """Return the oldest entries."""
-        rows = (await self._connection.execute(_OLDEST.limit(limit))).all()
+        """Return the oldest entries, fewer than ``limit`` where they are large."""
+        rows = (await self._connection.execute(_OLDEST, {"most": limit})).all()
         named = await letters.records(self._connection, [i for row in rows for i in row.letters or ()])
-        return [(row.id, _records(row, named)) for row in rows]
+        entries = []
+        for row in rows:
+            entries.append((row.id, _records(row, named)))
+            await asyncio.sleep(0)  # an entry holds hundreds of records
+        return entries
 
     async def backlog(self) -> tuple[int, float]:
         """Return how many entries wait, and the age of the oldest in seconds."""

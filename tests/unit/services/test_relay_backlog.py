@@ -89,13 +89,15 @@ def relay(clock, registry, broker) -> Any:
 
 
 async def test_what_came_since_the_last_look_ages_while_the_broker_is_silent(relay, registry, clock, broker):
-    emptying = asyncio.create_task(relay.empty(Shelf()))
+    shelf = Shelf()
+    emptying = asyncio.create_task(relay.publish_oldest(shelf))
     await asyncio.sleep(0)
     assert (registry.get_sample_value(ENTRIES), registry.get_sample_value(AGE)) == (3.0, 0.0)
     clock[0] += 90
     assert registry.get_sample_value(AGE) == 90.0
     broker.answers.set()
     await emptying
+    await relay.publish_oldest(shelf)
     assert (registry.get_sample_value(ENTRIES), registry.get_sample_value(AGE)) == (0.0, 0.0)
 
 
@@ -105,7 +107,7 @@ async def test_what_was_seen_waiting_keeps_its_age_and_goes_on_ageing(relay, reg
     broker.error = Unavailable("no broker")
     broker.answers.set()
     with pytest.raises(Unavailable):
-        await relay.empty(shelf)
+        await relay.publish_oldest(shelf)
     clock[0] += 60
     assert (registry.get_sample_value(ENTRIES), registry.get_sample_value(AGE)) == (3.0, 67.0)
 
@@ -144,7 +146,7 @@ async def test_relays_that_take_turns_while_the_broker_is_away_do_not_each_say_s
 async def test_a_sign_comes_with_each_batch(relay, broker):
     broker.answers.set()
     [before] = await relay.look()
-    await relay.empty(Shelf())
+    await relay.publish_oldest(Shelf())
     [after] = await relay.look()
     assert before.sign != after.sign
 

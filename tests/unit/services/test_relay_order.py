@@ -68,6 +68,8 @@ class Diary:
     async def rings(self, *, at_least_every: timedelta) -> AsyncIterator[None]:
         yield
 
+    def ring(self) -> None: ...
+
 
 def relay_of(diary: Any) -> Relay:
     metrics = Metrics(CollectorRegistry(), ())

@@ -145,7 +145,7 @@ class Line:
             await self.bench.run(chunk)
         await asyncio.wait_for(self.bench.ended(), 5)
         await self.bench.commit()
-        await self.relay.empty(Shelf(self.office))
+        await self.relay.publish_oldest(Shelf(self.office))
 
     def completed(self) -> Any:
         """The headers of the completed event."""
