@@ -128,7 +128,10 @@ class JobStore(JobReader, Protocol):
         """
 
     async def finish(self, finishes: Sequence[Finish]) -> frozenset[UUID]:
-        """End attempts. What is missing from the answer was fenced off: another attempt owns the job."""
+        """End attempts. What is missing from the answer was fenced off: another attempt owns the job.
+
+        Those that failed are ended by themselves: the others stay ended though it raises for these.
+        """
 
     async def heartbeat(self, owner: str, beats: Sequence[Heartbeat], *, lease: timedelta) -> frozenset[UUID]:
         """Renew leases and tell progress where it rose. Answers the ids that are no longer the owner's."""

@@ -235,32 +235,42 @@ class Workbench:
     async def commit(self) -> None:
         """Commit what has ended, those that completed and those that failed in a statement each. Raises Unavailable; then it is tried again."""
         self._news.clear()
-        batch, self._ended = self._ended, []
         cross(Boundary.ENDED)
-        since = self.traces.tracer.now()
+        failed = [finish for finish in self._ended if finish.failure_reason]
+        completed = [finish for finish in self._ended if not finish.failure_reason]
         try:
-            done = await self._finish(batch)
+            if completed:
+                await self._finish(completed)
+            if completed and failed:
+                cross(Boundary.FINISHED_PARTLY)
+            if failed:
+                await self._finish(failed)
         except BaseException:
-            self._ended = batch + self._ended
             self._news.set()
             raise
-        cross(Boundary.FINISHED)
-        self._count(batch, done, since)
-        self.held.forget({finish.job_id: finish.attempt for finish in batch})
-        self.relay_bell.ring()
 
-    async def _finish(self, batch: Sequence[Finish]) -> frozenset[UUID]:
+    async def _finish(self, batch: Sequence[Finish]) -> None:
+        """Commit these; what one of them hinders is committed all the same, and not again should another be hindered."""
+        since = self.traces.tracer.now()
         try:
-            return await self.jobs.finish(batch)
+            done = await self.jobs.finish(batch)
         except UnstorableData as error:
             if len(batch) > 1:
                 middle = len(batch) // 2
-                return await self._finish(batch[:middle]) | await self._finish(batch[middle:])
-            message = f"its answer cannot be stored: {error}"[:1000]
-            reason = FailureReason.PROCESSING_EXCEPTION
-            only = batch[0]
-            failed = Finish(job_id=only.job_id, attempt=only.attempt, message=message, failure_reason=reason)
-            return await self.jobs.finish([failed])
+                await self._finish(batch[:middle])
+                await self._finish(batch[middle:])
+                return
+            batch = [_unstored(batch[0], error)]
+            done = await self.jobs.finish(batch)
+        self._settle(batch, done, since)
+
+    def _settle(self, batch: Sequence[Finish], done: frozenset[UUID], since: int) -> None:
+        cross(Boundary.FINISHED)
+        attempts = {finish.job_id: finish.attempt for finish in batch}
+        self._ended = [finish for finish in self._ended if attempts.get(finish.job_id) != finish.attempt]
+        self._count(batch, done, since)
+        self.held.forget(attempts)
+        self.relay_bell.ring()
 
     def _count(self, batch: Sequence[Finish], done: frozenset[UUID], since: int) -> None:
         self.metrics.fenced.inc(len(batch) - len(done))
@@ -293,3 +303,9 @@ class Workbench:
     def _time_limit(self, claims: Sequence[Claim]) -> float:
         left = [claim.seconds_left for claim in claims if claim.seconds_left is not None]
         return min([self.limits.job_timeout_s, *left])
+
+
+def _unstored(finish: Finish, error: UnstorableData) -> Finish:
+    message = f"its answer cannot be stored: {error}"[:1000]
+    reason = FailureReason.PROCESSING_EXCEPTION
+    return Finish(job_id=finish.job_id, attempt=finish.attempt, message=message, failure_reason=reason)

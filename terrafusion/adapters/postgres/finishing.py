@@ -15,7 +15,6 @@ from models.tables import jobs
 from terrafusion.adapters.postgres.batches import arrays, as_json, batch
 from terrafusion.adapters.postgres.moves import move, stands
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, telling
-from terrafusion.boundaries import Boundary, cross
 
 ENDED: Final = batch(
     job_id=Uuid(),
@@ -51,8 +50,6 @@ async def finish(connection: AsyncConnection, finishes: Sequence[Finish], sender
     for transition, statement in _END.items():
         ending = sorted((f for f in finishes if f.transition is transition), key=lambda f: f.job_id)
         if ending:
-            if moved:
-                cross(Boundary.FINISHED_PARTLY)
             asked = arrays(ENDED, map(_row, ending)) | {"sender": sender}
             moved += (await connection.execute(statement, asked)).scalars()
     return frozenset(moved)
