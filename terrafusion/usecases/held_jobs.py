@@ -24,6 +24,8 @@ class Held:
     claim: Claim
     leased_at: float
     """By the monotonic clock, before the statement that set or renewed the lease."""
+    claimed_at: float
+    """Before the statement that gave it, by the same clock."""
     progress: float = 0.0
     message: str = "Running"
     attempt: asyncio.Future[Sequence[Outcome]] | None = None
@@ -76,7 +78,7 @@ class HeldJobs:
 
     def take(self, claims: Sequence[Claim], *, leased_at: float) -> None:
         """Hold what was claimed."""
-        self._held |= {claim.job_id: Held(claim, leased_at) for claim in claims}
+        self._held |= {claim.job_id: Held(claim, leased_at, leased_at) for claim in claims}
         self._metrics.in_flight.set(len(self))
 
     def progressed(self, job_id: UUID, progress: float, message: str) -> None:

@@ -113,7 +113,8 @@ class Workbench:
 
     async def _attempt(self, claims: Sequence[Claim], tasks: Sequence[Task]) -> None:
         began = self.traces.tracer.now()
-        attempt = asyncio.ensure_future(self.pool.run(tasks, seconds=self._time_limit(claims)))
+        limit = self._time_limit(claims)
+        attempt = asyncio.ensure_future(self.pool.run(tasks, seconds=limit))
         for claim in claims:
             self.held[claim.job_id].attempt = attempt
         try:
@@ -124,14 +125,14 @@ class Workbench:
             await self._alone(claims)
         except Exception as error:  # noqa: BLE001 - also what nobody foresaw ends a job only
             self.traces.broke(claims, since=began, why=error)
-            await self._stopped(claims, error)
+            await self._stopped(claims, error, is_late=limit < self.limits.job_timeout_s)
         else:
             self.pace.observe((claim.analysis_type, o.seconds) for claim, o in zip(claims, outcomes, strict=True))
             for claim, outcome in zip(claims, outcomes, strict=True):
                 self.traces.ran(claim, outcome)
                 await self._came_out(claim, outcome)
 
-    async def _stopped(self, claims: Sequence[Claim], error: Exception) -> None:
+    async def _stopped(self, claims: Sequence[Claim], error: Exception, *, is_late: bool) -> None:
         """Find out which job it was by running each alone; blame only one that was."""
         if isinstance(error, PoolUnavailable):
             await self._put_back(claims, f"Waits for a child process: {error}"[:1000])
@@ -141,8 +142,7 @@ class Workbench:
             return
         elif isinstance(error, ChildTimedOut):
             log.warning("child process was stopped", job_id=str(claims[0].job_id), reason=str(error))
-            late = self._time_limit(claims) < self.limits.job_timeout_s
-            self._fail(claims[0], FailureReason.DEADLINE_PASSED if late else FailureReason.TIMEOUT, str(error))
+            self._fail(claims[0], FailureReason.DEADLINE_PASSED if is_late else FailureReason.TIMEOUT, str(error))
         elif isinstance(error, ChildTooLarge):
             log.warning("child process was stopped", job_id=str(claims[0].job_id), reason=str(error))
             self._fail(claims[0], FailureReason.OUT_OF_MEMORY, str(error))
@@ -295,14 +295,20 @@ class Workbench:
         await until_available(self._hand_back_lost)
 
     def _is_late(self, claim: Claim) -> bool:
-        late = claim.seconds_left is not None and claim.seconds_left <= 0
+        left = self._left(claim)
+        late = left is not None and left <= 0
         if late:
-            self._fail(claim, FailureReason.DEADLINE_PASSED, "Its deadline passed before it could be run")
+            self._fail(claim, FailureReason.DEADLINE_PASSED, "Its deadline passed before it was run to its end")
         return late
 
     def _time_limit(self, claims: Sequence[Claim]) -> float:
-        left = [claim.seconds_left for claim in claims if claim.seconds_left is not None]
+        left = [left for claim in claims if (left := self._left(claim)) is not None]
         return min([self.limits.job_timeout_s, *left])
+
+    def _left(self, claim: Claim) -> float | None:
+        """Return the seconds until its deadline; None without one."""
+        gone = self.monotonic() - self.held[claim.job_id].claimed_at
+        return None if claim.seconds_left is None else claim.seconds_left - gone
 
 
 def _unstored(finish: Finish, error: UnstorableData) -> Finish:
