@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,8 @@ class Dealt:
     """What lies before is done, or no longer there."""
     ends: Mapping[tuple[str, int], int]
     """The offset that the next record will have."""
+    told_ends: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    """The same of what is only read to be shown: nothing of it waits to be acknowledged."""
 
     @property
     def lags(self) -> Mapping[tuple[str, int], int]:

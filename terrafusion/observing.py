@@ -23,7 +23,7 @@ from terrafusion.services.presence import Presenting
 from terrafusion.services.rating import Rating
 from terrafusion.services.watchdog import Look, Watchdog
 from terrafusion.settings import Settings
-from topics.catalogue import APP_ID, COMMANDS, REQUESTS
+from topics.catalogue import APP_ID, COMMANDS, REQUESTS, STATUS
 
 
 class Observing:
@@ -47,7 +47,7 @@ class Observing:
         self.rates = PostgresRates(engine)
         self.group = GroupWatch(
             own=consumer,
-            group=KafkaGroup(Broker.of(settings), APP_ID, (REQUESTS, COMMANDS)),
+            group=KafkaGroup(Broker.of(settings), APP_ID, (REQUESTS, COMMANDS), told=(STATUS,)),
             metrics=metrics,
             is_open=is_open,
             monotonic=time.monotonic,

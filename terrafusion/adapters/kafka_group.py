@@ -24,10 +24,14 @@ Place = tuple[str, int]
 class KafkaGroup:
     """Fulfils `terrafusion.services.grouping.Group`; connected anew after every failure."""
 
-    def __init__(self, broker: Broker, group: str, topics: Sequence[TopicSpec]) -> None:
+    def __init__(
+        self, broker: Broker, group: str, topics: Sequence[TopicSpec], *, told: Sequence[TopicSpec] = ()
+    ) -> None:
+        """Take the topics that wait to be acknowledged, and those that are ``told``."""
         self._broker = broker
         self._group = group
-        self._places = [TopicPartition(topic.name, n) for topic in topics for n in range(topic.partitions)]
+        self._places = _of(topics)
+        self._told = _of(told)
         self._clients: tuple[AIOKafkaAdminClient, AIOKafkaConsumer] | None = None
 
     async def look(self) -> Dealt:
@@ -45,12 +49,14 @@ class KafkaGroup:
         _code, _group, state, _type, _protocol, members, *_ = answer.groups[0]
         committed = await admin.list_consumer_group_offsets(self._group, partitions=self._places)
         starts, ends = await consumer.beginning_offsets(self._places), await consumer.end_offsets(self._places)
+        told_ends = await consumer.end_offsets(self._told) if self._told else {}
         return Dealt(
             state=state,
             members=frozenset(member[0] for member in members),
             owned=frozenset(place for member in members for place in _dealt_to(member)),
             committed=_places({tp: max(starts[tp], found.offset) for tp, found in committed.items()}),
             ends=_places(ends),
+            told_ends=_places(told_ends),
         )
 
     async def _connected(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
@@ -71,6 +77,10 @@ class KafkaGroup:
             with suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(1.0):
                     await asyncio.gather(admin.close(), consumer.stop(), return_exceptions=True)
+
+
+def _of(topics: Sequence[TopicSpec]) -> list[TopicPartition]:
+    return [TopicPartition(topic.name, n) for topic in topics for n in range(topic.partitions)]
 
 
 def _dealt_to(member: Any) -> Sequence[Place]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import faust
@@ -11,8 +11,10 @@ import faust
 class FaustConsumer:
     """Fulfils `terrafusion.services.grouping.OwnConsumer`."""
 
-    def __init__(self, app: faust.App) -> None:
+    def __init__(self, app: faust.App, *, told: Collection[str] = ()) -> None:
+        """Take the app, and the topics of which nothing ever has to wait for room."""
         self._app = app
+        self._told = told
 
     def error(self) -> str | None:
         """Say why the consumer has silently stopped; None while it works, or has not begun."""
@@ -34,16 +36,14 @@ class FaustConsumer:
         return self._app.rebalancing_count if self._app.rebalancing and not self._app.should_stop else None
 
     def positions(self) -> Mapping[tuple[str, int], int]:
-        """Return the next offset of each partition that is being read."""
-        if self._app.rebalancing or self._subscription is None:
+        """Return the next offset of each partition that is being read, or should be without exception."""
+        assignment = getattr(self._subscription, "assignment", None)
+        if self._app.rebalancing or assignment is None:
             return {}
-        reading: Any = getattr(self._app.consumer, "_active_partitions", None) or ()
-        states = [(tp, self._subscription.assignment) for tp in tuple(reading)]
-        return {
-            (tp.topic, tp.partition): state.position
-            for tp, assignment in states
-            if (state := _state(assignment, tp)) is not None and state.has_valid_position
-        }
+        reading = set(getattr(self._app.consumer, "_active_partitions", None) or ())
+        told = {tp for tp in assignment.tps if tp.topic in self._told}
+        states = {tp: assignment.state_value(tp) for tp in assignment.tps & (reading | told)}
+        return {(tp.topic, tp.partition): state.position for tp, state in states.items() if state.has_valid_position}
 
     def assigned(self) -> Mapping[str, Sequence[int]]:
         """Return by topic the partitions that were dealt to it; none while they are dealt."""
@@ -64,10 +64,6 @@ class FaustConsumer:
     def _subscription(self) -> Any:
         subscriptions = getattr(self._client, "_subscription", None)
         return getattr(subscriptions, "subscription", None)
-
-
-def _state(assignment: Any, tp: Any) -> Any:
-    return None if assignment is None or tp not in assignment.tps else assignment.state_value(tp)
 
 
 def _coordination_error(coordinator: Any) -> str | None:

@@ -22,6 +22,7 @@ from terrafusion.usecases.backpressure import Room
 from terrafusion.web.door import Door, guarded
 from terrafusion.web.middleware import application_options, everybody
 from terrafusion.web.server import BoundedWeb
+from topics.catalogue import STATUS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ class Node:
         """Put it together; nothing is connected yet."""
         door = _door(shared) if shared.settings.access == "tokens" else None
         app = _app(shared.settings, door)
-        consumer, followers = FaustConsumer(app), Followers()
+        consumer, followers = FaustConsumer(app, told={STATUS.name}), Followers()
         tail = StatusTail(Broker.of(shared.settings), followers.hear)
         return cls(
             app=app,

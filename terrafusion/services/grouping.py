@@ -44,7 +44,7 @@ class OwnConsumer(Protocol):
         """The number of the rebalance that has not ended here; None while none is under way."""
 
     def positions(self) -> Mapping[tuple[str, int], int]:
-        """Return the next offset of each partition that it should be reading now, and none that it has paused."""
+        """Return the next offset of each partition that it should be reading now; none that may wait and is paused."""
 
 
 class GroupWatch:
@@ -116,7 +116,8 @@ class GroupWatch:
         elif (number := self._own.rebalance) is not None:
             reason = "a rebalance that is over for the group does not end here"
             yield Trouble(Part.CONSUMER, ("rebalancing", number), reason, patience=PATIENCE_REBALANCE)
-        behind = {p: at for p, at in self._own.positions().items() if at < dealt.ends.get(p, at)}
+        ends = {**dealt.ends, **dealt.told_ends}
+        behind = {p: at for p, at in self._own.positions().items() if at < ends.get(p, at)}
         for (topic, number), at in behind.items():
             reason = f"nothing is read of {topic}, partition {number}, from offset {at} on"
             yield Trouble(Part.CONSUMER, (topic, number, at), reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,6 +18,7 @@ from terrafusion.adapters.guard import EXIT_LOOP, EXIT_STOOD_STILL
 
 NOTICED_S = 90
 """Half a minute is promised, on a machine that has time for it."""
+IDLE_S = 40
 REJOINS = 6
 
 
@@ -73,6 +75,21 @@ def test_a_consumer_that_silently_stopped_ends_its_worker(rig: Rig, tape: Tape, 
     ids = rig.upstream.send(*(request("noop") for _ in range(20)))
     assert {end["status"] for end in tape.ends(ids, within=NOTICED_S)} == {"COMPLETED"}
     assert stalls(silent, "consumer") == counted + 1
+
+
+@pytest.mark.by_hand
+def test_events_that_are_not_read_any_more_end_their_worker_and_idle_ones_nobodys(rig: Rig, tape: Tape) -> None:
+    deaf, other = rig.workers
+    counted = [stalls(worker, "consumer") for worker in rig.workers]
+    tape.ends(rig.upstream.send(*(request("noop") for _ in range(40))), within=NOTICED_S)
+    time.sleep(IDLE_S)
+    assert [stalls(worker, "consumer") for worker in rig.workers] == counted
+    deaf.signal(Fault.EVENTS_ARE_PAUSED)
+    tape.ends(rig.upstream.send(*(request("noop") for _ in range(40))), within=NOTICED_S)
+    assert ended(deaf) == EXIT_STOOD_STILL
+    deaf.start()
+    assert stalls(deaf, "consumer") == counted[0] + 1
+    assert stalls(other, "consumer") == counted[1]
 
 
 def test_a_rebalance_that_does_not_come_to_its_end_ends_its_worker(rig: Rig, tape: Tape) -> None:

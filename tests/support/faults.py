@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import GroupAuthorizationFailedError
 
 FOR_EVER_S = 3600
+STATUS = "market-analysis.status.v1"
 
 
 class Fault(IntEnum):
@@ -33,6 +34,7 @@ class Fault(IntEnum):
     """No fault: the group is dealt anew."""
     OFFSETS_ARE_NOT_TOLD = signal.SIGRTMIN + 8
     """While it is dealt anew."""
+    EVENTS_ARE_PAUSED = signal.SIGRTMIN + 9
 
 
 def loop_sleeps() -> None:
@@ -78,7 +80,7 @@ def relay_sleeps() -> None:
         await asyncio.sleep(FOR_EVER_S)
 
     [relay] = found(Relay)
-    relay.empty = never
+    relay.publish_oldest = never
 
 
 def rejoins() -> None:
@@ -96,6 +98,13 @@ def offsets_are_not_told() -> None:
     rejoins()
 
 
+def events_are_paused() -> None:
+    from terrafusion.adapters.direct_consumer import DirectConsumer  # noqa: PLC0415 - the child never needs it
+
+    [reader] = found(DirectConsumer)
+    reader.pause_partitions({tp for tp in reader.assignment() if tp.topic == STATUS})
+
+
 def in_its_thread(work: Callable[[], Any]) -> None:
     consumer()._loop.call_soon_threadsafe(work)
 
@@ -110,6 +119,7 @@ CALLS: dict[Fault, Callable[[], None]] = {
     Fault.RELAY_SLEEPS: relay_sleeps,
     Fault.REJOINS: rejoins,
     Fault.OFFSETS_ARE_NOT_TOLD: offsets_are_not_told,
+    Fault.EVENTS_ARE_PAUSED: events_are_paused,
 }
 ANALYSES = ()
 

@@ -250,3 +250,19 @@ def test_a_process_that_is_done_does_not_wait_for_its_consumer():
 def test_a_rebalance_that_has_not_ended_here_is_told_with_its_number(rebalancing, stops, told):
     app = SimpleNamespace(rebalancing=rebalancing, rebalancing_count=4, should_stop=stops)
     assert FaustConsumer(app).rebalance == told
+
+
+def test_what_is_told_should_be_read_also_where_its_partition_is_paused():
+    places = {tp: SimpleNamespace(position=n, has_valid_position=True) for n, tp in enumerate(TOLD_AND_ASKED)}
+    assignment = SimpleNamespace(tps=set(places), state_value=places.get)
+    subscription = SimpleNamespace(subscription=SimpleNamespace(assignment=assignment))
+    thread = SimpleNamespace(_consumer=SimpleNamespace(_subscription=subscription))
+    consumer = SimpleNamespace(_thread=thread, _active_partitions={TP("requests", 0)})
+    app = SimpleNamespace(rebalancing=False, consumer=consumer)
+    assert FaustConsumer(app).positions() == {("requests", 0): 0}
+    assert FaustConsumer(app, told={"status"}).positions() == {("requests", 0): 0, ("status", 0): 2}
+    app.rebalancing = True
+    assert FaustConsumer(app, told={"status"}).positions() == {}
+
+
+TOLD_AND_ASKED = (TP("requests", 0), TP("requests", 1), TP("status", 0))

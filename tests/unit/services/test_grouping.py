@@ -130,6 +130,19 @@ async def test_a_position_that_does_not_move_keeps_its_sign_and_one_that_moves_d
     assert signs[2] == {("requests", 0, 11)}
 
 
+async def test_a_partition_of_what_is_told_that_is_read_no_more_ends_its_worker_and_waits_for_nobody(world):
+    """Markers of transactions lie there, so it has no lag that could be told."""
+    place = ("status", 3)
+    world.broker.dealt = replace(WELL, told_ends={place: 7})
+    world.own.at = {HERE: 10, place: 5}
+    [trouble] = await world.look()
+    assert (trouble.part, trouble.ends, trouble.sign) == (Part.CONSUMER, True, ("status", 3, 5))
+    world.own.at = {HERE: 10, place: 7}
+    for _ in range(10):
+        assert await world.look() == []
+    assert world.value("consumer_lag_records", topic="status") is None
+
+
 async def test_what_is_paused_for_want_of_room_is_not_blamed(world):
     world.broker.dealt = replace(WELL, ends={HERE: 12, THERE: 20})
     world.own.at = {}
