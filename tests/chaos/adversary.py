@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,6 +21,9 @@ from chaos.system import System
 from chaos.traps import arm
 
 SECOND_RUN_S = 4.0
+LONG_S = 15.0
+"""Longer than a lease and the rest before a takeover; it is run twice."""
+WAKES_S = 5.0
 WITHIN_S = 120.0
 
 Provoke = Callable[[System], Sequence[Asked]]
@@ -42,6 +47,29 @@ def a_worker_wakes_with_an_old_answer(struck: System) -> Sequence[Asked]:
     _seen(struck, lambda: _runs_again(struck, asked, attempt), "another has taken it over")
     os.kill(_pid(sprung), signal.SIGCONT)
     return [Asked(asked.job_id, asked.ends, asked.value, stale_runs=runs)]
+
+
+def a_worker_wakes_and_hands_back_what_others_have(struck: System) -> Sequence[Asked]:
+    """Freeze a worker that runs a job, and wake it while another runs it again: its lease is over, and it says so."""
+    asked = _ask(struck, "sleepy", seconds=LONG_S)
+    _seen(struck, lambda: _status(struck, asked) == "RUNNING", "it runs")
+    row = struck.database.job(asked.job_id)
+    pid = int(row["owner"].split(":")[1])
+    os.kill(pid, signal.SIGSTOP)
+    _seen(struck, lambda: _runs_again(struck, asked, row["attempt"]), "another has taken it over")
+    os.kill(pid, signal.SIGCONT)
+    return [replace(asked, most_runs=row["attempt"] + 1)]
+
+
+def a_relay_wakes_with_what_it_read(struck: System) -> Sequence[Asked]:
+    """Freeze the relay between the outbox and the broker, and wake it when another has told all that and more."""
+    sprung = arm(struck.folder, "publish_late")
+    asked = _ask(struck, "noop")
+    _seen(struck, sprung.exists, "the relay is about to publish")
+    _seen(struck, lambda: _status(struck, asked) == COMPLETED and idle(struck), "another has told its end")
+    os.kill(_pid(sprung), signal.SIGCONT)
+    time.sleep(WAKES_S)
+    return [asked]
 
 
 def _runs_again(struck: System, asked: Asked, attempt: int) -> bool:
@@ -94,6 +122,8 @@ MOMENTS: Mapping[str, Provoke] = {
     "ordered_ack": a_worker_dies_with_what_it_took,
     "dedupe": requests_come_again,
     "digest": requests_come_again,
+    "hand_back": a_worker_wakes_and_hands_back_what_others_have,
+    "relay_fence": a_relay_wakes_with_what_it_read,
     "lost_claim": a_claim_is_not_heard_of,
 }
 """The moment that each guard is there for."""

@@ -51,6 +51,18 @@ MUTANTS: Mapping[str, Mutant] = {
         "conflicts = [offer for offer in offers if not offer.job.digest]",
         "dead_letters_are_exactly_what_could_not_be_used",
     ),
+    "hand_back": Mutant(
+        "terrafusion.adapters.postgres.claiming",
+        "jobs.c.job_id == HELD.c.job_id, jobs.c.attempt == HELD.c.attempt",
+        "jobs.c.job_id == HELD.c.job_id",
+        "who_has_a_job_keeps_it",
+    ),
+    "relay_fence": Mutant(
+        "terrafusion.adapters.kafka_publisher",
+        'transactional_id=f"{APP_ID}-relay",',
+        'transactional_id=f"{APP_ID}-relay-{id(self)}-{asyncio.get_running_loop().time()}",',
+        "status_events_have_no_gap",
+    ),
     "lost_claim": Mutant(
         "terrafusion.usecases.work",
         "if self._lacks_answer:",

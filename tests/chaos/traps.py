@@ -24,7 +24,8 @@ COMMITTED_S = 2.5
 def set_traps(folder: Path) -> None:
     """Put traps before each of three steps, and behind one."""
     PostgresJobStore.finish = _trapped(folder / "finish", PostgresJobStore.finish, _freeze)
-    KafkaPublisher.publish = _trapped(folder / "publish", KafkaPublisher.publish, _die)
+    sleepy = _trapped(folder / "publish_late", KafkaPublisher.publish, _freeze)
+    KafkaPublisher.publish = _trapped(folder / "publish", sleepy, _die)
     Accept.records = _trapped(folder / "accept", Accept.records, _die_later)
     PostgresJobStore.claim = _unheard(folder / "claim", PostgresJobStore.claim)
 

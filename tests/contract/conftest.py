@@ -182,6 +182,16 @@ def by_hand(request: pytest.FixtureRequest) -> Iterator[tuple[Bench, Callable[[A
 
 
 @pytest.fixture
+def by_itself(database_url: str) -> Iterator[tuple[AsyncEngine, Callable[[Awaitable[Any]], Any]]]:
+    """Connections to the real store, and what runs coroutines for a test that is none."""
+    loop = asyncio.new_event_loop()
+    engine = make_engine(make_url(database_url), connections=4)
+    yield engine, loop.run_until_complete
+    loop.run_until_complete(engine.dispose())
+    loop.close()
+
+
+@pytest.fixture
 def both_by_hand(database_url: str) -> Iterator[tuple[tuple[Bench, Bench], Callable[[Awaitable[Any]], Any]]]:
     """The fake and the real store beside each other, and what runs coroutines of both."""
     loop = asyncio.new_event_loop()

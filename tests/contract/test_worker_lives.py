@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from datetime import timedelta
 from uuid import UUID
@@ -19,11 +18,10 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 from support.lives import ENDS, Broker, HandRelay, HandWorker, Services
 
 from models.jobs import TERMINAL, Job, JobStatus
-from terrafusion.adapters.postgres.engine import make_engine
 from terrafusion.adapters.postgres.outbox import PostgresOutbox
 from terrafusion.ports.jobs import JobFilter, Offer
 from topics.catalogue import COMPLETED, STATUS
@@ -293,15 +291,6 @@ async def _end_connections_with_the_lock(engine):
                 "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1"
             )
         )
-
-
-@pytest.fixture
-def by_itself(database_url):
-    loop = asyncio.new_event_loop()
-    engine = make_engine(make_url(database_url), connections=4)
-    yield engine, loop.run_until_complete
-    loop.run_until_complete(engine.dispose())
-    loop.close()
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,14 @@ def nobody_is_blamed_for_what_nobody_did(world: World, model: Model) -> Findings
             yield f"{asked.job_id} counts {counted} crashes, {dealt} deaths were dealt"
 
 
+def who_has_a_job_keeps_it(world: World, model: Model) -> Findings:
+    """Hold the runs of jobs that were taken from one worker to those that this explains."""
+    for asked in model.jobs:
+        row = world.rows.get(asked.job_id)
+        if row and asked.most_runs is not None and row["attempt"] > asked.most_runs:
+            yield f"{asked.job_id} was begun {row['attempt']} times, {asked.most_runs} would have done"
+
+
 def no_lease_is_held(world: World, _model: Model) -> Findings:
     for job_id, row in world.rows.items():
         if row["owner"] is not None or row["lease_until"] is not None:
@@ -239,6 +247,7 @@ def nothing_is_left_over(world: World, _model: Model) -> Findings:
 PROMISES: Sequence[Promise] = (
     every_accepted_job_ends_as_it_may,
     nobody_is_blamed_for_what_nobody_did,
+    who_has_a_job_keeps_it,
     no_lease_is_held,
     nothing_waits_in_the_outbox,
     offsets_are_at_the_end,

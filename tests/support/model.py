@@ -30,6 +30,8 @@ class Asked:
     """It can be read but not be done: its record is a dead letter as well."""
     kills: int = 0
     """So many of its runs take their process along."""
+    most_runs: int | None = None
+    """It is begun no more often than this; None where other things may befall it."""
 
 
 @dataclass(frozen=True, slots=True)

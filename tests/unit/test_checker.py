@@ -31,7 +31,7 @@ MODEL = Model(
     jobs=(
         Asked(DONE, frozenset({COMPLETED}), value(DONE), rivals=(RIVAL,), stale_runs=1),
         Asked(GIVEN_UP, frozenset({failed("attempts_exhausted")}), value(GIVEN_UP), kills=1),
-        Asked(STOPPED, frozenset({CANCELLED}), value(STOPPED)),
+        Asked(STOPPED, frozenset({CANCELLED}), value(STOPPED), most_runs=0),
     ),
     orders=(Order(DONE, LATE), Order(STOPPED, b"in time")),
     poison=(POISON,),
@@ -131,6 +131,7 @@ BROKEN: Mapping[str, tuple[str, Callable[[], World]]] = {
     "a job ends otherwise": ("every_accepted_job", lambda: with_row(DONE, status="CANCELLED")),
     "a job nobody asked for": ("every_accepted_job", lambda: replace(SOUND, rows={**ROWS, "x": row("x", "FAILED")})),
     "a crash without a death": ("nobody_is_blamed", lambda: with_row(DONE, crashes=2)),
+    "a run that nothing explains": ("who_has_a_job", lambda: with_row(STOPPED, attempt=1)),
     "a job is held": ("no_lease", lambda: with_row(DONE, owner="w")),
     "an entry waits": ("nothing_waits", lambda: replace(SOUND, outbox=1)),
     "a record is not acknowledged": ("offsets", lambda: replace(SOUND, lag={REQUESTS: 1})),
