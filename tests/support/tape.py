@@ -193,6 +193,17 @@ class Tape:
         return until(look, what=f"dead letter of {value!r:.60}", within=within)
 
 
+def unread(bootstrap: str, group: str, records: Sequence[Record]) -> int:
+    """Return how many of a topic's records a group has not committed; markers of transactions are no records."""
+    consumer = Consumer(QUIET | {"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False})
+    try:
+        places = [TopicPartition(topic, number) for topic, number in {(r.topic, r.partition) for r in records}]
+        committed = {(place.topic, place.partition): place.offset for place in consumer.committed(places, timeout=10)}
+        return sum(record.offset >= committed[record.topic, record.partition] for record in records)
+    finally:
+        consumer.close()
+
+
 def committed_lag(bootstrap: str, group: str, topic: str = REQUESTS) -> int:
     """Return how many records of a topic lie behind what a group has committed."""
     consumer = Consumer(QUIET | {"bootstrap.servers": bootstrap, "group.id": group, "enable.auto.commit": False})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +13,11 @@ from urllib.parse import unquote, urlsplit
 import psutil
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 from support.database import Database
-from support.tape import COMPLETED, DEAD_LETTER, PARTITIONS, QUIET, REQUESTS, STATUS, Record, committed_lag
+from support.tape import COMPLETED, DEAD_LETTER, PARTITIONS, QUIET, REQUESTS, STATUS, Record, committed_lag, unread
 
 COMMANDS = "market-analysis.commands.v1"
+COMMITTED_S = 30.0
+"""Workers commit what they have read each second."""
 Marks = Mapping[tuple[str, int], int]
 """The next offset of each partition."""
 
@@ -57,10 +60,21 @@ def observe(
         rows={str(row["job_id"]): row for row in database.rows("SELECT * FROM market_analysis_jobs")},
         letters=database.rows("SELECT * FROM dead_letters"),
         outbox=database.value("SELECT count(*) FROM outbox"),
-        lag={topic: committed_lag(bootstrap, group, topic) for topic in (REQUESTS, COMMANDS)},
+        lag={
+            **{topic: committed_lag(bootstrap, group, topic) for topic in (REQUESTS, COMMANDS)},
+            STATUS: _unread_in_the_end(bootstrap, group, topics[STATUS]),
+        },
         digests={path: _digest(path) for path in files_now(results) - frozenset(others)},
         results=folder,
     )
+
+
+def _unread_in_the_end(bootstrap: str, group: str, records: Sequence[Record]) -> int:
+    """Return what is still unread when nothing comes any more and the group has had its time to commit."""
+    end = time.monotonic() + COMMITTED_S
+    while (left := unread(bootstrap, group, records)) and time.monotonic() < end:
+        time.sleep(0.5)
+    return left
 
 
 def read_all(bootstrap: str, topics: Sequence[str], *, since: Marks) -> dict[str, Sequence[Record]]:
