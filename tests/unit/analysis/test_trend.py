@@ -6,6 +6,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from terrafusion.analysis.document import render
+from terrafusion.analysis.frames import SALES_SCHEMA
+from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.points import POINTS
 from terrafusion.analysis.registry import load_catalogue
 from terrafusion.errors import InvalidParameters, SimulatedFailure
@@ -213,6 +215,53 @@ def test_without_characteristics_there_is_no_index_and_a_warning(ask, sales):
     assert "index_unavailable" not in reasons(
         ask("trend_analysis", sales(sale_date=days, sale_price=1e5), index_method="none")
     )
+
+
+@pytest.fixture
+def two_places(sales):
+    """Homes of two ZIPs that always fetch the same there; in February two thirds sell in the dear one, in January one third."""
+    days = [date(2014, month, day) for month in (1, 2) for day in range(1, 29)] + [date(2014, 3, 1), date(2013, 12, 31)]
+    dear = [day.day % 3 > (day.month == 1) for day in days]
+    jitter = [1 + 0.01 * (day.day % 7 - 3) for day in days]
+    price = [(600_000 if is_dear else 200_000) * by for is_dear, by in zip(dear, jitter, strict=True)]
+    zips = ["98101" if is_dear else "98102" for is_dear in dear]
+    return sales(sale_date=days, sale_price=price, zip_code=zips)
+
+
+def test_without_an_index_medians_of_like_places_check_the_raw_one(ask, two_places):
+    told = ask("trend_analysis", two_places, min_sales=5).summary
+    assert (told["first_period"], told["last_period"]) == ("2014-01", "2014-02")
+    assert told["raw_change_pct"] > 100
+    assert told["cross_check"] == "medians of areas and types with fixed weights"
+    assert told["cross_check_change_pct"] == pytest.approx(0, abs=1)
+    assert told["cross_check_change_ci_low_pct"] < 0 < told["cross_check_change_ci_high_pct"]
+    assert told["cross_check_change_observations"] == 58
+    assert "change_unchecked" not in reasons(ask("trend_analysis", two_places, min_sales=5))
+
+
+@pytest.mark.parametrize("asked", [{}, {"period": "quarter"}])
+def test_the_check_is_the_index_else_that_of_another_type(ask, king_wa, asked):
+    whole = ask("price_trend_by_zip", king_wa, **asked).summary
+    ends = ("pct", "ci_low_pct", "ci_high_pct")
+    quality = ("constant_quality_change_pct", "constant_quality_ci_low_pct", "constant_quality_ci_high_pct")
+    assert [whole[f"cross_check_change_{end}"] for end in ends] == [whole[name] for name in quality]
+    assert (whole["cross_check"], whole["cross_check_change_observations"]) == ("hedonic time-dummy regression", 43_313)
+    bare = king_wa.with_columns(
+        pl.lit(None, SALES_SCHEMA[name]).alias(name) for name in (*CHARACTERISTICS, "property_type")
+    )
+    told = ask("price_trend_by_zip", bare, **asked).summary
+    other = ask("price_index", bare, method="stratified_median", **asked).summary
+    assert [told[f"cross_check_change_{end}"] for end in ends] == pytest.approx([other[name] for name in quality])
+
+
+@pytest.mark.parametrize("asked", [{}, {"index_method": "none"}])
+def test_a_change_that_nothing_checks_is_told(ask, two_places, asked):
+    alike = two_places.with_columns(zip_code=pl.lit("98101"))
+    given = two_places if asked else alike
+    answer = ask("trend_analysis", given, min_sales=5, **asked)
+    assert answer.summary["cross_check"] is answer.summary["cross_check_change_pct"] is None
+    assert "change_unchecked" in reasons(answer)
+    assert "change_unchecked" not in reasons(ask("trend_analysis", given.head(20), min_sales=5, **asked))
 
 
 def test_incomplete_characteristics_are_told(ask, king_wa):
