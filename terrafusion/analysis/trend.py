@@ -54,20 +54,22 @@ def trend(records: Records, parameters: TrendParameters, progress: Progress) -> 
     progress(0.9, "Comparing the first and the last full period")
     points = points_of(market, cells, indexed.groups)
     rows = compare(points)
+    overall = _overall(market, cells, indexed, parameters)
+    checked = cross_check(overall, indexed.sales, strata, market, parameters)
     told = Headline(
         county_id=records.county_id,
         sales=account.used,
         min_sales=parameters.min_sales,
         confidence_level=parameters.confidence_level,
         group_name=market.level,
-        overall=_overall(market, cells, indexed, parameters),
+        overall=overall,
         groups=rows,
+        checked=checked,
     )
     extended = extend(Trend(points, rows), market, parameters)
     points, rows = extended.points, extended.rows
     summary = _summary(told, market, indexed)
-    checked = cross_check(told.overall, indexed.sales, strata, market, parameters)
-    cautions = [*unchecked(told.overall, checked), *indexed.warnings, *extended.warnings]
+    cautions = [*unchecked(overall, checked), *indexed.warnings, *extended.warnings]
     return Answer(
         summary={**summary, **checked, **extended.told(summary["method"]), **provenance(records, parameters)},
         data_quality=_quality(account, cells, market, parameters),

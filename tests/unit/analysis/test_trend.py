@@ -238,6 +238,8 @@ def test_without_an_index_medians_of_like_places_check_the_raw_one(ask, two_plac
     assert told["cross_check_change_pct"] == pytest.approx(0, abs=1)
     assert told["cross_check_change_ci_low_pct"] < 0 < told["cross_check_change_ci_high_pct"]
     assert told["cross_check_change_observations"] == 58
+    said = ", and medians of areas and types with fixed weights showed no clear change (+0.0%, 95% interval -2.5% to +2.5%) in"
+    assert said in told["key_finding"]
     assert "change_unchecked" not in reasons(ask("trend_analysis", two_places, min_sales=5))
 
 
