@@ -55,7 +55,7 @@ away: .venv/.installed-dev  ## the broker away for 10 minutes, and what workers 
 	PYTHONPATH=.:tests .venv/bin/python -m chaos.away $(if $(MINUTES),--minutes $(MINUTES))
 
 test-long: .venv/.installed-dev  ## more of the same, some minutes: what `make test` shows in short
-	.venv/bin/pytest -m by_hand tests/acceptance tests/contract tests/integration
+	.venv/bin/pytest -m by_hand tests/acceptance tests/contract tests/integration tests/unit/analysis
 
 bench: .venv/.installed-dev  ## the figures of the goals, measured side by side
 	.venv/bin/python -m benchmarks

@@ -19,7 +19,16 @@ from rich.table import Table
 from scipy.stats import binom
 
 from benchmarks.__main__ import circumstances, console, show
-from benchmarks.markets import CHARACTERISTIC_PRICES, SIZE_PRICE, SIZE_SPREAD, TYPICAL, Recipe, market, path
+from benchmarks.markets import (
+    CHARACTERISTIC_PRICES,
+    SIZE_PRICE,
+    SIZE_SPREAD,
+    TYPICAL,
+    Recipe,
+    area_path,
+    market,
+    path,
+)
 from terrafusion.analysis import periods
 from terrafusion.analysis.cells import figures
 from terrafusion.analysis.price_index.engine import Engine
@@ -27,6 +36,7 @@ from terrafusion.analysis.price_index.parameters import METHODS, PriceIndexParam
 from terrafusion.analysis.ratios.bootstrap import RESAMPLED, bootstrap
 from terrafusion.analysis.ratios.measures import analytic_intervals, measures
 from terrafusion.analysis.ratios.sample import Ratios
+from terrafusion.analysis.time_adjustment.factors import County, Rules, factors
 from terrafusion.analysis.timing import NO_REVISIONS
 
 CONFIDENCE: Final = 0.95
@@ -38,6 +48,7 @@ DRAWS: Final = 1000
 INDEXED: Final = Recipe(homes=200, periods=4)
 RATED: Final = Recipe(homes=250, periods=1, sales_per_home=1.0, growth=0.0, unlike=0.0, areas=1, noise=0.4, level=0.92)
 """Log prices and log ratios are normal, so that the truth of each measure is known in closed form."""
+ADJUSTED: Final = Recipe(homes=400, periods=4, areas=4, growth_apart=0.1)
 BIASED: Final = replace(RATED, bias=-0.04)
 
 
@@ -143,6 +154,30 @@ def indices(markets: int, seed: int = 0) -> list[Held]:
     return held
 
 
+def adjustments(markets: int, seed: int = 0) -> list[Held]:
+    """Return how often the interval of a time adjustment over the whole span holds the true one, by each pooling.
+
+    Of each market one area is asked, which takes turns; ``county`` is asked for the whole market's. Pooled factors
+    promise at least as much as they say, for how areas differ is itself unsure.
+    """
+    engine, areas, last = engine_of(ADJUSTED, markets, seed), ADJUSTED.areas, ADJUSTED.periods - 1
+    code = pl.col("market") * areas + pl.col("zip_code").cast(pl.Int32) - 98_100
+    apart = replace(engine, sales=engine.sales.with_columns(group_code=code.cast(pl.Int32)), groups=markets * areas)
+    whole, own = (each.estimates("hedonic_time_dummy") for each in (engine, apart))
+    held = []
+    for pooling in ("county", "none", "dersimonian_laird"):
+        hits = 0
+        for at, estimate in enumerate(whole):
+            groups = {str(area): own[at * areas + area] for area in range(areas)}
+            rules = Rules(pooling=pooling, z=Z, least=1)
+            told = factors(groups, County(estimate, np.arange(last + 1), last), rules)
+            first = told.filter(group=str(at % areas), place=0).row(0, named=True)
+            truth = path(ADJUSTED) if pooling == "county" else area_path(ADJUSTED, at % areas)
+            hits += abs(first["log_factor"] - truth[-1]) <= Z * first["standard_error"]
+        held.append(Held("time adjustment", pooling, hits, markets))
+    return held
+
+
 def engine_of(recipe: Recipe, markets: int, seed: int = 0, **asked: object) -> Engine:
     """Make every market one group of the index's engine."""
     sales = market(recipe, seed, copies=markets)
@@ -175,6 +210,7 @@ def _all(markets: int) -> Iterator[Held]:
     for held in ratio_studies(BIASED, markets):
         yield Held(f"{held.figure}, biased", held.method, held.hits, held.markets)
     yield from indices(markets)
+    yield from adjustments(markets)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,11 @@ from terrafusion.analysis.comparison import COLUMNS
 
 _QUALITY: Final = "constant_quality_change_pct"
 _RAW: Final = "raw_change_pct"
+_CHECK: Final = "cross_check_change_pct"
 _BOUNDS: Final = {
     _QUALITY: ("constant_quality_ci_low_pct", "constant_quality_ci_high_pct"),
     _RAW: ("raw_change_ci_low_pct", "raw_change_ci_high_pct"),
+    _CHECK: ("cross_check_change_ci_low_pct", "cross_check_change_ci_high_pct"),
 }
 
 _PLURAL: Final = {"zip_code": "ZIP codes", "neighborhood": "neighborhoods", "property_type": "property types"}
@@ -35,6 +37,8 @@ class Headline:
     overall: Mapping[str, Any]
     """A row of `terrafusion.analysis.comparison.compare`; empty without sales."""
     groups: pl.DataFrame
+    checked: Mapping[str, Any] | None = None
+    """What `terrafusion.analysis.crosscheck.cross_check` tells; None where nothing was asked of it."""
 
 
 def counted(count: int, what: str) -> str:
@@ -87,17 +91,24 @@ def key_finding(told: Headline) -> str:
         least = f"{told.min_sales} or more"
         return f"In {told.county_id} the request selects {found}; no two full periods have {least} to compare."
     span = f"From {told.overall['first_period']} to {told.overall['last_period']}"
-    raw = _clause("the raw median price", _RAW, told)
-    if told.overall[_QUALITY] is None:
-        said = f"{span} {raw}"
-    else:
-        said = f"{span} {_clause('prices at constant quality', _QUALITY, told)}, and {raw}"
-    return f"{said} in {told.county_id} ({found}{_groups(told)})."
+    return f"{span} {', and '.join(_clauses(told))} in {told.county_id} ({found}{_groups(told)})."
 
 
-def _clause(what: str, name: str, told: Headline) -> str:
-    low, high = (told.overall[bound] for bound in _BOUNDS[name])
-    return said_of(what, (told.overall[name], low, high), told.confidence_level)
+def _clauses(told: Headline) -> Iterator[str]:
+    """Tell the raw change and what stands beside it."""
+    checked, raw = told.checked or {}, _clause("the raw median price", _RAW, told, told.overall)
+    if told.overall[_QUALITY] is not None:
+        yield _clause("prices at constant quality", _QUALITY, told, told.overall)
+        yield raw
+        return
+    yield raw
+    if checked.get("cross_check"):
+        yield _clause(checked["cross_check"], _CHECK, told, checked)
+
+
+def _clause(what: str, name: str, told: Headline, figures: Mapping[str, Any]) -> str:
+    low, high = (figures[bound] for bound in _BOUNDS[name])
+    return said_of(what, (figures[name], low, high), told.confidence_level)
 
 
 def said_of(what: str, per_cent: tuple[float, float | None, float | None], confidence_level: float) -> str:

@@ -74,7 +74,7 @@ def calendar(first: int, last: int, period: str, *, covered: tuple[date, date]) 
     return pl.DataFrame(columns).with_columns(partial=~inside)
 
 
-PAUSE_DAYS: Final = 365
+PAUSE_DAYS: Final = 366  # sales of which only the year is known lie so far apart across a 29 February
 _STRAY_SHARE: Final = 0.01
 
 

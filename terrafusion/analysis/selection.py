@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 import polars as pl
 
 from terrafusion.analysis.api import Caution
+from terrafusion.analysis.findings import counted
 from terrafusion.analysis.names import same_party
 from terrafusion.analysis.outliers import flag_outliers
 from terrafusion.analysis.parameters import SaleFilter, SharedParameters
@@ -89,6 +90,7 @@ def needed_columns(parameters: SharedParameters) -> frozenset[str]:
         "seller": rules.arms_length_only,
         "parcels_in_deed": rules.exclude_multi_parcel,
         "parcel_number": rules.min_hold_days is not None,
+        "year_only": rules.min_hold_days is not None,
     }
     return frozenset(name for name, needed in wanted.items() if needed)
 
@@ -130,6 +132,7 @@ def select(
         cautions += warned
         excluded |= {_OUTLIER: int(flagged.sum())} if flagged.any() else {}
         used = used.filter(~flagged)
+    cautions += _holds_untold(used, rules)
     kept, used = _kept(used), used.drop(_OVERRIDE, _KEPT, strict=False)
     return Selection(used, recorded, read, excluded, cautions, kept, beyond)
 
@@ -292,8 +295,19 @@ def unmapped_codes(column: pl.Series, codes: Mapping[str, bool]) -> list[Caution
 
 
 def _with_days_held(sales: pl.DataFrame) -> pl.DataFrame:
-    """Add the days since the parcel's sale on an earlier day, null for its first."""
-    keys = ["parcel_number", "sale_date"]
-    days = sales.select(keys).drop_nulls().unique().sort(keys)
+    """Add the days since the parcel's sale on an earlier day: null for its first, and where only the year is known of it."""
+    keys, vague = ["parcel_number", "sale_date"], pl.col("year_only").fill_null(value=False)
+    days = sales.filter(~vague).select(keys).drop_nulls().unique().sort(keys)
     held = pl.col("sale_date").diff().dt.total_days().over("parcel_number")
-    return sales.join(days.with_columns(held.alias("days_held")), on=keys, how="left", maintain_order="left")
+    told = sales.join(days.with_columns(held.alias("days_held")), on=keys, how="left", maintain_order="left")
+    return told.with_columns(pl.when(~vague).then("days_held").alias("days_held"))
+
+
+def _holds_untold(used: pl.DataFrame, rules: SaleFilter) -> Iterator[Caution]:
+    """Tell of the sales that stay because nobody knows how long they were held."""
+    vague = 0 if rules.min_hold_days is None else int(used["year_only"].sum())
+    if vague:
+        message = (
+            f"Of {counted(vague, 'sale')} only the year is known, so none of them was excluded as held too briefly"
+        )
+        yield Caution("hold_unknown", message)

@@ -14,6 +14,7 @@ from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.cascade import FALLBACK
 from terrafusion.analysis.cells import critical_value, figures
 from terrafusion.analysis.comparison import compare
+from terrafusion.analysis.crosscheck import by_strata, cross_check, unchecked
 from terrafusion.analysis.extension import Trend, extend
 from terrafusion.analysis.findings import Headline, headline_numbers, key_finding, of_year_only
 from terrafusion.analysis.groups import ALL, columns_of
@@ -45,6 +46,7 @@ def trend(records: Records, parameters: TrendParameters, progress: Progress) -> 
     progress(0.0, "Reading sales")
     account, market = _selected(records, parameters)
     chosen = _design(market, parameters)
+    strata = None if chosen is None or chosen.characteristics else by_strata(market)
     market = _spared(market, parameters)
     progress(0.2, "Putting the cells together")
     cells = cells_of(market, parameters)
@@ -52,22 +54,26 @@ def trend(records: Records, parameters: TrendParameters, progress: Progress) -> 
     progress(0.9, "Comparing the first and the last full period")
     points = points_of(market, cells, indexed.groups)
     rows = compare(points)
+    overall = _overall(market, cells, indexed, parameters)
+    checked = cross_check(overall, indexed.sales, strata, market, parameters)
     told = Headline(
         county_id=records.county_id,
         sales=account.used,
         min_sales=parameters.min_sales,
         confidence_level=parameters.confidence_level,
         group_name=market.level,
-        overall=_overall(market, cells, indexed, parameters),
+        overall=overall,
         groups=rows,
+        checked=checked,
     )
     extended = extend(Trend(points, rows), market, parameters)
     points, rows = extended.points, extended.rows
     summary = _summary(told, market, indexed)
+    cautions = [*unchecked(overall, checked), *indexed.warnings, *extended.warnings]
     return Answer(
-        summary={**summary, **extended.told(summary["method"]), **provenance(records, parameters)},
+        summary={**summary, **checked, **extended.told(summary["method"]), **provenance(records, parameters)},
         data_quality=_quality(account, cells, market, parameters),
-        warnings=[*of_year_only(account.year_only), *account.warnings, *indexed.warnings, *extended.warnings],
+        warnings=[*of_year_only(account.year_only), *account.warnings, *cautions],
         trends=points if parameters.fallback == "cascade" else points.drop(FALLBACK),
         rows=rows,
         table=points.join(rows, on=extended.keys, how="left", maintain_order="left"),

@@ -16,6 +16,8 @@ WRITTEN: Final = (
     r"(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?: ?[AaPp][Mm])?(?:Z|[+-]\d{2}:?\d{2})?)?$"
 )
 """A date of three numbers, the year of four digits; a time of day behind it is dropped."""
+ZONE: Final = r":\d{2}(?:\.\d+)?(?: ?[AaPp][Mm])?(Z|[+-]\d{2}:?\d{2})$"
+"""The zone of a time of day."""
 YEAR_FIRST: Final = r"^(\d{4})(?:\D(\d{1,2})\D|(\d{2}))(\d{1,2})$"
 YEAR_LAST: Final = r"^(\d{1,2})\D(\d{1,2})\D(\d{4})$"
 FLAGS: Final = {"true": True, "t": True, "yes": True, "y": True, "1": True} | {
@@ -125,7 +127,7 @@ def is_foreign(column: pl.Series) -> pl.Series:
 def day(column: pl.Series, order: DateOrder | None = None) -> pl.Series:
     """Read a date: ISO 8601, year first, or with the year last in the one order that it can have or ``order`` says.
 
-    `03/04/2014` without an order is null, for it may be either. A time of day is dropped.
+    `03/04/2014` without an order is null, for it may be either. A time of day is dropped: the date is that of its `zones`.
     """
     if isinstance(column.dtype, pl.Datetime):
         return column.dt.date()
@@ -136,6 +138,16 @@ def day(column: pl.Series, order: DateOrder | None = None) -> pl.Series:
     value = _iso(written := text(column))
     odd = value.is_null() & written.is_not_null()
     return value.fill_null(_otherwise(written.set(~odd, None), order)) if odd.any() else value
+
+
+def zones(column: pl.Series) -> pl.Series:
+    """Return the zones of the times of day in a tidy column of dates, one for each cell that has one."""
+    if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone:
+        return pl.Series([column.dtype.time_zone]).new_from_index(0, column.count())
+    if column.dtype != pl.String:
+        return pl.Series(dtype=pl.String)
+    timed = column.filter(column.str.len_bytes() > len("2014-05-31"))
+    return timed.str.extract(ZONE).drop_nulls().replace("Z", "UTC")
 
 
 def is_ambiguous(column: pl.Series) -> pl.Series:

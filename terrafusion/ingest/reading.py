@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 import polars as pl
 
 from terrafusion.analysis.api import Caution
+from terrafusion.analysis.findings import counted
 from terrafusion.ingest import cells
 from terrafusion.ingest.attributes import attributes_of, lost_cells
 from terrafusion.ingest.cells import DateOrder
@@ -19,6 +20,8 @@ from terrafusion.ingest.identity import derive_keys
 from terrafusion.ingest.kinds import REASONS, Kind
 
 ROW: Final = "number of the row"
+_NAMED: Final = 3
+"""Zones that a warning names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,18 @@ def _warnings(given: pl.DataFrame, values: pl.DataFrame, kind: Kind) -> list[Cau
     if years:
         message = f"Of {years:,} {kind.name} only the year is known; they count as of 1 July."
         found.append(Caution("year_only_dates", message))
+    found += _zoned(given, values, kind)
     for name, lost in lost_cells(given, values, kind).items():
         rows = lost.len() - lost.null_count()
         found.append(Caution("unreadable_cells", f"{name} cannot be read in {rows:,} rows; it is missing there."))
     return found
+
+
+def _zoned(given: pl.DataFrame, values: pl.DataFrame, kind: Kind) -> Iterator[Caution]:
+    """Tell of dates that were cut from times of a zone, which may not be the county's: there the day may be another."""
+    for name in (name for name, wanted in kind.schema.items() if wanted == pl.Date and name in given.columns):
+        zones = cells.zones(given[name].filter(values[name].is_not_null()))
+        if len(zones):
+            told = ", ".join(zones.unique().sort().head(_NAMED))
+            message = f"{name} has times of {told} in {counted(len(zones), 'row')}; the day there is taken, which may not be the county's."
+            yield Caution("dates_of_a_zone", message)

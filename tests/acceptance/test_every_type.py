@@ -153,12 +153,15 @@ def test_topic_http_and_file_give_the_same_answer(
         [sys.executable, "-m", "terrafusion", *command], capture_output=True, check=True, timeout=120
     )
     at_hand = json.loads(printed.stdout)
-    assert at_hand["result"]["result_summary"]["key_finding"]
+    stated = at_hand["result"]["result_summary"]
+    assert stated["key_finding"]
+    assert stated["method"]
+    assert "cross_check" in stated
     for job_id in (by_topic, by_http):
         completed = answers.completed(job_id, within=120).body
         assert completed["status"] == "COMPLETED", completed["message"]
         result = patient.web.get(f"{PREFIX}/results/{job_id}").body["result"]
-        assert completed["result_summary"] == result["result_summary"] == at_hand["result"]["result_summary"]
+        assert completed["result_summary"] == result["result_summary"] == stated
         assert without_location(result) == without_location(at_hand["result"])
         assert completed["result_sha256"] == at_hand["result_sha256"]
         assert completed["data_version"] == at_hand["data_version"]

@@ -127,7 +127,7 @@ class Finder:
         count = min(limits.candidates or max(_CANDIDATES, _PER_COMP * limits.k), len(rows))
         self._tabled |= count * len(homes) > len(model.log_price)
         step = max(_MOST_PAIRS // count, 1)
-        some = [np.arange(begin, min(begin + step, len(homes))) for begin in range(0, len(homes), step)]
+        some = [np.arange(begin, min(begin + step, len(homes))) for begin in range(0, max(len(homes), 1), step)]
         found = [self._found(asked.only(part), rows, count, limits) for part in some]
         fields = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
         return Comps(**fields, parts=parts, located=located, placed=on_the_map(places))

@@ -126,11 +126,28 @@ def measured(
         return rows, whole.result(), made_here
 
 
+def _checks(rules: Rules) -> str:
+    """Name the figures of the summary that stand beside those of the headline."""
+    pairs = [
+        "mean and weighted_mean beside median",
+        "cov beside cod",
+        *(
+            ["trimmed_median, trimmed_cod and the other trimmed_ figures beside those of all sales"]
+            if rules.trim
+            else []
+        ),
+        "prb, mki, ki and vei beside prd",
+        *(["adjusted_time_slope beside time_slope"] if rules.adjusted else []),
+    ]
+    return "; ".join(pairs)
+
+
 def _method(parameters: RatioParameters, rules: Rules, period: str | None) -> dict[str, Any]:
     drawn = f"percentiles of {rules.iterations} seeded draws" if rules.iterations else "normal by influence"
     return {
         "method": f"IAAO ratio statistics; intervals: median by order statistics, mean, weighted mean and PRB by t, "
         f"VEI from its medians, COD, COV, PRD, MKI and KI {drawn}",
+        "cross_check": _checks(rules),
         "value_field": parameters.value_field,
         "group_by": level_name([name for name in parameters.group_by if name != COUNTY]),
         "confidence_level": rules.confidence_level,

@@ -13,6 +13,7 @@ from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.survey import Survey, stacked, survey
 from terrafusion.analysis.velocity.evidence import ABSENT, Evidence, evidence_of
 from terrafusion.analysis.velocity.findings import Told, key_finding
+from terrafusion.analysis.velocity.monthly import YEARS_ALONE
 from terrafusion.analysis.velocity.parameters import SalesVelocityParameters
 from terrafusion.analysis.velocity.points import points_of
 from terrafusion.analysis.velocity.totals import seasons_of, totals_of
@@ -27,6 +28,12 @@ _METHOD: Final = (
 _CHECK: Final = (
     "median of completed holds, which is too short, beside the Kaplan-Meier median; pooled gain beside the median gain"
 )
+
+_SHARED: Final = {
+    ABSENT: ("listing_data_absent", "No listings are loaded"),
+    YEARS_ALONE: ("days_unknown", "Of some sales only the year is known and no day"),
+}
+"""Reasons for which several measures cannot be told: one warning names them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +100,11 @@ def _headline(surveyed: Survey, overall: _Figures, parameters: SalesVelocityPara
 
 def _quality(surveyed: Survey, gathered: Evidence, points: pl.DataFrame) -> dict[str, Any]:
     used, matched = surveyed.selection.used, gathered.matched.height
+    named = used["parcel_number"].count()
     return {
         **surveyed.quality(points),
-        "sales_without_parcel": used["parcel_number"].null_count(),
-        "sales_on_a_day_of_another": used.height - used["parcel_number"].null_count() - gathered.spells.height,
+        "sales_without_parcel": used.height - named,
+        "sales_on_a_day_of_another": None if "hold_days" in gathered.unavailable else named - gathered.spells.height,
         "listings_read": gathered.listings_read,
         "listings_placed": gathered.listings.height,
         "listings_matched": matched,
@@ -104,13 +112,15 @@ def _quality(surveyed: Survey, gathered: Evidence, points: pl.DataFrame) -> dict
 
 
 def _cautions(surveyed: Survey, evidence: Evidence) -> Iterator[Caution]:
-    for name, reason in evidence.unavailable.items():
-        if reason != ABSENT:
+    unavailable = evidence.unavailable
+    for name, reason in unavailable.items():
+        if reason not in _SHARED:
             yield Caution(f"{name}_unavailable", f"{name} cannot be told: {reason}")
-    if ABSENT in evidence.unavailable.values():
-        names = [name for name, reason in evidence.unavailable.items() if reason == ABSENT]
-        yield Caution("listing_data_absent", f"No listings are loaded, so {', '.join(names)} cannot be told")
-    if surveyed.selection.used.height and evidence.spells.is_empty():
+    for reason, (code, said) in _SHARED.items():
+        names = [name for name, why in unavailable.items() if why == reason]
+        if names:
+            yield Caution(code, f"{said}, so {', '.join(names)} cannot be told")
+    if surveyed.selection.used.height and evidence.spells.is_empty() and "hold_days" not in unavailable:
         yield Caution("parcels_unknown", "No sale names its parcel, so neither hold times nor gains can be told")
     if evidence.spells.height and not evidence.spells["ended"].any():
         yield Caution("no_resales", "No parcel sold twice, so neither hold times nor gains can be told")

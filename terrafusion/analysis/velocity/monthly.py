@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from terrafusion.analysis.arrays import Floats
 from terrafusion.analysis.market import Market
 from terrafusion.analysis.velocity import supply
+
+YEARS_ALONE: Final = "of some sales only the year is known"
 
 Days = NDArray[np.int64]
 
@@ -31,7 +34,7 @@ class Monthly:
         """Say why so many months cannot be looked at; None where they can."""
         months = self.full_months()[0].shape[-1]
         if not self.known:
-            return "of some sales only the year is known"
+            return YEARS_ALONE
         return None if months >= least else f"{months} full months; {least} are needed"
 
     def pace(self, days: Days, months: int) -> Floats:

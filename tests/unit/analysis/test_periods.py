@@ -65,3 +65,9 @@ def test_few_sales_before_the_last_long_pause_and_after_the_first_are_strays():
     assert periods.strays(pl.Series([*early, *early, *early, *main])) == (date(1910, 1, 1), None)
     assert periods.strays(pl.Series(main)) == (None, None)
     assert periods.coverage(pl.Series([*early, *main, *late])) == periods.coverage(pl.Series(main))
+
+
+def test_years_that_follow_each_other_are_no_long_pause_where_the_days_are_not_known():
+    years = [date(2015, 7, 1)] + [date(2016, 7, 1)] * 300 + [date(2019, 7, 1)] * 300 + [date(2020, 7, 1)]
+    assert (years[1] - years[0]).days == (years[-1] - years[-2]).days == 366
+    assert periods.strays(pl.Series(years)) == (None, None)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from terrafusion.analysis.frames import SALES_SCHEMA
 from terrafusion.analysis.names import _begin_alike, apart, plain
 from terrafusion.analysis.parameters import SaleFilter, SharedParameters
 from terrafusion.analysis.profile import CountyProfile
@@ -28,6 +29,24 @@ def chosen(sales):
 
 def codes(selection):
     return [caution.code for caution in selection.warnings]
+
+
+def test_a_hold_is_told_only_between_sales_whose_days_are_known(chosen):
+    """Placeholder days lie 365 or 366 apart, or on one day: they tell nothing of how long a home was held."""
+    days = [date(2014, 6, 25), date(2014, 7, 1), date(2014, 7, 1), date(2014, 7, 3), date(2015, 7, 1), date(2015, 7, 3)]
+    given = {"parcel_number": "p", "sale_date": days, "year_only": [False, True, True, False, True, False]}
+    briefly, long = (chosen(given, rules={"min_hold_days": least}) for least in (9, 366))
+    assert briefly.excluded == {"held_too_briefly": 1}
+    assert briefly.used["sale_date"].to_list() == [days[0], days[1], days[2], days[4], days[5]]
+    assert long.excluded == {"held_too_briefly": 2}
+    (said,) = (caution for caution in long.warnings if caution.code == "hold_unknown")
+    assert said.message == "Of 3 sales only the year is known, so none of them was excluded as held too briefly"
+
+
+def test_nothing_is_said_of_holds_that_are_known_or_not_asked_for(chosen):
+    given = {"parcel_number": "p", "sale_date": [date(2014, 7, 1), date(2014, 7, 9)], "year_only": True}
+    assert "hold_unknown" not in codes(chosen(given))
+    assert "hold_unknown" not in codes(chosen(given | {"year_only": False}, rules={"min_hold_days": 9}))
 
 
 def test_each_exclusion_has_the_first_reason_that_applies(chosen):
@@ -199,6 +218,7 @@ SALES = st.lists(
         st.one_of(st.none(), st.floats(allow_nan=True), st.floats(5_000, 500_000)),
         st.sampled_from(["V", "X", "?", None]),
         st.sampled_from(["p", "q"]),
+        st.sampled_from([True, False, None]),
     ),
     max_size=60,
 )
@@ -206,9 +226,8 @@ SALES = st.lists(
 
 @given(SALES, st.sampled_from(["none", "iqr", "group_z", "quantile"]))
 def test_used_and_excluded_are_what_was_read(made, method):
-    names = ["sale_date", "sale_price", "validity_code", "parcel_number"]
-    kinds = {"sale_date": pl.Date, "sale_price": pl.Float64, "validity_code": pl.String, "parcel_number": pl.String}
-    frame = pl.DataFrame(made, schema={name: kinds[name] for name in names}, orient="row").with_columns(
+    names = ["sale_date", "sale_price", "validity_code", "parcel_number", "year_only"]
+    frame = pl.DataFrame(made, schema={name: SALES_SCHEMA[name] for name in names}, orient="row").with_columns(
         pl.lit(None, pl.String).alias("deed_type"),
         pl.lit(None, pl.String).alias("buyer"),
         pl.lit(None, pl.String).alias("seller"),

@@ -3,9 +3,13 @@ from datetime import date, timedelta
 
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from terrafusion.analysis.document import render
+from terrafusion.analysis.frames import SALES_SCHEMA
+from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.points import POINTS
 from terrafusion.analysis.registry import load_catalogue
 from terrafusion.errors import InvalidParameters, SimulatedFailure
@@ -215,6 +219,55 @@ def test_without_characteristics_there_is_no_index_and_a_warning(ask, sales):
     )
 
 
+@pytest.fixture
+def two_places(sales):
+    """Homes of two ZIPs that always fetch the same there; in February two thirds sell in the dear one, in January one third."""
+    days = [date(2014, month, day) for month in (1, 2) for day in range(1, 29)] + [date(2014, 3, 1), date(2013, 12, 31)]
+    dear = [day.day % 3 > (day.month == 1) for day in days]
+    jitter = [1 + 0.01 * (day.day % 7 - 3) for day in days]
+    price = [(600_000 if is_dear else 200_000) * by for is_dear, by in zip(dear, jitter, strict=True)]
+    zips = ["98101" if is_dear else "98102" for is_dear in dear]
+    return sales(sale_date=days, sale_price=price, zip_code=zips)
+
+
+def test_without_an_index_medians_of_like_places_check_the_raw_one(ask, two_places):
+    told = ask("trend_analysis", two_places, min_sales=5).summary
+    assert (told["first_period"], told["last_period"]) == ("2014-01", "2014-02")
+    assert told["raw_change_pct"] > 100
+    assert told["cross_check"] == "medians of areas and types with fixed weights"
+    assert told["cross_check_change_pct"] == pytest.approx(0, abs=1)
+    assert told["cross_check_change_ci_low_pct"] < 0 < told["cross_check_change_ci_high_pct"]
+    assert told["cross_check_change_observations"] == 58
+    said = ", and medians of areas and types with fixed weights showed no clear change (+0.0%, 95% interval -2.5% to +2.5%) in"
+    assert said in told["key_finding"]
+    assert "change_unchecked" not in reasons(ask("trend_analysis", two_places, min_sales=5))
+
+
+@pytest.mark.parametrize("asked", [{}, {"period": "quarter"}])
+def test_the_check_is_the_index_else_that_of_another_type(ask, king_wa, asked):
+    whole = ask("price_trend_by_zip", king_wa, **asked).summary
+    ends = ("pct", "ci_low_pct", "ci_high_pct")
+    quality = ("constant_quality_change_pct", "constant_quality_ci_low_pct", "constant_quality_ci_high_pct")
+    assert [whole[f"cross_check_change_{end}"] for end in ends] == [whole[name] for name in quality]
+    assert (whole["cross_check"], whole["cross_check_change_observations"]) == ("hedonic time-dummy regression", 43_313)
+    bare = king_wa.with_columns(
+        pl.lit(None, SALES_SCHEMA[name]).alias(name) for name in (*CHARACTERISTICS, "property_type")
+    )
+    told = ask("price_trend_by_zip", bare, **asked).summary
+    other = ask("price_index", bare, method="stratified_median", **asked).summary
+    assert [told[f"cross_check_change_{end}"] for end in ends] == pytest.approx([other[name] for name in quality])
+
+
+@pytest.mark.parametrize("asked", [{}, {"index_method": "none"}])
+def test_a_change_that_nothing_checks_is_told(ask, two_places, asked):
+    alike = two_places.with_columns(zip_code=pl.lit("98101"))
+    given = two_places if asked else alike
+    answer = ask("trend_analysis", given, min_sales=5, **asked)
+    assert answer.summary["cross_check"] is answer.summary["cross_check_change_pct"] is None
+    assert "change_unchecked" in reasons(answer)
+    assert "change_unchecked" not in reasons(ask("trend_analysis", given.head(20), min_sales=5, **asked))
+
+
 def test_incomplete_characteristics_are_told(ask, king_wa):
     gaps = king_wa.with_row_index("row").with_columns(
         pl.when(pl.col("row") % 50 > 0).then("grade").alias("grade"),
@@ -233,3 +286,76 @@ def test_missing_periods_are_not_there(ask, sales):
     points = ask("trend_analysis", sales(sale_date=days, sale_price=100_000.0)).trends
     assert points["period"].to_list() == ["2014-01", "2014-03"]
     assert points["mom"].to_list() == [None, None]
+
+
+@pytest.mark.parametrize("kind", ["trend_analysis", "price_trend_by_zip"])
+@pytest.mark.parametrize("least", [1, 10])
+def test_one_sale_is_counted_and_nothing_is_compared(ask, king_wa, kind, least):
+    """A price is told where one sale is enough, without an interval; no change and no index is."""
+    answer = ask(kind, king_wa.head(1), min_sales=least)
+    (point,) = answer.trends.rows(named=True)
+    price = king_wa["sale_price"][0]
+    assert (point["sales_volume"], point["suppressed"]) == (1, least > 1)
+    for name in ("average_price", "median_price", "p25", "p75", "dollar_volume"):
+        assert point[name] == (price if least == 1 else None)
+    for name in ("median_ci_low", "median_ci_high", "mom", "yoy", "index"):
+        assert point[name] is None
+    assert answer.summary["raw_change_pct"] is answer.summary["cross_check"] is None
+    assert "the request selects 1 sale; no two full periods" in answer.summary["key_finding"]
+    json.dumps(render(answer).document, allow_nan=False)
+
+
+def test_a_few_sales_of_a_day_to_come_change_nothing_unless_asked_for(ask, few, sales):
+    days = [date(2190, 1, 1), date(9999, 12, 31)]
+    odd = sales(sale_id=["x", "y"], sale_date=days, sale_price=[1e12, 1e5], zip_code=["98103", "98199"])
+    given = pl.concat([few, odd])
+    plain, more = (ask("price_trend_by_zip", sold, period="quarter") for sold in (few, given))
+    assert more.table.equals(plain.table)
+    assert more.summary == plain.summary
+    assert "after_a_long_pause" in reasons(more)
+    assert more.data_quality["excluded"] == {**plain.data_quality["excluded"], "after_a_long_pause": 2}
+    kept = ask("price_trend_by_zip", given, period="quarter", end_date="2200-12-31", min_sales=1)
+    assert kept.trends.filter(pl.col("period") == "2190-Q1")["median_price"].to_list() == [1e12]
+    assert kept.data_quality["excluded"] == {"outside_dates": 1}
+
+
+@pytest.fixture(scope="module")
+def few(king_wa):
+    """Two years of three ZIPs."""
+    return king_wa.filter(
+        pl.col("zip_code").is_in(["98103", "98115", "98117"]), pl.col("sale_date") >= date(2015, 1, 1)
+    )
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    why=st.sampled_from(["no price", "no date", "too cheap", "elsewhere", "too early", "excluded code"]),
+    at=st.integers(0, 2_000),
+    bare=st.booleans(),
+)
+def test_a_sale_that_is_excluded_changes_nothing(ask, few, why, at, bare):
+    given = few.with_columns(pl.lit(None, SALES_SCHEMA[name]).alias(name) for name in CHARACTERISTICS) if bare else few
+    asked = {
+        "start_date": "2015-01-01",
+        "zip_codes": ["98103", "98115", "98117"],
+        "sale_filter": {"exclude_codes": ["X"]},
+        "period": "quarter",
+    }
+    changed = {
+        "no price": {"sale_price": [None, -5.0, 0.0, float("nan"), 5e12][at % 5]},
+        "no date": {"sale_date": None},
+        "too cheap": {"sale_price": 9_999.0},
+        "elsewhere": {"zip_code": "98199"},
+        "too early": {"sale_date": date(2014, 12, 31 - at % 28)},
+        "excluded code": {"validity_code": "X", "sale_price": 1e9},
+    }[why]
+    one = given[at % given.height].with_columns(
+        pl.lit(value, SALES_SCHEMA[name]).alias(name) for name, value in changed.items()
+    )
+    codes = given.with_columns(validity_code=pl.lit("A"))
+    other = one if "validity_code" in changed else one.with_columns(validity_code=pl.lit("A"))
+    plain, more = (ask("price_trend_by_zip", sold, **asked) for sold in (codes, pl.concat([codes, other])))
+    assert more.table.equals(plain.table)
+    assert more.summary == plain.summary
+    assert more.data_quality["read"] == plain.data_quality["read"] + 1
+    assert more.data_quality["used"] == plain.data_quality["used"] == plain.data_quality["read"]

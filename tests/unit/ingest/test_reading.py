@@ -260,9 +260,45 @@ def test_parquet_columns_of_other_types_are_read(tmp_path: Path) -> None:
     (row,) = read.records.to_dicts()
     assert row["parcel_number"] == "123"
     assert row["sale_date"] == date(2014, 5, 31)
+    assert "dates_of_a_zone" in [caution.code for caution in read.warnings]
     assert (row["zip_code"], row["waterfront"], row["property_type"], row["bedrooms"]) == ("02134", True, "SFR", None)
     assert orjson.loads(row["attributes"]) == {"tags": ["a"], "seen": "2014-01-01"}
     assert read.reasons == {"missing_date": 1}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles"])
+def test_a_day_cut_from_times_of_a_zone_is_told(tmp_path: Path, zone: str) -> None:
+    """Three in the morning in Greenwich is the evening before in Seattle: the file's zone decides the day, and is named."""
+    file, moment = tmp_path / "sales.parquet", pl.Series([datetime(2014, 6, 1, 3, tzinfo=UTC), None])
+    times = moment.dt.convert_time_zone(zone)
+    given = {"parcel_number": ["1", "2"], "sale_date": times, "sale_year": [None, 2015], "sale_price": [1, 1]}
+    pl.DataFrame(given).write_parquet(file)
+    read = read_records(file, SALES)
+    day = date(2014, 6, 1) if zone == "UTC" else date(2014, 5, 31)
+    assert read.records["sale_date"].to_list() == [day, date(2015, 7, 1)]
+    (said,) = (caution.message for caution in read.warnings if caution.code == "dates_of_a_zone")
+    assert said == f"sale_date has times of {zone} in 1 row; the day there is taken, which may not be the county's."
+
+
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        ("2014-06-01T03:00:00Z", "UTC"),
+        ("2014-06-01 03:00+0200", "+0200"),
+        ("2014/6/1 3:00:00.5 AM-07:00", "-07:00"),
+        ("2014-06-01T03:00:00", None),
+        ("2014-06-01 03:00", None),
+        ("2014-06-01", None),
+        ("20140601", None),
+    ],
+)
+def test_a_zone_written_behind_a_date_is_told(tmp_path: Path, written: str, named: str | None) -> None:
+    file = read_rows(tmp_path, {"sale_date": written}, {"sale_date": "2014-05-31"}, {"sale_date": "soon 3:00Z"})
+    assert file.records["sale_date"].to_list() == [date(2014, 6, 1), date(2014, 5, 31)]
+    said = [caution.message for caution in file.warnings if caution.code == "dates_of_a_zone"]
+    assert [message.split(";")[0] for message in said] == (
+        [f"sale_date has times of {named} in 1 row"] if named else []
+    )
 
 
 def test_sales_that_share_an_id_are_rejected_but_the_first(tmp_path: Path) -> None:

@@ -206,6 +206,21 @@ def test_few_sales_say_how_many_are_needed(ask, town, count):
     json.dumps(render(answer).document, allow_nan=False)
 
 
+@pytest.mark.parametrize("count", [60, 1_800])
+def test_where_every_parcel_sold_twice_there_is_a_value_and_no_range(ask, town, count):
+    """How far values are from prices is tried on parcels sold once, and there are none."""
+    twice = town.head(count).with_columns(pl.format("q{}", pl.int_range(count) // 2).alias("parcel_number"))
+    answer = comps(ask, twice, ["q7"], max_distance_km=50)
+    (told,) = answer.summary["subjects"]
+    assert told["comparables"] == 5
+    assert told["estimated_value"] > 0
+    assert told["value_low"] is told["value_high"] is None
+    assert "range" not in answer.summary["key_finding"]
+    assert answer.summary["accuracy"] == {"n": 0, "mdape": None, "cod": None, "within_10_pct": None}
+    assert "interval_too_few_sales" in reasons(answer)
+    json.dumps(render(answer).document, allow_nan=False)
+
+
 def test_a_sale_is_old_after_so_many_calendar_months(ask, town):
     answer = comps(ask, town, valuation_date="2016-12-28", max_age_months=36, k=50)
     rows = answer.rows.select("sale_date", old=pl.col("flags").list.contains("old"))

@@ -1,5 +1,6 @@
 import io
 import json
+import re
 from datetime import date
 
 import numpy as np
@@ -46,6 +47,26 @@ def test_every_measure_has_an_interval_around_it(ask, market, method):
         for name in ("median", "mean", "weighted_mean", "cod", "cov", "prd", "prb", "mki", "ki", "vei"):
             value, low, high = (row[f"{prefix}{name}{end}"] for end in ("", "_ci_low", "_ci_high"))
             assert low < value < high, name
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ({}, {"trimmed_median", "trimmed_cod"}),
+        ({"trim": "none"}, set()),
+        (
+            {"trim": "iqr1.5", "time_adjust": "hedonic"},
+            {"trimmed_median", "trimmed_cod", "adjusted_time_slope", "time_slope"},
+        ),
+    ],
+)
+def test_the_cross_check_names_figures_that_are_there(ask, lucas_oh, asked, named):
+    told = ask(STUDY, lucas_oh, **QUICK, **asked).summary
+    names = set(re.findall(r"[a-z_]+", told["cross_check"]))
+    always = {"mean", "weighted_mean", "median", "cov", "cod", "prb", "mki", "ki", "vei", "prd"}
+    assert {name for name in names if told.get(name) is not None} == always | named
+    words = {"and", "the", "other", "trimmed_", "figures", "beside", "those", "of", "all", "sales"}
+    assert names <= always | named | words
 
 
 def test_an_empty_selection_is_an_answer_of_the_same_shape(ask, market):

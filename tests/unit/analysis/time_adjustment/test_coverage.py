@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from scipy.stats import binom
 
+from benchmarks.coverage import adjustments
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.price_index.engine import Engine
 from terrafusion.analysis.price_index.parameters import PriceIndexParameters
@@ -70,3 +71,13 @@ def test_an_areas_own_growth_lies_in_its_interval_and_is_met_better_than_alone(s
 def test_where_areas_differ_much_the_interval_is_no_wider_than_promised():
     hits, _, _ = adjusted(0.5, [60, 60, 60, 60])
     assert hits <= binom.ppf(0.9995, MARKETS, 0.95)
+
+
+@pytest.mark.by_hand
+@pytest.mark.timeout(1800)
+def test_of_2_000_markets_as_often_as_promised_by_each_pooling():
+    assert {held.method: held.inside for held in adjustments(2_000)} == {
+        "county": True,
+        "none": True,
+        "dersimonian_laird": True,
+    }

@@ -163,13 +163,43 @@ def test_volumes_and_their_change_by_hand(asked, town):
     assert rows["dollar_volume"].sum() == pytest.approx(town[0]["sale_price"].sum())
 
 
+def of_years(sold):
+    return sold.with_columns(year_only=True, sale_date=pl.date(pl.col("sale_date").dt.year(), 7, 1))
+
+
+@pytest.mark.parametrize("grouped", [{}, {"group_by": "zip_code"}])
+@pytest.mark.parametrize("share", [1, 900])
+def test_no_days_are_counted_from_placeholders(asked, town, share, grouped):
+    """From 1 July to 1 July are 365 or 366 days: no hold, no share sold again, no gain and no listing's sale."""
+    sold = pl.concat([of_years(town[0][::share]), town[0].filter(pl.int_range(900) % share > 0)])
+    answer = asked(sold, town[1], town[2], period="year", min_sales=1, **grouped)
+    measures = ["hold_days", "resold_share", "gain", "days_on_market", "sale_to_list"]
+    assert {answer.summary["unavailable"][name] for name in measures} == {"of some sales only the year is known"}
+    (said,) = (caution.message for caution in answer.warnings if caution.code == "days_unknown")
+    assert all(name in said for name in measures)
+    assert not {"no_resales", "parcels_unknown"} & reasons(answer)
+    told = [
+        name
+        for name in answer.table.columns
+        if any(stem in name for stem in ("hold", "resold", "gain", "market", "list"))
+    ]
+    told = [name for name in told if name != "active_listings"]
+    assert len(told) > 30
+    for name in told:
+        assert set(answer.table[name].drop_nulls()) <= ({0} if name.endswith("_n") else set()), name
+    assert "sold again" not in answer.summary["key_finding"]
+    assert "a year in the median" not in answer.summary["key_finding"]
+    assert answer.data_quality["sales_on_a_day_of_another"] is None
+
+
 def test_what_is_unknown_of_sales_of_which_only_the_year_is(asked, town):
-    dated = town[0].with_columns(year_only=True, sale_date=pl.date(pl.col("sale_date").dt.year(), 7, 1))
+    dated = of_years(town[0])
     answer = asked(dated, town[1], town[2], period="year")
     assert answer.summary["seasonality"] == []
     assert answer.rows["months_of_supply"].null_count() == answer.rows.height
     assert answer.summary["unavailable"]["seasonality"] == "of some sales only the year is known"
-    assert "year_only" in reasons(answer)
+    assert answer.summary["turnover"] == pytest.approx(300 / 400, rel=0.01)
+    assert {"year_only", "days_unknown"} <= reasons(answer)
     for bad in ({"period": "month"}, {"period": "year", "group_by": "sale_month"}):
         with pytest.raises(InvalidParameters, match="only the year is known") as refused:
             asked(dated, **bad)
