@@ -26,7 +26,6 @@ from terrafusion.web.lookup import find_job
 from terrafusion.web.query import (
     JobPageQuery,
     ListPageQuery,
-    NoQuery,
     has_empty,
     read_filled,
     read_job_id,
@@ -34,6 +33,7 @@ from terrafusion.web.query import (
     write_cursor,
 )
 from terrafusion.web.render import render
+from terrafusion.web.renewing import RenewedQuery, renewal
 from terrafusion.web.results.read import found_by
 from terrafusion.wording import indented
 
@@ -81,11 +81,10 @@ class Pages:
             moment=_moment,
             sort_link=_sort_link(query),
             bulk=bulk_links(query, counts),
-            live=None if query.refresh else live_link(query, page.jobs),
+            live=live_link(query, page.jobs),
             **self._neighbours(query, page),
             moving=moving,
-            refresh_off=query.refresh == "off",
-            refresh_link=list_link(query, refresh=None if query.refresh else "off", cursor=query.cursor),
+            **renewal(request),
             types=[(entry, list_link(query, analysis_type=entry.name)) for entry in self._deps.catalogue],
             counties=[
                 (county, list_link(query, county_id=county.county_id)) for county in await self._deps.counties.current()
@@ -110,19 +109,18 @@ class Pages:
             parameters=indented(job.parameters or {}),
             found=document and found_by(self._deps.catalogue, job, document, query),
             moving=job.status not in TERMINAL,
-            refresh_off=query.refresh == "off",
-            refresh_link=f"/jobs/{job.job_id}" + ("" if query.refresh else "?refresh=off"),
+            **renewal(request),
         )
         return html(text)
 
     async def attention(self, request: Request) -> Response:
         """Show the jobs that somebody should look at."""
-        read_query(request, NoQuery)
+        read_query(request, RenewedQuery)
         found = await self._deps.history.attention(MOST_SHOWN + 1)
-        reasons = await self._deps.waiting.reasons(found.late)
         if wants_json(request):
+            reasons = await self._deps.waiting.reasons(found.late)
             return json_response(attention_body(found, reasons, MOST_SHOWN))
-        return html(render("attention.html", now=self._deps.now(), found=found, most=MOST_SHOWN, reasons=reasons))
+        return html(render("attention.html", now=self._deps.now(), found=found, most=MOST_SHOWN, **renewal(request)))
 
     def _neighbours(self, query: ListPageQuery, page: Page) -> Mapping[str, Any]:
         older = write_cursor(page.next_after) if page.next_after else None

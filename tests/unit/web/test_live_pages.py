@@ -60,7 +60,7 @@ async def follow(client, world, path):
 
 async def stream_of(client, path):
     text = await (await client.get(path, headers=BROWSER)).text()
-    return text.partition('sse-connect="')[2].partition('"')[0].replace("&amp;", "&")
+    return text.partition('data-live="')[2].partition('"')[0].replace("&amp;", "&")
 
 
 class TestTheList:
@@ -111,9 +111,12 @@ class TestTheList:
         assert await reader.until("missed") == ""
         assert await reader.until("still") == ""
 
-    async def test_who_stands_still_follows_nothing(self, client, world):
-        await world.accept()
-        assert await stream_of(client, "/?refresh=off") == ""
+    async def test_a_page_that_stands_still_knows_its_stream_for_when_it_goes_on(self, client, world):
+        shown = await world.accept()
+        for path in ("/?refresh=off", f"/jobs/{shown}?refresh=off"):
+            reader = await follow(client, world, await stream_of(client, path))
+            reader.answer.close()
+            await world.live.followed_by(0)
 
     async def test_a_wrong_place_is_refused(self, client):
         assert (await client.get("/live/jobs?first=nonsense")).status == 400
