@@ -107,6 +107,7 @@ class Pages:
             now_part=Markup(await now_part(self._deps, job, swap=False)),  # noqa: S704 - rendered by a template
             attempts_part=Markup(await self._attempts(job)),  # noqa: S704
             parameters=indented(job.parameters or {}),
+            chosen=query.chosen,
             found=document and found_by(self._deps.catalogue, job, document, query),
             moving=job.status not in TERMINAL,
             **renewal(request),

@@ -352,7 +352,11 @@ class TestPaper:
     async def test_it_may_be_of_another_group(self, client, world):
         job_id = await world.accept()
         await world.complete(job_id, document([point(group, month) for group in "ab" for month in range(1, 13)]))
-        assert "Trend of b" in (await page(client, f"/jobs/{job_id}/print?group=b")).text
+        looked_at = await page(client, f"/jobs/{job_id}?group=b&page=1&refresh=off")
+        assert f"/jobs/{job_id}/print?group=b" in links(looked_at)
+        paper = await page(client, f"/jobs/{job_id}/print?group=b")
+        assert "Trend of b" in paper.text
+        assert f"/jobs/{job_id}?group=b" in links(paper)
 
     async def test_a_job_without_a_result_has_nothing_to_print(self, client, world):
         assert "has no result" in (await page(client, f"/jobs/{await world.accept()}/print", 404)).text
