@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Final
+from uuid import UUID
 
 from models.attempts import Attention
 from models.jobs import Job
@@ -13,6 +16,7 @@ from terrafusion.ports.counties import DataVersion
 from terrafusion.ports.jobs import Page
 from terrafusion.usecases.waiting import Reasons
 from terrafusion.web.query import write_cursor
+from terrafusion.web.timeline import Try
 
 JOB_FIELDS: Final = (
     "job_id",
@@ -44,6 +48,28 @@ JOB_FIELDS: Final = (
 def job_body(job: Job, reasons: Reasons) -> dict[str, Any]:
     """Tell a job as JSON, and why it waits."""
     return {name: getattr(job, name) for name in JOB_FIELDS} | {"waiting_for": reasons.of(job)}
+
+
+def way_body(job: Job, tries: Sequence[Try], retried_as: Sequence[UUID]) -> dict[str, Any]:
+    """Tell where a job came from, its attempts, the last one first, and which jobs ask it again."""
+    return {
+        "origin": job.origin and asdict(job.origin),
+        "attempts": [attempt_body(one) for one in tries],
+        "retried_as": list(retried_as),
+    }
+
+
+def attempt_body(one: Try) -> dict[str, Any]:
+    """Tell an attempt, and what was logged for it."""
+    return {
+        "attempt": one.number,
+        "worker": one.worker,
+        "claimed_at": one.began,
+        "ended_at": one.ended,
+        "message": one.ending,
+        "log": [asdict(line) for line in one.log.lines] if one.log else [],
+        "log_left_out": one.log.left_out if one.log else 0,
+    }
 
 
 def page_body(page: Page, reasons: Reasons) -> dict[str, Any]:

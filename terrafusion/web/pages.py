@@ -17,7 +17,7 @@ from terrafusion.errors import Unavailable
 from terrafusion.ports.jobs import MOST_LOOKED_AT, Page
 from terrafusion.web.answers import html, json_response, see, wants_json
 from terrafusion.web.api import read_document, read_page, results_body
-from terrafusion.web.bodies import attention_body, page_body
+from terrafusion.web.bodies import attention_body, page_body, pause_body, way_body
 from terrafusion.web.counting import Counted
 from terrafusion.web.deps import WebDeps
 from terrafusion.web.job_page import attempts_part, now_part
@@ -35,6 +35,7 @@ from terrafusion.web.query import (
 from terrafusion.web.render import render
 from terrafusion.web.renewing import RenewedQuery, renewal
 from terrafusion.web.results.read import found_by
+from terrafusion.web.timeline import tries
 from terrafusion.wording import indented
 
 MOST_SHOWN: Final = 50
@@ -65,7 +66,7 @@ class Pages:
             return see(list_link(query))  # of a form, whose empty fields say nothing
         page = await read_page(self._deps, query)
         if wants_json(request):
-            return json_response(page_body(page, await self._deps.waiting.reasons(page.jobs)))
+            return json_response(await self._told(query, page))
         counts = await self._counted.count(query.wanted)
         moving = query.cursor is None and any(counts[state] for state in set(JobStatus) - TERMINAL)
         text = render(
@@ -96,8 +97,10 @@ class Pages:
         """Show one job: its way, what it was asked and what it found."""
         query = read_query(request, JobPageQuery)
         job = await find_job(self._deps, read_job_id(request))
+        history = await self._history(job)
         if wants_json(request):
-            return json_response(await results_body(self._deps, job))
+            way = way_body(job, tries(job, history, self._deps.now()), history.retried_as)
+            return json_response(await results_body(self._deps, job) | way)
         document = await read_document(self._deps, job)
         text = render(
             "job.html",
@@ -105,7 +108,7 @@ class Pages:
             job=job,
             ended=job.status in TERMINAL,
             now_part=Markup(await now_part(self._deps, job, swap=False)),  # noqa: S704 - rendered by a template
-            attempts_part=Markup(await self._attempts(job)),  # noqa: S704
+            attempts_part=Markup(attempts_part(self._deps, job, history, swap=False)),  # noqa: S704
             parameters=indented(job.parameters or {}),
             chosen=query.chosen,
             found=document and found_by(self._deps.catalogue, job, document, query),
@@ -123,6 +126,13 @@ class Pages:
             return json_response(attention_body(found, reasons, MOST_SHOWN))
         return html(render("attention.html", now=self._deps.now(), found=found, most=MOST_SHOWN, **renewal(request)))
 
+    async def _told(self, query: ListPageQuery, page: Page) -> dict[str, Any]:
+        counts = await self._counted.count(query.wanted)
+        return page_body(page, await self._deps.waiting.reasons(page.jobs)) | {
+            "counts": {str(status): count for status, count in counts.items()},
+            "pauses": [pause_body(pause) for pause in await self._deps.pauses.look()],
+        }
+
     def _neighbours(self, query: ListPageQuery, page: Page) -> Mapping[str, Any]:
         older = write_cursor(page.next_after) if page.next_after else None
         return {
@@ -136,13 +146,12 @@ class Pages:
         ended = [job.job_id for job in jobs if job.status in TERMINAL]
         return await self._deps.history.retried(ended) if ended else {}
 
-    async def _attempts(self, job: Job) -> str:
-        """Render the attempts; while the store is away those that the live entry knows of."""
+    async def _history(self, job: Job) -> History:
+        """Return what is kept of the attempts; nothing while the store is away, the live entry knows of the last one."""
         try:
-            history = await self._deps.history.history(job.job_id)
+            return await self._deps.history.history(job.job_id)
         except Unavailable:
-            history = History()
-        return attempts_part(self._deps, job, history, swap=False)
+            return History()
 
 
 def _sort_link(query: ListPageQuery) -> SortLink:

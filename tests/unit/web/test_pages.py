@@ -156,7 +156,10 @@ class TestTheList:
     async def test_gives_json_to_who_asks_for_it(self, client, world):
         job_id = await world.accept()
         answer = await client.get("/", headers={"Accept": "application/json"})
-        assert (await answer.json())["jobs"][0]["job_id"] == str(job_id)
+        told = await answer.json()
+        assert told["jobs"][0]["job_id"] == str(job_id)
+        assert told["counts"] == {"PENDING": 1, "RUNNING": 0, "COMPLETED": 0, "FAILED": 0, "CANCELLED": 0}
+        assert told["pauses"] == []
 
     async def test_a_wrong_query_is_told_as_a_page(self, client):
         outline = await page(client, "/?status=DONE", 400)
@@ -243,8 +246,19 @@ class TestAJob:
 
     async def test_gives_json_to_who_asks_for_it(self, client, world):
         job_id = await world.accept()
+        await world.start()
+        await world.logged(job_id, "Reading sales")
+        await world.fail(job_id, "broken")
+        again = await world.accept(retry_of=job_id)
         answer = await client.get(f"/jobs/{job_id}", headers={"Accept": "application/json"})
-        assert (await answer.json())["result"] is None
+        told = await answer.json()
+        assert told["result"] is None
+        assert told["origin"] == {"topic": "market-analysis.requests.v1", "partition": 3, "offset": 42}
+        assert told["retried_as"] == [str(again)]
+        (attempt,) = told["attempts"]
+        assert (attempt["attempt"], attempt["message"], attempt["log_left_out"]) == (1, "Failed", 0)
+        assert attempt["ended_at"] == told["completed_at"]
+        assert [line["text"] for line in attempt["log"]] == ["Reading sales"]
 
     @pytest.mark.parametrize(("job_id", "status"), [("nonsense", 400), ("73ebf3aa-448f-43d6-b542-e49a4968f011", 404)])
     async def test_that_is_not_there_is_a_page(self, client, job_id, status):
