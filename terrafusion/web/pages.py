@@ -21,7 +21,7 @@ from terrafusion.web.bodies import attention_body, page_body, pause_body, way_bo
 from terrafusion.web.counting import Counted
 from terrafusion.web.deps import WebDeps
 from terrafusion.web.job_page import attempts_part, now_part
-from terrafusion.web.listing import bulk_links, chips, filters, list_link, live_link, tiles
+from terrafusion.web.listing import FILTERS, bulk_links, chips, given, list_link, live_link, tiles
 from terrafusion.web.lookup import find_job
 from terrafusion.web.query import (
     JobPageQuery,
@@ -40,7 +40,8 @@ from terrafusion.wording import indented
 
 MOST_SHOWN: Final = 50
 """Of each kind that needs attention."""
-IN_THE_FORM: Final = frozenset({"q", "county_id", "analysis_type", "since", "until"})
+NOT_KEPT: Final = frozenset({"q", "county_id", "analysis_type", "since", "until", "cursor"})
+"""Of a list's query what its form asks for itself, and the page it begins at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,8 @@ class Pages:
             pauses=await self._deps.pauses.look(),
             tiles=tiles(query, counts),
             chips=chips(query),
-            kept={name: value for name, value in filters(query).items() if name not in IN_THE_FORM},
+            kept={name: value for name, value in given(query).items() if name not in NOT_KEPT},
+            clear=list_link(query, **dict.fromkeys(FILTERS)),
             moment=_moment,
             sort_link=_sort_link(query),
             bulk=bulk_links(query, counts),

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from uuid import UUID
 
 import pytest
 
 from models.jobs import Heartbeat
+from terrafusion.web.query import write_cursor
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 ATTACK = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}"
@@ -137,6 +139,14 @@ class TestTheList:
         assert "/" in links(outline)
         active = [a["href"] for a in outline.all("a") if a.get("aria-current")]
         assert active == ["/?status=PENDING&county_id=king_wa"]
+
+    async def test_other_filters_and_none_keep_order_length_and_standing_still(self, client, world):
+        await world.accept()
+        asked = "status=PENDING&county_id=king_wa&sort=oldest&limit=7&refresh=off"
+        outline = await page(client, f"/?{asked}&cursor={write_cursor((world.clock.now, UUID(int=7)))}")
+        hidden = {one["name"]: one["value"] for one in outline.all("input") if one.get("type") == "hidden"}
+        assert hidden == {"status": "PENDING", "sort": "oldest", "limit": "7", "refresh": "off"}
+        assert "/?sort=oldest&limit=7&refresh=off" in links(outline)
 
     async def test_refreshes_itself_while_jobs_move_unless_told_not_to(self, client, world):
         job_id = await world.accept()
