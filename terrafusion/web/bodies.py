@@ -13,7 +13,7 @@ from models.messages import JobStatusChanged
 from models.pauses import Pause, Scope
 from terrafusion.analysis.api import Analysis
 from terrafusion.ports.counties import DataVersion
-from terrafusion.ports.jobs import Page
+from terrafusion.ports.jobs import MOST_LOOKED_AT, Page
 from terrafusion.usecases.waiting import Reasons
 from terrafusion.web.query import write_cursor
 from terrafusion.web.timeline import Try
@@ -79,9 +79,12 @@ def page_body(page: Page, reasons: Reasons) -> dict[str, Any]:
 
 
 def attention_body(found: Attention, reasons: Reasons, most: int) -> dict[str, Any]:
-    """Tell which jobs somebody should look at, of each kind ``most``, and whether there are more."""
+    """Tell which jobs somebody should look at, of each kind ``most``, and whether there are more.
+
+    ``failed_looked_at`` is how many of the newest that failed were looked at, where others stand behind them.
+    """
     kinds = {"failed": found.failed, "stuck": found.stuck, "late": found.late}
-    return {
+    return {"failed_looked_at": MOST_LOOKED_AT if found.unseen else None} | {
         name: {"jobs": [job_body(job, reasons) for job in jobs[:most]], "more": len(jobs) > most}
         for name, jobs in kinds.items()
     }

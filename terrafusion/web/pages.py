@@ -126,7 +126,8 @@ class Pages:
         if wants_json(request):
             reasons = await self._deps.waiting.reasons(found.late)
             return json_response(attention_body(found, reasons, MOST_SHOWN))
-        return html(render("attention.html", now=self._deps.now(), found=found, most=MOST_SHOWN, **renewal(request)))
+        shown = {"found": found, "most": MOST_SHOWN, "looked_at": MOST_LOOKED_AT}
+        return html(render("attention.html", now=self._deps.now(), **shown, **renewal(request)))
 
     async def _told(self, query: ListPageQuery, page: Page) -> dict[str, Any]:
         counts = await self._counted.count(query.wanted)

@@ -11,6 +11,7 @@ from aiohttp import ClientSession, ClientTimeout
 
 from models.jobs import Heartbeat, JobStatus
 from models.live import Missed
+from terrafusion.adapters.memory import lists
 from terrafusion.ports.jobs import Page
 from terrafusion.web import counting, live_pages
 from terrafusion.web.assets import ASSETS
@@ -246,7 +247,19 @@ class TestAttention:
         assert [job["job_id"] for job in told["failed"]["jobs"]] == [str(job_id)]
         assert (told["stuck"], told["late"]) == ({"jobs": [], "more": False},) * 2
         await client.post(f"{API}/retry/{job_id}")
-        assert "Nothing does" in await (await client.get("/attention", headers=BROWSER)).text()
+        assert "Nothing does: " in await (await client.get("/attention", headers=BROWSER)).text()
+
+    async def test_says_how_many_were_looked_at_where_more_failed(self, client, world, monkeypatch):
+        for _ in range(2):
+            job_id = await world.accept()
+            await world.fail(job_id, "broken")
+            await client.post(f"{API}/retry/{job_id}")
+        monkeypatch.setattr(lists, "MOST_LOOKED_AT", 1)
+        text = await (await client.get("/attention", headers=BROWSER)).text()
+        assert "Nothing does, as far as was looked: " in text
+        assert "Only the newest 3,000 that failed were looked at" in text
+        told = await (await client.get("/attention", headers={"Accept": "application/json"})).json()
+        assert told["failed_looked_at"] == 3_000
 
 
 class TestMany:
