@@ -192,6 +192,12 @@ class TestAJob:
         assert "Waiting for a free slot" in outline.text
         assert "market-analysis.requests.v1, partition 3, offset 42" in outline.text
 
+    async def test_leads_to_the_others_of_its_correlation(self, client, world):
+        job_id = await world.accept(correlation_id="roll & <2026>")
+        link = "/?correlation_id=roll+%26+%3C2026%3E"
+        assert link in links(await page(client, f"/jobs/{job_id}"))
+        assert f"/jobs/{job_id}" in links(await page(client, link))
+
     async def test_that_runs(self, client, world):
         job_id = await world.accept(origin=None)
         await world.start()
