@@ -42,7 +42,7 @@ browser:  # Chromium from the distribution, where we may install it; without one
 		DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium >/dev/null; } || true
 	@$(HAS_CHROMIUM) || echo "No Chromium is installed: the browser tests are skipped" >&2
 
-screenshots: .venv/.installed-dev browser  ## every page in light, dark and narrow, into .terrafusion/screenshots
+screenshots: .venv/.installed-dev browser  ## every page in light, dark, narrow and on a 4K screen, into .terrafusion/screenshots
 	PYTHONPATH=.:tests .venv/bin/python -m browser.screenshots .terrafusion/screenshots
 
 chaos: .venv/.installed-dev  ## everything broken at once, checked afterwards; SEED=n JOBS=5000 BLOWS=50

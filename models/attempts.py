@@ -66,6 +66,8 @@ class Attention:
 
     failed: Sequence[Job] = ()
     """Failed, not refused as they came, and not retried; newest first."""
+    unseen: bool = False
+    """More failed than are looked at, and ``failed`` holds all that was found among the newest: older ones may be like it."""
     stuck: Sequence[Job] = ()
     """RUNNING under a lease that ran out and that nobody took over, the oldest first."""
     late: Sequence[Job] = ()

@@ -36,7 +36,7 @@ class JobHistory(Protocol):
         """Return the last retry of each of these jobs that has one."""
 
     async def attention(self, limit: int, *, counties: Seen = None) -> Attention:
-        """Return up to ``limit`` jobs of each kind that somebody should look at."""
+        """Return up to ``limit`` jobs of each kind that somebody should look at; of the failed the newest are looked at."""
 
     async def changed(self, since: datetime, limit: int, *, counties: Seen = None) -> Sequence[JobStatusChanged]:
         """Return the state of up to ``limit`` jobs that moved at ``since`` or later, those that moved first before others."""

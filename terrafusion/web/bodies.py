@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Final
+from uuid import UUID
 
 from models.attempts import Attention
 from models.jobs import Job
@@ -10,9 +13,10 @@ from models.messages import JobStatusChanged
 from models.pauses import Pause, Scope
 from terrafusion.analysis.api import Analysis
 from terrafusion.ports.counties import DataVersion
-from terrafusion.ports.jobs import Page
+from terrafusion.ports.jobs import MOST_LOOKED_AT, Page
 from terrafusion.usecases.waiting import Reasons
 from terrafusion.web.query import write_cursor
+from terrafusion.web.timeline import Try
 
 JOB_FIELDS: Final = (
     "job_id",
@@ -46,6 +50,28 @@ def job_body(job: Job, reasons: Reasons) -> dict[str, Any]:
     return {name: getattr(job, name) for name in JOB_FIELDS} | {"waiting_for": reasons.of(job)}
 
 
+def way_body(job: Job, tries: Sequence[Try], retried_as: Sequence[UUID]) -> dict[str, Any]:
+    """Tell where a job came from, its attempts, the last one first, and which jobs ask it again."""
+    return {
+        "origin": job.origin and asdict(job.origin),
+        "attempts": [attempt_body(one) for one in tries],
+        "retried_as": list(retried_as),
+    }
+
+
+def attempt_body(one: Try) -> dict[str, Any]:
+    """Tell an attempt, and what was logged for it."""
+    return {
+        "attempt": one.number,
+        "worker": one.worker,
+        "claimed_at": one.began,
+        "ended_at": one.ended,
+        "message": one.ending,
+        "log": [asdict(line) for line in one.log.lines] if one.log else [],
+        "log_left_out": one.log.left_out if one.log else 0,
+    }
+
+
 def page_body(page: Page, reasons: Reasons) -> dict[str, Any]:
     """Tell a page of jobs and where the next one begins."""
     cursor = write_cursor(page.next_after) if page.next_after else None
@@ -53,9 +79,12 @@ def page_body(page: Page, reasons: Reasons) -> dict[str, Any]:
 
 
 def attention_body(found: Attention, reasons: Reasons, most: int) -> dict[str, Any]:
-    """Tell which jobs somebody should look at, of each kind ``most``, and whether there are more."""
+    """Tell which jobs somebody should look at, of each kind ``most``, and whether there are more.
+
+    ``failed_looked_at`` is how many of the newest that failed were looked at, where others stand behind them.
+    """
     kinds = {"failed": found.failed, "stuck": found.stuck, "late": found.late}
-    return {
+    return {"failed_looked_at": MOST_LOOKED_AT if found.unseen else None} | {
         name: {"jobs": [job_body(job, reasons) for job in jobs[:most]], "more": len(jobs) > most}
         for name, jobs in kinds.items()
     }

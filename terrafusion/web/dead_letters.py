@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from aiohttp.web import Request, Response
 
-from models.dead_letters import KeptLetter, LetterEntry
-from terrafusion.errors import NotFound
+from models.dead_letters import KeptLetter, LetterEntry, LetterState
+from terrafusion.errors import NotFound, Rejected
 from terrafusion.usecases.dead_letters import Bulk, Outcome
 from terrafusion.web.answers import html, json_response, see, wants_html, wants_json
 from terrafusion.web.api import PREFIX, told
@@ -26,8 +26,9 @@ from terrafusion.web.letters import (
     outcome_body,
     read_letter_id,
 )
+from terrafusion.web.problems import problem_of
 from terrafusion.web.query import NoQuery, has_empty, read_filled, read_header, read_query
-from terrafusion.web.request_bodies import read_body
+from terrafusion.web.request_bodies import read_body, read_form
 
 
 class DeadLetterViews:
@@ -50,9 +51,12 @@ class DeadLetterViews:
     async def replay(self, request: Request) -> Response:
         """Put a letter to work again, corrected where the body has a value: 202 and what came of it."""
         read_query(request, NoQuery)
-        body = await read_body(request, ReplayBody)
-        by = _by(request, body.requested_by)
-        outcome = await self._deps.office.replay(read_letter_id(request), value=body.value, by=by)
+        try:
+            body = await read_body(request, ReplayBody)
+            by = _by(request, body.requested_by)
+            outcome = await self._deps.office.replay(read_letter_id(request), value=body.value, by=by)
+        except Rejected as error:
+            return await self._refused(request, error)
         return await self._done(request, outcome, status=202)
 
     async def discard(self, request: Request) -> Response:
@@ -107,6 +111,15 @@ class DeadLetterViews:
         if letter is None:
             raise NotFound(f"no dead letter has the id {letter_id}", field="id", value=letter_id)
         return letter
+
+    async def _refused(self, request: Request, error: Rejected) -> Response:
+        """Lead a browser back to the letter, with what was typed and why it was refused; anybody else is told alone."""
+        typed = await read_form(request) if wants_html(request) else None
+        letter = None if typed is None else await self._letter(request)
+        if letter is None or letter.state is not LetterState.OPEN:
+            raise error
+        text = letter_page(letter, self._deps.now(), typed=typed, trouble=str(error))
+        return html(text, status=problem_of(error).status)
 
     async def _done(self, request: Request, outcome: Outcome, *, status: int) -> Response:
         if wants_html(request):

@@ -69,10 +69,9 @@ class Downloads:
             return json_response(await results_body(self._deps, job))
         document = await read_document(self._deps, job) or {}
         found = unfolded(found_by(self._deps.catalogue, job, document, query))
-        text = render(
-            "results/print.html", job=job, found=found, now=self._deps.now(), parameters=indented(job.parameters or {})
-        )
-        return html(text)
+        asked = indented(job.parameters or {})
+        now = self._deps.now()
+        return html(render("results/print.html", job=job, found=found, now=now, parameters=asked, chosen=query.chosen))
 
     async def _found(self, request: Request) -> Job:
         read_query(request, NoQuery)

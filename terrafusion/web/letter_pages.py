@@ -51,9 +51,9 @@ def letters_page(query: LettersQuery, entries: Sequence[LetterEntry], total: int
     )
 
 
-def letter_page(letter: KeptLetter, now: datetime) -> str:
-    """Render one letter."""
-    value = _shown(letter.value)
+def letter_page(letter: KeptLetter, now: datetime, *, typed: Mapping[str, str] | None = None, trouble: str = "") -> str:
+    """Render one letter; after a replay that was refused with what was typed, and why."""
+    value, typed = _shown(letter.value), typed or {}
     return render(
         "dead_letter.html",
         now=now,
@@ -61,7 +61,9 @@ def letter_page(letter: KeptLetter, now: datetime) -> str:
         value=value,
         key=_shown(letter.key),
         headers=[(name, _shown(header)) for name, header in letter.headers],
-        draft="" if value["cut"] else _draft(letter.value, value["text"] or ""),
+        draft=typed.get("value") or ("" if value["cut"] else _draft(letter.value, value["text"] or "")),
+        who=typed.get("requested_by", ""),
+        trouble={"correct" if "value" in typed else "replay": trouble} if trouble else {},
         can_correct=letter.stage is not Stage.PUBLISH,
         is_open=letter.state is LetterState.OPEN,
         api=f"{API}/{letter.id}",

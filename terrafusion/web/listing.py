@@ -47,7 +47,7 @@ class Chip:
 def list_link(query: Filters, **changes: Any) -> str:
     """Return the address of the list with some of the query changed; other filters begin at the first job."""
     kept = given(query)
-    if "cursor" not in changes and "refresh" not in changes:
+    if "cursor" not in changes:
         kept.pop("cursor", None)
     return _address("/", kept | changes)
 

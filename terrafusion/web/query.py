@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Final, Literal, TypeVar
+from urllib.parse import urlencode
 from uuid import UUID
 
 from aiohttp.web import Request
@@ -131,6 +132,12 @@ class JobPageQuery(BaseModel):
     reason: str | None = None
     page: int = Field(default=1, ge=1, le=1000)
     refresh: Literal["off"] | None = None
+
+    @property
+    def chosen(self) -> str:
+        """What of a result is looked at, as the query of an address."""
+        said = self.model_dump(exclude_defaults=True, exclude={"refresh"})
+        return f"?{urlencode(said)}" if said else ""
 
 
 class NoQuery(BaseModel):

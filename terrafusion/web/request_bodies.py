@@ -42,6 +42,11 @@ async def _sent(request: Request) -> Mapping[str, Any]:
     return body
 
 
+async def read_form(request: Request) -> Mapping[str, str] | None:
+    """Read what was typed into the fields of a form; None where none was sent. Raises MalformedMessage."""
+    return _fields(await request.read()) if request.content_type == FORM else None
+
+
 def _fields(content: bytes) -> dict[str, Any]:
     """Read the fields of a form that were filled in."""
     return dict(read_pairs(content, most=MOST_FIELDS))

@@ -25,13 +25,14 @@ class Step:
     took: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Try:
-    """One attempt: where it ran, from when, for how long, how it ended or stands, and what was logged for it."""
+    """One attempt: where it ran, from when until when, how it ended or stands, and what was logged for it."""
 
     number: int
     worker: str | None
     began: datetime | None
+    ended: datetime | None
     took: str
     ending: str
     log: AttemptLog | None
@@ -50,14 +51,29 @@ def tries(job: Job, history: History, now: datetime) -> Sequence[Try]:
     """Return a job's attempts, the last one first."""
     logs = {log.attempt: log for log in history.logs}
     earlier = [
-        Try(a.attempt, a.worker, a.claimed_at, _between(a.claimed_at, a.ended_at), a.message, logs.get(a.attempt))
+        Try(
+            number=a.attempt,
+            worker=a.worker,
+            began=a.claimed_at,
+            ended=a.ended_at,
+            took=_between(a.claimed_at, a.ended_at),
+            ending=a.message,
+            log=logs.get(a.attempt),
+        )
         for a in history.attempts
     ]
     if not job.attempt or any(attempt.number == job.attempt for attempt in earlier):
         return earlier[::-1]
     began = job.claimed_at or job.started_at
-    took = _between(began, job.completed_at or now)
-    last = Try(job.attempt, job.worker, began, took, job.status.capitalize(), logs.get(job.attempt))
+    last = Try(
+        number=job.attempt,
+        worker=job.worker,
+        began=began,
+        ended=job.completed_at,
+        took=_between(began, job.completed_at or now),
+        ending=job.status.capitalize(),
+        log=logs.get(job.attempt),
+    )
     return [last, *reversed(earlier)]
 
 

@@ -1,4 +1,4 @@
-"""`make screenshots`: every page in light, dark and on a telephone, as pictures to look at."""
+"""`make screenshots`: every page in light, dark, on a telephone and on a 4K screen, as pictures to look at."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 
 from browser.places import GUARDED, PAGES, RESULTS, Places, furnish
 from browser.system import System, running
-from browser.visitor import NARROW, WIDE, Visitor, browsing, chromium
+from browser.visitor import LARGE, NARROW, WIDE, Visitor, browsing, chromium
 from playwright.sync_api import Page
 from sqlalchemy import make_url
 
 from terrafusion.adapters.postgres.migrate import migrate
 from terrafusion.embedded.postgres import EmbeddedPostgres
 
-LOOKS = {"light": ("light", WIDE), "dark": ("dark", WIDE), "narrow": ("light", NARROW)}
+LOOKS = {"light": ("light", WIDE), "dark": ("dark", WIDE), "narrow": ("light", NARROW), "large": ("light", LARGE)}
 
 
 def main() -> int:

@@ -40,7 +40,8 @@ class System(Rig):
     tokens: Mapping[str, str]
 
     def _settings_of(self, number: int) -> Settings:
-        own = {"access": "off" if number == 1 else "tokens", "analysis_modules": "support.analyses"}
+        access = {"access": "off"} if number == 1 else {"access": "tokens", "http_host": "0.0.0.0"}
+        own = {**access, "analysis_modules": "support.analyses"}
         return super()._settings_of(number).model_copy(update=own)
 
     @property

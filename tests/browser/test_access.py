@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import socket
 
+import psutil
 import pytest
 from browser.conftest import Visit
 from browser.system import System
@@ -30,6 +32,28 @@ def test_a_page_that_needs_a_login_leads_there_and_back(enter):
     page = enter("kim", "/dead-letters?state=discarded").page
     expect(page).to_have_url(re.compile(r"/dead-letters\?state=discarded$"))
     expect(page.locator("#who")).to_have_text("kim, analyst of king_wa")
+
+
+def test_from_another_machine_without_tls_one_logs_in_and_forms_work(system: System, visit: Visit):
+    """There a browser says of a form's page no more than its origin."""
+    visitor = visit(f"http://{address_on_the_network()}:{system.door.port}")
+    visitor.log_in(system.tokens["kim"])
+    job_id = system.ask("sleepy", parameters={"seconds": 200})
+    visitor.page.goto(f"/jobs/{job_id}")
+    visitor.page.get_by_role("button", name="Cancel").click()
+    expect(visitor.page.locator("#now")).to_contain_text("cancelled")
+    visitor.page.get_by_role("button", name="Log out").click()
+    expect(visitor.page.get_by_label("Token")).to_be_visible()
+    visitor.complaints = [told for told in visitor.complaints if "Cross-Origin-Opener-Policy" not in told]  # needs TLS
+
+
+def address_on_the_network() -> str:
+    """Return an address of this machine that is not the loopback's."""
+    found = [one.address for of_one in psutil.net_if_addrs().values() for one in of_one if one.family is socket.AF_INET]
+    others = [address for address in found if not address.startswith("127.")]
+    if not others:
+        pytest.skip("this machine is on no network")
+    return others[0]
 
 
 def test_a_token_that_nobody_has_is_refused_in_a_sentence(system: System, visit: Visit):

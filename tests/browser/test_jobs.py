@@ -110,6 +110,34 @@ def test_a_list_stands_still_on_demand(system: System, page: Page, batch: str):
     expect(row(page, job_id)).to_contain_text("completed")
 
 
+def test_rows_that_came_while_a_list_stood_still_move_as_well(system: System, page: Page, batch: str):
+    with system.held("sleepy"):
+        first = system.ask("sleepy", correlation_id=batch)
+        page.goto(f"/?correlation_id={batch}")
+        page.get_by_role("button", name="Stand still").click()
+        second = system.ask("sleepy", correlation_id=batch)
+        page.get_by_role("button", name="Go on").click()
+        expect(row(page, second)).to_contain_text("pending")
+    for job_id in (first, second):
+        expect(row(page, job_id)).to_contain_text("completed")
+    expect(page.locator("#newer")).to_be_empty()
+
+
+def test_a_page_that_was_opened_standing_still_goes_on(system: System, page: Page, batch: str):
+    for path in ("/?correlation_id={batch}", "/jobs/{job_id}?"):
+        with system.held("sleepy"):
+            job_id = system.ask("sleepy", correlation_id=batch)
+            page.goto(path.format(batch=batch, job_id=job_id) + "&refresh=off")
+            page.evaluate(MARK)
+            shown = row(page, job_id) if path.startswith("/?") else page.locator("#now")
+            expect(shown).to_contain_text("pending")
+            assert page.locator("#live[sse-connect]").count() == 0
+            page.get_by_role("button", name="Go on").click()
+            expect(page.locator("#live[sse-connect]")).to_have_count(1)
+        expect(shown).to_contain_text("completed")
+        assert page.evaluate(STAYED)
+
+
 def test_many_are_counted_first_then_cancelled(system: System, page: Page, batch: str):
     jobs = [system.ask("sleepy", parameters={"seconds": 200 + n}, correlation_id=batch) for n in range(3)]
     page.goto(f"/?correlation_id={batch}")

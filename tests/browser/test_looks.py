@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from browser.conftest import Visit
 from browser.places import GUARDED, PAGES, RESULTS, Places, furnish
 from browser.system import System
-from browser.visitor import NARROW
+from browser.visitor import LARGE, NARROW
 from playwright.sync_api import Page, expect
 
 CONTRAST = {"runOnly": ["color-contrast"], "resultTypes": ["violations"]}
@@ -22,6 +22,31 @@ CHARTS = """[...document.querySelectorAll("figure svg[viewBox]:not(.swatch)")]
   .filter(chart => chart.checkVisibility())
   .map(chart => [chart.getBoundingClientRect(), chart.viewBox.baseVal.width])
   .map(([box, units]) => ({letter: 11 * box.width / units, right: box.right}))"""
+
+
+LONG_LINES = """most => [...document.querySelectorAll("main p, main li, main dd, main figcaption")]
+  .filter(text => text.checkVisibility() && !text.closest("pre, table"))
+  .flatMap(text => [...text.childNodes].filter(node => node.nodeType === Node.TEXT_NODE).flatMap(node => {
+    const range = document.createRange()
+    range.selectNode(node)
+    const letter = parseFloat(getComputedStyle(text).fontSize) / 2
+    return [...range.getClientRects()].some(line => line.width > most * letter) ? [node.textContent] : []
+  }))"""
+"""Texts with a line of more letters, a letter taking about half of its height."""
+READABLE = 120
+ON_A_LARGE_SCREEN = (
+    "jobs",
+    "job-failed",
+    "attention",
+    "ask-form",
+    "county",
+    "throughput",
+    "lag",
+    "compared",
+    "letter",
+    "ratio_study",
+)
+"""One or two pages of each kind."""
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +90,14 @@ def hold(page: Page) -> None:
 def clean(page: Page, options: dict[str, Any] | None = None) -> None:
     found = Axe().run(page, None, options)
     assert not found.violations_count, found.generate_report()
+
+
+@pytest.mark.parametrize("name", ON_A_LARGE_SCREEN)
+def test_a_large_screen_is_filled_and_lines_stay_short_enough_to_read(name: str, places: Places, visit: Visit):
+    page = visit(viewport=LARGE).page
+    page.goto(places.address(name))
+    assert not page.evaluate(SCROLLS), "the page scrolls sideways"
+    assert page.evaluate(LONG_LINES, READABLE) == []
 
 
 @pytest.mark.parametrize("visitor", [{}, {"java_script_enabled": False}], ids=["with-script", "without-script"])

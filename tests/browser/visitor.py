@@ -14,6 +14,7 @@ PATIENCE_MS = 30_000
 """How long something may take to appear: the machine may be busy."""
 WIDE = {"width": 1280, "height": 900}
 NARROW = {"width": 360, "height": 780}
+LARGE = {"width": 3840, "height": 2160}
 BROKEN_STREAM = "[object Event]"
 """What htmx logs where an event stream ends, as it does when one leaves its page; the page itself says whether it is connected."""
 

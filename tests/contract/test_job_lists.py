@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 
 from models.attempts import AttemptLog, LogLine
 from models.jobs import FailureReason, Finish, Heartbeat, JobStatus
+from terrafusion.adapters.memory import lists as memory_lists
+from terrafusion.adapters.postgres import attention as postgres_attention
 from terrafusion.adapters.postgres.listing import ids_from
 from terrafusion.ports.history import DEADLINE_NEAR, MOST_ATTEMPTS, WAITS_LONG
 from terrafusion.ports.jobs import ALL, JobFilter, Offer
@@ -175,6 +177,19 @@ class TestAttention:
         assert await self.look(bench, limit=1) == [[failed[2]], [], []]
         await bench.waiting(retry_of=failed[1])
         assert await self.look(bench) == [[failed[2], failed[0]], [], []]
+
+    async def test_where_more_failed_than_are_looked_at_it_is_told(self, bench, monkeypatch):
+        for adapter in (memory_lists, postgres_attention):
+            monkeypatch.setattr(adapter, "MOST_LOOKED_AT", 2)
+        failed = [(await bench.standing(JobStatus.FAILED)).job_id for _ in range(2)]
+        assert not (await bench.store.attention(9)).unseen
+        failed.append((await bench.standing(JobStatus.FAILED)).job_id)
+        assert (await bench.store.attention(9)).unseen
+        assert not (await bench.store.attention(2)).unseen, "there are more than were asked for"
+        for job_id in failed[1:]:
+            await bench.waiting(retry_of=job_id)
+        assert await self.look(bench) == [[], [], []]
+        assert (await bench.store.attention(9)).unseen
 
     async def test_what_nobody_renews_is_stuck(self, bench):
         silent, alive = await bench.running(), await bench.running()

@@ -36,6 +36,9 @@ async def test_what_is_read_of_many_jobs_is_bounded(filled):
     rows, whole = await touched(filled, attention.failures(SHOWN))
     assert rows <= 3 * SHOWN
     assert whole == []
+    rows, whole = await touched(filled, attention.behind())
+    assert rows <= MOST_LOOKED_AT + 1
+    assert whole == []
     newest = (await filled.execute(text("SELECT max(updated_at) FROM market_analysis_jobs"))).scalar_one()
     await filled.execute(text("SET enable_seqscan = off"))  # a fourth of so small a table waits
     rows, _ = await touched(filled, attention.moved_since(newest, 100))

@@ -12,7 +12,7 @@ from models.attempts import Attempt, AttemptLog, Attention, History
 from models.jobs import TERMINAL, Job, JobStatus
 from models.messages import JobStatusChanged
 from terrafusion.ports.history import DEADLINE_NEAR, LEASE_GRACE, MOST_ATTEMPTS, REFUSED, WAITS_LONG
-from terrafusion.ports.jobs import ALL, MOST_COUNTED, JobFilter, Page
+from terrafusion.ports.jobs import ALL, MOST_COUNTED, MOST_LOOKED_AT, JobFilter, Page
 
 SHORTEST_ID = 4
 
@@ -78,11 +78,14 @@ class MemoryLists:
     async def attention(self, limit: int, *, counties: Seen = None) -> Attention:
         """Return jobs that somebody should look at."""
         now, retried = self.now(), {row.job.retry_of for row in self._rows.values()}
-        failed = [job for job in self._newest(counties) if _failed(job) and job.job_id not in retried]
+        failures = [job for job in self._newest(counties) if job.status is JobStatus.FAILED]
+        looked_at = failures[:MOST_LOOKED_AT]
+        failed = [job for job in looked_at if not _refused(job) and job.job_id not in retried]
+        unseen = len(failed) < limit and len(failures) > MOST_LOOKED_AT
         leased = sorted((row.lease_until, row.job.job_id) for row in self._rows.values() if row.lease_until)
         silent = [self._rows[job_id].job for until, job_id in leased if until < now - LEASE_GRACE]
         stuck, late = ([job for job in kind if is_of(job, counties)] for kind in (silent, self._late(now)))
-        return Attention(failed=failed[:limit], stuck=stuck[:limit], late=late[:limit])
+        return Attention(failed=failed[:limit], unseen=unseen, stuck=stuck[:limit], late=late[:limit])
 
     async def changed(self, since: datetime, limit: int, *, counties: Seen = None) -> Sequence[JobStatusChanged]:
         """Return the state of jobs that moved since, those that moved first before others."""
@@ -151,8 +154,8 @@ def _asked(job: Job, text: str) -> bool:
     return job.requested_by == text
 
 
-def _failed(job: Job) -> bool:
-    return job.status is JobStatus.FAILED and not (job.failure_reason in REFUSED and not job.attempt)
+def _refused(job: Job) -> bool:
+    return job.failure_reason in REFUSED and not job.attempt
 
 
 def _matches(job: Job, wanted: JobFilter) -> bool:

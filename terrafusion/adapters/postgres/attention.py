@@ -38,6 +38,12 @@ def failures(limit: int, counties: Seen = None) -> Select[Any]:
     return select(rows).where(~refused, retry.is_(None)).order_by(*last).limit(limit)
 
 
+def behind(counties: Seen = None) -> Select[Any]:
+    """Make the statement of the newest failure that ``failures`` does not look at."""
+    newest = select(jobs.c.job_id).where(jobs.c.status == JobStatus.FAILED, *seen(counties)).order_by(*NEWEST_OF_SOME)
+    return newest.offset(MOST_LOOKED_AT).limit(1)
+
+
 _STUCK: Final = select(*LISTED).where(runs, jobs.c.lease_until < _ago(LEASE_GRACE)).order_by(jobs.c.lease_until)
 _URGENT: Final = select(*LISTED).where(waits, jobs.c.deadline < _ago(-DEADLINE_NEAR)).order_by(jobs.c.deadline)
 _OLD: Final = (
@@ -57,7 +63,8 @@ async def attention(connection: AsyncConnection, limit: int, counties: Seen = No
         )
     ]
     late: dict[Any, Job] = {job.job_id: job for job in (*urgent, *old)}
-    return Attention(failed=failed, stuck=stuck, late=list(late.values())[:limit])
+    unseen = len(failed) < limit and (await connection.execute(behind(counties))).first() is not None
+    return Attention(failed=failed, unseen=unseen, stuck=stuck, late=list(late.values())[:limit])
 
 
 async def changed(

@@ -15,8 +15,9 @@ from terrafusion.web.answers import html, json_response, wants_json
 from terrafusion.web.deps import WebDeps
 from terrafusion.web.operating.series import Plot, Series, plot, sparkline
 from terrafusion.web.operating.workers import owners
-from terrafusion.web.query import NoQuery, read_query
+from terrafusion.web.query import read_query
 from terrafusion.web.render import render
+from terrafusion.web.renewing import RenewedQuery, renewal
 from topics.catalogue import COMMANDS, REQUESTS, TopicSpec
 
 TOLD: Final = timedelta(hours=1)
@@ -69,13 +70,13 @@ class LagPages:
 
     async def lag(self, request: Request) -> Response:
         """Show the lag of each topic and partition."""
-        read_query(request, NoQuery)
+        read_query(request, RenewedQuery)
         samples = await self._deps.workers.samples(age=TOLD)
         held, dealt = owners(await self._deps.workers.all()), self._deps.group()
         topics = [_topic(spec, samples, dealt, held, self._deps.now()) for spec in READ]
         if wants_json(request):
             return json_response({"group": dealt and dealt.state, "topics": [_told(topic) for topic in topics]})
-        return html(render("lag.html", now=self._deps.now(), topics=topics, dealt=dealt))
+        return html(render("lag.html", now=self._deps.now(), topics=topics, dealt=dealt, **renewal(request)))
 
 
 def _topic(

@@ -9,7 +9,6 @@ from typing import Any, Final, Literal
 from urllib.parse import urlencode
 
 from aiohttp.web import Request, Response
-from pydantic import BaseModel, ConfigDict
 
 from models.messages import Name
 from models.rates import EVERY_TYPE, Rate, Width
@@ -18,6 +17,7 @@ from terrafusion.web.deps import WebDeps
 from terrafusion.web.operating.series import Plot, Series, plot
 from terrafusion.web.query import read_query
 from terrafusion.web.render import render
+from terrafusion.web.renewing import RenewedQuery, renewal
 from terrafusion.wording import duration
 
 PAGE: Final = "/throughput"
@@ -29,10 +29,8 @@ LATE: Final = 4
 """So many stretches behind, figures are told to be late."""
 
 
-class ThroughputQuery(BaseModel):
+class ThroughputQuery(RenewedQuery):
     """The query of the page."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     span: Literal["hour", "day"] = "hour"
     analysis_type: Name | None = None
@@ -89,6 +87,7 @@ class ThroughputPages:
             totals=_totals(chosen, told),
             plots=_plots(_grid(told, until, age, width), width),
             hours=age.total_seconds() / 3600,
+            **renewal(request),
         )
         return html(text)
 

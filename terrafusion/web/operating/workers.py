@@ -12,8 +12,9 @@ from aiohttp.web import Request, Response
 from models.workers import Presence, SeenWorker
 from terrafusion.web.answers import html, json_response, wants_json
 from terrafusion.web.deps import WebDeps
-from terrafusion.web.query import NoQuery, read_query
+from terrafusion.web.query import read_query
 from terrafusion.web.render import render
+from terrafusion.web.renewing import RenewedQuery, renewal
 from topics.catalogue import COMMANDS, REQUESTS, STATUS
 
 SILENT_AFTER: Final = timedelta(seconds=20)
@@ -35,7 +36,7 @@ class WorkerPages:
 
     async def workers(self, request: Request) -> Response:
         """Show every worker."""
-        read_query(request, NoQuery)
+        read_query(request, RenewedQuery)
         seen = await self._deps.workers.all()
         if wants_json(request):
             return json_response({"workers": [_told(one) for one in seen], "unheld": unheld(seen)})
@@ -46,6 +47,7 @@ class WorkerPages:
             badges=BADGES,
             alive=alive(seen),
             unheld=spans(unheld(seen)),
+            **renewal(request),
             versions={one.state.version for one in alive(seen)},
         )
         return html(text)

@@ -231,6 +231,21 @@ class TestLogin:
         assert (await house.post(None, path, Origin="https://elsewhere.example"))[0] == 403
         assert (await house.post(None, path, **{"Sec-Fetch-Site": "same-origin"}))[0] == 200
 
+    async def test_a_browser_that_says_no_more_than_its_origin_logs_in_and_sends_forms(self, house: House) -> None:
+        """As one does over plain HTTP to another machine."""
+        ours = {"Accept": "text/html", "Origin": f"http://127.0.0.1:{house.client.port}"}
+        token = await house.token(Role.ANALYST)
+        path = f"{PREFIX}/cancel/{await house.world.accept()}"
+        for origin, refused in (("null", True), ("http://elsewhere.example", True), (ours["Origin"], False)):
+            for address, data in (("/login", {"token": token}), (path, {"reason": "x"})):
+                headers = ours | {"Origin": origin}
+                async with house.client.post(address, data=data, headers=headers, allow_redirects=False) as answer:
+                    assert answer.status == (403 if refused else 303), (address, origin)
+
+    async def test_no_page_hides_where_its_forms_come_from(self, house: House) -> None:
+        async with house.client.get("/login", headers=BROWSER) as answer:
+            assert answer.headers["Referrer-Policy"] == "same-origin"
+
     async def test_no_other_page_logs_somebody_in_or_out(self, house: House) -> None:
         token = await house.token(Role.VIEWER)
         headers = {"Origin": "https://elsewhere.example"}

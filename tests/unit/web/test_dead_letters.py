@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import escape
 
 from models.dead_letters import DeadLetter, KeptLetter, Stage
 from terrafusion.web.letters import letter_body
@@ -344,12 +345,29 @@ class TestPages:
         assert "by ann" in text
         assert "<form" not in text
 
-    async def test_a_form_that_is_refused_says_why(self, client, world):
+    @pytest.mark.parametrize(
+        ("typed", "status", "why"), [("{nonsense <b>", 400, "JSON"), ('{"county_id": "<b>"}', 422, "analysis_type")]
+    )
+    async def test_a_correction_that_is_refused_stays_in_the_form_with_the_reason(
+        self, client, world, typed, status, why
+    ):
         world.store.dead_letters.keep([letter()])
-        form = {"value": "{nonsense", "requested_by": ""}
+        form = {"value": typed, "requested_by": "ann"}
         answer = await client.post(f"{API}/1/replay", data=form, headers={"Accept": "text/html"})
-        assert answer.status == 400
-        assert "JSON" in await answer.text()
+        text = await answer.text()
+        assert answer.status == status
+        assert f"\n{escape(typed)}</textarea>" in text
+        assert why in text.partition('id="wrong" role="alert">')[2].partition("</span>")[0]
+        assert 'autocomplete="name" value="ann"' in text
+
+    async def test_a_replay_that_is_refused_says_so_while_the_letter_is_open(self, client, world):
+        world.store.dead_letters.keep([letter()])
+        asked = {"data": {"requested_by": "ann"}, "headers": {"Accept": "text/html"}}
+        answer = await client.post(f"{API}/1/replay", **asked)
+        assert (answer.status, '<p class="error" role="alert">' in await answer.text()) == (400, True)
+        await client.post(f"{API}/1/discard", json={"note": "x"})
+        answer = await client.post(f"{API}/1/replay", **asked)
+        assert (answer.status, "<form" in await answer.text()) == (409, False)
 
     async def test_many_by_their_form(self, client, world):
         world.store.dead_letters.keep([letter(1), letter(2, value=json.dumps(GOOD).encode())])

@@ -11,6 +11,7 @@ from aiohttp import ClientSession, ClientTimeout
 
 from models.jobs import Heartbeat, JobStatus
 from models.live import Missed
+from terrafusion.adapters.memory import lists
 from terrafusion.ports.jobs import Page
 from terrafusion.web import counting, live_pages
 from terrafusion.web.assets import ASSETS
@@ -60,7 +61,7 @@ async def follow(client, world, path):
 
 async def stream_of(client, path):
     text = await (await client.get(path, headers=BROWSER)).text()
-    return text.partition('sse-connect="')[2].partition('"')[0].replace("&amp;", "&")
+    return text.partition('data-live="')[2].partition('"')[0].replace("&amp;", "&")
 
 
 class TestTheList:
@@ -111,9 +112,12 @@ class TestTheList:
         assert await reader.until("missed") == ""
         assert await reader.until("still") == ""
 
-    async def test_who_stands_still_follows_nothing(self, client, world):
-        await world.accept()
-        assert await stream_of(client, "/?refresh=off") == ""
+    async def test_a_page_that_stands_still_knows_its_stream_for_when_it_goes_on(self, client, world):
+        shown = await world.accept()
+        for path in ("/?refresh=off", f"/jobs/{shown}?refresh=off"):
+            reader = await follow(client, world, await stream_of(client, path))
+            reader.answer.close()
+            await world.live.followed_by(0)
 
     async def test_a_wrong_place_is_refused(self, client):
         assert (await client.get("/live/jobs?first=nonsense")).status == 400
@@ -243,7 +247,19 @@ class TestAttention:
         assert [job["job_id"] for job in told["failed"]["jobs"]] == [str(job_id)]
         assert (told["stuck"], told["late"]) == ({"jobs": [], "more": False},) * 2
         await client.post(f"{API}/retry/{job_id}")
-        assert "Nothing does" in await (await client.get("/attention", headers=BROWSER)).text()
+        assert "Nothing does: " in await (await client.get("/attention", headers=BROWSER)).text()
+
+    async def test_says_how_many_were_looked_at_where_more_failed(self, client, world, monkeypatch):
+        for _ in range(2):
+            job_id = await world.accept()
+            await world.fail(job_id, "broken")
+            await client.post(f"{API}/retry/{job_id}")
+        monkeypatch.setattr(lists, "MOST_LOOKED_AT", 1)
+        text = await (await client.get("/attention", headers=BROWSER)).text()
+        assert "Nothing does, as far as was looked: " in text
+        assert "Only the newest 3,000 that failed were looked at" in text
+        told = await (await client.get("/attention", headers={"Accept": "application/json"})).json()
+        assert told["failed_looked_at"] == 3_000
 
 
 class TestMany:

@@ -55,6 +55,18 @@ def worker(name: str = "host:7:ab", **fields: Any) -> WorkerState:
     return WorkerState(worker_id=name, **(given_fields | fields))
 
 
+@pytest.mark.parametrize("path", ["/attention", "/workers", "/lag", "/throughput?span=day"])
+async def test_renews_itself_also_without_a_script_unless_its_address_says_no(client: Any, path: str) -> None:
+    renewed = '<meta http-equiv="refresh" content="30">'
+    text = await page(client, path)
+    assert renewed in text
+    still = path + ("&amp;" if "?" in path else "?") + "refresh=off"
+    assert f'href="{still}">Stand still<' in text
+    text = await page(client, still.replace("&amp;", "&"))
+    assert renewed not in text
+    assert f'href="{path}">Go on<' in text
+
+
 class TestWorkers:
     async def test_none(self, client: Any) -> None:
         text = await page(client, "/workers")

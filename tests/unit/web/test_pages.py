@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from uuid import UUID
 
 import pytest
 
 from models.jobs import Heartbeat
+from terrafusion.web.query import write_cursor
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 ATTACK = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}"
@@ -138,6 +140,14 @@ class TestTheList:
         active = [a["href"] for a in outline.all("a") if a.get("aria-current")]
         assert active == ["/?status=PENDING&county_id=king_wa"]
 
+    async def test_other_filters_and_none_keep_order_length_and_standing_still(self, client, world):
+        await world.accept()
+        asked = "status=PENDING&county_id=king_wa&sort=oldest&limit=7&refresh=off"
+        outline = await page(client, f"/?{asked}&cursor={write_cursor((world.clock.now, UUID(int=7)))}")
+        hidden = {one["name"]: one["value"] for one in outline.all("input") if one.get("type") == "hidden"}
+        assert hidden == {"status": "PENDING", "sort": "oldest", "limit": "7", "refresh": "off"}
+        assert "/?sort=oldest&limit=7&refresh=off" in links(outline)
+
     async def test_refreshes_itself_while_jobs_move_unless_told_not_to(self, client, world):
         job_id = await world.accept()
         outline = await page(client)
@@ -156,7 +166,10 @@ class TestTheList:
     async def test_gives_json_to_who_asks_for_it(self, client, world):
         job_id = await world.accept()
         answer = await client.get("/", headers={"Accept": "application/json"})
-        assert (await answer.json())["jobs"][0]["job_id"] == str(job_id)
+        told = await answer.json()
+        assert told["jobs"][0]["job_id"] == str(job_id)
+        assert told["counts"] == {"PENDING": 1, "RUNNING": 0, "COMPLETED": 0, "FAILED": 0, "CANCELLED": 0}
+        assert told["pauses"] == []
 
     async def test_a_wrong_query_is_told_as_a_page(self, client):
         outline = await page(client, "/?status=DONE", 400)
@@ -178,6 +191,12 @@ class TestAJob:
         assert refreshes(outline)
         assert "Waiting for a free slot" in outline.text
         assert "market-analysis.requests.v1, partition 3, offset 42" in outline.text
+
+    async def test_leads_to_the_others_of_its_correlation(self, client, world):
+        job_id = await world.accept(correlation_id="roll & <2026>")
+        link = "/?correlation_id=roll+%26+%3C2026%3E"
+        assert link in links(await page(client, f"/jobs/{job_id}"))
+        assert f"/jobs/{job_id}" in links(await page(client, link))
 
     async def test_that_runs(self, client, world):
         job_id = await world.accept(origin=None)
@@ -243,8 +262,19 @@ class TestAJob:
 
     async def test_gives_json_to_who_asks_for_it(self, client, world):
         job_id = await world.accept()
+        await world.start()
+        await world.logged(job_id, "Reading sales")
+        await world.fail(job_id, "broken")
+        again = await world.accept(retry_of=job_id)
         answer = await client.get(f"/jobs/{job_id}", headers={"Accept": "application/json"})
-        assert (await answer.json())["result"] is None
+        told = await answer.json()
+        assert told["result"] is None
+        assert told["origin"] == {"topic": "market-analysis.requests.v1", "partition": 3, "offset": 42}
+        assert told["retried_as"] == [str(again)]
+        (attempt,) = told["attempts"]
+        assert (attempt["attempt"], attempt["message"], attempt["log_left_out"]) == (1, "Failed", 0)
+        assert attempt["ended_at"] == told["completed_at"]
+        assert [line["text"] for line in attempt["log"]] == ["Reading sales"]
 
     @pytest.mark.parametrize(("job_id", "status"), [("nonsense", 400), ("73ebf3aa-448f-43d6-b542-e49a4968f011", 404)])
     async def test_that_is_not_there_is_a_page(self, client, job_id, status):
@@ -352,7 +382,11 @@ class TestPaper:
     async def test_it_may_be_of_another_group(self, client, world):
         job_id = await world.accept()
         await world.complete(job_id, document([point(group, month) for group in "ab" for month in range(1, 13)]))
-        assert "Trend of b" in (await page(client, f"/jobs/{job_id}/print?group=b")).text
+        looked_at = await page(client, f"/jobs/{job_id}?group=b&page=1&refresh=off")
+        assert f"/jobs/{job_id}/print?group=b" in links(looked_at)
+        paper = await page(client, f"/jobs/{job_id}/print?group=b")
+        assert "Trend of b" in paper.text
+        assert f"/jobs/{job_id}?group=b" in links(paper)
 
     async def test_a_job_without_a_result_has_nothing_to_print(self, client, world):
         assert "has no result" in (await page(client, f"/jobs/{await world.accept()}/print", 404)).text

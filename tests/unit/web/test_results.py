@@ -110,7 +110,7 @@ def test_nothing_on_a_page_is_a_slip_of_the_machine(documents, kind):
 @pytest.mark.parametrize("kind", ASKED)
 def test_a_page_is_light_and_plain(documents, kind):
     job = SimpleNamespace(job_id="1", result_data_location="file:///1.parquet")
-    text = ENVIRONMENT.get_template("results/result.html").render(found=shown(documents, kind), job=job)
+    text = ENVIRONMENT.get_template("results/result.html").render(found=shown(documents, kind), job=job, chosen="")
     assert len(gzip.compress(text.encode(), 6)) < 40_000
     assert not re.search(r"<script| style=| on[a-z]+=|<img", text)
     ids = re.findall(r' id="([^"]*)"', text)
