@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from terrafusion.analysis.outliers import SMALLEST_GROUP
 from terrafusion.analysis.parameters import SharedParameters, Text, Whole
+from terrafusion.analysis.ratios.bootstrap import fewest_draws
 from terrafusion.analysis.ratios.standard import JurisdictionSize, PropertyClass
 
 ValueField = Literal["assessed_value", "roll_assessed_value", "market_value"]
+
+_TOO_FEW: Final = (
+    "needs bootstrap_iterations of {least} or more at confidence_level {level}, given are {draws}; allowed is analytic"
+)
 
 
 def _true_is_hedonic(value: Any) -> Any:
@@ -48,5 +54,14 @@ class RatioParameters(SharedParameters):
         description="`hedonic` first brings every price to the valuation date by a constant-quality index of all sales",
     )
     interval_method: Literal["bootstrap", "analytic"] = Field(
-        "bootstrap", description="how COD, COV, PRD, MKI and KI get their intervals"
+        "bootstrap", validate_default=True, description="how COD, COV, PRD, MKI and KI get their intervals"
     )
+
+    @field_validator("interval_method")
+    @classmethod
+    def _draws_reach_the_ends(cls, method: str, info: ValidationInfo) -> str:
+        level, draws = (info.data.get(name) for name in ("confidence_level", "bootstrap_iterations"))
+        if method == "bootstrap" and level and draws and draws < fewest_draws(level):
+            told = {"level": f"{level:g}", "draws": draws, "least": fewest_draws(level)}
+            raise PydanticCustomError("draws", _TOO_FEW, told)
+        return method

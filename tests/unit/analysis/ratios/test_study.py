@@ -191,6 +191,12 @@ def test_a_group_by_column_without_values_is_refused(ask, market):
         ({"time_adjust": "linear"}, "time_adjust", "'none' or 'hedonic'"),
         ({"interval_method": "exact"}, "interval_method", "'bootstrap' or 'analytic'"),
         ({"bootstrap_iterations": 99}, "bootstrap_iterations", "greater than or equal to 100"),
+        (
+            {"confidence_level": 0.999},
+            "interval_method",
+            "needs bootstrap_iterations of 1999 or more at confidence_level 0.999, given are 1000; allowed is analytic",
+        ),
+        ({"confidence_level": 0.99, "bootstrap_iterations": 198}, "interval_method", "199 or more"),
         ({"assessment_level": 0}, "assessment_level", "greater than 0"),
         ({"confidence_level": 1}, "confidence_level", "less than or equal to 0.999"),
         ({"bands": 1}, "bands", "value_field"),
@@ -201,6 +207,18 @@ def test_a_bad_parameter_is_refused_by_name(given, field, said):
         load_catalogue().check(STUDY, given)
     assert refused.value.field == field
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"confidence_level": 0.99, "bootstrap_iterations": 199},
+        {"confidence_level": 0.999, "bootstrap_iterations": 1_999},
+        {"confidence_level": 0.999, **QUICK},
+    ],
+)
+def test_as_many_draws_as_the_level_needs_are_taken(given):
+    assert load_catalogue().check(STUDY, given).confidence_level == given["confidence_level"]
 
 
 def test_values_come_from_the_roll_where_that_is_asked(market):
