@@ -19,8 +19,23 @@ _TOO_FEW: Final = (
 )
 
 
-def _true_is_hedonic(value: Any) -> Any:
-    return {True: "hedonic", False: "none"}[value] if isinstance(value, bool) else value
+TimeAdjust = Literal[
+    "none",
+    "hedonic",
+    "hedonic_imputation",
+    "bmn",
+    "case_shiller",
+    "robust",
+    "arithmetic",
+    "stratified_median",
+]
+"""`hedonic` is the hedonic time-dummy index, the others are called as in `price_index` and `time_adjustment`."""
+
+
+def _one_name(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "hedonic" if value else "none"
+    return "hedonic" if value in ("regression", "hedonic_time_dummy") else value
 
 
 class RatioParameters(SharedParameters):
@@ -49,9 +64,11 @@ class RatioParameters(SharedParameters):
     property_classes: Annotated[dict[Text, PropertyClass], Field(max_length=1_000)] = Field(
         {}, description="the county's property classes or types, and what each is in the standard's words"
     )
-    time_adjust: Annotated[Literal["none", "hedonic"], BeforeValidator(_true_is_hedonic)] = Field(
+    time_adjust: Annotated[TimeAdjust, BeforeValidator(_one_name)] = Field(
         "none",
-        description="`hedonic` first brings every price to the valuation date by a constant-quality index of all sales",
+        description="first brings every price to the valuation date by an index of all sales: at constant quality "
+        "(`hedonic`, `hedonic_imputation`), of homes that sold again (`bmn`, `case_shiller`, `robust`, `arithmetic`), or of "
+        "medians within ZIPs and property types",
     )
     interval_method: Literal["bootstrap", "analytic"] = Field(
         "bootstrap", validate_default=True, description="how COD, COV, PRD, MKI and KI get their intervals"

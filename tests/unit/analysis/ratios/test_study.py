@@ -188,7 +188,7 @@ def test_a_group_by_column_without_values_is_refused(ask, market):
         ({"jurisdiction_size": "tiny"}, "jurisdiction_size", "'very_large', 'mid' or 'small'"),
         ({"property_class": "farm"}, "property_class", "'residential_improved'"),
         ({"property_classes": {"R": "house"}}, "property_classes.R", "'income'"),
-        ({"time_adjust": "linear"}, "time_adjust", "'none' or 'hedonic'"),
+        ({"time_adjust": "linear"}, "time_adjust", "'none', 'hedonic', 'hedonic_imputation', 'bmn', "),
         ({"interval_method": "exact"}, "interval_method", "'bootstrap' or 'analytic'"),
         ({"bootstrap_iterations": 99}, "bootstrap_iterations", "greater than or equal to 100"),
         (
