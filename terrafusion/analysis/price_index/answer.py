@@ -160,6 +160,7 @@ class _Teller:
             "volatility_mean": pl.Float64,
             "volatility_median": pl.Float64,
             "revision_mean": pl.Float64,
+            "revision_median": pl.Float64,
             "revision_abs_mean": pl.Float64,
             "revisions": pl.Int64,
         }
