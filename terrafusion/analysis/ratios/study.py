@@ -170,4 +170,8 @@ def _quality(account: Account, rows: pl.DataFrame, parameters: RatioParameters) 
 def skipped(parameters: RatioParameters, rules: Rules) -> Iterator[Caution]:
     """Tell where there are too many sales for a bootstrap."""
     if parameters.interval_method == "bootstrap" and rules.iterations is None:
-        yield Caution("bootstrap_skipped", f"Above {LARGEST:,} sales intervals are analytic, not resampled")
+        message = (
+            f"The study has more than {LARGEST:,} sales, so intervals are analytic, not resampled, in its groups too; "
+            "a request for fewer resamples them"
+        )
+        yield Caution("bootstrap_skipped", message)

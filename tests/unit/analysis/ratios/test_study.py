@@ -277,9 +277,11 @@ def test_an_unlikely_level_is_asked_about(ask, market):
 
 def test_above_the_bound_the_bootstrap_is_skipped_and_it_is_said(ask, market, monkeypatch):
     monkeypatch.setattr("terrafusion.analysis.ratios.study.LARGEST", 100)
-    answer = ask(STUDY, market(101))
-    assert row_of(answer)["interval_method"] == "analytic"
-    assert "bootstrap_skipped" in codes(answer)
+    sales = market(101, zip_code=["98101", *["98102"] * 100])
+    answer = ask(STUDY, sales, group_by="zip_code", min_sales=1)
+    assert set(answer.rows["interval_method"]) == {"analytic"}
+    (caution,) = (one for one in answer.warnings if one.code == "bootstrap_skipped")
+    assert "in its groups too" in caution.message
     assert row_of(ask(STUDY, market(100)))["interval_method"] == "bootstrap"
 
 
