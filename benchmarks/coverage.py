@@ -130,10 +130,10 @@ def _price_related_bias(b: float, s: float, t: float) -> float:
 def ratio_studies(recipe: Recipe, markets: int, *, seed: int = 0, draws: int = DRAWS) -> list[Held]:
     """Return how often the intervals of a ratio study hold the truth, resampled and analytic."""
     truth, hits = truths(recipe), dict[tuple[str, str], int]()
-    for part in market(recipe, seed, copies=markets).partition_by("market"):
+    for place, part in enumerate(market(recipe, seed, copies=markets).partition_by("market")):
         ratios = Ratios.of(part["assessed_value"].to_numpy(), part["sale_price"].to_numpy())
         told = {name: one.of(0)[1:] for name, one in measures(ratios, CONFIDENCE).items() if name not in RESAMPLED}
-        drawn, _ = bootstrap(ratios, (0, len(ratios)), iterations=draws, seed=0, confidence_level=CONFIDENCE)
+        drawn, _ = bootstrap(ratios, (0, len(ratios)), iterations=draws, seed=place, confidence_level=CONFIDENCE)
         found = {("exact", name): told[name] for name in told if name in truth}
         found |= {("bootstrap", name): drawn[name] for name in drawn}
         found |= {("analytic", name): one.of(0)[1:] for name, one in analytic_intervals(ratios, CONFIDENCE).items()}

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -92,8 +92,15 @@ def fit(sample: Sample | Design, *, base: int) -> Fit:
     )
 
 
-def growing(sample: Sample | Design, *, begin: int) -> Iterator[Floats]:
-    """Yield the effects against period 0 as of period ``begin``, then of each later one, knowing no later sale.
+class Step(NamedTuple):
+    """The effects against period 0 as a period ended, and how many parameters they were estimated with."""
+
+    effects: Floats
+    estimated: int
+
+
+def growing(sample: Sample | Design, *, begin: int) -> Iterator[Step]:
+    """Yield the effects as of period ``begin``, then of each later one, knowing no later sale.
 
     Sums by period are formed once and added up, so each step costs what its small system costs.
     """
@@ -102,9 +109,10 @@ def growing(sample: Sample | Design, *, begin: int) -> Iterator[Floats]:
     for period, (inner, outer, own) in enumerate(design.by_periods()):
         gram, moment, squares = gram + inner, moment + outer, squares + own
         if period >= begin:
-            slopes = inverse(gram, independent(gram, squares)) @ moment
+            kept = independent(gram, squares)
+            slopes = inverse(gram, kept) @ moment
             effects = (design.mean_price - design.means @ slopes)[: period + 1]
-            yield effects - effects[0]
+            yield Step(effects - effects[0], period + 1 + len(kept))
 
 
 def _sums(codes: Codes, values: Floats, size: int) -> Floats:

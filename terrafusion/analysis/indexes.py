@@ -252,7 +252,7 @@ def _points(code: int, ordinals: Codes, sample: Sample, rules: Rules) -> pl.Data
     if not enough.any():
         return None
     base = int(np.argmax(enough & full)) if (enough & full).any() else int(np.argmax(enough))
-    if len(sample.log_price) < len(counts) + len(sample.characteristics) + FREEDOM:
+    if len(sample.log_price) < len(counts) + FREEDOM:  # each period has a parameter: no fit can have it
         return None
     fitted = fit(sample, base=base)
     if fitted.observations - fitted.estimated < FREEDOM:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
 import polars as pl
 
 from terrafusion.analysis import periods
+from terrafusion.analysis.api import Records
 from terrafusion.analysis.cells import unit_price
-from terrafusion.analysis.groups import level_name, with_codes
+from terrafusion.analysis.groups import columns_of, level_name, with_codes
 from terrafusion.analysis.parameters import COUNTY, SharedParameters
+from terrafusion.analysis.selection import Account, select
+
+Parameters = TypeVar("Parameters", bound=SharedParameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,16 @@ class Market:
     def full(self) -> frozenset[int]:
         """The numbers of the periods that are not partial."""
         return frozenset(self.calendar.filter(~pl.col("partial"))["ordinal"])
+
+
+def selected(
+    read: Callable[[Records, Parameters], pl.DataFrame], records: Records, parameters: Parameters
+) -> tuple[Account, Market]:
+    """Select from the sales that ``read`` returns, and keep those used, which are as large as the file, in the market alone."""
+    groups = columns_of(parameters.group_by)
+    selection = select(read(records, parameters), parameters, records.profile, groups=groups)
+    market = market_of(selection.used, parameters, recorded=selection.recorded)
+    return selection.account(), market
 
 
 def market_of(used: pl.DataFrame, parameters: SharedParameters, *, recorded: pl.Series) -> Market:

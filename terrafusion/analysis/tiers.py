@@ -14,7 +14,7 @@ import polars as pl
 
 from terrafusion.analysis import indexes
 from terrafusion.analysis.arrays import Floats
-from terrafusion.analysis.hedonic import Sample, fit
+from terrafusion.analysis.hedonic import fit
 from terrafusion.analysis.indexes import Design
 
 TIER: Final = "tier"
@@ -43,18 +43,16 @@ def with_tiers(sales: pl.DataFrame, tiers: int, *, predict: bool) -> tuple[pl.Da
 def _predicted(chosen: Design) -> Floats | None:
     """Return the log price of each home less the effect of its period; None where there are too few for a fit."""
     _, _, sample = next(indexes.samples(chosen.as_one_group()), (0, np.empty(0), None))
-    if sample is None or len(sample.log_price) < _parameters(sample) + indexes.FREEDOM:
+    if sample is None or len(sample.log_price) < sample.period.max() + 1 + indexes.FREEDOM:
         return None
     fitted = fit(sample, base=0)
+    if fitted.observations - fitted.estimated < indexes.FREEDOM:
+        return None
     own = np.nan_to_num(fitted.slopes) @ np.array(sample.characteristics)
     left = sample.log_price - fitted.effects[sample.period] - own
     effects = np.bincount(sample.location, left) / np.bincount(sample.location)  # residuals of a location sum to zero
     predicted: Floats = own + effects[sample.location]
     return predicted
-
-
-def _parameters(sample: Sample) -> int:
-    return int(sample.period.max() + sample.location.max()) + 1 + len(sample.characteristics)
 
 
 def _parted(values: pl.DataFrame, by: list[str], tiers: int) -> pl.Series:

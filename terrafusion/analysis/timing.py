@@ -2,7 +2,7 @@
 
 For the colleagues who adjust prices::
 
-    line = timing.hedonic(sales, period="month", min_sales=10)
+    line = timing.timeline(sales, "hedonic_time_dummy", period="month", min_sales=10)
     if line.known:
         worth = sales["sale_price"] * line.factors(sales["sale_date"], to=date(2015, 5, 27))
         line.levels(days)             # ln I at each of many days: factors between any two are exp of a difference
@@ -10,8 +10,8 @@ For the colleagues who adjust prices::
     line.estimate                     # the log index by period with its covariance
     line.warnings                     # what the index could not use
 
-``sales`` needs ``sale_date``, ``sale_price`` and `COLUMNS`, null where nothing is known; the order of its rows
-changes nothing. The factor is that of the calendar period, not of the day. Nothing is extrapolated: beyond the
+``sales`` needs ``sale_date``, ``sale_price`` and `columns_for` the method, null where nothing is known; the order of its
+rows changes nothing. The factor is that of the calendar period, not of the day. Nothing is extrapolated: beyond the
 first and last estimated period the level of the nearest holds, and `Timeline.beyond` says so.
 """
 
@@ -28,12 +28,10 @@ from terrafusion.analysis import indexes, periods
 from terrafusion.analysis.api import Caution
 from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.parameters import SharedParameters
-from terrafusion.analysis.price_index.estimate import Estimate, nothing
-from terrafusion.analysis.price_index.hedonic_index import Placed, time_dummy
-from terrafusion.analysis.price_index.repeat_sales import Options
-
-COLUMNS: Final = frozenset({*indexes.CHARACTERISTICS, "zip_code", "property_type"})
-"""What the hedonic index reads beside date and price."""
+from terrafusion.analysis.price_index.cautions import of_method
+from terrafusion.analysis.price_index.engine import Engine
+from terrafusion.analysis.price_index.estimate import FREEDOM, Estimate
+from terrafusion.analysis.price_index.parameters import HEDONIC, REPEAT, Method, PriceIndexParameters
 
 NO_REVISIONS: Final = 1_000_000
 """Training periods that no index has, so that none is estimated again for its revisions."""
@@ -58,8 +56,8 @@ class Timeline:
 
     @property
     def known(self) -> bool:
-        """Whether there is an index at all."""
-        return bool(self.places.size)
+        """Whether there is an index, of `FREEDOM` observations more than its fit has parameters."""
+        return bool(self.places.size) and self.estimate.freedom >= FREEDOM
 
     def levels(self, days: pl.Series) -> Floats:
         """Return ln I on each day: that of its period, or of the nearest estimated one beyond the ends."""
@@ -92,17 +90,23 @@ def valuation_day(sales: pl.DataFrame, parameters: SharedParameters) -> date | N
     return parameters.valuation_date or parameters.end_date or (last if isinstance(last, date) else None)
 
 
-def hedonic(sales: pl.DataFrame, *, period: str, min_sales: int) -> Timeline:
-    """Estimate the time-dummy index of all ``sales`` together, with ZIP effects where they span several.
+def columns_for(method: Method) -> frozenset[str]:
+    """Name what a method reads beside date and price."""
+    if method in REPEAT:
+        return frozenset({"parcel_number", "sale_id"})
+    places = frozenset({"zip_code", "property_type"})
+    return places.union(indexes.CHARACTERISTICS) if method in HEDONIC else places
 
-    It is not `Timeline.known` where no characteristic is, or where sales are fewer than parameters and 30.
+
+def timeline(sales: pl.DataFrame, method: Method, *, period: str, min_sales: int) -> Timeline:
+    """Estimate the index of all ``sales`` together as `price_index` does that is told the method and nothing else.
+
+    It is not `Timeline.known` where no characteristic is, or sales or pairs are fewer than parameters and `FREEDOM`.
     """
     ordinal = periods.numbers(sales["sale_date"], period)
     numbers = ordinal.to_numpy().astype(np.int64)
     begin, count = (int(numbers.min()), int(np.ptp(numbers)) + 1) if len(numbers) else (0, 0)
-    chosen = indexes.design(sales.with_columns(ordinal.alias("ordinal"), pl.lit(0, pl.Int32).alias("group_code")))
-    found = nothing(np.zeros(count, np.int64), 0)
-    if chosen.sales.height:
-        _, places, sample = next(indexes.samples(chosen))
-        found = time_dummy(Placed(sample, places - begin, count), Options(train_periods=NO_REVISIONS))
-    return Timeline(period, begin, found, min_sales, chosen.warnings)
+    laid = sales.with_columns(ordinal.alias("ordinal"), pl.lit(0, pl.Int32).alias("group_code"))
+    engine = Engine(laid, 1, begin, count, PriceIndexParameters(method=method), NO_REVISIONS)
+    found = engine.estimates(method)[0]
+    return Timeline(period, begin, found, min_sales, tuple(of_method(engine, method, found, period=period)))

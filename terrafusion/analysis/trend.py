@@ -17,13 +17,13 @@ from terrafusion.analysis.comparison import compare
 from terrafusion.analysis.crosscheck import by_strata, cross_check, unchecked
 from terrafusion.analysis.extension import Trend, extend
 from terrafusion.analysis.findings import Headline, headline_numbers, key_finding, of_year_only
-from terrafusion.analysis.groups import ALL, columns_of
-from terrafusion.analysis.market import Market, market_of
+from terrafusion.analysis.groups import ALL
+from terrafusion.analysis.market import Market, selected
 from terrafusion.analysis.parameters import TrendParameters
 from terrafusion.analysis.points import CELL, cells_of, points_of
 from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.reading import read
-from terrafusion.analysis.selection import Account, select
+from terrafusion.analysis.selection import Account
 
 _MEDIANS: Final = "medians with order-statistic intervals"
 _HEDONIC: Final = "hedonic time-dummy index by least squares with HC1 standard errors"
@@ -44,7 +44,7 @@ class Indexed:
 def trend(records: Records, parameters: TrendParameters, progress: Progress) -> Answer:
     """Answer how prices and volume moved in each group; raises InvalidParameters where the records cannot."""
     progress(0.0, "Reading sales")
-    account, market = _selected(records, parameters)
+    account, market = selected(read, records, parameters)
     chosen = _design(market, parameters)
     strata = None if chosen is None or chosen.characteristics else by_strata(market)
     market = _spared(market, parameters)
@@ -78,14 +78,6 @@ def trend(records: Records, parameters: TrendParameters, progress: Progress) -> 
         rows=rows,
         table=points.join(rows, on=extended.keys, how="left", maintain_order="left"),
     )
-
-
-def _selected(records: Records, parameters: TrendParameters) -> tuple[Account, Market]:
-    """Read the sales and keep those used, which are as large as the file, in the market alone."""
-    groups = columns_of(parameters.group_by)
-    selection = select(read(records, parameters), parameters, records.profile, groups=groups)
-    market = market_of(selection.used, parameters, recorded=selection.recorded)
-    return selection.account(), market
 
 
 def _design(market: Market, parameters: TrendParameters) -> indexes.Design | None:

@@ -12,7 +12,7 @@ import polars as pl
 
 from terrafusion.analysis.api import Records
 from terrafusion.analysis.coverage.parameters import CoverageParameters
-from terrafusion.analysis.coverage.shares import chi_square, shares, wilson
+from terrafusion.analysis.coverage.shares import chi_square, share_of, shares
 from terrafusion.analysis.coverage.two_samples import TwoSamples, rows
 from terrafusion.analysis.frames import PROPERTIES_SCHEMA
 from terrafusion.analysis.groups import MARKET_AREA, area_of, label_of
@@ -93,7 +93,7 @@ def unsold_groups(
 
 def counts(roll: Roll, confidence_level: float) -> Iterator[dict[str, Any]]:
     """Yield the rows of `roll`: how many sold, and which sales the roll does not know."""
-    share = wilson(roll.sold_on_roll, roll.parcels.height, confidence_level)
+    share = share_of(roll.sold_on_roll, roll.parcels.height, confidence_level)
     told = dict(zip(("value", "ci_low", "ci_high"), share, strict=True))
     yield {"name": "parcels_sold", "measure": "share", "n": roll.sold_on_roll, "of": roll.parcels.height, **told}
     for name, count in (("sold_not_on_roll", roll.unknown), ("sold_not_asked_for", roll.elsewhere)):

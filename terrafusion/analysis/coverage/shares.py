@@ -11,6 +11,7 @@ import polars as pl
 
 from terrafusion.analysis.arrays import Codes
 from terrafusion.analysis.cells import critical_value
+from terrafusion.analysis.proportions import wilson
 from terrafusion.analysis.ratios.segments import Estimate
 
 NO_INTERVAL: Final = "no interval: of this statistic none is in use"
@@ -18,22 +19,17 @@ FEWEST_EXPECTED: Final = 5
 """Parcels that chance alone must lead to expect in a cell, sold and unsold, for a chi-square (Cochran 1954)."""
 
 
-def wilson(n: int, of: int, confidence_level: float) -> Estimate:
-    """Return a share with the interval of Wilson (1927); nan of nothing."""
-    if not of:
-        return Estimate()
-    z2 = critical_value(confidence_level) ** 2
-    share, scale = n / of, 1 + z2 / of
-    middle = (share + z2 / (2 * of)) / scale
-    reach = math.sqrt(z2 * (share * (1 - share) + z2 / (4 * of)) / of) / scale
-    return Estimate(share, max(middle - reach, 0.0), min(middle + reach, 1.0))
+def share_of(n: int, of: int, confidence_level: float) -> Estimate:
+    """Return a share with its interval; nan of nothing."""
+    low, high = wilson(n, of, critical_value(confidence_level))
+    return Estimate(n / of, float(low), float(high)) if of else Estimate()
 
 
 def shares(name: str, cells: pl.DataFrame, confidence_level: float) -> Iterator[dict[str, Any]]:
     """Yield a row for each cell of ``group``, ``sold`` and ``parcels``, in their order."""
     whole = int(cells["sold"].sum()) / max(int(cells["parcels"].sum()), 1)
     for group, sold, parcels in cells.select("group", "sold", "parcels").iter_rows():
-        value, low, high = wilson(sold, parcels, confidence_level)
+        value, low, high = share_of(sold, parcels, confidence_level)
         said = "more" if low > whole else "less" if high < whole else "unclear"
         row = {"name": name, "measure": "share", "group": group, "n": sold, "of": parcels}
         yield {**row, "value": value, "ci_low": low, "ci_high": high, "verdict": said}

@@ -13,7 +13,7 @@ import numpy as np
 from terrafusion.analysis.arrays import Codes, Flags, Floats
 from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.coverage.shares import NO_INTERVAL
-from terrafusion.analysis.ratios.segments import Estimate, median_estimate
+from terrafusion.analysis.ratios.segments import Estimate, Segments, median_estimate
 
 DIFFERS, ALIKE, UNCLEAR = "differs", "alike", "unclear"
 
@@ -34,11 +34,10 @@ class TwoSamples:
 
     def median(self, confidence_level: float) -> Estimate:
         """Return the difference of the medians; its interval joins theirs (MOVER, Zou and Donner 2008)."""
-        one, other = (median_estimate(values, confidence_level) for values in (self.sold, self.unsold))
-        difference = one.value - other.value
-        below = math.hypot(one.value - one.low, other.high - other.value)
-        above = math.hypot(one.high - one.value, other.value - other.low)
-        return Estimate(difference, difference - below, difference + above)
+        segments = Segments.of([len(self.sold), len(self.unsold)])
+        medians = segments.medians(np.concatenate([self.sold, self.unsold]), confidence_level)
+        sold, unsold = (medians.take(np.array([place])) for place in (0, 1))
+        return sold.less(unsold).of(0)
 
     def mean(self, confidence_level: float) -> dict[str, float]:
         """Compare the means by Welch's t (1947)."""

@@ -13,6 +13,7 @@ from terrafusion.analysis.arrays import Flags, Floats
 from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.distribution.concentration import LEAST_FOR_AN_INTERVAL
 from terrafusion.analysis.distribution.parameters import PriceDistributionParameters
+from terrafusion.analysis.proportions import wilson
 
 _SUMS: Final = ("count", "dollars", "squares")
 
@@ -101,7 +102,7 @@ def _told(sums: _Sums, z: float, *, own: Flags) -> dict[str, Floats]:
     for tier in range(tiers):
         name = f"tier_{tier + 1}"
         told[f"{name}_count"] = sums.count[:, tier].astype(np.int64)
-        counts = _wilson(sums.count[:, tier], sums.count.sum(axis=1), z, fixed=own)
+        counts = _count_share(sums, tier, z, fixed=own)
         dollars = _dollar_share(sums, tier, z, own=own)
         for share, figures in (("count_share", counts), ("dollar_share", dollars)):
             told |= {
@@ -110,13 +111,11 @@ def _told(sums: _Sums, z: float, *, own: Flags) -> dict[str, Floats]:
     return {name: told[name] for name, _ in columns_of(tiers)}
 
 
-def _wilson(count: Floats, n: Floats, z: float, *, fixed: Flags) -> tuple[Floats, Floats, Floats]:
-    """Return a share of the sales with the interval of Wilson (1927); none where the cuts themselves fix the share."""
-    share = count / n
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    reach = z * np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2) / (1 + z**2 / n)
-    reach[fixed] = np.nan
-    return share, middle - reach, middle + reach
+def _count_share(sums: _Sums, tier: int, z: float, *, fixed: Flags) -> tuple[Floats, Floats, Floats]:
+    """Return a tier's share of the sales with its interval; none where the cuts themselves fix the share."""
+    count, n = sums.count[:, tier], sums.count.sum(axis=1)
+    low, high = (np.where(fixed, np.nan, ends) for ends in wilson(count, n, z))
+    return count / n, low, high
 
 
 def _dollar_share(sums: _Sums, tier: int, z: float, *, own: Flags) -> tuple[Floats, Floats, Floats]:

@@ -35,7 +35,7 @@ def equity_study(records: Records, parameters: EquityParameters, progress: Progr
     sales, groups = read(records, parameters, also=_COLUMNS), columns_of(parameters.group_by)
     chosen = select(sales, parameters, records.profile, groups=groups)
     selection = valued(chosen, roll_year=parameters.roll_year or records.profile.roll_year)
-    adjusted = adjust(selection.used, parameters, lambda done, doing: progress(0.2 * done, doing))
+    adjusted = adjust(records, selection.used, parameters, lambda done, doing: progress(0.2 * done, doing))
     used, excluded = _trimmed(adjusted.sales, parameters)
     selection = replace(selection, used=used, excluded={**selection.excluded, **excluded})
     laid = laid_out(used, parameters)

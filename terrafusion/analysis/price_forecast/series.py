@@ -51,12 +51,14 @@ def hedonic(sample: Sample, places: Codes, *, least: int, begin: int) -> Series:
     """
     counts = np.bincount(sample.period, minlength=len(places))
     thick = np.flatnonzero(counts >= least)
-    parameters = len(sample.characteristics) + int(sample.location.max()) + 1
-    needed = np.arange(1, len(places) + 1) + parameters + FREEDOM
-    sure = thick[np.cumsum(counts)[thick] >= needed[thick]]
+    sales = np.cumsum(counts)
+    if sales[-1] < len(places) + FREEDOM:  # each period has a parameter: no fit can have it
+        return nothing(len(sample.log_price))
+    steps = list(growing(sample, begin=0))
+    sure = thick[[sales[end] - steps[end].estimated >= FREEDOM for end in thick]]
     if not sure.size:
         return nothing(len(sample.log_price))
-    return _of_versions(growing(sample, begin=0), sure, places, counts, least=least, begin=begin)
+    return _of_versions((step.effects for step in steps), sure, places, counts, least=least, begin=begin)
 
 
 def medians(sales: pl.DataFrame, places: Codes, *, least: int, begin: int) -> Series:

@@ -13,16 +13,15 @@ from terrafusion.analysis.api import Answer, Caution, Progress, Records
 from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.findings import Headline, counted, headline_numbers, key_finding, of_year_only
-from terrafusion.analysis.groups import columns_of
 from terrafusion.analysis.indexes import CHARACTERISTICS
-from terrafusion.analysis.market import Market, market_of
+from terrafusion.analysis.market import Market, selected
 from terrafusion.analysis.price_index import cautions, tables
 from terrafusion.analysis.price_index.engine import LOCATIONS, Engine
 from terrafusion.analysis.price_index.outline import Outline, Sight, Span, outlined
 from terrafusion.analysis.price_index.parameters import HEDONIC, REPEAT, Method, PriceIndexParameters
 from terrafusion.analysis.price_index.requirements import allowed, location_cautions, read
 from terrafusion.analysis.quality import data_quality
-from terrafusion.analysis.selection import Account, select
+from terrafusion.analysis.selection import Account
 from terrafusion.errors import InvalidParameters
 
 TITLES: Final[Mapping[Method, str]] = {
@@ -49,7 +48,7 @@ def price_index(records: Records, parameters: PriceIndexParameters, progress: Pr
     """Answer with one index for each group; raises InvalidParameters where the records cannot serve the request."""
     progress(0.0, "Reading sales")
     methods = _methods(records, parameters)
-    account, market = _selected(records, parameters)
+    account, market = selected(read, records, parameters)
     engine = _engine(market, parameters)
     if set(methods) & set(HEDONIC):
         engine = engine.spared()
@@ -59,14 +58,6 @@ def price_index(records: Records, parameters: PriceIndexParameters, progress: Pr
     found, refused = _estimates(engine, methods, sight)
     progress(0.8, "Putting the figures together")
     return _Teller(records, parameters, account, market, engine, sight, found, refused).answer()
-
-
-def _selected(records: Records, parameters: PriceIndexParameters) -> tuple[Account, Market]:
-    """Read the sales and keep those used, which are as large as the file, in the market alone."""
-    groups = columns_of(parameters.group_by)
-    selection = select(read(records, parameters), parameters, records.profile, groups=groups)
-    market = market_of(selection.used, parameters, recorded=selection.recorded)
-    return selection.account(), market
 
 
 def _engine(market: Market, parameters: PriceIndexParameters) -> Engine:
@@ -160,6 +151,7 @@ class _Teller:
             "volatility_mean": pl.Float64,
             "volatility_median": pl.Float64,
             "revision_mean": pl.Float64,
+            "revision_median": pl.Float64,
             "revision_abs_mean": pl.Float64,
             "revisions": pl.Int64,
         }

@@ -9,9 +9,15 @@ import numpy as np
 
 from terrafusion.analysis.api import Caution
 from terrafusion.analysis.indexes import MOST_TYPES
-from terrafusion.analysis.price_index.estimate import FOR_ROBUST, FREEDOM, filled
+from terrafusion.analysis.periods import PER_YEAR
+from terrafusion.analysis.price_index.engine import LOCATIONS, Engine
+from terrafusion.analysis.price_index.estimate import FOR_ROBUST, FREEDOM, Estimate, filled
 from terrafusion.analysis.price_index.outline import Outline
-from terrafusion.analysis.price_index.parameters import REPEAT, Method, PriceIndexParameters
+from terrafusion.analysis.price_index.parameters import HEDONIC, REPEAT, Method, PriceIndexParameters
+from terrafusion.analysis.price_index.requirements import location_cautions
+
+_FOR_PAIRS: Final = 24
+"""Months below which homes that sold twice are mostly flips."""
 
 _NEED: Final[Mapping[Method, str]] = {
     "hedonic_time_dummy": f"{FREEDOM} more than the fit has parameters",
@@ -65,6 +71,27 @@ def pooled_periods(outlines: Sequence[Outline], parameters: PriceIndexParameters
     if not parameters.robust_errors or parameters.method == "stratified_median":
         return 0, periods
     return sum(int(one.pooled.sum()) for one in outlines), periods
+
+
+def of_method(engine: Engine, method: Method, found: Estimate, *, period: str) -> Iterator[Caution]:
+    """Tell what a method left out that is to follow the market of all sales, ``found`` of them together."""
+    if method in REPEAT and is_short(engine.periods, period):
+        message = (
+            f"The sales span less than {_FOR_PAIRS} months, in which homes that sell twice are mostly flips: what they gain "
+            "is work as well as the market's"
+        )
+        yield Caution("repeat_sales_short_span", message)
+    if method in HEDONIC:
+        yield from engine.design.warnings
+    yield from location_cautions(engine.sales, [method], LOCATIONS[engine.parameters.location_effects])
+    if method == "stratified_median":
+        yield from of_types(engine.joined_types)
+    yield from of_weights(found.told, engine.parameters)
+
+
+def is_short(periods: int, period: str) -> bool:
+    """Say whether so many periods are less than two years."""
+    return periods * 12 < _FOR_PAIRS * PER_YEAR[period]
 
 
 def of_types(joined: Sequence[str]) -> Iterator[Caution]:

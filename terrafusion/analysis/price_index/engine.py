@@ -17,7 +17,7 @@ from terrafusion.analysis.price_index.estimate import Estimate, nothing
 from terrafusion.analysis.price_index.hedonic_index import Placed, time_dummy
 from terrafusion.analysis.price_index.imputation import imputation
 from terrafusion.analysis.price_index.links import Ties
-from terrafusion.analysis.price_index.pairs import pairs_of
+from terrafusion.analysis.price_index.pairs import one_a_period, pairs_of
 from terrafusion.analysis.price_index.parameters import HEDONIC, REPEAT, Method, PriceIndexParameters
 from terrafusion.analysis.price_index.repeat_sales import LOG_METHODS, Options, arithmetic
 from terrafusion.analysis.price_index.stratified import strata_of, stratified_median
@@ -78,7 +78,12 @@ class Engine:
         asked = self.parameters
         location = LOCATIONS[asked.location_effects]
         wanted = indexes.Wanted(names=asked.characteristics, logs=asked.log_characteristics, location=location)
-        return indexes.design(self.sales, wanted)
+        return indexes.design(self._counted, wanted)
+
+    @cached_property
+    def _counted(self) -> pl.DataFrame:
+        """The sales that count, for the methods that do not pair them."""
+        return one_a_period(self.sales) if self.parameters.one_sale_a_period else self.sales
 
     def estimates(self, method: Method) -> list[Estimate]:
         """Estimate the index of every group, in the order of their codes."""
@@ -113,7 +118,7 @@ class Engine:
 
     def _stratified(self) -> Iterator[tuple[int, Estimate]]:
         place = (pl.col("ordinal") - self.begin).alias("place")
-        laid = self.sales.select("group_code", "sale_price", self._stratum.alias("stratum"), place)
+        laid = self._counted.select("group_code", "sale_price", self._stratum.alias("stratum"), place)
         for code, part in _by_group(laid.sort("group_code", maintain_order=True)):
             yield code, stratified_median(strata_of(part, self.periods), self.options)
 

@@ -47,7 +47,7 @@ class Placed:
 def time_dummy(placed: Placed, options: Options) -> Estimate:
     """Estimate ln S = period + location + characteristics by least squares; errors are HC1 or plain."""
     sample, observations = placed.sample, placed.observations()
-    if len(sample.log_price) < len(placed.places) + len(sample.characteristics) + FREEDOM:
+    if len(sample.log_price) < len(placed.places) + FREEDOM:  # of which each has a parameter: no fit can have it
         return nothing(observations, len(sample.log_price))
     design = Design(sample)
     found = fit(design, base=0)
@@ -73,4 +73,4 @@ def _series(design: Design, placed: Placed, options: Options) -> Iterator[Floats
         return
     steps = list(growing(design, begin=int(known[0]) - 1))
     for count in known:
-        yield placed.spread(steps[count - known[0]])
+        yield placed.spread(steps[count - known[0]].effects)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -85,6 +86,7 @@ class _Sales:
         present = np.maximum(self.counts, 1)
         return np.array([self.by_location(row) / present for row in rows]).reshape(len(rows), self._size)
 
+    @cached_property
     def independent(self) -> list[int]:
         """Name the characteristics that vary within locations and do not repeat each other."""
         return independent(self.gram, (self.rows**2).sum(axis=1))
@@ -92,7 +94,8 @@ class _Sales:
     @property
     def enough(self) -> bool:
         """Whether a regression of its own has `FREEDOM`."""
-        return len(self.log_price) - int((self.counts > 0).sum()) - len(self.rows) >= FREEDOM
+        left = len(self.log_price) - int((self.counts > 0).sum())
+        return left >= FREEDOM and left - len(self.independent) >= FREEDOM
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,7 @@ def _fits(sample: Sample) -> list[_Fit]:
     ends = np.cumsum(np.bincount(sample.period))
     parts = [_Sales(sample, order[begin:end], period) for period, (begin, end) in enumerate(pairwise([0, *ends]))]
     parts = [part for part in parts if part.enough]
-    kept = sorted(set.intersection(*(set(part.independent()) for part in parts))) if parts else []
+    kept = sorted(set.intersection(*(set(part.independent) for part in parts))) if parts else []
     return [_fitted(part, kept) for part in parts]
 
 

@@ -32,7 +32,8 @@ def revision(series: Sequence[Floats]) -> dict[str, float | int | None]:
     """Return by how many index points a published figure is revised when one more period is added.
 
     As in hpiR: the index is estimated up to each period, each is compared with the next, the revisions of a
-    period are averaged, then the periods. ``revision_mean`` shows a bias, ``revision_abs_mean`` the size.
+    period are averaged, then the periods. ``revision_mean`` and ``revision_median``, of the periods' averages, show a
+    bias, ``revision_abs_mean`` the size.
     """
     levels = [100 * np.exp(filled(logs)[0]) for logs in series]
     width = max((len(level) for level in levels), default=0)
@@ -43,11 +44,13 @@ def revision(series: Sequence[Floats]) -> dict[str, float | int | None]:
     known = np.isfinite(table)
     seen = known.any(axis=0)
     if not seen.any():
-        return {"revision_mean": None, "revision_abs_mean": None, "revisions": 0}
+        return {"revision_mean": None, "revision_median": None, "revision_abs_mean": None, "revisions": 0}
     counts = known.sum(axis=0)[seen]
     moved = np.where(known, table, 0.0)[:, seen]
+    averages = moved.sum(axis=0) / counts
     return {
-        "revision_mean": float((moved.sum(axis=0) / counts).mean()),
+        "revision_mean": float(averages.mean()),
+        "revision_median": float(np.median(averages)),
         "revision_abs_mean": float((np.abs(moved).sum(axis=0) / counts).mean()),
         "revisions": int(known.sum()),
     }

@@ -34,7 +34,8 @@ def pairs_of(sales: pl.DataFrame, *, every: bool, min_hold_months: int, min_hold
     calendar months differ by fewer than ``min_hold_months``, or whose periods by fewer than ``min_hold_periods``, are
     left out after that. Returns `PAIRS`, in an order that depends on the content of the sales alone.
     """
-    once = _one_a_period(sales)
+    repeated, counts = _repeated(sales)
+    once = repeated.filter(counts).select("row", pl.col("hash").rle_id().cast(pl.Int64).alias("owner"))
     owner = once["owner"].to_numpy()
     first, second = _places(owner, every=every)
     rows, told = once["row"].to_numpy(), sales.select(*_SIDE, "parcel_number")
@@ -50,8 +51,20 @@ def pairs_of(sales: pl.DataFrame, *, every: bool, min_hold_months: int, min_hold
     return paired.filter(same, held).select(*PAIRS).cast(pl.Schema(PAIRS))
 
 
-def _one_a_period(sales: pl.DataFrame) -> pl.DataFrame:
-    """Return ``row`` and ``owner`` of the sales of parcels that sold more than once, one a period, sorted.
+def one_a_period(sales: pl.DataFrame) -> pl.DataFrame:
+    """Leave out the sales of a group's parcel in one period that do not count: see `pairs_of`.
+
+    That is what the package hpiR (Krause 2019, ``hedCreateTrans``) does before a hedonic regression. Sales whose
+    parcel is not known all stay.
+    """
+    repeated, counts = _repeated(sales)
+    kept = np.ones(sales.height, dtype=bool)
+    kept[repeated.filter(~counts)["row"].to_numpy()] = False
+    return sales.filter(pl.Series(kept))
+
+
+def _repeated(sales: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """Return ``row`` and ``hash`` of the sales of parcels that sold more than once, sorted, and which of them count.
 
     Parcels are told apart, and ordered, by a hash: numbers sort in a fraction of the time of names.
     """
@@ -63,8 +76,7 @@ def _one_a_period(sales: pl.DataFrame) -> pl.DataFrame:
     by_parcel = numbered.sort("hash")
     repeated = by_parcel.filter(_beside("hash")).sort("hash", "ordinal")
     crowded = repeated.select(_beside("hash") & _beside("ordinal")).to_series()
-    once = repeated.filter(~crowded | _dearest(repeated, crowded, sales))
-    return once.select("row", pl.col("hash").rle_id().cast(pl.Int64).alias("owner"))
+    return repeated, ~crowded | _dearest(repeated, crowded, sales)
 
 
 def _beside(name: str) -> pl.Expr:
@@ -77,10 +89,10 @@ def _dearest(repeated: pl.DataFrame, crowded: pl.Series, sales: pl.DataFrame) ->
     """Say which of the ``crowded`` sales count: of each parcel and period the highest price, then the lowest id."""
     place = crowded.arg_true().alias("place")
     some = repeated[place]
-    told = sales.select("sale_price", "sale_id", "sale_date")[some["row"]].with_columns(place)
+    told = sales.select("parcel_number", "sale_price", "sale_id", "sale_date")[some["row"]].with_columns(place)
     order = ["hash", "ordinal", "sale_price", "sale_id", "sale_date"]
     ranked = pl.concat([some, told], how="horizontal").sort(order, descending=[False, False, True, False, False])
-    first = ranked.unique(["hash", "ordinal"], keep="first", maintain_order=True)["place"]
+    first = ranked.unique(["hash", "parcel_number", "ordinal"], keep="first", maintain_order=True)["place"]
     kept = np.zeros(len(crowded), dtype=bool)
     kept[first.to_numpy()] = True
     return pl.Series(kept)

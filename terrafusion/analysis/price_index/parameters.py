@@ -81,6 +81,11 @@ class PriceIndexParameters(QualityParameters):
     compare: bool = Field(
         default=False, strict=True, description="put all methods that the data allow side by side with the chosen one"
     )
+    one_sale_a_period: bool = Field(
+        default=False,
+        strict=True,
+        description="hedonic and stratified: of several sales of a parcel in one period the highest price alone counts",
+    )
     train_periods: Whole = Field(
         12, ge=2, le=1200, description="revisions are those of an index of so many periods to which the rest is added"
     )

@@ -22,7 +22,7 @@ def read(records: Records, parameters: PriceIndexParameters, *, also: Collection
     """Read the columns that the methods asked for need, and ``also`` those; raises InvalidParameters where the county lacks one."""
     wanted = {"building_size_sqft", "property_type", *also}
     methods = METHODS if parameters.compare else (parameters.method,)
-    if set(methods) & set(REPEAT):
+    if set(methods) & set(REPEAT) or parameters.one_sale_a_period:
         wanted |= {"parcel_number", "sale_id"}
     if set(methods) & set(HEDONIC):
         wanted |= set(_REGRESSORS)
@@ -30,6 +30,7 @@ def read(records: Records, parameters: PriceIndexParameters, *, also: Collection
     sales = read_columns(records, parameters, wanted | ({place} if place else set()))
     if sales.height:
         _refuse_method(records, sales, parameters)
+        _refuse_single(records, sales, parameters)
         refuse_characteristics(records, sales, parameters)
         if set(methods) & set(HEDONIC):
             _refuse_types(sales, parameters)
@@ -69,6 +70,12 @@ def _refuse_method(records: Records, sales: pl.DataFrame, parameters: PriceIndex
         given = ", ".join(others)
         msg = f"method is {method!r}, which needs {column}, of which {records.county_id} records nothing; allowed are {given}"
         raise InvalidParameters(msg, field="method", value=method, allowed=given)
+
+
+def _refuse_single(records: Records, sales: pl.DataFrame, parameters: PriceIndexParameters) -> None:
+    if parameters.one_sale_a_period and not _has(sales, "parcel_number"):
+        msg = f"one_sale_a_period is true, but {records.county_id} records no parcel_number; allowed is false"
+        raise InvalidParameters(msg, field="one_sale_a_period", value="true", allowed="false")
 
 
 def refuse_characteristics(records: Records, sales: pl.DataFrame, parameters: PriceIndexParameters) -> None:

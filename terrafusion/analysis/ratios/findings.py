@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,6 +33,8 @@ class Told:
     rows: pl.DataFrame
     year_only: int
     """Of how many sales only the year is known."""
+    advice: Callable[[], str]
+    """What to do about ratios that move in time."""
 
 
 def key_finding(told: Told) -> str:
@@ -120,8 +122,7 @@ def _of_time(told: Told) -> Iterator[Caution]:
         return
     prices = ROSE if moved == FELL else FELL
     message = (
-        f"Ratios {rate}: prices {prices} against values, and the figures mix sales of different dates; time_adjust "
-        "`hedonic` brings all prices to the valuation date"
+        f"Ratios {rate}: prices {prices} against values, and the figures mix sales of different dates; {told.advice()}"
     )
     yield Caution("ratios_move_in_time", message)
 

@@ -126,9 +126,6 @@ def vertical_equity(ratios: Ratios, confidence_level: float) -> tuple[Estimates,
     lowest_value = most * np.arange(len(parts))
     told = within.medians(ordered, confidence_level)
     first, last = told.take(lowest_value), told.take(lowest_value + np.maximum(parts - 1, 0))
-    apart = last.value - first.value
-    below = np.hypot(last.value - last.low, first.high - first.value)
-    above = np.hypot(last.high - last.value, first.value - first.low)
     surer = within.medians(ordered, _VEI_CONFIDENCE)
     medians = surer.value.reshape(-1, most)
     highest, lowest = (
@@ -137,7 +134,7 @@ def vertical_equity(ratios: Ratios, confidence_level: float) -> tuple[Estimates,
     )
     filled = (within.sizes > 0).reshape(-1, most).sum(axis=1)
     scale = np.where((parts > 1) & (filled == parts), 100 / ratios.median, math.nan)
-    vei = Estimates(scale * apart, scale * (apart - below), scale * (apart + above))
+    vei = Estimates(*(scale * figures for figures in last.less(first)))
     return vei, scale * (highest.low - lowest.high)
 
 

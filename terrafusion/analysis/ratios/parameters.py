@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from terrafusion.analysis.outliers import SMALLEST_GROUP
 from terrafusion.analysis.parameters import SharedParameters, Text, Whole
+from terrafusion.analysis.ratios.bootstrap import fewest_draws
 from terrafusion.analysis.ratios.standard import JurisdictionSize, PropertyClass
 
 ValueField = Literal["assessed_value", "roll_assessed_value", "market_value"]
 
+_TOO_FEW: Final = (
+    "needs bootstrap_iterations of {least} or more at confidence_level {level}, given are {draws}; allowed is analytic"
+)
 
-def _true_is_hedonic(value: Any) -> Any:
-    return {True: "hedonic", False: "none"}[value] if isinstance(value, bool) else value
+
+TimeAdjust = Literal[
+    "none",
+    "hedonic",
+    "hedonic_imputation",
+    "bmn",
+    "case_shiller",
+    "robust",
+    "arithmetic",
+    "stratified_median",
+]
+"""`hedonic` is the hedonic time-dummy index, the others are called as in `price_index` and `time_adjustment`."""
+
+
+def _one_name(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "hedonic" if value else "none"
+    return "hedonic" if value in ("regression", "hedonic_time_dummy") else value
 
 
 class RatioParameters(SharedParameters):
@@ -43,10 +64,21 @@ class RatioParameters(SharedParameters):
     property_classes: Annotated[dict[Text, PropertyClass], Field(max_length=1_000)] = Field(
         {}, description="the county's property classes or types, and what each is in the standard's words"
     )
-    time_adjust: Annotated[Literal["none", "hedonic"], BeforeValidator(_true_is_hedonic)] = Field(
+    time_adjust: Annotated[TimeAdjust, BeforeValidator(_one_name)] = Field(
         "none",
-        description="`hedonic` first brings every price to the valuation date by a constant-quality index of all sales",
+        description="first brings every price to the valuation date by an index of all sales: at constant quality "
+        "(`hedonic`, `hedonic_imputation`), of homes that sold again (`bmn`, `case_shiller`, `robust`, `arithmetic`), or of "
+        "medians within ZIPs and property types",
     )
     interval_method: Literal["bootstrap", "analytic"] = Field(
-        "bootstrap", description="how COD, COV, PRD, MKI and KI get their intervals"
+        "bootstrap", validate_default=True, description="how COD, COV, PRD, MKI and KI get their intervals"
     )
+
+    @field_validator("interval_method")
+    @classmethod
+    def _draws_reach_the_ends(cls, method: str, info: ValidationInfo) -> str:
+        level, draws = (info.data.get(name) for name in ("confidence_level", "bootstrap_iterations"))
+        if method == "bootstrap" and level and draws and draws < fewest_draws(level):
+            told = {"level": f"{level:g}", "draws": draws, "least": fewest_draws(level)}
+            raise PydanticCustomError("draws", _TOO_FEW, told)
+        return method

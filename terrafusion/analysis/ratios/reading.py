@@ -33,7 +33,7 @@ def read(records: Records, parameters: RatioParameters, also: Collection[str] = 
     if parameters.property_classes:
         columns |= {"property_class", "property_type"}
     if parameters.time_adjust != "none":
-        columns |= time.COLUMNS
+        columns |= time.columns_for(parameters.time_adjust)
     if parameters.fallback == "cascade":
         columns |= {"zip_code"}
     sales = collected(records, parameters, columns | set(also))

@@ -47,6 +47,13 @@ class Estimates(NamedTuple):
         """Take figures whose intervals reach so far on either side."""
         return cls(centre, centre - reach, centre + reach)
 
+    def less(self, other: Estimates) -> Estimates:
+        """Return the differences; their intervals join both (MOVER, Zou and Donner 2008)."""
+        apart = self.value - other.value
+        below = np.hypot(self.value - self.low, other.high - other.value)
+        above = np.hypot(self.high - self.value, other.value - other.low)
+        return Estimates(apart, apart - below, apart + above)
+
     def take(self, places: Codes) -> Estimates:
         """Return those at the places."""
         return Estimates(*(figures[places] for figures in self))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import polars as pl
@@ -23,7 +24,7 @@ from terrafusion.analysis.ratios.pictures import pictures
 from terrafusion.analysis.ratios.reading import assessment_level, read, valued
 from terrafusion.analysis.ratios.rows import Rules
 from terrafusion.analysis.ratios.standard import SOURCE, bands
-from terrafusion.analysis.ratios.time import adjust
+from terrafusion.analysis.ratios.time import adjust, advice
 from terrafusion.analysis.selection import Account, Selection, select
 
 T = TypeVar("T")
@@ -57,7 +58,15 @@ def ratio_study(records: Records, parameters: RatioParameters, progress: Progres
     )
     if studied.sales is not None:
         rows = with_fallback(rows, studied.sales, parameters, rules)
-    told = findings.Told(records.county_id, parameters, level, overall, rows, studied.account.year_only)
+    told = findings.Told(
+        records.county_id,
+        parameters,
+        level,
+        overall,
+        rows,
+        studied.account.year_only,
+        partial(advice, records, parameters),
+    )
     return Answer(
         summary={
             "key_finding": findings.key_finding(told),
@@ -80,7 +89,7 @@ def ratio_study(records: Records, parameters: RatioParameters, progress: Progres
 def _studied(records: Records, parameters: RatioParameters, progress: Progress) -> _Studied:
     progress(0.0, "Reading sales")
     selection = _selected(records, parameters)
-    adjusted = adjust(selection.used, parameters, lambda done, doing: progress(0.2 * done, doing))
+    adjusted = adjust(records, selection.used, parameters, lambda done, doing: progress(0.2 * done, doing))
     return _Studied(
         laid=laid_out(adjusted.sales, parameters),
         account=selection.account(),
@@ -178,4 +187,8 @@ def _quality(account: Account, rows: pl.DataFrame, parameters: RatioParameters) 
 def skipped(parameters: RatioParameters, rules: Rules) -> Iterator[Caution]:
     """Tell where there are too many sales for a bootstrap."""
     if parameters.interval_method == "bootstrap" and rules.iterations is None:
-        yield Caution("bootstrap_skipped", f"Above {LARGEST:,} sales intervals are analytic, not resampled")
+        message = (
+            f"The study has more than {LARGEST:,} sales, so intervals are analytic, not resampled, in its groups too; "
+            "a request for fewer resamples them"
+        )
+        yield Caution("bootstrap_skipped", message)

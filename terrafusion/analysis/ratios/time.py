@@ -1,7 +1,8 @@
-"""Prices brought to one date by a constant-quality index, before they are compared with values."""
+"""Prices brought to one date by an index, before they are compared with values."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,14 +10,18 @@ import numpy as np
 import polars as pl
 
 from terrafusion.analysis import timing
-from terrafusion.analysis.api import Caution, Progress
+from terrafusion.analysis.api import Caution, Progress, Records
 from terrafusion.analysis.groups import ALL
+from terrafusion.analysis.indexes import CHARACTERISTICS, COMPLETE_SHARE
 from terrafusion.analysis.market import market_of
-from terrafusion.analysis.ratios.parameters import RatioParameters
+from terrafusion.analysis.price_index.estimate import FREEDOM
+from terrafusion.analysis.price_index.parameters import HEDONIC, REPEAT, Method
+from terrafusion.analysis.ratios.parameters import RatioParameters, TimeAdjust
 from terrafusion.errors import InvalidParameters
 
-COLUMNS: Final = timing.COLUMNS | {"year_only"}
-"""What the index reads."""
+_STRATA: Final = ("zip_code", "property_type")
+_OF_MARKET: Final = frozenset({"year_only", "building_size_sqft"})
+"""What `market_of` reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +34,33 @@ class Adjusted:
     warnings: tuple[Caution, ...] = ()
 
 
-def adjust(sales: pl.DataFrame, parameters: RatioParameters, progress: Progress) -> Adjusted:
+def columns_for(how: TimeAdjust) -> frozenset[str]:
+    """Name what an adjustment reads."""
+    method = _method(how)
+    return frozenset() if method is None else timing.columns_for(method) | _OF_MARKET
+
+
+def _method(how: TimeAdjust) -> Method | None:
+    if how == "none":
+        return None
+    return "hedonic_time_dummy" if how == "hedonic" else how
+
+
+def adjust(records: Records, sales: pl.DataFrame, parameters: RatioParameters, progress: Progress) -> Adjusted:
     """Add ``price``: S, or with ``time_adjust`` S times the index at the valuation date over that at the sale.
 
     The index is of all ``sales`` together. Raises InvalidParameters where they allow none.
     """
-    if parameters.time_adjust == "none" or sales.is_empty():
+    method = _method(parameters.time_adjust)
+    if method is None or sales.is_empty():
         return Adjusted(sales.with_columns(pl.col("sale_price").alias("price")))
     whole = sales.with_columns(pl.lit(ALL).alias("group"))
     market = market_of(whole, parameters, recorded=sales["sale_date"])
-    progress(0.1, "Holding quality constant")
-    line = timing.hedonic(market.sales, period=market.period, min_sales=parameters.min_sales)
+    progress(0.1, "Estimating how prices moved")
+    line = timing.timeline(market.sales, method, period=market.period, min_sales=parameters.min_sales)
     valued = timing.valuation_day(sales, parameters)
     if not line.known or valued is None:
-        raise _refused(line, sales.height)
+        raise _refused(records, parameters, line, sales.height)
     factor = line.factors(sales["sale_date"], valued)
     adjusted = sales.with_columns((pl.col("sale_price") * pl.Series(factor)).alias("price"))
     beyond = int(np.count_nonzero(line.beyond(sales["sale_date"])))
@@ -50,11 +68,55 @@ def adjust(sales: pl.DataFrame, parameters: RatioParameters, progress: Progress)
     return Adjusted(adjusted, market.period, (*line.warnings, *_beyond(beyond, outside=outside)))
 
 
-def _refused(line: timing.Timeline, sales: int) -> InvalidParameters:
-    bare = any(caution.code == "index_unavailable" for caution in line.warnings)
-    why = "no characteristic of theirs is known" if bare else "they are too few"
-    msg = f"time_adjust is 'hedonic', but the {sales} selected sales allow no index: {why}; allowed is none"
-    return InvalidParameters(msg, field="time_adjust", value="hedonic", allowed="none")
+def _refused(records: Records, parameters: RatioParameters, line: timing.Timeline, sales: int) -> InvalidParameters:
+    how, method = parameters.time_adjust, _method(parameters.time_adjust)
+    why = "they are too few"
+    if method in REPEAT:
+        why = f"they make {line.estimate.used} pairs of sales of one parcel, which are too few"
+    elif any(caution.code == "index_unavailable" for caution in line.warnings):
+        why = "no characteristic of theirs is known"
+    allowed = ", ".join([*(name for name in possible(records) if _family(_method(name)) != _family(method)), "none"])
+    msg = f"time_adjust is {how!r}, but the {sales} selected sales allow no index: {why}; allowed is {allowed}"
+    return InvalidParameters(msg, field="time_adjust", value=how, allowed=allowed)
+
+
+def _family(method: Method | None) -> str:
+    return "repeat" if method in REPEAT else "hedonic" if method in HEDONIC else str(method)
+
+
+def advice(records: Records, parameters: RatioParameters) -> str:
+    """Say what the records allow to be done about ratios that move in time; only what holds homes constant goes alone."""
+    found = list(possible(records))
+    years = parameters.period not in {"year", "auto"} and _any_year_only(records)
+    asked = f"time_adjust {' or '.join(f'`{how}`' for how in found)}{' with period `year`' if years else ''}"
+    if "hedonic" in found:
+        return f"{asked} brings all prices to the valuation date"
+    apart = "group_by `sale_year` keeps the years apart"
+    return f"{apart}, or {asked} brings prices to one date as far as `adjusted_time_slope` shows" if found else apart
+
+
+def _any_year_only(records: Records) -> bool:
+    return bool(records.sales.select(pl.col("year_only").any()).collect().item())
+
+
+def possible(records: Records) -> Iterator[TimeAdjust]:
+    """Name what the records allow: the hedonic adjustment, else one of each other family."""
+    if _told(records, CHARACTERISTICS):
+        yield "hedonic"
+        return
+    parcels = records.sales.select(pl.col("parcel_number").count() - pl.col("parcel_number").drop_nulls().n_unique())
+    if parcels.collect().item() > FREEDOM:
+        yield "robust"
+    if _told(records, _STRATA):
+        yield "stratified_median"
+
+
+def _told(records: Records, names: tuple[str, ...]) -> bool:
+    """Say whether as many sales as an index asks for have one of the columns, and not all the same."""
+    known = (pl.col(name).count() >= COMPLETE_SHARE * pl.len() for name in names)
+    vary = (pl.col(name).min() != pl.col(name).max() for name in names)
+    told = (has & differs for has, differs in zip(known, vary, strict=True))
+    return bool(records.sales.select(pl.any_horizontal(*told)).collect().item())
 
 
 def _beyond(sales: int, *, outside: bool) -> list[Caution]:

@@ -13,12 +13,11 @@ import polars as pl
 from terrafusion.analysis.api import Caution
 from terrafusion.analysis.arrays import Floats
 from terrafusion.analysis.market import Market
-from terrafusion.analysis.periods import PER_YEAR
-from terrafusion.analysis.price_index.cautions import of_types, of_weights
-from terrafusion.analysis.price_index.engine import LOCATIONS, Engine
+from terrafusion.analysis.price_index.cautions import is_short, of_method
+from terrafusion.analysis.price_index.engine import Engine
 from terrafusion.analysis.price_index.estimate import Estimate, nothing
 from terrafusion.analysis.price_index.parameters import HEDONIC, REPEAT, PriceIndexParameters
-from terrafusion.analysis.price_index.requirements import allowed, location_cautions
+from terrafusion.analysis.price_index.requirements import allowed
 from terrafusion.analysis.ratios.measures import least_squares
 from terrafusion.analysis.ratios.segments import Segments
 from terrafusion.analysis.time_adjustment.parameters import (
@@ -29,8 +28,6 @@ from terrafusion.analysis.time_adjustment.parameters import (
 from terrafusion.analysis.timing import NO_REVISIONS
 
 _DAYS_A_YEAR: Final = 365.25
-_FOR_PAIRS: Final = 24
-"""Months without which repeat sales are no check of another method."""
 _LEAST: Final = 3
 """Points that a line with an error needs."""
 
@@ -63,7 +60,7 @@ class Curves:
     @property
     def is_short(self) -> bool:
         """Whether the sales span less than two years: then homes that sold twice are mostly flips."""
-        return self.market.calendar.height * 12 < _FOR_PAIRS * PER_YEAR[self.market.period]
+        return is_short(self.market.calendar.height, self.market.period)
 
     def groups(self) -> list[Estimate]:
         """Estimate each group's index, in the order of the labels."""
@@ -97,18 +94,7 @@ class Curves:
             if lacking:
                 yield Caution("value_missing", f"{lacking} sales have no value and are not in the trend of the ratios")
             return
-        if name in REPEAT and self.is_short:
-            message = (
-                f"The sales span less than {_FOR_PAIRS} months, in which homes that sell twice are mostly flips: what they gain "
-                "is work as well as the market's"
-            )
-            yield Caution("repeat_sales_short_span", message)
-        if name in HEDONIC:
-            yield from self._engine.design.warnings
-        yield from location_cautions(self.market.sales, [name], LOCATIONS[self.parameters.location_effects])
-        if name == "stratified_median":
-            yield from of_types(self._engine.joined_types)
-        yield from of_weights(county.told, self.asked)
+        yield from of_method(self._engine, name, county, period=self.market.period)
 
     def _trend(self, sales: pl.DataFrame) -> Estimate:
         """Estimate that prices grow evenly, at the rate at which ratios of value to price fall."""

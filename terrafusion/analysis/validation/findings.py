@@ -14,6 +14,7 @@ from terrafusion.analysis.api import Caution
 from terrafusion.analysis.arrays import Flags
 from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.findings import counted, nothing_selected
+from terrafusion.analysis.proportions import wilson
 from terrafusion.analysis.validation.overrides import PROFILE, REQUEST
 from terrafusion.analysis.validation.parameters import ValidationParameters
 from terrafusion.analysis.validation.reasons import BY_STATISTICS, CHECKS, CODES, OVERRIDDEN, REASONS
@@ -113,7 +114,7 @@ def counts(told: Told) -> dict[str, Any]:
     rows, n = told.rows, told.rows.height
     source = rows["override_source"]
     changed = rows.filter(pl.col("valid") != pl.col("valid_by_rules")).height
-    low, high = wilson(told.invalid, n, told.parameters.confidence_level)
+    low, high = interval_of_share(told.invalid, n, told.parameters.confidence_level)
     return {
         "valid_sales": n - told.invalid,
         "invalid_sales": told.invalid,
@@ -134,13 +135,10 @@ def counts(told: Told) -> dict[str, Any]:
     }
 
 
-def wilson(hits: int, n: int, confidence_level: float) -> tuple[float | None, float | None]:
+def interval_of_share(hits: int, n: int, confidence_level: float) -> tuple[float | None, float | None]:
     """Return Wilson's interval (1927) of a share; none without cases."""
-    if not n:
-        return None, None
-    z = critical_value(confidence_level)
-    middle, wide = hits + z * z / 2, z * (hits * (n - hits) / n + z * z / 4) ** 0.5
-    return max((middle - wide) / (n + z * z), 0.0), min((middle + wide) / (n + z * z), 1.0)
+    low, high = wilson(hits, n, critical_value(confidence_level))
+    return (float(low), float(high)) if n else (None, None)
 
 
 def cross_check(told: Told) -> dict[str, Any]:
@@ -152,7 +150,7 @@ def cross_check(told: Told) -> dict[str, Any]:
     for name, column in (("price", "z_price"), ("unit_price", "z_unit_price")):
         z = told.rows[column].drop_nulls().to_numpy()
         beyond = int(np.sum((z > parameters.sd_high + ROUNDING) | (z < -parameters.sd_low - ROUNDING)))
-        low, high = wilson(beyond, len(z), parameters.confidence_level)
+        low, high = interval_of_share(beyond, len(z), parameters.confidence_level)
         found |= {
             f"{name}_n": len(z),
             f"{name}_beyond_share": beyond / len(z) if len(z) else None,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Final
 
 import numpy as np
 
 from terrafusion.analysis.arrays import Codes, Flags, Floats
 from terrafusion.analysis.cells import critical_value
+from terrafusion.analysis.proportions import wilson
 from terrafusion.analysis.ratios.measures import analytic_intervals, prb
 from terrafusion.analysis.ratios.sample import Ratios
 from terrafusion.analysis.ratios.segments import Estimate, median_estimate
@@ -99,7 +99,5 @@ def _estimate(name: str, found: Estimate) -> dict[str, float]:
 
 def _share(name: str, is_so: Flags, confidence_level: float) -> dict[str, float]:
     """Return a share in per cent with the score interval (Wilson 1927)."""
-    n, share, z = len(is_so), float(is_so.mean()), critical_value(confidence_level)
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    reach = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return _estimate(name, Estimate(100 * share, 100 * (centre - reach), 100 * (centre + reach)))
+    low, high = wilson(is_so.sum(), len(is_so), critical_value(confidence_level))
+    return _estimate(name, Estimate(*(100 * float(figure) for figure in (is_so.mean(), low, high))))

@@ -24,6 +24,7 @@ METHODS: Final = (
     "used",
     "volatility_mean",
     "revision_mean",
+    "revision_median",
     "revision_abs_mean",
     "revisions",
 )

@@ -7,7 +7,7 @@ from scipy import special, stats
 from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.proportion import proportion_confint
 
-from terrafusion.analysis.coverage.shares import chi_square, shares, wilson
+from terrafusion.analysis.coverage.shares import chi_square, share_of, shares
 from terrafusion.analysis.coverage.two_samples import (
     ALIKE,
     DIFFERS,
@@ -87,11 +87,11 @@ def test_means_are_those_of_scipy():
 
 
 def test_the_share_is_that_of_statsmodels():
-    told = wilson(17, 60, 0.95)
+    told = share_of(17, 60, 0.95)
     assert told[1:] == pytest.approx(proportion_confint(17, 60, method="wilson"), rel=1e-12)
-    assert wilson(0, 9, 0.95).low == 0
-    assert wilson(9, 9, 0.95).high == 1
-    assert np.isnan(wilson(0, 0, 0.95).value)
+    assert share_of(0, 9, 0.95).low == 0
+    assert share_of(9, 9, 0.95).high == 1
+    assert np.isnan(share_of(0, 0, 0.95).value)
 
 
 def cells(sold, parcels):

@@ -49,8 +49,8 @@ def test_an_earlier_time_dummy_index_is_that_of_the_earlier_sales(sample):
     )
     alone = time_dummy(Placed(part, np.arange(16), 16), Options())
     steps = list(growing(given, begin=12))
-    np.testing.assert_allclose(steps[3], alone.log_index, rtol=0, atol=1e-9)
-    np.testing.assert_allclose(steps[-1], time_dummy(sample, Options()).log_index, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(steps[3].effects, alone.log_index, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(steps[-1].effects, time_dummy(sample, Options()).log_index, rtol=0, atol=1e-9)
 
 
 class Dense:

@@ -4,7 +4,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from terrafusion.analysis.price_index.pairs import PAIRS, pairs_of
+from terrafusion.analysis.price_index.pairs import PAIRS, one_a_period, pairs_of
 
 PUBLISHED = Path(__file__).parents[5] / "shared" / "reference" / "index" / "rt_sea_monthly_pairs.csv"
 
@@ -45,6 +45,17 @@ def test_seattle_pairs_are_those_published(seattle):
     )
     order = ["prop_id", "trans_id1", "trans_id2"]
     assert mine.sort(order).equals(theirs.sort(order))
+
+
+def test_of_the_seattle_sales_as_many_are_the_only_ones_of_a_period_as_published(ask, king_wa):
+    """The package hpiR makes 43,074 monthly transactions for its hedonic index of these 43,313 sales (hedCreateTrans)."""
+    wanted = {"method": "hedonic_time_dummy", "train_periods": 1_200}
+    every, once = (ask("price_index", king_wa, one_sale_a_period=one, **wanted) for one in (False, True))
+    assert (every.summary["sales_used"], once.summary["sales_used"]) == (43_313, 43_074)
+    assert once.data_quality["used"] == 43_313
+    theirs = king_wa.with_columns(month=pl.col("sale_date").dt.truncate("1mo")).sort("sale_price", descending=True)
+    alone = ask("price_index", theirs.unique(["parcel_number", "month"], keep="first", maintain_order=True), **wanted)
+    assert alone.rows["index"].to_list() == pytest.approx(once.rows["index"].to_list(), rel=1e-9)
 
 
 def sold(placed, *rows):
@@ -100,3 +111,32 @@ def test_the_order_of_the_sales_does_not_matter(king_wa, placed):
     assert pairs_of(placed(mixed), every=True, min_hold_months=3).equals(
         pairs_of(placed(king_wa), every=True, min_hold_months=3)
     )
+
+
+def test_of_several_sales_of_a_parcel_in_a_period_one_counts_where_that_is_asked(placed):
+    """The dearest, of equally dear ones that of the lowest id; a parcel that nobody knows is not one with another."""
+    given = sold(
+        placed,
+        ("a", date(2014, 1, 5), 100.0),
+        ("a", date(2014, 1, 25), 120.0),
+        ("a", date(2014, 2, 2), 90.0),
+        ("b", date(2014, 1, 5), 100.0),
+        ("b", date(2014, 1, 6), 100.0),
+        (None, date(2014, 1, 6), 70.0),
+        (None, date(2014, 1, 7), 80.0),
+    )
+    assert one_a_period(given)["sale_id"].to_list() == ["1", "2", "3", "5", "6"]
+    apart = given.with_columns(group_code=pl.Series([0, 1, 0, 0, 0, 0, 0], dtype=pl.Int32))
+    assert one_a_period(apart)["sale_id"].to_list() == ["0", "1", "2", "3", "5", "6"]
+    assert one_a_period(given.clear()).is_empty()
+
+
+@pytest.mark.parametrize("method", ["hedonic_time_dummy", "hedonic_imputation", "stratified_median"])
+def test_sales_that_do_not_count_move_no_index(ask, king_wa, method):
+    some = king_wa.filter(zip_code="98103")
+    wanted = {"method": method, "one_sale_a_period": True, "period": "quarter", "train_periods": 1_200}
+    again = some.with_columns(pl.col("sale_id") + "again", pl.col("sale_price") * 0.5)
+    plain, doubled = (ask("price_index", given, **wanted) for given in (some, pl.concat([some, again])))
+    assert doubled.rows["index"].to_list() == plain.rows["index"].to_list()
+    assert doubled.summary["sales_used"] == plain.summary["sales_used"]
+    assert doubled.data_quality["used"] == 2 * plain.data_quality["used"]

@@ -218,6 +218,12 @@ def test_a_comparison_leaves_out_a_method_that_refuses(ask, king_wa):
     ("lacking", "asked", "field", "said"),
     [
         ("parcel_number", {"method": "bmn"}, "method", "needs parcel_number"),
+        (
+            "parcel_number",
+            {"method": "stratified_median", "one_sale_a_period": True},
+            "one_sale_a_period",
+            "records no parcel_number; allowed is false",
+        ),
         ("building_size_sqft", {"method": "hedonic_imputation"}, "method", "stratified_median"),
         ("grade", {"method": "hedonic_time_dummy", "characteristics": ["grade"]}, "characteristics", "building_size"),
         (
@@ -300,6 +306,7 @@ def test_volatility_and_revision_by_hand(ask, king_wa):
     assert answer.summary["volatility_median"] == pytest.approx(np.median(rolling))
     before = ask("price_index", king_wa, period="quarter", end_date="2016-09-30").rows["index"].to_numpy()
     assert answer.summary["revision_mean"] == pytest.approx(np.mean(level[:27] - before), abs=1e-9)
+    assert answer.summary["revision_median"] == pytest.approx(np.median(level[:27] - before), abs=1e-9)
     assert answer.summary["revision_abs_mean"] == pytest.approx(np.mean(np.abs(level[:27] - before)), abs=1e-9)
     assert answer.summary["revisions"] == 27
 

@@ -96,14 +96,17 @@ def test_a_sale_that_is_not_used_changes_no_byte(ask, market, odd):
     assert file(ask(STUDY, sales, **wanted)) == file(ask(STUDY, pl.concat([one, sales]), **wanted))
 
 
-def test_the_sample_county_in_any_order(ask, lucas_oh):
+@pytest.mark.parametrize("how", ["hedonic", "robust", "stratified_median"])
+def test_the_sample_county_in_any_order(ask, lucas_oh, king_wa, how):
+    valued = king_wa.with_columns(assessed_value=pl.col("sale_price") * 0.9)  # of homes that sold again
+    county = lucas_oh if how == "hedonic" else valued
     wanted = {
         "group_by": ["zip_code", "sale_year"],
-        "time_adjust": "hedonic",
+        "time_adjust": how,
         "fallback": "cascade",
         "interval_method": "analytic",
     }
-    files = {file(ask(STUDY, lucas_oh.sample(fraction=1, shuffle=True, seed=seed), **wanted)) for seed in range(2)}
+    files = {file(ask(STUDY, county.sample(fraction=1, shuffle=True, seed=seed), **wanted)) for seed in range(2)}
     assert len(files) == 1
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import rankdata, t
 
-from terrafusion.analysis.ratios.bootstrap import RESAMPLED, _Resampled, bootstrap
+from terrafusion.analysis.ratios.bootstrap import RESAMPLED, _Resampled, bootstrap, fewest_draws, percentiles
 from terrafusion.analysis.ratios.measures import _by_value, analytic_intervals, measures
 from terrafusion.analysis.ratios.sample import Ratios, by_ratio
 from terrafusion.analysis.ratios.segments import Segments, median_estimate
@@ -134,6 +134,27 @@ def test_the_bootstrap_is_seeded_and_its_batches_do_not_show():
     one, other = (bootstrap(ratios, (0, 500), iterations=150, seed=7, confidence_level=0.9) for _ in range(2))
     assert one == other
     assert one != bootstrap(ratios, (0, 500), iterations=150, seed=8, confidence_level=0.9)
+
+
+@pytest.mark.parametrize(("draws", "level"), [(39, 0.95), (100, 0.95), (1_000, 0.95), (1_000, 0.99), (19, 0.9)])
+def test_as_much_lies_beyond_an_interval_of_draws_as_is_said(draws, level):
+    """Of uniform draws the k-th of B has an expected (B + 1)-th k below it, so the ends' expected places are their tails."""
+    random = np.random.default_rng(2)
+    ends = np.array([percentiles(random.random(draws), level) for _ in range(4_000)])
+    tail, error = (1 - level) / 2, ends.std(axis=0).max() / math.sqrt(4_000)
+    assert ends.mean(axis=0) == pytest.approx([tail, 1 - tail], abs=4 * error)
+    evenly = np.arange(1, draws + 1) / (draws + 1)
+    assert percentiles(evenly, level) == pytest.approx((tail, 1 - tail), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("level", "least"), [(0.5, 3), (0.9, 19), (0.95, 39), (0.99, 199), (0.998, 999), (0.999, 1_999)]
+)
+def test_fewer_draws_than_reach_the_ends_have_no_interval(level, least):
+    assert fewest_draws(level) == least
+    draws = np.arange(float(least))
+    assert percentiles(draws, level) == pytest.approx((0, least - 1))
+    assert percentiles(draws[1:], level) is None
 
 
 def test_ties_stand_in_the_order_of_their_keys():

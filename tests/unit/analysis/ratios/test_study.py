@@ -209,9 +209,15 @@ def test_a_group_by_column_without_values_is_refused(ask, market):
         ({"jurisdiction_size": "tiny"}, "jurisdiction_size", "'very_large', 'mid' or 'small'"),
         ({"property_class": "farm"}, "property_class", "'residential_improved'"),
         ({"property_classes": {"R": "house"}}, "property_classes.R", "'income'"),
-        ({"time_adjust": "linear"}, "time_adjust", "'none' or 'hedonic'"),
+        ({"time_adjust": "linear"}, "time_adjust", "'none', 'hedonic', 'hedonic_imputation', 'bmn', "),
         ({"interval_method": "exact"}, "interval_method", "'bootstrap' or 'analytic'"),
         ({"bootstrap_iterations": 99}, "bootstrap_iterations", "greater than or equal to 100"),
+        (
+            {"confidence_level": 0.999},
+            "interval_method",
+            "needs bootstrap_iterations of 1999 or more at confidence_level 0.999, given are 1000; allowed is analytic",
+        ),
+        ({"confidence_level": 0.99, "bootstrap_iterations": 198}, "interval_method", "199 or more"),
         ({"assessment_level": 0}, "assessment_level", "greater than 0"),
         ({"confidence_level": 1}, "confidence_level", "less than or equal to 0.999"),
         ({"bands": 1}, "bands", "value_field"),
@@ -222,6 +228,18 @@ def test_a_bad_parameter_is_refused_by_name(given, field, said):
         load_catalogue().check(STUDY, given)
     assert refused.value.field == field
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"confidence_level": 0.99, "bootstrap_iterations": 199},
+        {"confidence_level": 0.999, "bootstrap_iterations": 1_999},
+        {"confidence_level": 0.999, **QUICK},
+    ],
+)
+def test_as_many_draws_as_the_level_needs_are_taken(given):
+    assert load_catalogue().check(STUDY, given).confidence_level == given["confidence_level"]
 
 
 def test_values_come_from_the_roll_where_that_is_asked(market):
@@ -280,9 +298,11 @@ def test_an_unlikely_level_is_asked_about(ask, market):
 
 def test_above_the_bound_the_bootstrap_is_skipped_and_it_is_said(ask, market, monkeypatch):
     monkeypatch.setattr("terrafusion.analysis.ratios.study.LARGEST", 100)
-    answer = ask(STUDY, market(101))
-    assert row_of(answer)["interval_method"] == "analytic"
-    assert "bootstrap_skipped" in codes(answer)
+    sales = market(101, zip_code=["98101", *["98102"] * 100])
+    answer = ask(STUDY, sales, group_by="zip_code", min_sales=1)
+    assert set(answer.rows["interval_method"]) == {"analytic"}
+    (caution,) = (one for one in answer.warnings if one.code == "bootstrap_skipped")
+    assert "in its groups too" in caution.message
     assert row_of(ask(STUDY, market(100)))["interval_method"] == "bootstrap"
 
 

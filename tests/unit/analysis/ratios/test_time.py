@@ -114,6 +114,79 @@ def test_what_allows_no_index_is_refused(ask, rising):
         ask(STUDY, years, time_adjust="hedonic", **QUICK)
 
 
+@pytest.fixture
+def resold(sales):
+    """Sales of three years in a market that rises by a known rate: each parcel sold twice, and nothing else is known."""
+    random = np.random.default_rng(1)
+    n = 4_000
+    days = random.integers(0, 3 * 365, 2 * n)
+    worth = np.tile(np.exp(random.normal(12.5, 0.4, n)), 2)
+    prices = worth * np.exp(GROWTH * (days / 365.25 - 3)) * np.exp(random.normal(0, 0.05, 2 * n))
+    return sales(
+        sale_date=[date(2014, 1, 1) + timedelta(days=int(day)) for day in days],
+        sale_price=prices,
+        assessed_value=worth,
+        parcel_number=[str(place % n) for place in range(2 * n)],
+    )
+
+
+@pytest.mark.parametrize("how", ["bmn", "case_shiller", "robust", "arithmetic", "stratified_median"])
+def test_a_county_without_characteristics_is_brought_to_one_date_too(ask, resold, how):
+    placed = resold.with_columns(zip_code=pl.Series([str(98101 + place % 3) for place in range(resold.height)]))
+    told = ask(STUDY, placed, time_adjust=how, **QUICK).summary
+    assert told["time_slope_ci_high"] < 0
+    noise = 0.02 if how == "stratified_median" else 0.005  # the mix of homes that sold is not in it
+    assert told["adjusted_time_slope"] == pytest.approx(0, abs=noise)
+    assert told["time_adjust"] == how
+
+
+def test_the_index_is_that_of_price_index(ask, resold):
+    """The price of one month over another's at the valuation date, by the same method."""
+    rows = ask("price_index", resold, method="robust", sale_filter={"min_price": 0}).rows
+    ratio = rows.filter(period="2016-11")["index"].item() / rows.filter(period="2014-02")["index"].item()
+    early, late = (
+        ask(STUDY, resold, time_adjust="robust", valuation_date=day, **QUICK).summary["median"]
+        for day in ("2014-02-09", "2016-11-09")
+    )
+    assert early / late == pytest.approx(ratio, rel=1e-9)
+
+
+def test_what_is_advised_is_what_the_records_allow(ask, resold):
+    """Years apart, or an index of homes that sold again, or of medians by place or type, where there are any."""
+    years = pl.col("sale_date").dt.truncate("1y").dt.offset_by("6mo")
+    once = pl.int_range(pl.len()).cast(pl.String)
+    zips = pl.Series([str(98101 + place % 3) for place in range(resold.height)])
+    counties = {
+        "apart, or time_adjust `robust` brings": resold,
+        "apart, or time_adjust `robust` or `stratified_median` brings": resold.with_columns(zip_code=zips),
+        "apart, or time_adjust `robust` with period `year` brings": resold.with_columns(
+            sale_date=years, year_only=True
+        ),
+        "apart, or time_adjust `stratified_median` brings": resold.with_columns(parcel_number=once, zip_code=zips),
+        "group_by `sale_year` keeps the years apart": resold.with_columns(parcel_number=once),
+    }
+    for said, county in counties.items():
+        (caution,) = moving(ask(STUDY, county, **QUICK))
+        assert said in caution.message
+        with pytest.raises(InvalidParameters, match="no characteristic") as refused:
+            ask(STUDY, county, time_adjust="hedonic", **QUICK, period="year")
+        named = [name for name in ("robust", "stratified_median") if f"`{name}`" in said]
+        assert refused.value.allowed == ", ".join([*named, "none"])
+        for name in named:
+            after = ask(STUDY, county, time_adjust=name, **QUICK, period="year").summary
+            assert abs(after["adjusted_time_slope"]) < abs(after["time_slope"]) / 2
+
+
+def test_parcels_that_sold_once_make_no_index_of_homes_that_sold_again(ask, rising):
+    with pytest.raises(InvalidParameters, match="they make 0 pairs of sales of one parcel") as refused:
+        ask(STUDY, rising, time_adjust="bmn", **QUICK)
+    assert refused.value.allowed == "hedonic, none"
+
+
+def test_the_names_of_time_adjustment_are_understood(ask, rising):
+    assert ask(STUDY, rising, time_adjust="regression", **QUICK).summary["time_adjust"] == "hedonic"
+
+
 def test_one_period_adjusts_nothing(ask, rising):
     month = rising.filter(pl.col("sale_date") < date(2014, 2, 1))
     one, other = (ask(STUDY, month, time_adjust=how, **QUICK).summary for how in ("none", "hedonic"))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from terrafusion.analysis.validation.findings import wilson
+from terrafusion.analysis.validation.findings import interval_of_share
 
 
 @pytest.mark.parametrize(("low", "high"), [(2.0, 2.0), (2.0, 3.5), (1.5, 1.5)])
@@ -40,5 +40,5 @@ def test_sales_below_their_worth_are_found_as_often_as_theory_says(injected, ask
 def test_wilsons_interval_is_that_of_scipy():
     for hits, n in ((0, 10), (3, 10), (10, 10), (45, 1000)):
         told = binomtest(hits, n).proportion_ci(0.95, method="wilson")
-        assert wilson(hits, n, 0.95) == pytest.approx((told.low, told.high), abs=1e-12)
-    assert wilson(0, 0, 0.95) == (None, None)
+        assert interval_of_share(hits, n, 0.95) == pytest.approx((told.low, told.high), abs=1e-12)
+    assert interval_of_share(0, 0, 0.95) == (None, None)

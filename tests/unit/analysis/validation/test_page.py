@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from terrafusion.analysis.parameters import SharedParameters
-from terrafusion.analysis.validation.findings import wilson
+from terrafusion.analysis.validation.findings import interval_of_share
 from terrafusion.analysis.validation.parameters import ValidationParameters
 from terrafusion.analysis.validation.reasons import CHECKS, REASONS, VALIDATION_RULES, Supporting, get_args, in_order
 from terrafusion.analysis.validation.rows import CONTEXT, FIXED
@@ -72,5 +72,5 @@ def test_what_it_finds(injected, ask, share, discount):
 
 
 def between(hits, n):
-    low, high = wilson(hits, n, 0.95)
+    low, high = interval_of_share(hits, n, 0.95)
     return f"{hits / n:.1%} ({low:.1%} to {high:.1%})"
