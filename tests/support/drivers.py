@@ -36,7 +36,6 @@ from terrafusion.adapters.memory.rates import MemoryRates
 from terrafusion.adapters.memory.retention import MemoryRetention
 from terrafusion.adapters.memory.workers import MemoryWorkers
 from terrafusion.adapters.postgres.counties import PostgresCounties
-from terrafusion.adapters.postgres.engine import connected, single_statements
 from terrafusion.adapters.postgres.outbox import PostgresOutboxLeader
 from terrafusion.adapters.postgres.pausing import PostgresPauses
 from terrafusion.adapters.postgres.rates import PostgresRates
@@ -273,9 +272,15 @@ class PostgresDriver:
             await connection.execute(delete(outbox))
 
     async def outbox(self) -> Sequence[OutgoingRecord]:
-        async with connected(single_statements(self._engine)) as connection:
-            entries = await PostgresOutboxLeader(connection).read(1_000_000)
-        return [record for _, entry in entries for record in entry]
+        """Read all of it as a relay does, and take back that it was forgotten."""
+        records: list[OutgoingRecord] = []
+        async with self._engine.connect() as connection:
+            leader = PostgresOutboxLeader(connection)
+            while entries := await leader.read(1000):
+                records += [record for _, entry in entries for record in entry]
+                await leader.forget([entry_id for entry_id, _ in entries])
+            await connection.rollback()
+        return records
 
     async def letters(self) -> Sequence[KeptLetter]:
         columns = (dead_letters.c[name] for name in KeptLetter.__dataclass_fields__)
