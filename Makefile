@@ -1,7 +1,9 @@
 # Needs Python 3.11 or newer, make and a network; nothing else.
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet install
+PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet install --no-compile
+# on all cores, and also where the environment forbids it later
+COMPILE := .venv/bin/python -m compileall -q -j 0 .venv/lib agents models terrafusion topics
 # where the system can: the demo ends also when make itself is killed
 TIED := $(shell command -v setpriv >/dev/null && echo setpriv --pdeathsig TERM --)
 HAS_CHROMIUM := { command -v chromium || command -v google-chrome; } >/dev/null
@@ -87,9 +89,11 @@ audit: .venv/.installed-dev .venv-audit/.installed  ## known faults of what the 
 .venv/.installed: requirements.txt pyproject.toml | .venv/bin/python
 	$(PIP) --require-hashes -r requirements.txt
 	$(PIP) --no-deps --no-build-isolation --editable .
+	$(COMPILE)
 	@touch $@
 
 .venv/.installed-dev: requirements-dev.txt pyproject.toml | .venv/bin/python
 	$(PIP) --require-hashes -r requirements-dev.txt
 	$(PIP) --no-deps --no-build-isolation --editable .
+	$(COMPILE)
 	@touch .venv/.installed $@

@@ -327,7 +327,7 @@ def few(king_wa):
     )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     why=st.sampled_from(["no price", "no date", "too cheap", "elsewhere", "too early", "excluded code"]),
     at=st.integers(0, 2_000),
