@@ -20,7 +20,10 @@ def main() -> int:
     folder = Path(asked.folder or tempfile.mkdtemp(prefix="chaos-"))
     print(f"seed {asked.seed}; logs in {folder}")
     plan = make_plan(asked.seed, jobs=asked.jobs, a_second=asked.rate, blows=asked.blows, folder=folder)
-    with stage(folder) as servers, system(folder, servers, "chaos", lease_s=asked.lease) as struck:
+    with (
+        stage(folder) as servers,
+        system(folder, servers, "chaos", lease_s=asked.lease, always=asked.workers) as struck,
+    ):
         struck.begin()
         began = time.monotonic()
         outcome = carry_out(plan, struck)
@@ -48,6 +51,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=5000)
     parser.add_argument("--blows", type=int, default=50)
     parser.add_argument("--rate", type=float, default=25.0, help="messages a second")
+    parser.add_argument("--workers", type=int, default=3, help="that are there always; one more comes and goes")
     parser.add_argument("--lease", type=float, default=LEASE_S, help="seconds; more on a busy machine")
     parser.add_argument("--folder", help="where everything is kept; a new temporary folder")
     return parser.parse_args()

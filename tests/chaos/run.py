@@ -21,7 +21,7 @@ from support.waiting import until
 from support.world import COMMANDS, World, leftovers, observe
 
 from chaos.plan import Blow, Message, Plan
-from chaos.system import MODULES, Stage, System
+from chaos.system import ALWAYS, MODULES, Stage, System
 from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.kafka_admin import create_topics
 from terrafusion.adapters.postgres.migrate import migrate
@@ -59,12 +59,14 @@ def stage(folder: Path) -> Iterator[Stage]:
 
 
 @contextmanager
-def system(folder: Path, stage: Stage, name: str, *, lease_s: float = LEASE_S, **told: str) -> Iterator[System]:
+def system(
+    folder: Path, stage: Stage, name: str, *, lease_s: float = LEASE_S, always: int = ALWAYS, **told: str
+) -> Iterator[System]:
     """Make a system over a database of its own; ``told`` goes into the workers' environment."""
     Database(make_url(stage.postgres.url).set(database="postgres").render_as_string()).rows(
         f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"
     )
-    made = System(folder, settings_for(folder, stage, name, lease_s), stage, told)
+    made = System(folder, settings_for(folder, stage, name, lease_s), stage, told, always=always)
     try:
         yield made
     finally:

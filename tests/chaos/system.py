@@ -63,8 +63,12 @@ class ChaosWorker(TestedWorker):
 class System:
     """Servers and workers, and every way to strike them: a blow is a method that lasts as long as its context."""
 
-    def __init__(self, folder: Path, settings: Settings, stage: Stage, told: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, settings: Settings, stage: Stage, told: Mapping[str, str], *, always: int = ALWAYS
+    ) -> None:
+        """Take how many workers there are always; one more comes and goes."""
         self._told = told
+        self._always = always
         self.postgres = stage.postgres
         self.kafka = stage.kafka
         self.since = marks_now(self.kafka.bootstrap)
@@ -74,8 +78,8 @@ class System:
         self.database = Database(settings.database.render_as_string(hide_password=False))
         self.scratch = folder / "tmp"
         self.scratch.mkdir(exist_ok=True)
-        self.workers = [self._worker(number) for number in range(1, ALWAYS + 2)]
-        self._wanted = set(self.workers[:ALWAYS])
+        self.workers = [self._worker(number) for number in range(1, always + 2)]
+        self._wanted = set(self.workers[:always])
         self.complaints: list[str] = []
         self.upstream = Upstream(self.kafka.bootstrap, **{"enable.idempotence": True, "message.timeout.ms": 120_000})
 
@@ -137,7 +141,7 @@ class System:
             process.kill()
 
     def _struck_worker(self, blow: Blow) -> ChaosWorker:
-        return self.workers[blow.worker % ALWAYS]
+        return self.workers[blow.worker % self._always]
 
     @contextmanager
     def _kill_worker(self, blow: Blow) -> Iterator[None]:
@@ -168,7 +172,7 @@ class System:
     @contextmanager
     def _third_worker(self, _blow: Blow) -> Iterator[None]:
         """Have it join, and leave."""
-        third = self.workers[ALWAYS]
+        third = self.workers[self._always]
         third.prepare()
         third.spawn()
         yield
