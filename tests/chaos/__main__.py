@@ -19,7 +19,8 @@ def main() -> int:
     asked = _arguments()
     folder = Path(asked.folder or tempfile.mkdtemp(prefix="chaos-"))
     print(f"seed {asked.seed}; logs in {folder}")
-    plan = make_plan(asked.seed, jobs=asked.jobs, a_second=asked.rate, blows=asked.blows, folder=folder)
+    wanted = {"jobs": asked.jobs, "a_second": asked.rate, "blows": asked.blows, "workers": asked.workers}
+    plan = make_plan(asked.seed, folder=folder, **wanted)
     with (
         stage(folder) as servers,
         system(folder, servers, "chaos", lease_s=asked.lease, always=asked.workers) as struck,

@@ -171,9 +171,16 @@ def _written(request: Mapping[str, Any]) -> bytes:
 
 
 def make_plan(
-    seed: int, *, jobs: int, a_second: float, blows: int, folder: Path, weights: Mapping[str, float] = WEIGHTS
+    seed: int,
+    *,
+    jobs: int,
+    a_second: float,
+    blows: int,
+    folder: Path,
+    weights: Mapping[str, float] = WEIGHTS,
+    workers: int = 2,
 ) -> Plan:
-    """Plan ``jobs`` messages of these kinds at a steady rate, and blows spread over the same time.
+    """Plan ``jobs`` messages of these kinds at a steady rate, and blows at any of ``workers`` over the same time.
 
     ``folder`` is where analyses keep their marks.
     """
@@ -181,7 +188,7 @@ def make_plan(
     draft = _Draft(dice, folder)
     for number, kind in enumerate(_all_of(dice, weights, jobs)):
         KINDS[kind](draft, number / a_second)
-    falling = _blows(dice, blows, jobs / a_second)
+    falling = _blows(dice, blows, jobs / a_second, workers)
     deaths = sum(blow.name in DEADLY for blow in falling)
     model = Model(tuple(draft.asked), tuple(draft.orders), tuple(draft.poison), deaths)
     messages = tuple(sorted(draft.messages, key=lambda message: message.at))
@@ -196,10 +203,10 @@ def _all_of(dice: random.Random, weights: Mapping[str, float], count: int) -> Se
     return chosen
 
 
-def _blows(dice: random.Random, count: int, within_s: float) -> Sequence[Blow]:
+def _blows(dice: random.Random, count: int, within_s: float, workers: int) -> Sequence[Blow]:
     apart = within_s / (count + 1)
     return tuple(
-        Blow(apart * (number + dice.uniform(0.6, 1.4)), name, dice.randrange(2), dice.uniform(0.5, 2.0))
+        Blow(apart * (number + dice.uniform(0.6, 1.4)), name, dice.randrange(workers), dice.uniform(0.5, 2.0))
         for number, name in enumerate(_all_of(dice, BLOWS, count))
     )
 

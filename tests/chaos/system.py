@@ -141,7 +141,7 @@ class System:
             process.kill()
 
     def _struck_worker(self, blow: Blow) -> ChaosWorker:
-        return self.workers[blow.worker % self._always]
+        return self.workers[blow.worker]
 
     @contextmanager
     def _kill_worker(self, blow: Blow) -> Iterator[None]:
