@@ -12,6 +12,8 @@ from terrafusion.analysis.parameters import SharedParameters, Whole
 Method = Literal[
     "bmn", "case_shiller", "robust", "arithmetic", "hedonic_time_dummy", "hedonic_imputation", "stratified_median"
 ]
+SharedMethod = Literal["hedonic_imputation", "bmn", "case_shiller", "robust", "arithmetic", "stratified_median"]
+"""The methods that other analyses call as `price_index` does; for the hedonic time-dummy index each has a name of its own."""
 METHODS: Final[tuple[Method, ...]] = get_args(Method)
 REPEAT: Final[tuple[Method, ...]] = ("bmn", "case_shiller", "robust", "arithmetic")
 """The methods that compare sales of the same parcel."""
@@ -32,6 +34,11 @@ Characteristic = Literal[
     "waterfront",
     "property_type",
 ]
+
+
+def family(method: Method | None) -> str:
+    """Say what a method goes by: methods of one family are no check of each other."""
+    return "repeat" if method in REPEAT else "hedonic" if method in HEDONIC else str(method)
 
 
 def _each_once(names: tuple[str, ...] | None) -> tuple[str, ...] | None:

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from terrafusion.analysis.outliers import SMALLEST_GROUP
 from terrafusion.analysis.parameters import SharedParameters, Text, Whole
+from terrafusion.analysis.price_index.parameters import SharedMethod
 from terrafusion.analysis.ratios.bootstrap import fewest_draws
 from terrafusion.analysis.ratios.standard import JurisdictionSize, PropertyClass
 
@@ -19,16 +20,7 @@ _TOO_FEW: Final = (
 )
 
 
-TimeAdjust = Literal[
-    "none",
-    "hedonic",
-    "hedonic_imputation",
-    "bmn",
-    "case_shiller",
-    "robust",
-    "arithmetic",
-    "stratified_median",
-]
+TimeAdjust = Literal["none", "hedonic", SharedMethod]
 """`hedonic` is the hedonic time-dummy index, the others are called as in `price_index` and `time_adjustment`."""
 
 

@@ -15,7 +15,7 @@ from terrafusion.analysis.groups import ALL
 from terrafusion.analysis.indexes import CHARACTERISTICS, COMPLETE_SHARE
 from terrafusion.analysis.market import market_of
 from terrafusion.analysis.price_index.estimate import FREEDOM
-from terrafusion.analysis.price_index.parameters import HEDONIC, REPEAT, Method
+from terrafusion.analysis.price_index.parameters import REPEAT, Method, family
 from terrafusion.analysis.ratios.parameters import RatioParameters, TimeAdjust
 from terrafusion.errors import InvalidParameters
 
@@ -75,13 +75,9 @@ def _refused(records: Records, parameters: RatioParameters, line: timing.Timelin
         why = f"they make {line.estimate.used} pairs of sales of one parcel, which are too few"
     elif any(caution.code == "index_unavailable" for caution in line.warnings):
         why = "no characteristic of theirs is known"
-    allowed = ", ".join([*(name for name in possible(records) if _family(_method(name)) != _family(method)), "none"])
+    allowed = ", ".join([*(name for name in possible(records) if family(_method(name)) != family(method)), "none"])
     msg = f"time_adjust is {how!r}, but the {sales} selected sales allow no index: {why}; allowed is {allowed}"
     return InvalidParameters(msg, field="time_adjust", value=how, allowed=allowed)
-
-
-def _family(method: Method | None) -> str:
-    return "repeat" if method in REPEAT else "hedonic" if method in HEDONIC else str(method)
 
 
 def advice(records: Records, parameters: RatioParameters) -> str:

@@ -16,7 +16,7 @@ from terrafusion.analysis.market import Market
 from terrafusion.analysis.price_index.cautions import is_short, of_method
 from terrafusion.analysis.price_index.engine import Engine
 from terrafusion.analysis.price_index.estimate import Estimate, nothing
-from terrafusion.analysis.price_index.parameters import HEDONIC, REPEAT, PriceIndexParameters
+from terrafusion.analysis.price_index.parameters import PriceIndexParameters, family
 from terrafusion.analysis.price_index.requirements import allowed
 from terrafusion.analysis.ratios.measures import least_squares
 from terrafusion.analysis.ratios.segments import Segments
@@ -78,10 +78,10 @@ class Curves:
     def others(self) -> Iterator[AdjustmentMethod]:
         """Name the methods, by what else they look at, that the records allow beside the one asked for."""
         possible = allowed(self.market.sales)
-        passed = {_family(self.parameters.method), *(["repeat"] if self.is_short else [])}
+        passed = {family(index_method(self.parameters.method)), *(["repeat"] if self.is_short else [])}
         for method in _ORDER:
             name = index_method(method)
-            if _family(method) not in passed and (
+            if family(index_method(method)) not in passed and (
                 name in possible or (name is None and self.market.sales["value"].count())
             ):
                 yield method
@@ -119,11 +119,6 @@ class Curves:
             freedom=known.height - 2,
             told={"ratio_slope": rate},
         )
-
-
-def _family(method: AdjustmentMethod) -> str:
-    name = index_method(method)
-    return "repeat" if name in REPEAT else "hedonic" if name in HEDONIC else str(name)
 
 
 def by_content(sales: pl.DataFrame) -> pl.DataFrame:

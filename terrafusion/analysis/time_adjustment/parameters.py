@@ -9,19 +9,10 @@ from pydantic import BeforeValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from terrafusion.analysis.parameters import Group
-from terrafusion.analysis.price_index.parameters import Method, PriceIndexParameters, QualityParameters
+from terrafusion.analysis.price_index.parameters import Method, PriceIndexParameters, QualityParameters, SharedMethod
 from terrafusion.analysis.ratios.parameters import ValueField
 
-AdjustmentMethod = Literal[
-    "regression",
-    "hedonic_imputation",
-    "bmn",
-    "case_shiller",
-    "robust",
-    "arithmetic",
-    "stratified_median",
-    "ratio_trend",
-]
+AdjustmentMethod = Literal["regression", SharedMethod, "ratio_trend"]
 """`regression` is the hedonic time-dummy index; all but `ratio_trend` are methods of `price_index`."""
 
 _OF_TIME: Final = ("sale_year", "sale_quarter", "sale_month")
