@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-import resource
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -26,6 +24,7 @@ from pebble import ProcessExpired, ProcessPool
 from models.attempts import Said
 from models.troubles import Part, Trouble
 from terrafusion.adapters import child
+from terrafusion.adapters.children import children, end, held_by_nobody, is_stopped, leave, resident
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import ChildDied, ChildTimedOut, ChildTooLarge, PoolUnavailable
 from terrafusion.ports.pool import Outcome, Task
@@ -82,7 +81,7 @@ class _Run:
 
 
 class _NotBegun(PoolUnavailable):
-    """No child took it, so another pool may have it."""
+    """No child has it, so another may."""
 
 
 class PebblePool:
@@ -114,6 +113,8 @@ class PebblePool:
         self._places = asyncio.Semaphore(TASKS_A_CHILD * settings.pool_size)
         self._too_large: deque[int] = deque(maxlen=REMEMBERED)
         """The last children that were killed for their memory."""
+        self._forsaken: AbstractSet[Future[Any]] = frozenset()
+        """What nobody was seen to hold at the last look."""
         self._returning: set[asyncio.Future[None]] = set()
         self._timing: asyncio.Future[None] | None = None
         self._stops = False
@@ -136,7 +137,7 @@ class PebblePool:
         try:
             self._beginning = [pool.schedule(child.ready) for _ in range(workers)]
         except (OSError, EOFError, RuntimeError) as error:
-            _leave(pool)
+            leave(pool)
             msg = f"No child process can be started: {error!r}, {error.__cause__!r}"
             raise PoolUnavailable(msg) from error
         self._pool = pool
@@ -244,6 +245,7 @@ class PebblePool:
                 self._look_for_child()
                 self._limit(time.monotonic())
                 self._limit_memory(self._settings.child_memory_gib or inf)
+                self._hand_on()
             except Exception:
                 log.exception("time limits could not be looked at")
 
@@ -268,13 +270,25 @@ class PebblePool:
 
     def _limit_memory(self, gib: float) -> None:
         for process in self._children():
-            if _resident(process.pid) > gib * 2**30:
+            if resident(process.pid) > gib * 2**30:
                 self._too_large.append(process.pid)
                 process.kill()
 
+    def _hand_on(self) -> None:
+        """Have another child do what nobody holds at two looks: between a child's death and its telling pebble needs a moment."""
+        forsaken = held_by_nobody(self._pool)
+        for future in self._forsaken & forsaken:
+            log.warning("a task of a child that is no more is given to another")
+            run = next((run for run in self._runs if run.future is future), None)
+            if run is None:
+                future.cancel()
+            else:
+                run.give_up(_NotBegun("Its child had ended"))
+        self._forsaken = forsaken
+
     async def look(self) -> Sequence[Trouble]:
         """Fulfil a watchdog's look: children that somebody stopped, and a pool that begins nothing."""
-        stopped = [process for process in self._children() if _is_stopped(process.pid)]
+        stopped = [process for process in self._children() if is_stopped(process.pid)]
         troubles = [
             Trouble(Part.CHILD, process.pid, f"process {process.pid} is stopped", ends=False, cure=process.kill)
             for process in stopped
@@ -298,7 +312,7 @@ class PebblePool:
         return Trouble(Part.CHILD, sign, reason, ends=False, patience=patience, cure=self._rebuild)
 
     def _children(self) -> Sequence[Any]:
-        return _children(self._pool)
+        return children(self._pool)
 
     def _mend(self) -> None:
         """Build the pool anew, unless that was tried just now."""
@@ -312,7 +326,7 @@ class PebblePool:
         self._tried = time.monotonic()
         pool, self._pool, self.has_child = self._pool, None, False
         if pool is not None:
-            _leave(pool)
+            leave(pool)
         for run in self._runs:
             run.give_up(run.without_pool("Its pool of processes was given up"))
         try:
@@ -337,23 +351,9 @@ class PebblePool:
             returning.cancel()
         if self._pool is not None:
             asyncio.get_running_loop().remove_reader(self._reader.fileno())
-            await asyncio.to_thread(_end, self._pool)
+            await asyncio.to_thread(end, self._pool)
             self._reader.close()
             self._writer.close()
-
-
-def _resident(pid: int | None) -> int:
-    """Return how many bytes a process has in memory, where the system tells."""
-    with suppress(OSError, IndexError):
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
-    return 0
-
-
-def _is_stopped(pid: int | None) -> bool:
-    """Say whether a process was stopped by a signal, where the system tells."""
-    with suppress(OSError, IndexError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "Tt"
-    return False
 
 
 def _broken(run: _Run, error: BrokenProcessPool) -> ChildDied | PoolUnavailable:
@@ -361,22 +361,3 @@ def _broken(run: _Run, error: BrokenProcessPool) -> ChildDied | PoolUnavailable:
     if run.began is None or isinstance(error.__cause__, (OSError, EOFError)):
         return run.without_pool(f"Its pool of processes broke: {error}")
     return ChildDied("The pool of processes broke under it")
-
-
-def _children(pool: Any) -> Sequence[Any]:
-    manager: Any = getattr(pool, "_pool_manager", None)
-    return () if manager is None else tuple(manager.worker_manager.workers.values())
-
-
-def _leave(pool: Any) -> None:
-    """End a pool without waiting for it."""
-    pool.stop()
-    for process in _children(pool):
-        process.kill()
-    with suppress(RuntimeError):  # no thread to be had either: what it held is closed once it is collected
-        threading.Thread(target=pool.join, daemon=True).start()
-
-
-def _end(pool: Any) -> None:
-    pool.stop()
-    pool.join()

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -32,6 +33,14 @@ def deaf(seconds: float) -> None:
     time.sleep(seconds)
 
 
+def mark(file: Path) -> None:
+    """Tell that a child has it, and go on for a moment."""
+    import time  # noqa: PLC0415 - in the child
+
+    file.touch()
+    time.sleep(0.3)
+
+
 def hoard() -> None:
     """Take three quarters of a GiB, and hold them."""
     import time  # noqa: PLC0415 - in the child
@@ -50,6 +59,24 @@ async def pool(tmp_path: Path) -> AsyncIterator[PebblePool]:
         await made._result(child.ready)
     yield made
     await made.stop()
+
+
+class Held:
+    """What children tell pebble's pool, held back between two moments."""
+
+    def __init__(self, pool: PebblePool, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._open = threading.Event()
+        self._open.set()
+        manager: Any = pool._running()._pool_manager
+        read = manager.process_next_message
+        monkeypatch.setattr(manager, "process_next_message", lambda timeout: self._open.wait() and read(timeout))
+
+    async def hold(self) -> None:
+        self._open.clear()
+        await asyncio.sleep(0.3)  # what is being waited for may still come
+
+    def let_go(self) -> None:
+        self._open.set()
 
 
 def is_there(pid: int) -> bool:
@@ -76,6 +103,25 @@ async def test_a_child_that_hears_no_sigterm_is_killed_at_its_time_limit(pool: P
         while is_there(process.pid):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
         assert await pool._result(child.ready)
+
+
+async def test_what_a_child_took_as_it_was_killed_for_the_task_before_is_done_by_another(
+    pool: PebblePool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, [process] = Held(pool, monkeypatch), pool._children()
+    first = asyncio.ensure_future(pool._result(deaf, 0.5))
+    second = asyncio.ensure_future(pool._result(mark, tmp_path / "taken"))
+    async with asyncio.timeout(LIMIT_S):
+        while not any(run.began for run in pool._runs):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.01)
+        await held.hold()
+        while not (tmp_path / "taken").exists():  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.01)
+        first.cancel()
+        while is_there(process.pid):  # noqa: ASYNC110 - pebble kills it
+            await asyncio.sleep(0.01)
+        held.let_go()
+        assert await second is None
 
 
 async def test_a_child_that_takes_more_memory_than_it_may_is_killed_and_its_job_told(tmp_path: Path) -> None:

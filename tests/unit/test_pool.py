@@ -46,7 +46,10 @@ class FakePool:
         self.machine, self.active, self.ended = machine, True, False
         self.process = Process()
         self.scheduled: list[ProcessFuture] = []
-        self._pool_manager = SimpleNamespace(worker_manager=SimpleNamespace(workers={1: self.process}))
+        self.tasks: dict[int, Any] = {}
+        self._pool_manager = SimpleNamespace(
+            worker_manager=SimpleNamespace(workers={1: self.process}), task_manager=SimpleNamespace(tasks=self.tasks)
+        )
 
     def schedule(self, call: Any, args: Any = ()) -> ProcessFuture:
         if self.machine.refusal:
@@ -116,6 +119,22 @@ async def test_where_all_children_die_while_they_begin_it_waits_for_the_next(mac
     assert not pool.has_child
     built.scheduled[2].set_result(None)
     await until(lambda: pool.has_child)
+    await pool.stop()
+
+
+async def test_a_child_that_died_unseen_as_it_began_is_waited_for_no_longer(machine, tmp_path):
+    machine.is_quick = False
+    pool = PebblePool(Settings(data_dir=tmp_path, pool_size=1), lambda *_: None)
+    pool.start()
+    [built] = machine.built
+    [ready] = built.scheduled
+    ready.set_running_or_notify_cancel()
+    built.tasks[0] = SimpleNamespace(future=ready, worker_id=built.process.pid)
+    await asyncio.sleep(0.1)
+    assert len(built.scheduled) == 1
+    built.tasks[0].worker_id += 1
+    await until(lambda: len(built.scheduled) == 2)
+    assert ready.cancelled()
     await pool.stop()
 
 
