@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from typing import Any, Final
 from uuid import UUID
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import SQLAlchemyError
+from support.counties import version_of
 
 from models.jobs import Claim, FailureReason
 from models.queue import Limits
@@ -105,16 +106,7 @@ class AnyVersion(MemoryCounties):
     """Every county is loaded."""
 
     async def version(self, county_id: str, data_version: str) -> DataVersion | None:
-        return DataVersion(
-            county_id=county_id,
-            data_version=data_version,
-            snapshot_uri="file:///nowhere",
-            profile={},
-            sales=1,
-            first_sale=None,
-            last_sale=None,
-            created_at=datetime(2026, 1, 1, tzinfo=UTC),
-        )
+        return version_of(county_id, data_version)
 
 
 class HandWorker:

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry
+from support.counties import version_of
 
 from terrafusion.adapters.memory.counties import MemoryCounties
 from terrafusion.errors import Unavailable
 from terrafusion.metrics import Metrics
-from terrafusion.ports.counties import DataVersion
 from terrafusion.ports.jobs import TakenOver
 from terrafusion.services.leases import Takeover
 from terrafusion.usecases.counties import KnownCounties
 
 LEASE = timedelta(seconds=20)
-DAY = date(2026, 1, 1)
-KING = DataVersion(
-    county_id="king_wa",
-    data_version="v1",
-    snapshot_uri="file:///nowhere",
-    profile={},
-    sales=1,
-    first_sale=DAY,
-    last_sale=DAY,
-    created_at=datetime(2026, 11, 30, tzinfo=UTC),
-)
+KING = version_of("king_wa")
 
 
 class Jobs:

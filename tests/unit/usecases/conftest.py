@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from prometheus_client import CollectorRegistry
+from support.counties import version_of
 
 from models.access import anybody
 from models.jobs import FailureReason, Finish, Job, NewJob
@@ -18,7 +19,6 @@ from terrafusion.adapters.memory.pauses import MemoryPauses
 from terrafusion.analysis.registry import load_catalogue
 from terrafusion.errors import Unavailable
 from terrafusion.metrics import Metrics
-from terrafusion.ports.counties import DataVersion
 from terrafusion.ports.jobs import Offer
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.commands import Commands
@@ -27,19 +27,6 @@ from terrafusion.usecases.pauses import KnownPauses
 from terrafusion.usecases.producers import EVERY_PRODUCER
 
 BEGAN = datetime(2026, 11, 24, 12, tzinfo=UTC)
-
-
-def version_of(county_id: str, version: str = "v1") -> DataVersion:
-    return DataVersion(
-        county_id=county_id,
-        data_version=version,
-        snapshot_uri="file:///nowhere",
-        profile={},
-        sales=1,
-        first_sale=date(2014, 1, 1),
-        last_sale=date(2014, 1, 1),
-        created_at=BEGAN,
-    )
 
 
 class Clock:

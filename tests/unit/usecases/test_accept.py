@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
+from support.counties import version_of
 
 from models.access import anybody
 from models.dead_letters import Stage
@@ -20,23 +21,13 @@ from terrafusion.adapters.memory.jobs import MemoryJobStore
 from terrafusion.analysis.registry import load_catalogue
 from terrafusion.errors import Conflict, InvalidParameters, Unavailable, UnknownCounty, UnstorableData
 from terrafusion.metrics import Metrics
-from terrafusion.ports.counties import DataVersion
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.producers import EVERY_PRODUCER
 from topics.catalogue import REQUESTS
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-KING = DataVersion(
-    county_id="king_wa",
-    data_version="v1",
-    snapshot_uri="file:///nowhere",
-    profile={},
-    sales=1,
-    first_sale=date(2014, 1, 1),
-    last_sale=date(2014, 1, 1),
-    created_at=NOW,
-)
+KING = version_of("king_wa")
 
 
 class Refusing(MemoryJobStore):

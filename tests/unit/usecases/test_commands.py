@@ -9,6 +9,7 @@ from http import HTTPStatus
 from uuid import uuid4
 
 import pytest
+from support.counties import version_of
 
 from models.dead_letters import Stage
 from models.jobs import FailureReason, JobStatus
@@ -16,7 +17,6 @@ from models.messages import Command
 from models.pauses import Scope
 from models.records import IncomingRecord
 from terrafusion.errors import Conflict, InvalidParameters, InvalidRequest, NotFound, UnknownAnalysisType, UnknownCounty
-from terrafusion.ports.counties import DataVersion
 from terrafusion.web.audit import AuditQuery
 from topics.catalogue import COMMANDS
 
@@ -95,17 +95,7 @@ class TestRetry:
 
     async def test_is_answered_from_the_records_as_they_are_now(self, office):
         job_id = await office.ended()
-        newer = DataVersion(
-            county_id="king_wa",
-            data_version="v2",
-            snapshot_uri="file:///elsewhere",
-            profile={},
-            sales=2,
-            first_sale=None,
-            last_sale=None,
-            created_at=NOW,
-        )
-        office.stored_counties.add(newer)
+        office.stored_counties.add(version_of("king_wa", "v2"))
         assert (await office.look(job_id)).data_version == "v1"
         assert (await office.commands.retry(job_id)).data_version == "v2"
 

@@ -13,6 +13,7 @@ import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, ConfigDict
+from support.counties import version_of
 
 from models.access import anybody
 from models.dead_letters import DeadLetter, Handling, LetterState, Stage
@@ -26,7 +27,6 @@ from terrafusion.analysis.api import Analysis, Answer
 from terrafusion.analysis.registry import Catalogue
 from terrafusion.errors import Conflict, MalformedMessage, NotFound, Unavailable, UnknownCounty
 from terrafusion.metrics import Metrics
-from terrafusion.ports.counties import DataVersion
 from terrafusion.ports.letters import LetterFilter
 from terrafusion.usecases.accept import Accept
 from terrafusion.usecases.counties import KnownCounties
@@ -46,16 +46,7 @@ class Parameters(BaseModel):
 
 
 TREND = Analysis(name="trend_analysis", question="How?", parameters=Parameters, compute=lambda *_: Answer({}), needs=())
-KING = DataVersion(
-    county_id="king_wa",
-    data_version="v1",
-    snapshot_uri="file:///nowhere",
-    profile={},
-    sales=1,
-    first_sale=None,
-    last_sale=None,
-    created_at=NOW,
-)
+KING = version_of("king_wa")
 
 
 class Fragile:
@@ -193,9 +184,7 @@ class TestRequests:
         with pytest.raises(UnknownCounty, match="lucas_oh"):
             await counter.office.replay(letter_id)
         assert await counter.state(letter_id) is LetterState.OPEN
-        counter.accept._counties = KnownCounties(
-            MemoryCounties([KING, DataVersion(**_of_county("lucas_oh"))]), counter.metrics
-        )
+        counter.accept._counties = KnownCounties(MemoryCounties([KING, version_of("lucas_oh")]), counter.metrics)
         assert (await counter.office.replay(letter_id)).job.priority == 8
 
     @pytest.mark.parametrize(("due", "kept"), [(timedelta(hours=3), True), (-timedelta(hours=3), False)])
@@ -239,10 +228,6 @@ class TestRequests:
         said = await asyncio.gather(*both, return_exceptions=True)
         assert sorted(type(outcome).__name__ for outcome in said) == ["Conflict", "Outcome"]
         assert await counter.jobs() == 1
-
-
-def _of_county(county_id: str) -> dict[str, Any]:
-    return {name: getattr(KING, name) for name in DataVersion.__dataclass_fields__} | {"county_id": county_id}
 
 
 class TestCommands:
