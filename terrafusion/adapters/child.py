@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import signal
 import sys
 import threading
@@ -12,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from math import inf
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
@@ -22,8 +24,10 @@ import polars as pl
 import structlog
 
 from models.jobs import FailureReason
+from terrafusion.adapters.children import resident
 from terrafusion.adapters.job_logs import ChildLines
 from terrafusion.adapters.objects import Objects, document_location, result_path
+from terrafusion.adapters.runs import EXIT_FULL
 from terrafusion.analysis.api import Progress, Records
 from terrafusion.analysis.document import Rendered, render
 from terrafusion.analysis.profile import CountyProfile
@@ -39,6 +43,8 @@ PR_SET_PDEATHSIG: Final = 1
 TELL_EVERY_S: Final = 0.2
 LONGEST_MESSAGE: Final = 1000
 SNAPSHOTS_OPEN: Final = 24
+FULL: Final = 0.5
+"""The share of its memory limit that the jobs before may have left."""
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +58,8 @@ class _Child:
     cache: Path
     progress: Connection
     lines: ChildLines
+    most_bytes: float
+    """What it may have in memory as it begins a task."""
 
 
 _child: _Child
@@ -69,7 +77,9 @@ def begin(settings: Settings, progress: Connection) -> None:
     objects = Objects.of(settings)
     lines = ChildLines(_send)
     logging.getLogger().addHandler(lines)
-    _child = _Child(load_catalogue(settings.modules), objects, settings.data_dir / "cache", progress, lines)
+    catalogue = load_catalogue(settings.modules)
+    most_bytes = resident(os.getpid()) + FULL * (settings.child_memory_gib or inf) * 2**30
+    _child = _Child(catalogue, objects, settings.data_dir / "cache", progress, lines, most_bytes)
     cross(Boundary.CHILD_UP)
 
 
@@ -80,7 +90,9 @@ def _send(told: Any) -> None:
 
 
 def run_all(tasks: Sequence[Task]) -> list[Outcome]:
-    """Run jobs one after another."""
+    """Run jobs one after another; end the process where those before have left it too full, which is no fault of these."""
+    if resident(os.getpid()) > _child.most_bytes:
+        os._exit(EXIT_FULL)
     return [_run(task) for task in tasks]
 
 

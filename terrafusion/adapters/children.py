@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import resource
 import threading
-from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -18,16 +17,16 @@ def children(pool: Any) -> Sequence[Any]:
     return () if manager is None else tuple(manager.worker_manager.workers.values())
 
 
-def held_by_nobody(pool: Any) -> AbstractSet[Future[Any]]:
-    """Return what was begun by a child that the pool has no longer.
+def holders(pool: Any) -> Mapping[Future[Any], int]:
+    """Return which process has begun what; pebble may have that process no longer.
 
     Where a child ends one task and takes the next as it is killed for the first, or dies before it is seen to have
     taken one, pebble learns who took the task after it has forgotten the child, and would wait for its answer for ever.
+    So it would for that of a child which ended with code 0.
     """
-    alive = {process.pid for process in children(pool)}
     manager: Any = getattr(pool, "_pool_manager", None)
     tasks = () if manager is None else tuple(manager.task_manager.tasks.copy().values())
-    return {task.future for task in tasks if task.future.running() and task.worker_id not in alive}
+    return {task.future: task.worker_id for task in tasks if task.future.running()}
 
 
 def resident(pid: int | None) -> int:

@@ -6,13 +6,10 @@ import asyncio
 import multiprocessing
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from dataclasses import dataclass
 from math import inf
 from multiprocessing.connection import Connection
 from typing import Any, Final
@@ -24,9 +21,10 @@ from pebble import ProcessExpired, ProcessPool
 from models.attempts import Said
 from models.troubles import Part, Trouble
 from terrafusion.adapters import child
-from terrafusion.adapters.children import children, end, held_by_nobody, is_stopped, leave, resident
+from terrafusion.adapters.children import children, end, is_stopped, leave
+from terrafusion.adapters.runs import NotBegun, Run, Runs
 from terrafusion.boundaries import Boundary, cross
-from terrafusion.errors import ChildDied, ChildTimedOut, ChildTooLarge, PoolUnavailable
+from terrafusion.errors import ChildDied, ChildTooLarge, PoolUnavailable
 from terrafusion.ports.pool import Outcome, Task
 from terrafusion.settings import Settings
 from terrafusion.usecases.retrying import is_cancelled
@@ -46,7 +44,6 @@ MEND_EVERY_S: Final = 1.0
 """A machine that cannot start a child is not asked more often."""
 
 MOST_DOUBLINGS: Final = 10
-REMEMBERED: Final = 64
 
 ENVIRONMENT: Final = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -59,29 +56,6 @@ longer needs the others may have; polars, and the C library for each thread, kee
 sixth off a hedonic index of a million sales."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class _Run:
-    """What a child was asked to do, and since when one does it."""
-
-    future: Future[Any]
-    seconds: float
-    began: float | None = None
-    lost: PoolUnavailable | ChildTimedOut | None = None
-
-    def give_up(self, why: PoolUnavailable | ChildTimedOut) -> None:
-        """Wait for it no longer; pebble kills the child that has it."""
-        self.lost = self.lost or why
-        self.future.cancel()
-
-    def without_pool(self, reason: str) -> PoolUnavailable:
-        """Return what becomes of it where its pool is no more."""
-        return _NotBegun(reason) if self.began is None else PoolUnavailable(reason)
-
-
-class _NotBegun(PoolUnavailable):
-    """No child has it, so another may."""
 
 
 class PebblePool:
@@ -102,19 +76,15 @@ class PebblePool:
         self.has_child = False
         """Whether a child of the pool as it is now has begun."""
         self._pool: ProcessPool | None = None
-        self._runs: set[_Run] = set()
-        self._moves = 0
-        """Tasks begun and ended."""
+        self._runs = Runs(settings.child_memory_gib)
+        self._ended = 0
+        """Tasks ended."""
         self._beginning: list[Future[Any]] = []
         """Whether a child is there is asked of the children themselves."""
         self._rebuilt = 0
         """Times since a task was seen to begin."""
         self._tried = -inf
         self._places = asyncio.Semaphore(TASKS_A_CHILD * settings.pool_size)
-        self._too_large: deque[int] = deque(maxlen=REMEMBERED)
-        """The last children that were killed for their memory."""
-        self._forsaken: AbstractSet[Future[Any]] = frozenset()
-        """What nobody was seen to hold at the last look."""
         self._returning: set[asyncio.Future[None]] = set()
         self._timing: asyncio.Future[None] | None = None
         self._stops = False
@@ -161,7 +131,7 @@ class PebblePool:
     async def _result(self, call: Callable[..., Any], *arguments: Any, seconds: float = inf) -> Any:
         """Have it done by a child, by another where its pool broke or was given up before one took it."""
         for _ in range(TRIES - 1):
-            with suppress(_NotBegun):
+            with suppress(NotBegun):
                 return await self._try(call, arguments, seconds)
             await asyncio.sleep(0 if self._is_up() else self._tried + MEND_EVERY_S - time.monotonic())
         return await self._try(call, arguments, seconds)
@@ -171,7 +141,7 @@ class PebblePool:
         try:
             return await asyncio.wrap_future(run.future)
         except ProcessExpired as error:
-            raise self._death(error) from error
+            raise self._runs.death(error.pid, error.exitcode) from error
         except BrokenProcessPool as error:
             raise _broken(run, error) from error
         except asyncio.CancelledError:
@@ -179,13 +149,8 @@ class PebblePool:
                 raise
             raise run.lost from None
         finally:
-            self._moves += 1
+            self._ended += 1
             self._runs.discard(run)
-
-    def _death(self, error: ProcessExpired) -> ChildDied | ChildTooLarge:
-        if error.pid in self._too_large:
-            return ChildTooLarge(f"It took more than {self._settings.child_memory_gib:g} GiB of memory")
-        return ChildDied(f"Its process ended by itself with code {error.exitcode}")
 
     def _return_when_ready(self) -> None:
         """Give a place back once a child is there for it.
@@ -206,15 +171,13 @@ class PebblePool:
         finally:
             self._places.release()
 
-    def _schedule(self, call: Callable[..., Any], arguments: Sequence[Any], seconds: float) -> _Run:
+    def _schedule(self, call: Callable[..., Any], arguments: Sequence[Any], seconds: float) -> Run:
         if not self._is_up():
             self._mend()
         try:
-            run = _Run(self._running().schedule(call, args=arguments), seconds)
+            return self._runs.add(self._running().schedule(call, args=arguments), seconds)
         except RuntimeError as error:  # it broke since it was asked
-            raise _NotBegun(str(error)) from error
-        self._runs.add(run)
-        return run
+            raise NotBegun(str(error)) from error
 
     @property
     def is_up(self) -> bool:
@@ -232,22 +195,28 @@ class PebblePool:
     def _running(self) -> ProcessPool:
         if self._pool is None:
             msg = "No child process can be started"
-            raise _NotBegun(msg)
+            raise NotBegun(msg)
         return self._pool
 
     async def _time(self) -> None:
-        """Hold the time limits, by a clock that nobody sets: pebble's own go by the time of day."""
+        """Hold the limits, by a clock that nobody sets: pebble's own go by the time of day."""
+        looked = time.monotonic()
         while True:
             await asyncio.sleep(TIME_EVERY_S)
+            before, looked = looked, time.monotonic()
             try:
                 if not self._is_up():
                     self._mend()  # it broke when an idle child died, and aborts only what it had seen by then
                 self._look_for_child()
-                self._limit(time.monotonic())
-                self._limit_memory(self._settings.child_memory_gib or inf)
-                self._hand_on()
+                self._look_at_runs(looked - before)
             except Exception:
-                log.exception("time limits could not be looked at")
+                log.exception("limits could not be looked at")
+
+    def _look_at_runs(self, passed: float) -> None:
+        begun = self._runs.begun
+        self._runs.look(self._pool, passed)
+        if self._runs.begun > begun:
+            self._rebuilt = 0
 
     def _look_for_child(self) -> None:
         """See the first child that is there; where all that were to begin have died, wait for the one after them."""
@@ -259,32 +228,6 @@ class PebblePool:
             self._on_child()
         elif len(over) == len(self._beginning):
             self._beginning = [self._pool.schedule(child.ready)]
-
-    def _limit(self, now: float) -> None:
-        for run in self._runs:
-            if run.began is None and run.future.running():
-                run.began = now
-                self._moves, self._rebuilt = self._moves + 1, 0
-            if run.began is not None and now - run.began > run.seconds:
-                run.give_up(ChildTimedOut(f"It took longer than {run.seconds:g} s"))
-
-    def _limit_memory(self, gib: float) -> None:
-        for process in self._children():
-            if resident(process.pid) > gib * 2**30:
-                self._too_large.append(process.pid)
-                process.kill()
-
-    def _hand_on(self) -> None:
-        """Have another child do what nobody holds at two looks: between a child's death and its telling pebble needs a moment."""
-        forsaken = held_by_nobody(self._pool)
-        for future in self._forsaken & forsaken:
-            log.warning("a task of a child that is no more is given to another")
-            run = next((run for run in self._runs if run.future is future), None)
-            if run is None:
-                future.cancel()
-            else:
-                run.give_up(_NotBegun("Its child had ended"))
-        self._forsaken = forsaken
 
     async def look(self) -> Sequence[Trouble]:
         """Fulfil a watchdog's look: children that somebody stopped, and a pool that begins nothing."""
@@ -303,12 +246,12 @@ class PebblePool:
 
     def _waits(self) -> bool:
         """Say whether a task waits though a child is free."""
-        waiting = [run for run in self._runs if not run.future.running() and not run.future.done()]
-        return bool(waiting) and len(self._runs) - len(waiting) < self._settings.pool_size
+        waiting = self._runs.waiting()
+        return waiting > 0 and len(self._runs) - waiting < self._settings.pool_size
 
     def _begins_nothing(self) -> Trouble:
         reason, patience = "no child takes what waits", 2.0 ** min(self._rebuilt, MOST_DOUBLINGS)
-        sign = (self._moves, self._rebuilt)
+        sign = (self._ended, self._runs.begun, self._rebuilt)
         return Trouble(Part.CHILD, sign, reason, ends=False, patience=patience, cure=self._rebuild)
 
     def _children(self) -> Sequence[Any]:
@@ -356,8 +299,8 @@ class PebblePool:
             self._writer.close()
 
 
-def _broken(run: _Run, error: BrokenProcessPool) -> ChildDied | PoolUnavailable:
+def _broken(run: Run, error: BrokenProcessPool) -> ChildDied | PoolUnavailable:
     """Blame a job that had begun for what its child sent, and no job for what the machine refused."""
-    if run.began is None or isinstance(error.__cause__, (OSError, EOFError)):
+    if not run.began or isinstance(error.__cause__, (OSError, EOFError)):
         return run.without_pool(f"Its pool of processes broke: {error}")
     return ChildDied("The pool of processes broke under it")

@@ -18,7 +18,7 @@ import pytest
 from models.troubles import Part
 from terrafusion.adapters import child
 from terrafusion.adapters.pool import PebblePool
-from terrafusion.errors import ChildTimedOut, ChildTooLarge, PoolUnavailable
+from terrafusion.errors import ChildDied, ChildTimedOut, ChildTooLarge, PoolUnavailable
 from terrafusion.ports.pool import Task
 from terrafusion.settings import Settings
 
@@ -39,6 +39,19 @@ def mark(file: Path) -> None:
 
     file.touch()
     time.sleep(0.3)
+
+
+def end_well() -> None:
+    """End the process as if all were well."""
+    os._exit(0)
+
+
+HELD: list[bytes] = []
+
+
+def keep() -> None:
+    """Take three eighths of a GiB, and leave them in the process."""
+    HELD.append(b"x" * (3 << 27))
 
 
 def hoard() -> None:
@@ -132,6 +145,25 @@ async def test_a_child_that_takes_more_memory_than_it_may_is_killed_and_its_job_
             await pool._result(hoard)
         assert await pool._result(child.ready)
     await pool.stop()
+
+
+async def test_what_one_task_left_in_a_childs_memory_is_not_the_fault_of_the_next(tmp_path: Path) -> None:
+    pool = PebblePool(Settings(data_dir=tmp_path, pool_size=1, child_memory_gib=0.7), lambda *_: None)
+    pool.start()
+    async with asyncio.timeout(LIMIT_S):
+        await pool._result(keep)
+        [full] = pool._children()
+        assert await pool.run([], seconds=LIMIT_S) == []
+        [other] = pool._children()
+    await pool.stop()
+    assert other is not full
+
+
+async def test_a_child_that_ends_with_a_task_as_if_all_were_well_has_died(pool: PebblePool) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        with pytest.raises(ChildDied, match="code 0"):
+            await pool._result(end_well)
+        assert await pool._result(child.ready)
 
 
 async def test_a_line_that_a_child_writes_says_whose_job_it_is_about(

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from io import BytesIO
+from math import inf
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -47,7 +48,7 @@ class Nursery:
         analysis = SimpleNamespace(beside_sales=(), answer=lambda data, *_: Answer({"n": self.compute(data)}))
         catalogue = SimpleNamespace(get=lambda _: analysis, check=lambda *_: None)
         lines = SimpleNamespace(begin=lambda *_: None, end=lambda: None)
-        return SimpleNamespace(catalogue=catalogue, objects=self.objects, cache=self.cache, lines=lines)
+        return SimpleNamespace(catalogue=catalogue, objects=self.objects, cache=self.cache, lines=lines, most_bytes=inf)
 
     def run(self) -> Outcome:
         """Run one job."""

@@ -145,7 +145,7 @@ async def begun(pool, *, seconds=60.0):
     [run] = pool._runs
     run.future.set_running_or_notify_cancel()
     async with asyncio.timeout(5):
-        while run.began is None:  # noqa: ASYNC110 - a poll is what is waited for
+        while not run.began:  # noqa: ASYNC110 - a poll is what is waited for
             await asyncio.sleep(0.01)
     return task, run
 
@@ -234,3 +234,14 @@ async def test_however_often_it_was_built_a_look_tells(machine, pool):
     [trouble] = await pool.look()
     assert trouble.patience == 2.0**pools.MOST_DOUBLINGS
     waiting.cancel()
+
+
+async def test_time_in_which_the_worker_stood_still_is_no_jobs_time(pool):
+    task, run = await begun(pool, seconds=5.0)
+    pool._runs.look(pool._pool, 3600.0)
+    assert 1.0 <= run.ran_s < 2.0
+    for _ in range(4):
+        pool._runs.look(pool._pool, 1.0)
+    async with asyncio.timeout(5):
+        with pytest.raises(ChildTimedOut):
+            await task
