@@ -41,7 +41,7 @@ class _Found:
 
     groups: Sequence[Outline]
     overall: Outline
-    """With the change over the headline's span, which is that of the method asked for."""
+    """With the change over the headline's span, which is that of the first method that has one."""
 
 
 def price_index(records: Records, parameters: PriceIndexParameters, progress: Progress) -> Answer:
@@ -119,6 +119,11 @@ class _Teller:
     def chosen(self) -> _Found:
         return self.found[self.parameters.method]
 
+    @property
+    def span(self) -> Span | None:
+        """The span over which all methods are compared."""
+        return next((one.overall.span for one in self.found.values() if one.overall.span), None)
+
     def answer(self) -> Answer:
         rows, groups = self._rows(), self._groups()
         return Answer(
@@ -168,7 +173,7 @@ class _Teller:
         return pl.concat(parts, how="diagonal")
 
     def _summary(self, groups: pl.DataFrame) -> dict[str, Any]:
-        method, overall = self.parameters.method, self.chosen.overall
+        method, overall = self.parameters.method, replace(self.chosen.overall, span=self.span)
         whole = tables.whole(self.market)
         compared = tables.changes([overall], whole, self.sight) if len(self.market.labels) else pl.DataFrame()
         told = Headline(
@@ -205,7 +210,7 @@ class _Teller:
         method, used = self.parameters.method, self.chosen.overall.used
         what = "pair" if method in REPEAT else "sale"
         rests = f"The index rests on {counted(used, what)}: {TITLES[method]}."
-        if told.sales and told.overall.get("raw_change_pct") is None:
+        if told.sales and told.overall.get("constant_quality_change_pct") is None:
             found = counted(told.sales, "sale")
             return (
                 f"In {told.county_id} the request selects {found}; no two full periods have {told.min_sales} or more "
@@ -240,7 +245,7 @@ class _Teller:
 
     def _comparison(self) -> dict[str, Any]:
         """Put the methods' changes over the headline's span side by side, and say how far they are apart."""
-        if not self.parameters.compare or self.chosen.overall.span is None:
+        if not self.parameters.compare or self.span is None:
             return {"comparison": [], "disagreement_pct_points": None} if self.parameters.compare else {}
         compared: list[dict[str, Any]] = [
             {
@@ -253,7 +258,7 @@ class _Teller:
         ]
         own = compared[0]["change_pct"]
         for line in compared:
-            if line["change_pct"] is not None:
+            if own is not None and line["change_pct"] is not None:
                 line["difference_pct_points"] = line["change_pct"] - own
         known = sorted((line["change_pct"], line["method"]) for line in compared if line["change_pct"] is not None)
         return {

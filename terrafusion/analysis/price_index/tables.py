@@ -68,7 +68,7 @@ def changes(outlines: Sequence[Outline], market: Market, sight: Sight) -> pl.Dat
 
 
 def _points(outlines: Sequence[Outline], market: Market, sight: Sight) -> pl.DataFrame:
-    """Return the two ends of each group: its medians, and the index at 100 in the first."""
+    """Return the two ends of each group: its medians, and the index, where it has a change, at 100 in the first."""
     rows = []
     for code, outline in enumerate(outlines):
         if outline.span is None:
@@ -76,7 +76,8 @@ def _points(outlines: Sequence[Outline], market: Market, sight: Sight) -> pl.Dat
         first, last = (market.calendar["ordinal"][place] for place in outline.span)
         bounds = [outline.change[name] for name in ("change_pct", "ci_low_pct", "ci_high_pct")]
         levels = [None if bound is None else 100 + bound for bound in bounds]
-        rows += [(code, first, 100.0, 100.0, 100.0), (code, last, *levels)]
+        base = None if levels[0] is None else 100.0
+        rows += [(code, first, base, base, base), (code, last, *levels)]
     names = ["group_code", "ordinal", "index", "index_ci_low", "index_ci_high"]
     kinds = [pl.Int32(), pl.Int32(), pl.Float64(), pl.Float64(), pl.Float64()]
     two = pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")

@@ -31,3 +31,19 @@ def test_one_index_alone_agrees_with_nothing(ask, king_wa, sales):
     rows = ask("price_index", bare, compare=True, method="stratified_median", period="year").rows
     assert rows["index_stratified_median"].null_count() == 0
     assert rows["disagreement_pct"].null_count() == rows.height
+
+
+def test_methods_are_compared_though_the_one_asked_for_has_nothing_to_compare(ask, lucas_oh):
+    answer = ask("price_index", lucas_oh, compare=True, period="year")
+    alone = ask("price_index", lucas_oh, method="hedonic_time_dummy", period="year").summary
+    told = {line["method"]: line for line in answer.summary["comparison"]}
+    assert next(iter(told)) == "bmn"
+    assert (told["bmn"]["change_pct"], told["bmn"]["difference_pct_points"], told["bmn"]["used"]) == (None, None, 0)
+    assert told["hedonic_time_dummy"]["change_pct"] == pytest.approx(alone["constant_quality_change_pct"])
+    known = [line["change_pct"] for line in told.values() if line["change_pct"] is not None]
+    assert len(known) == 3
+    assert answer.summary["disagreement_pct_points"] == pytest.approx(max(known) - min(known))
+    for name in ("first_period", "last_period", "raw_change_pct"):
+        assert answer.summary[name] == alone[name] is not None
+    assert answer.summary["constant_quality_change_pct"] is None
+    assert "no two full periods have 10 or more sales in pairs" in answer.summary["key_finding"]
