@@ -290,6 +290,7 @@ class _Teller:
         if "stratified_median" in self.found:
             yield from cautions.of_types(self.engine.joined_types)
         if self.account.used:
+            yield from cautions.of_span(self.found, self.engine.periods, self.market.period)
             yield from cautions.of_outlines(self.chosen.groups, self.parameters)
             yield from cautions.of_weights(self.chosen.overall.told, self.parameters)
         yield from self.refused

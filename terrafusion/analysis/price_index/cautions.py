@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -75,18 +75,23 @@ def pooled_periods(outlines: Sequence[Outline], parameters: PriceIndexParameters
 
 def of_method(engine: Engine, method: Method, found: Estimate, *, period: str) -> Iterator[Caution]:
     """Tell what a method left out that is to follow the market of all sales, ``found`` of them together."""
-    if method in REPEAT and is_short(engine.periods, period):
-        message = (
-            f"The sales span less than {_FOR_PAIRS} months, in which homes that sell twice are mostly flips: what they gain "
-            "is work as well as the market's"
-        )
-        yield Caution("repeat_sales_short_span", message)
+    yield from of_span([method], engine.periods, period)
     if method in HEDONIC:
         yield from engine.design.warnings
     yield from location_cautions(engine.sales, [method], LOCATIONS[engine.parameters.location_effects])
     if method == "stratified_median":
         yield from of_types(engine.joined_types)
     yield from of_weights(found.told, engine.parameters)
+
+
+def of_span(methods: Iterable[Method], periods: int, period: str) -> Iterator[Caution]:
+    """Tell where a method rests on homes that sold again, and the sales leave them little time for it."""
+    if set(methods) & set(REPEAT) and is_short(periods, period):
+        message = (
+            f"The sales span less than {_FOR_PAIRS} months, in which homes that sell twice are mostly flips: what they gain "
+            "is work as well as the market's"
+        )
+        yield Caution("repeat_sales_short_span", message)
 
 
 def is_short(periods: int, period: str) -> bool:
