@@ -22,6 +22,8 @@ _BOUNDS: Final = {
 
 _PLURAL: Final = {"zip_code": "ZIP codes", "neighborhood": "neighborhoods", "property_type": "property types"}
 
+AT_CONSTANT_QUALITY: Final = "prices at constant quality"
+
 ROSE, FELL, UNCLEAR, UNKNOWN = "rose", "fell", "unclear", "unknown"
 
 
@@ -37,6 +39,8 @@ class Headline:
     overall: Mapping[str, Any]
     """A row of `terrafusion.analysis.comparison.compare`; empty without sales."""
     groups: pl.DataFrame
+    moves: str = AT_CONSTANT_QUALITY
+    """What the index follows."""
     checked: Mapping[str, Any] | None = None
     """What `terrafusion.analysis.crosscheck.cross_check` tells; None where nothing was asked of it."""
 
@@ -98,7 +102,7 @@ def _clauses(told: Headline) -> Iterator[str]:
     """Tell the raw change and what stands beside it."""
     checked, raw = told.checked or {}, _clause("the raw median price", _RAW, told, told.overall)
     if told.overall[_QUALITY] is not None:
-        yield _clause("prices at constant quality", _QUALITY, told, told.overall)
+        yield _clause(told.moves, _QUALITY, told, told.overall)
         yield raw
         return
     yield raw
@@ -121,6 +125,11 @@ def said_of(what: str, per_cent: tuple[float, float | None, float | None], confi
     if moved == UNCLEAR:
         return f"{what} showed no clear change ({_signed(change)}, {interval})"
     return f"{what} {moved} {abs(change):.1f}% ({interval})"
+
+
+def followed_by(method: str) -> str:
+    """Name what an index by this method follows: medians hold no more constant than areas and types."""
+    return "prices" if method == "stratified_median" else AT_CONSTANT_QUALITY
 
 
 def interval_of(confidence_level: float, low: str, high: str) -> str:

@@ -12,7 +12,7 @@ import polars as pl
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
 from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.cells import critical_value
-from terrafusion.analysis.findings import Headline, counted, headline_numbers, key_finding, of_year_only
+from terrafusion.analysis.findings import Headline, counted, followed_by, headline_numbers, key_finding, of_year_only
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.market import Market, selected
 from terrafusion.analysis.price_index import cautions, tables
@@ -184,6 +184,7 @@ class _Teller:
             group_name=self.market.level,
             overall=compared.row(0, named=True) if compared.height else {},
             groups=groups,
+            moves=followed_by(method),
         )
         repeat = method in REPEAT
         return {
@@ -289,6 +290,8 @@ class _Teller:
         yield from location_cautions(self.market.sales, list(self.found), place)
         if "stratified_median" in self.found:
             yield from cautions.of_types(self.engine.joined_types)
+        if list(self.found) == ["stratified_median"] and not self.engine.strata and self.span:
+            yield cautions.UNCHECKED
         if self.account.used:
             yield from cautions.of_span(self.found, self.engine.periods, self.market.period)
             yield from cautions.of_outlines(self.chosen.groups, self.parameters)

@@ -19,6 +19,11 @@ from terrafusion.analysis.price_index.requirements import location_cautions
 _FOR_PAIRS: Final = 24
 """Months below which homes that sold twice are mostly flips."""
 
+UNCHECKED: Final = Caution(
+    "change_unchecked",
+    "Nothing checks the change of the raw median, which moves with what is sold as well as with prices",
+)
+
 _NEED: Final[Mapping[Method, str]] = {
     "hedonic_time_dummy": f"{FREEDOM} more than the fit has parameters",
     "hedonic_imputation": f"a period with {FREEDOM} more than its fit has parameters",

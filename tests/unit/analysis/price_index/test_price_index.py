@@ -214,6 +214,20 @@ def test_a_comparison_leaves_out_a_method_that_refuses(ask, king_wa):
         ask("price_index", king_wa, method="case_shiller", **asked)
 
 
+def test_medians_are_not_said_to_hold_quality_constant(ask, northgate):
+    asked = {"method": "stratified_median", "period": "year"}
+    untyped = northgate.with_columns(property_type=pl.lit(None, pl.String))
+    for town, strata in ((northgate, ["property_type"]), (untyped, [])):
+        answer = ask("price_index", town, **asked)
+        assert answer.summary["strata_by"] == strata
+        assert " prices rose " in answer.summary["key_finding"]
+        assert "constant quality" not in answer.summary["key_finding"]
+        assert ("change_unchecked" in reasons(answer)) == (not strata)
+    assert answer.summary["constant_quality_change_pct"] == pytest.approx(answer.summary["raw_change_pct"])
+    assert "change_unchecked" not in reasons(ask("price_index", untyped, compare=True, **asked))
+    assert "prices at constant quality" in ask("price_index", northgate, period="year").summary["key_finding"]
+
+
 @pytest.mark.parametrize(
     ("lacking", "asked", "field", "said"),
     [
