@@ -210,14 +210,14 @@ class _Teller:
     def _finding(self, told: Headline) -> str:
         method, used = self.parameters.method, self.chosen.overall.used
         what = "pair" if method in REPEAT else "sale"
-        rests = f"The index rests on {counted(used, what)}: {TITLES[method]}."
+        rests = f" The index rests on {counted(used, what)}: {TITLES[method]}." if used else ""
         if told.sales and told.overall.get("constant_quality_change_pct") is None:
             found = counted(told.sales, "sale")
             return (
                 f"In {told.county_id} the request selects {found}; no two full periods have {told.min_sales} or more "
-                f"{'sales in pairs' if what == 'pair' else 'sales'} and an index to compare. {rests}"
+                f"{'sales in pairs' if what == 'pair' else 'sales'} and an index to compare.{rests}"
             )
-        return f"{key_finding(told)} {rests}" if told.sales else key_finding(told)
+        return f"{key_finding(told)}{rests}" if told.sales else key_finding(told)
 
     def _errors(self) -> str:
         method, robust = self.parameters.method, self.parameters.robust_errors

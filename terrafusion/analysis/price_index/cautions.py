@@ -37,7 +37,7 @@ def of_outlines(outlines: Sequence[Outline], parameters: PriceIndexParameters) -
     groups = len(outlines)
     bare = [one for one in outlines if not one.estimated.any()]
     if bare:
-        most = max(one.used for one in bare)
+        most = max(int(one.observations.sum()) for one in bare)
         need = _NEED.get(parameters.method, "a pair that spans two periods")
         message = f"{len(bare)} of {groups} groups have no index: they have at most {most} {what} and need {need}"
         yield Caution("index_too_few_observations", message)

@@ -37,6 +37,7 @@ class Outline:
     """Which errors are those of one common variance; see `Estimate.of_common_variance`."""
     observations: Codes
     used: int
+    """Sales or pairs that the index rests on; none where no period is estimated."""
     freedom: int
     told: Mapping[str, Any]
     span: Span | None
@@ -55,17 +56,18 @@ class Outline:
 def outlined(estimate: Estimate, sight: Sight, span: Span | None = None) -> Outline:
     """Tell of an estimate, and of its change over ``span``, which is its own where none is given."""
     compared = span or ends(estimate, sight)
+    used = estimate.used if estimate.estimated.any() else 0
     return Outline(
         log_index=estimate.log_index,
         errors=estimate.errors(),
         pooled=estimate.of_common_variance(),
         observations=estimate.observations,
-        used=estimate.used,
+        used=used,
         freedom=estimate.freedom,
         told=estimate.told,
         span=compared,
         change=NO_CHANGE if compared is None else change(estimate, compared, sight),
-        measures={"used": estimate.used, **volatility(estimate.log_index), **revision(estimate.series)},
+        measures={"used": used, **volatility(estimate.log_index), **revision(estimate.series)},
     )
 
 

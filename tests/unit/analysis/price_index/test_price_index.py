@@ -117,6 +117,19 @@ def test_too_few_sales_give_no_index_and_say_so(ask, northgate, method, kind):
         assert answer.summary["constant_quality_change_pct"] is None
 
 
+def test_an_index_that_is_not_estimated_rests_on_no_sales(ask, king_wa):
+    """Of that ZIP there are three sales: too few for a fit."""
+    area = king_wa.filter(pl.col("zip_code") == "98155")
+    bare = ask("price_index", area, method="hedonic_time_dummy", period="year")
+    assert bare.rows["index"].null_count() == bare.rows.height
+    assert bare.summary["sales_used"] == bare.table.filter(record="group")["used"].item() == 0
+    assert "rests on" not in bare.summary["key_finding"]
+    (said,) = (caution.message for caution in bare.warnings if caution.code == "index_too_few_observations")
+    assert f"at most {area.height} sales" in said
+    assert "rests on" not in ask("price_index", area, period="year", start_year=2016).summary["key_finding"]
+    assert ask("price_index", king_wa, method="hedonic_time_dummy", period="year").summary["sales_used"] == 43_313
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_equal_prices_give_a_flat_index(ask, northgate, method):
     flat = ask("price_index", northgate.with_columns(sale_price=pl.lit(250_000.0)), method=method)
