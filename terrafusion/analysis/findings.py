@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,6 +22,9 @@ _BOUNDS: Final = {
 }
 
 _PLURAL: Final = {"zip_code": "ZIP codes", "neighborhood": "neighborhoods", "property_type": "property types"}
+
+_STEEPEST: Final = 100.0
+"""Of logs a year: steeper ones come of absurd sales alone, and have no number in per cent."""
 
 AT_CONSTANT_QUALITY: Final = "prices at constant quality"
 
@@ -135,6 +139,11 @@ def followed_by(method: str) -> str:
 def interval_of(confidence_level: float, low: str, high: str) -> str:
     """Put an interval into words: ``95% interval LOW to HIGH``."""
     return f"{confidence_level * 100:g}% interval {low} to {high}"
+
+
+def a_year(slope: float) -> float:
+    """Return in per cent what a slope of logs on time, a year, comes to in one."""
+    return 100 * math.expm1(min(slope, _STEEPEST))
 
 
 def _signed(per_cent: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from terrafusion.analysis.api import Caution
-from terrafusion.analysis.findings import counted, followed_by, nothing_selected, of_years, said_of
+from terrafusion.analysis.findings import a_year, counted, followed_by, nothing_selected, of_years, said_of
 from terrafusion.analysis.price_index.parameters import REPEAT
 from terrafusion.analysis.selection import Selection
 from terrafusion.analysis.time_adjustment.parameters import TimeAdjustmentParameters
@@ -65,7 +65,7 @@ def _slopes(summary: Mapping[str, Any]) -> str:
 
 
 def _rate(slope: float) -> str:
-    return f"{round(100 * slope, 1) + 0.0:+.1f}%"
+    return f"{round(a_year(slope), 1) + 0.0:+.1f}%"
 
 
 def cautions(told: Told) -> Iterator[Caution]:
