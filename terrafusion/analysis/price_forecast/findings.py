@@ -33,7 +33,7 @@ def _said(row: dict[str, Any]) -> str:
     change, low, high = row["change_pct"], row["change_ci_low_pct"], row["change_ci_high_pct"]
     if low is None:
         return f"are forecast to change by {_signed(change)}, without an interval: too few past forecasts can be judged"
-    level = f"{100 * row['interval_level']:.0f}%"
+    level = f"{100 * row['interval_level']:.4g}%"
     interval = f"{level} interval {_signed(low)} to {_signed(high)} from {row['errors']} past forecasts"
     moved = direction(change, low, high)
     if moved in (ROSE, FELL):

@@ -128,6 +128,15 @@ def test_where_no_past_forecast_can_be_judged_there_is_no_interval(ask, market):
     assert answer.summary["beats_naive"] is None
 
 
+def test_the_level_of_the_interval_is_told_as_it_is(ask, market):
+    asked = ask(KIND, market(48), horizon=1, confidence_level=0.825).summary
+    assert asked["interval_level"] == 0.825
+    assert "82.5% interval" in asked["key_finding"]
+    less = ask(KIND, market(30), horizon=1).summary
+    assert less["interval_level"] == pytest.approx(6 / 7)
+    assert "85.71% interval" in less["key_finding"]
+
+
 def test_few_past_forecasts_promise_less(ask, market):
     rows = ask(KIND, market(30)).rows
     assert rows["errors"].to_list() == [6, 5, 4, 3, 2, 1]
