@@ -64,8 +64,9 @@ def family(parties: Parties) -> tuple[pl.Series, pl.Series]:
     """Say of each sale whether two persons, or a person and a person's trust, share a last name, and whether they may.
 
     They do where a comma tells it of both, as in `SMITH, JOHN`. Else it may come first or last: two names may share it
-    where their first, or their last, words are equal, longer than a letter and no common given name. Only the first of
-    several owners counts; neither two trusts nor names that are wholly equal match.
+    where their first, or their last, words are equal, longer than a letter and no common given name, or where all their
+    words are the same in another order. Only the first of several owners counts; neither two trusts nor names that are
+    wholly equal match.
     """
     sales, joined = parties.names, parties.spread(pl.any_horizontal(pl.col(PARTIES).str.contains(_PARTICLE)))
     row = _rows(sales.select(_common().alias("common"), joined.alias("joined")), _may_share_a_word())
@@ -146,10 +147,11 @@ def _may_be_family() -> pl.Expr:
 
 
 def _match() -> tuple[pl.Expr, pl.Expr]:
-    """Say whether commas tell the same last name of both, and whether the words at either end are the same."""
+    """Say whether commas tell the same last name of both, and whether the words at either end, or all, are the same."""
     ends = {name: _ends(pl.col(name)) for name in PARTIES}
     told, *pairs = (ends["buyer"][place].eq(ends["seller"][place]).fill_null(value=False) for place in range(3))
-    return told, pl.any_horizontal(*pairs)
+    buyer, seller = (apart(pl.col(name)).str.split(" ").list.sort() for name in PARTIES)
+    return told, pl.any_horizontal(*pairs, buyer.eq(seller).fill_null(value=False))
 
 
 def _ends(name: pl.Expr) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
