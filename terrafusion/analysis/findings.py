@@ -54,6 +54,11 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
+def they_have(count: int, what: str) -> str:
+    """Write a number of things that have something: ``1 sale has``, ``2 sales have``."""
+    return f"{counted(count, what)} {'has' if count == 1 else 'have'}"
+
+
 def of_years(used: pl.DataFrame) -> Iterator[Caution]:
     """Tell of the sales used of which only the year is known, where there are any."""
     yield from of_year_only(int(used["year_only"].sum()))
