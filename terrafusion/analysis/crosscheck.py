@@ -12,6 +12,7 @@ from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.market import Market
 from terrafusion.analysis.parameters import TrendParameters
 from terrafusion.analysis.price_index.answer import TITLES
+from terrafusion.analysis.price_index.cautions import UNCHECKED
 from terrafusion.analysis.price_index.engine import Engine
 from terrafusion.analysis.price_index.estimate import Estimate
 from terrafusion.analysis.price_index.parameters import Method, PriceIndexParameters
@@ -66,5 +67,4 @@ def _by_strata(
 def unchecked(overall: Overall, checked: Mapping[str, Any]) -> Iterator[Caution]:
     """Warn where the raw median changed and nothing stands beside it."""
     if overall.get("raw_change_pct") is not None and checked["cross_check"] is None:
-        message = "Nothing checks the change of the raw median, which moves with what is sold as well as with prices"
-        yield Caution("change_unchecked", message)
+        yield UNCHECKED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,6 +23,11 @@ _BOUNDS: Final = {
 
 _PLURAL: Final = {"zip_code": "ZIP codes", "neighborhood": "neighborhoods", "property_type": "property types"}
 
+_STEEPEST: Final = 100.0
+"""Of logs a year: steeper ones come of absurd sales alone, and have no number in per cent."""
+
+AT_CONSTANT_QUALITY: Final = "prices at constant quality"
+
 ROSE, FELL, UNCLEAR, UNKNOWN = "rose", "fell", "unclear", "unknown"
 
 
@@ -37,6 +43,8 @@ class Headline:
     overall: Mapping[str, Any]
     """A row of `terrafusion.analysis.comparison.compare`; empty without sales."""
     groups: pl.DataFrame
+    moves: str = AT_CONSTANT_QUALITY
+    """What the index follows."""
     checked: Mapping[str, Any] | None = None
     """What `terrafusion.analysis.crosscheck.cross_check` tells; None where nothing was asked of it."""
 
@@ -44,6 +52,11 @@ class Headline:
 def counted(count: int, what: str) -> str:
     """Write a number of things: ``1 sale``, ``1,204 sales``."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def they_have(count: int, what: str) -> str:
+    """Write a number of things that have something: ``1 sale has``, ``2 sales have``."""
+    return f"{counted(count, what)} {'has' if count == 1 else 'have'}"
 
 
 def of_years(used: pl.DataFrame) -> Iterator[Caution]:
@@ -98,7 +111,7 @@ def _clauses(told: Headline) -> Iterator[str]:
     """Tell the raw change and what stands beside it."""
     checked, raw = told.checked or {}, _clause("the raw median price", _RAW, told, told.overall)
     if told.overall[_QUALITY] is not None:
-        yield _clause("prices at constant quality", _QUALITY, told, told.overall)
+        yield _clause(told.moves, _QUALITY, told, told.overall)
         yield raw
         return
     yield raw
@@ -123,9 +136,19 @@ def said_of(what: str, per_cent: tuple[float, float | None, float | None], confi
     return f"{what} {moved} {abs(change):.1f}% ({interval})"
 
 
+def followed_by(method: str) -> str:
+    """Name what an index by this method follows: medians hold no more constant than areas and types."""
+    return "prices" if method == "stratified_median" else AT_CONSTANT_QUALITY
+
+
 def interval_of(confidence_level: float, low: str, high: str) -> str:
     """Put an interval into words: ``95% interval LOW to HIGH``."""
     return f"{confidence_level * 100:g}% interval {low} to {high}"
+
+
+def a_year(slope: float) -> float:
+    """Return in per cent what a slope of logs on time, a year, comes to in one."""
+    return 100 * math.expm1(min(slope, _STEEPEST))
 
 
 def _signed(per_cent: float) -> str:

@@ -18,6 +18,8 @@ WRITTEN: Final = (
 """A date of three numbers, the year of four digits; a time of day behind it is dropped."""
 ZONE: Final = r":\d{2}(?:\.\d+)?(?: ?[AaPp][Mm])?(Z|[+-]\d{2}:?\d{2})$"
 """The zone of a time of day."""
+YEAR: Final = r"^(?:1[89]|2[01])\d{2}$"
+"""A year in place of a date."""
 YEAR_FIRST: Final = r"^(\d{4})(?:\D(\d{1,2})\D|(\d{2}))(\d{1,2})$"
 YEAR_LAST: Final = r"^(\d{1,2})\D(\d{1,2})\D(\d{4})$"
 FLAGS: Final = {"true": True, "t": True, "yes": True, "y": True, "1": True} | {
@@ -156,6 +158,11 @@ def is_ambiguous(column: pl.Series) -> pl.Series:
         return pl.Series([False]).new_from_index(0, column.len())
     by_month, by_day = _readings(column)
     return (by_month != by_day).fill_null(value=False)
+
+
+def is_year(column: pl.Series) -> pl.Series:
+    """Say which cells are no date but a year."""
+    return text(column).str.contains(YEAR).fill_null(value=False)
 
 
 def _otherwise(written: pl.Series, order: DateOrder | None) -> pl.Series:

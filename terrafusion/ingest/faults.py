@@ -95,6 +95,8 @@ def _of_a_date(given: pl.DataFrame, read: pl.Series, noun: str, year: str | None
     if unread.any():
         ambiguous = unread & cells.is_ambiguous(given[read.name])
         yield Rule(f"ambiguous_{noun}", read.name, ambiguous)
+        if year is not None:
+            yield Rule("year_alone", read.name, unread & cells.is_year(given[read.name]))
         yield Rule(f"bad_{noun}", read.name, unread)
     yield Rule("bad_year", year, read.is_null() & has_any)
     yield Rule(f"{noun}_out_of_range", blamed, ~read.is_between(FIRST_DAY, LAST_DAY))

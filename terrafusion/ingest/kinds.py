@@ -102,6 +102,7 @@ REASONS: Final[Mapping[str, str]] = {
     "missing_price": "it is blank, and is required",
     "bad_date": "it is no date that is known; write it as 2014-05-31",
     "ambiguous_date": "it may be month first or day first; write it as 2014-05-31, or load with --date-order",
+    "year_alone": "it is a year without a day; put it into a column sale_year",
     "bad_year": "it is no whole number",
     "date_out_of_range": "it is before 1800 or after 2199",
     "price_not_in_dollars": "it has the sign of another currency; prices are read in dollars only",

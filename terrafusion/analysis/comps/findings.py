@@ -74,7 +74,7 @@ def _single(told: Told, row: dict[str, Any]) -> str:
         return f"{name} has no value: {_why(told)}."
     value, low, high = (row[key] for key in ("estimated_value", "value_low", "value_high"))
     count = row["comparables"]
-    ranged = "" if low is None else f" ({told.parameters.interval_level:.0%} range ${low:,.0f} to ${high:,.0f})"
+    ranged = "" if low is None else f" ({100 * told.parameters.interval_level:g}% range ${low:,.0f} to ${high:,.0f})"
     sales = f"{count} comparable {'sale' if count == 1 else 'sales'} of {told.sales:,}"
     return f"{name} has an estimated value of ${value:,.0f}{ranged} as of {told.day}, by {sales}."
 

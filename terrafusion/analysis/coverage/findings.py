@@ -16,7 +16,6 @@ from terrafusion.analysis.findings import counted
 from terrafusion.analysis.market import Market
 
 _NAMED: Final = 5
-_PLURAL: Final = {"week": "weeks", "month": "months", "quarter": "quarters", "year": "years"}
 
 
 def _of(rows: pl.DataFrame, section: str, measure: str | None = None) -> pl.DataFrame:
@@ -91,11 +90,11 @@ def key_finding(county_id: str, sales: int, market: Market, rows: pl.DataFrame, 
     thin = _thin(rows)
     said = f"In {county_id} the request selects {found}"
     if thin["of"]:
-        cells = (
-            f"{_PLURAL[market.period]}" if market.level == "county" else f"cells of {market.level} and {market.period}"
-        )
-        of = f"{thin['n']:,} of {thin['of']:,} {cells} ({100 * thin['value']:.1f}%)"
-        said += f"; {of} have fewer than {parameters.fallback_min_sales}"
+        whole = market.level == "county"
+        cells = counted(thin["of"], market.period if whole else "cell")
+        kind = "" if whole else f" of {market.level} and {market.period}"
+        share = f"({100 * thin['value']:.1f}%) {'has' if thin['n'] == 1 else 'have'}"
+        said += f"; {thin['n']:,} of {cells}{kind} {share} fewer than {parameters.fallback_min_sales}"
     return f"{said}; {_represented(rows, parameters)}."
 
 
@@ -159,9 +158,8 @@ def cautions(rows: pl.DataFrame, roll: Roll | None, unsold: pl.DataFrame) -> Ite
     """Tell what the numbers alone do not; ``unsold`` are the groups of the roll without a sale."""
     thin = _thin(rows)
     if thin["n"]:
-        yield Caution(
-            "thin_cells", f"{thin['n']:,} of {thin['of']:,} cells have {thin['measure'].replace('_', ' ')} sales"
-        )
+        of, have = counted(thin["of"], "cell"), "has" if thin["n"] == 1 else "have"
+        yield Caution("thin_cells", f"{thin['n']:,} of {of} {have} {thin['measure'].replace('_', ' ')} sales")
     failed = _failed(rows)
     if failed:
         named = ", ".join(f"{row['name']} {row['n']:,} {row['measure']}" for row in failed)

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from terrafusion.analysis.api import Caution
-from terrafusion.analysis.findings import FELL, ROSE, counted, direction, nothing_selected
+from terrafusion.analysis.findings import FELL, ROSE, counted, direction, nothing_selected, they_have
 from terrafusion.analysis.price_forecast.forecast import Forecast
 from terrafusion.analysis.price_forecast.methods import LEAST
 
@@ -22,7 +22,7 @@ def key_finding(county_id: str, sales: int, whole: Forecast, *, same: str) -> st
     found = counted(sales, "sale")
     if whole.refused:
         return (
-            f"In {county_id} ({found}) there is no forecast: {whole.periods} full {whole.period}s have sales enough, "
+            f"In {county_id} ({found}) there is no forecast: {they_have(whole.periods, f'full {whole.period}')} sales enough, "
             f"and {LEAST} are needed."
         )
     row = whole.table.row(-1, named=True)
@@ -33,8 +33,8 @@ def _said(row: dict[str, Any]) -> str:
     change, low, high = row["change_pct"], row["change_ci_low_pct"], row["change_ci_high_pct"]
     if low is None:
         return f"are forecast to change by {_signed(change)}, without an interval: too few past forecasts can be judged"
-    level = f"{100 * row['interval_level']:.0f}%"
-    interval = f"{level} interval {_signed(low)} to {_signed(high)} from {row['errors']} past forecasts"
+    level = f"{100 * row['interval_level']:.4g}%"
+    interval = f"{level} interval {_signed(low)} to {_signed(high)} from {counted(row['errors'], 'past forecast')}"
     moved = direction(change, low, high)
     if moved in (ROSE, FELL):
         return f"are forecast to {'rise' if moved == ROSE else 'fall'} by {abs(change):.1f}% ({interval})"
@@ -52,7 +52,7 @@ def _judged(whole: Forecast) -> str:
         return ""
     row = judged.row(-1, named=True)
     name = min(_WAYS, key=lambda way: row[way])
-    far = "as far ahead" if judged.height == whole.table.height else f"{row['horizon']} {whole.period}s ahead"
+    far = "as far ahead" if judged.height == whole.table.height else f"{counted(row['horizon'], whole.period)} ahead"
     missed = f"past forecasts {far} missed by {row['mape']:.1f}% on average, {_WAYS[name]} by {row[name]:.1f}%"
     return f"; {missed}" if row["mape"] < row[name] else f"; it is no better than {_WAYS[name]}: {missed}"
 
@@ -71,7 +71,7 @@ def cautions(groups: Sequence[Forecast], *, level: float, ends: int) -> Iterator
     refused = [one for one in groups if one.refused]
     if refused:
         most = max(one.periods for one in refused)
-        message = f"{len(refused)} of {len(groups)} groups have no forecast: at most {most} full periods have sales enough, and {LEAST} are needed"
+        message = f"{len(refused)} of {len(groups)} groups have no forecast: at most {they_have(most, 'full period')} sales enough, and {LEAST} are needed"
         yield Caution("too_few_periods", message)
     worse = [one for one in told if beats_naive(one) is False]
     if worse:

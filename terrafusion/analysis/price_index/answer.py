@@ -12,7 +12,7 @@ import polars as pl
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
 from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.cells import critical_value
-from terrafusion.analysis.findings import Headline, counted, headline_numbers, key_finding, of_year_only
+from terrafusion.analysis.findings import Headline, counted, followed_by, headline_numbers, key_finding, of_year_only
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.market import Market, selected
 from terrafusion.analysis.price_index import cautions, tables
@@ -41,7 +41,7 @@ class _Found:
 
     groups: Sequence[Outline]
     overall: Outline
-    """With the change over the headline's span, which is that of the method asked for."""
+    """With the change over the headline's span, which is that of the first method that has one."""
 
 
 def price_index(records: Records, parameters: PriceIndexParameters, progress: Progress) -> Answer:
@@ -119,6 +119,11 @@ class _Teller:
     def chosen(self) -> _Found:
         return self.found[self.parameters.method]
 
+    @property
+    def span(self) -> Span | None:
+        """The span over which all methods are compared."""
+        return next((one.overall.span for one in self.found.values() if one.overall.span), None)
+
     def answer(self) -> Answer:
         rows, groups = self._rows(), self._groups()
         return Answer(
@@ -168,7 +173,7 @@ class _Teller:
         return pl.concat(parts, how="diagonal")
 
     def _summary(self, groups: pl.DataFrame) -> dict[str, Any]:
-        method, overall = self.parameters.method, self.chosen.overall
+        method, overall = self.parameters.method, replace(self.chosen.overall, span=self.span)
         whole = tables.whole(self.market)
         compared = tables.changes([overall], whole, self.sight) if len(self.market.labels) else pl.DataFrame()
         told = Headline(
@@ -179,6 +184,7 @@ class _Teller:
             group_name=self.market.level,
             overall=compared.row(0, named=True) if compared.height else {},
             groups=groups,
+            moves=followed_by(method),
         )
         repeat = method in REPEAT
         return {
@@ -204,14 +210,14 @@ class _Teller:
     def _finding(self, told: Headline) -> str:
         method, used = self.parameters.method, self.chosen.overall.used
         what = "pair" if method in REPEAT else "sale"
-        rests = f"The index rests on {counted(used, what)}: {TITLES[method]}."
-        if told.sales and told.overall.get("raw_change_pct") is None:
+        rests = f" The index rests on {counted(used, what)}: {TITLES[method]}." if used else ""
+        if told.sales and told.overall.get("constant_quality_change_pct") is None:
             found = counted(told.sales, "sale")
             return (
                 f"In {told.county_id} the request selects {found}; no two full periods have {told.min_sales} or more "
-                f"{'sales in pairs' if what == 'pair' else 'sales'} and an index to compare. {rests}"
+                f"{'sales in pairs' if what == 'pair' else 'sales'} and an index to compare.{rests}"
             )
-        return f"{key_finding(told)} {rests}" if told.sales else key_finding(told)
+        return f"{key_finding(told)}{rests}" if told.sales else key_finding(told)
 
     def _errors(self) -> str:
         method, robust = self.parameters.method, self.parameters.robust_errors
@@ -240,7 +246,7 @@ class _Teller:
 
     def _comparison(self) -> dict[str, Any]:
         """Put the methods' changes over the headline's span side by side, and say how far they are apart."""
-        if not self.parameters.compare or self.chosen.overall.span is None:
+        if not self.parameters.compare or self.span is None:
             return {"comparison": [], "disagreement_pct_points": None} if self.parameters.compare else {}
         compared: list[dict[str, Any]] = [
             {
@@ -253,7 +259,7 @@ class _Teller:
         ]
         own = compared[0]["change_pct"]
         for line in compared:
-            if line["change_pct"] is not None:
+            if own is not None and line["change_pct"] is not None:
                 line["difference_pct_points"] = line["change_pct"] - own
         known = sorted((line["change_pct"], line["method"]) for line in compared if line["change_pct"] is not None)
         return {
@@ -284,7 +290,10 @@ class _Teller:
         yield from location_cautions(self.market.sales, list(self.found), place)
         if "stratified_median" in self.found:
             yield from cautions.of_types(self.engine.joined_types)
+        if list(self.found) == ["stratified_median"] and not self.engine.strata and self.span:
+            yield cautions.UNCHECKED
         if self.account.used:
+            yield from cautions.of_span(self.found, self.engine.periods, self.market.period)
             yield from cautions.of_outlines(self.chosen.groups, self.parameters)
             yield from cautions.of_weights(self.chosen.overall.told, self.parameters)
         yield from self.refused

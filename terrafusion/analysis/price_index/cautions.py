@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +19,11 @@ from terrafusion.analysis.price_index.requirements import location_cautions
 _FOR_PAIRS: Final = 24
 """Months below which homes that sold twice are mostly flips."""
 
+UNCHECKED: Final = Caution(
+    "change_unchecked",
+    "Nothing checks the change of the raw median, which moves with what is sold as well as with prices",
+)
+
 _NEED: Final[Mapping[Method, str]] = {
     "hedonic_time_dummy": f"{FREEDOM} more than the fit has parameters",
     "hedonic_imputation": f"a period with {FREEDOM} more than its fit has parameters",
@@ -32,7 +37,7 @@ def of_outlines(outlines: Sequence[Outline], parameters: PriceIndexParameters) -
     groups = len(outlines)
     bare = [one for one in outlines if not one.estimated.any()]
     if bare:
-        most = max(one.used for one in bare)
+        most = max(int(one.observations.sum()) for one in bare)
         need = _NEED.get(parameters.method, "a pair that spans two periods")
         message = f"{len(bare)} of {groups} groups have no index: they have at most {most} {what} and need {need}"
         yield Caution("index_too_few_observations", message)
@@ -75,18 +80,23 @@ def pooled_periods(outlines: Sequence[Outline], parameters: PriceIndexParameters
 
 def of_method(engine: Engine, method: Method, found: Estimate, *, period: str) -> Iterator[Caution]:
     """Tell what a method left out that is to follow the market of all sales, ``found`` of them together."""
-    if method in REPEAT and is_short(engine.periods, period):
-        message = (
-            f"The sales span less than {_FOR_PAIRS} months, in which homes that sell twice are mostly flips: what they gain "
-            "is work as well as the market's"
-        )
-        yield Caution("repeat_sales_short_span", message)
+    yield from of_span([method], engine.periods, period)
     if method in HEDONIC:
         yield from engine.design.warnings
     yield from location_cautions(engine.sales, [method], LOCATIONS[engine.parameters.location_effects])
     if method == "stratified_median":
         yield from of_types(engine.joined_types)
     yield from of_weights(found.told, engine.parameters)
+
+
+def of_span(methods: Iterable[Method], periods: int, period: str) -> Iterator[Caution]:
+    """Tell where a method rests on homes that sold again, and the sales leave them little time for it."""
+    if set(methods) & set(REPEAT) and is_short(periods, period):
+        message = (
+            f"The sales span less than {_FOR_PAIRS} months, in which homes that sell twice are mostly flips: what they gain "
+            "is work as well as the market's"
+        )
+        yield Caution("repeat_sales_short_span", message)
 
 
 def is_short(periods: int, period: str) -> bool:

@@ -53,11 +53,15 @@ class Ties:
         """Return the pairs by second period, and how many end by each."""
         return self._of(in_order(self.second)), np.cumsum(np.bincount(self.second, minlength=self.periods))
 
+    def kept(self, is_kept: Flags) -> Ties:
+        """Return the pairs of which an index is made."""
+        return self if is_kept.all() else self._of(is_kept)
+
     def head(self, count: int) -> Ties:
         """Return the first pairs, so many."""
         return self._of(slice(count))
 
-    def _of(self, chosen: Codes | slice) -> Ties:
+    def _of(self, chosen: Codes | Flags | slice) -> Ties:
         first, second = self.first[chosen], self.second[chosen]
         return Ties(first, second, self.change[chosen], self.owner[chosen], self.periods)
 

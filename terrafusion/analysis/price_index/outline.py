@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -37,12 +37,13 @@ class Outline:
     """Which errors are those of one common variance; see `Estimate.of_common_variance`."""
     observations: Codes
     used: int
+    """Sales or pairs that the index rests on; none where no period is estimated."""
     freedom: int
     told: Mapping[str, Any]
     span: Span | None
     """The first and the last period that can be compared; None without two."""
     change: Mapping[str, float | None]
-    """The change over the span in per cent, with its interval; empty without one."""
+    """The change over the span in per cent, with its interval; null without one."""
     measures: Mapping[str, Any]
     """How rough the index is, how much it is revised, and how many observations it rests on."""
 
@@ -55,17 +56,18 @@ class Outline:
 def outlined(estimate: Estimate, sight: Sight, span: Span | None = None) -> Outline:
     """Tell of an estimate, and of its change over ``span``, which is its own where none is given."""
     compared = span or ends(estimate, sight)
+    used = estimate.used if estimate.estimated.any() else 0
     return Outline(
         log_index=estimate.log_index,
         errors=estimate.errors(),
         pooled=estimate.of_common_variance(),
         observations=estimate.observations,
-        used=estimate.used,
+        used=used,
         freedom=estimate.freedom,
         told=estimate.told,
         span=compared,
-        change={} if compared is None else change(estimate, compared, sight),
-        measures={"used": estimate.used, **volatility(estimate.log_index), **revision(estimate.series)},
+        change=NO_CHANGE if compared is None else change(estimate, compared, sight),
+        measures={"used": used, **volatility(estimate.log_index), **revision(estimate.series)},
     )
 
 
@@ -76,11 +78,14 @@ def ends(estimate: Estimate, sight: Sight) -> Span | None:
     return (int(usable[0]), int(usable[-1])) if len(usable) > 1 else None
 
 
-def change(estimate: Estimate, span: Span, sight: Sight) -> dict[str, float | None]:
+NO_CHANGE: Final[Mapping[str, None]] = dict.fromkeys(("change_pct", "ci_low_pct", "ci_high_pct"))
+
+
+def change(estimate: Estimate, span: Span, sight: Sight) -> Mapping[str, float | None]:
     """Return the index's change over a span in per cent, with its interval where one can be told."""
     moved, error = estimate.difference(*span)
     if not np.isfinite(moved):
-        return {"change_pct": None, "ci_low_pct": None, "ci_high_pct": None}
+        return NO_CHANGE
     reach = sight.z * error if estimate.freedom >= FREEDOM else np.nan
     low, middle, high = (100 * float(np.expm1(moved + by)) for by in (-reach, 0.0, reach))
     known = np.isfinite(reach)

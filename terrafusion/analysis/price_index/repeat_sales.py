@@ -164,35 +164,30 @@ def _least_squares(
     ties: Ties, tables: Tables, found: Solution, weights: Floats, options: Options, *, series: list[Floats]
 ) -> Estimate:
     """Put the errors beside a (weighted) least-squares solution."""
-    held = np.where(np.isfinite(found.effects[None, :] + found.effects[:, None]) & (weights > 0), tables.count, 0.0)
-    used = int(held.sum())
-    freedom = used - found.parameters
+    tied = np.isfinite(found.effects[None, :] + found.effects[:, None])
+    kept = ties.kept((tied & (weights > 0))[ties.first, ties.second])
+    used, freedom = len(kept.change), len(kept.change) - found.parameters
     squares = float((weights * tables.square_errors(found.effects)).sum())
     pooled = found.bread * (squares / max(freedom, 1))
     cover = pooled
     if options.robust_errors and freedom > 0:
-        scores = _scores(ties, found, weights[ties.first, ties.second])
-        cover = found.bread @ meat(ties, scores) @ found.bread * _small_sample(ties, used, freedom)
+        scores = kept.residuals(found.effects) * weights[kept.first, kept.second]
+        cover = found.bread @ meat(kept, scores) @ found.bread * _small_sample(kept, freedom)
     return Estimate(
         log_index=found.effects,
         covariance=cover,
         pooled=pooled,
-        observations=ties.observations(),
+        observations=kept.observations(),
         used=used,
         freedom=freedom,
         series=series,
     )
 
 
-def _scores(ties: Ties, found: Solution, weight: Floats) -> Floats:
-    errors = ties.residuals(found.effects)
-    return np.where(np.isfinite(errors), errors * weight, 0.0)
-
-
-def _small_sample(ties: Ties, used: int, freedom: int) -> float:
+def _small_sample(kept: Ties, freedom: int) -> float:
     """Return the usual factor of clustered errors; where each parcel has one pair, that of HC1."""
-    groups = clusters(ties)
-    return groups / max(groups - 1, 1) * (used - 1) / freedom
+    groups = clusters(kept)
+    return groups / max(groups - 1, 1) * (len(kept.change) - 1) / freedom
 
 
 def robust(ties: Ties, options: Options) -> Estimate:
@@ -202,23 +197,23 @@ def robust(ties: Ties, options: Options) -> Estimate:
     """
     start = _plain(tables_of(ties))
     found, scale, steps = _huber(ties, start)
-    errors = ties.residuals(found.effects)
-    known = np.isfinite(errors)
-    bent = np.clip(np.where(known, errors, 0.0), -_HUBER * scale, _HUBER * scale)
-    inside = (np.abs(errors[known]) <= _HUBER * scale).astype(np.float64)
-    used, share = int(known.sum()), float(inside.mean()) if inside.size else 1.0
+    kept = ties.kept(np.isfinite(ties.residuals(found.effects)))
+    errors = kept.residuals(found.effects)
+    bent = np.clip(errors, -_HUBER * scale, _HUBER * scale)
+    inside = (np.abs(errors) <= _HUBER * scale).astype(np.float64)
+    used, share = len(errors), float(inside.mean()) if inside.size else 1.0
     freedom = used - found.parameters
     plain = start.bread
     bend = 1 + found.parameters / max(used, 1) * float(inside.var() if inside.size else 0.0) / share**2
     pooled = plain * bend**2 * float((bent**2).sum()) / max(freedom, 1) / share**2
     cover = pooled
     if options.robust_errors and freedom > 0:
-        cover = plain @ meat(ties, bent) @ plain / share**2 * _small_sample(ties, used, freedom)
+        cover = plain @ meat(kept, bent) @ plain / share**2 * _small_sample(kept, freedom)
     return Estimate(
         log_index=found.effects,
         covariance=cover,
         pooled=pooled,
-        observations=ties.observations(),
+        observations=kept.observations(),
         used=used,
         freedom=freedom,
         told={"scale": scale, "steps": steps, "bent_pairs": used - int(inside.sum())},
@@ -274,19 +269,19 @@ def arithmetic(ties: Ties, earlier: Floats, later: Floats, options: Options) -> 
     deflator, inverse, parameters = _deflators(bought, sold, counts)
     errors = later / unit * deflator[ties.second] - earlier / unit * deflator[ties.first]
     known = np.isfinite(errors)
-    scores = np.where(known, errors, 0.0)
-    used, freedom = int(known.sum()), int(known.sum()) - parameters
+    kept, scores = ties.kept(known), errors[known]
+    used, freedom = len(scores), len(scores) - parameters
     laplacian = np.diag(counts.sum(axis=0) + counts.sum(axis=1)) - counts - counts.T
     inner = np.divide(inverse, deflator[:, None], out=np.zeros_like(inverse), where=np.isfinite(deflator)[:, None])
     pooled = inner @ laplacian @ inner.T * float((scores**2).sum()) / max(freedom, 1)
     cover = pooled
     if options.robust_errors and freedom > 0:
-        cover = inner @ meat(ties, scores) @ inner.T * _small_sample(ties, used, freedom)
+        cover = inner @ meat(kept, scores) @ inner.T * _small_sample(kept, freedom)
     return Estimate(
         log_index=-np.log(deflator),
         covariance=cover,
         pooled=pooled,
-        observations=ties.observations(),
+        observations=kept.observations(),
         used=used,
         freedom=freedom,
         series=[-np.log(_deflators(*_until(last, bought, sold, counts))[0]) for last in options.lasts(ties.periods)],

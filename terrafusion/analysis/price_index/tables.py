@@ -68,7 +68,7 @@ def changes(outlines: Sequence[Outline], market: Market, sight: Sight) -> pl.Dat
 
 
 def _points(outlines: Sequence[Outline], market: Market, sight: Sight) -> pl.DataFrame:
-    """Return the two ends of each group: its medians, and the index at 100 in the first."""
+    """Return the two ends of each group: its medians, and the index, where it has a change, at 100 in the first."""
     rows = []
     for code, outline in enumerate(outlines):
         if outline.span is None:
@@ -76,7 +76,8 @@ def _points(outlines: Sequence[Outline], market: Market, sight: Sight) -> pl.Dat
         first, last = (market.calendar["ordinal"][place] for place in outline.span)
         bounds = [outline.change[name] for name in ("change_pct", "ci_low_pct", "ci_high_pct")]
         levels = [None if bound is None else 100 + bound for bound in bounds]
-        rows += [(code, first, 100.0, 100.0, 100.0), (code, last, *levels)]
+        base = None if levels[0] is None else 100.0
+        rows += [(code, first, base, base, base), (code, last, *levels)]
     names = ["group_code", "ordinal", "index", "index_ci_low", "index_ci_high"]
     kinds = [pl.Int32(), pl.Int32(), pl.Float64(), pl.Float64(), pl.Float64()]
     two = pl.DataFrame(rows, schema=dict(zip(names, kinds, strict=True)), orient="row")
@@ -95,7 +96,11 @@ def _points(outlines: Sequence[Outline], market: Market, sight: Sight) -> pl.Dat
 
 
 def side_by_side(by_method: Mapping[str, Sequence[Outline]], begin: int, sight: Sight) -> pl.DataFrame:
-    """Return each method's index and its error beside each other, and how far they are apart in a period."""
+    """Return each method's index and its error beside each other, and how far they are apart in a period.
+
+    Each is 100 in its own first period. So for that they are brought to one level: that of the first method that has an
+    index, in the first period in which both have one. Null where there are no two to compare.
+    """
     tables = [
         index_rows(outlines, begin, sight).select(
             "group_code",
@@ -108,9 +113,18 @@ def side_by_side(by_method: Mapping[str, Sequence[Outline]], begin: int, sight: 
     joined = tables[0]
     for table in tables[1:]:
         joined = joined.join(table, on=["group_code", "ordinal"], how="left", maintain_order="left")
-    names = [f"index_{method}" for method in by_method]
-    apart = pl.max_horizontal(names) / pl.min_horizontal(names) - 1
-    return joined.with_columns((100 * apart).alias("disagreement_pct"))
+    return joined.with_columns(_apart([f"index_{method}" for method in by_method]).alias("disagreement_pct"))
+
+
+def _apart(names: Sequence[str]) -> pl.Expr:
+    """Return by how many per cent the highest of a group's indices lies above the lowest, all at one level."""
+    level = pl.lit(None, pl.Float64)
+    for name in reversed(names):
+        level = pl.when(pl.col(name).is_not_null().any().over("group_code")).then(name).otherwise(level)
+    shared = {name: (level / pl.col(name)).drop_nulls().first().over("group_code") for name in names}
+    levelled = [pl.col(name) * ratio for name, ratio in shared.items()]
+    apart = 100 * (pl.max_horizontal(levelled) / pl.min_horizontal(levelled) - 1)
+    return pl.when(pl.sum_horizontal(one.is_not_null() for one in levelled) > 1).then(apart)
 
 
 def pair_rows(pairs: pl.DataFrame, outlines: Sequence[Outline], market: Market, begin: int) -> pl.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,15 +9,22 @@ from typing import Any, Final
 import polars as pl
 
 from terrafusion.analysis.api import Caution
-from terrafusion.analysis.findings import FELL, ROSE, counted, direction, interval_of, nothing_selected, of_year_only
+from terrafusion.analysis.findings import (
+    FELL,
+    ROSE,
+    a_year,
+    counted,
+    direction,
+    interval_of,
+    nothing_selected,
+    of_year_only,
+)
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.standard import JUDGED, MET, NOT_MET, STATISTICALLY_MET, bands, written
 
 _TRIM_MUCH: Final = 0.10
 _UNLIKELY: Final = (0.5, 2.0)
 _NAMED: Final = 5
-_STEEPEST: Final = 100.0
-"""Of ln r a year: steeper ones come of absurd sales alone, and have no number in per cent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +116,7 @@ def _of_time(told: Told) -> Iterator[Caution]:
     adjusted = told.parameters.time_adjust != "none"
     name = "adjusted_time_slope" if adjusted else "time_slope"
     slopes = (told.overall[f"{name}{end}"] for end in ("", "_ci_low", "_ci_high"))
-    change, low, high = (None if slope is None else 100 * math.expm1(min(slope, _STEEPEST)) for slope in slopes)
+    change, low, high = (None if slope is None else a_year(slope) for slope in slopes)
     moved = direction(change, low, high)
     if change is None or moved not in (ROSE, FELL):
         return

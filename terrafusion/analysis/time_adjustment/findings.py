@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from terrafusion.analysis.api import Caution
-from terrafusion.analysis.findings import counted, nothing_selected, of_years, said_of
+from terrafusion.analysis.findings import a_year, counted, followed_by, nothing_selected, of_years, said_of
 from terrafusion.analysis.price_index.parameters import REPEAT
 from terrafusion.analysis.selection import Selection
 from terrafusion.analysis.time_adjustment.parameters import TimeAdjustmentParameters
@@ -41,8 +41,7 @@ def key_finding(told: Told) -> str:
         brought = f"{found} were brought to {summary['valuation_period']}"
         return f"In {told.county_id} {brought}; no earlier full period has {told.parameters.min_sales} or more to tell a change from."
     change = (summary["change_pct"], summary["change_ci_low_pct"], summary["change_ci_high_pct"])
-    same = "prices" if told.parameters.method == "stratified_median" else "prices at constant quality"
-    moved = said_of(same, change, told.parameters.confidence_level)
+    moved = said_of(followed_by(told.parameters.method), change, told.parameters.confidence_level)
     return (
         f"From {summary['first_period']} to {summary['valuation_period']} {moved} in {told.county_id} ({found}), so a "
         f"price of {summary['first_period']} is multiplied by {summary['factor']:.3f}{_areas(told)}{_slopes(summary)}."
@@ -66,7 +65,7 @@ def _slopes(summary: Mapping[str, Any]) -> str:
 
 
 def _rate(slope: float) -> str:
-    return f"{round(100 * slope, 1) + 0.0:+.1f}%"
+    return f"{round(a_year(slope), 1) + 0.0:+.1f}%"
 
 
 def cautions(told: Told) -> Iterator[Caution]:

@@ -11,20 +11,22 @@ import polars as pl
 from terrafusion.analysis.names import NOBODY, PARTIES, apart, plain
 from terrafusion.analysis.validation import words
 
-_INSTITUTIONS: Final = {
-    "court_party": words.COURT,
-    "government_party": words.GOVERNMENT,
-    "financial_party": words.FINANCIAL,
-    "charitable_party": words.CHARITABLE,
-    "estate_party": words.ESTATE,
-}
-_INSTITUTED: Final = tuple(phrase for phrases in _INSTITUTIONS.values() for phrase in phrases)
-_COMPANIES: Final = (*words.COMPANY, *words.TRUSTS)
-
 
 def pattern(phrases: Sequence[str]) -> str:
     """Return a pattern that finds any of the phrases as whole words."""
     return rf"(?:^|\s)(?:{'|'.join(map(re.escape, phrases))})(?:\s|$)"
+
+
+_INSTITUTIONS: Final = {
+    "court_party": pattern(words.COURT),
+    "government_party": rf"{pattern(words.GOVERNMENT)}|\s(?:{'|'.join(words.GOVERNED)})$",
+    "financial_party": pattern(words.FINANCIAL),
+    "charitable_party": rf"{pattern(words.CHARITABLE)}|^(?:{'|'.join(words.SAINTS)})\s.*\sCHURCH(?:\s|$)",
+    "estate_party": pattern(words.ESTATE),
+}
+_INSTITUTED: Final = "|".join(_INSTITUTIONS.values())
+_COMPANIES: Final = pattern((*words.COMPANY, *words.TRUSTS))
+_WORDED: Final = f"{_INSTITUTED}|{_COMPANIES}|{pattern(words.PARTICLES)}"
 
 
 class Parties(NamedTuple):
@@ -44,7 +46,7 @@ class Parties(NamedTuple):
 def parties_of(sales: pl.DataFrame) -> Parties:
     """Read the names. To look for all words at once takes as long as to look for one."""
     names = plain(sales.select(PARTIES))
-    row = _rows(names, _either((*_INSTITUTED, *_COMPANIES, *words.PARTICLES)))
+    row = _rows(names, _either(_WORDED))
     return Parties(names, row, names[row])
 
 
@@ -52,7 +54,7 @@ def institutions(parties: Parties) -> dict[str, pl.Series]:
     """Say of each sale, for each kind of institution, whether a party is one."""
     borne = parties.worded.with_columns(pl.when(~_bears(pl.col(name))).then(name) for name in PARTIES)
     some = parties._replace(worded=borne)
-    return {code: some.spread(_either(phrases)) for code, phrases in _INSTITUTIONS.items()}
+    return {code: some.spread(_either(found)) for code, found in _INSTITUTIONS.items()}
 
 
 def non_person(parties: Parties) -> pl.Series:
@@ -64,8 +66,9 @@ def family(parties: Parties) -> tuple[pl.Series, pl.Series]:
     """Say of each sale whether two persons, or a person and a person's trust, share a last name, and whether they may.
 
     They do where a comma tells it of both, as in `SMITH, JOHN`. Else it may come first or last: two names may share it
-    where their first, or their last, words are equal, longer than a letter and no common given name. Only the first of
-    several owners counts; neither two trusts nor names that are wholly equal match.
+    where their first, or their last, words are equal, longer than a letter and no common given name, or where all their
+    words are the same in another order. Only the first of several owners counts; neither two trusts nor names that are
+    wholly equal match.
     """
     sales, joined = parties.names, parties.spread(pl.any_horizontal(pl.col(PARTIES).str.contains(_PARTICLE)))
     row = _rows(sales.select(_common().alias("common"), joined.alias("joined")), _may_share_a_word())
@@ -98,12 +101,11 @@ def _said(sales: pl.DataFrame, says: pl.Expr) -> pl.Series:
     return sales.select(says.fill_null(value=False)).to_series()
 
 
-def _either(phrases: Sequence[str]) -> pl.Expr:
-    found = pattern(phrases)
+def _either(found: str) -> pl.Expr:
     return pl.any_horizontal(*(pl.col(name).str.contains(found).fill_null(value=False) for name in PARTIES))
 
 
-_NO_PERSON: Final = pattern((*_INSTITUTED, *words.COMPANY))
+_NO_PERSON: Final = f"{_INSTITUTED}|{pattern(words.COMPANY)}"
 _FIRST: Final = rf"(?:{'|'.join(sorted(words.GIVEN))})(?: [A-Z])?"
 _FIRSTS: Final = f"{_FIRST}(?: AND {_FIRST})?"
 _BORNE: Final = f"(?:{'|'.join(words.BORNE)})"
@@ -146,10 +148,11 @@ def _may_be_family() -> pl.Expr:
 
 
 def _match() -> tuple[pl.Expr, pl.Expr]:
-    """Say whether commas tell the same last name of both, and whether the words at either end are the same."""
+    """Say whether commas tell the same last name of both, and whether the words at either end, or all, are the same."""
     ends = {name: _ends(pl.col(name)) for name in PARTIES}
     told, *pairs = (ends["buyer"][place].eq(ends["seller"][place]).fill_null(value=False) for place in range(3))
-    return told, pl.any_horizontal(*pairs)
+    buyer, seller = (apart(pl.col(name)).str.split(" ").list.sort() for name in PARTIES)
+    return told, pl.any_horizontal(*pairs, buyer.eq(seller).fill_null(value=False))
 
 
 def _ends(name: pl.Expr) -> tuple[pl.Expr, pl.Expr, pl.Expr]:

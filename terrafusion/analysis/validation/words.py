@@ -25,6 +25,7 @@ DEEDS: Final = (
     "DEED IN LIEU",
     "FORECLOSURE",
     "CERTIFICATE OF TITLE",
+    "CERTIFICATE OF TRANSFER",
     "EXECUTOR",
     "EXECUTORS",
     "ADMINISTRATOR",
@@ -101,6 +102,7 @@ GOVERNMENT: Final = (
     "DEPT OF",
     "HUD",
     "VETERANS AFFAIRS",
+    "VETERANS ADMINISTRATION",
     "FEDERAL HOUSING",
     "FEDERAL DEPOSIT INSURANCE",
     "FDIC",
@@ -111,6 +113,9 @@ GOVERNMENT: Final = (
     *("FNMA", "FHLMC", "GINNIE MAE", "HOUSING AND URBAN DEVELOPMENT"),
 )
 """Governments and their agencies (IAAO 5.4.1; Florida's code 18 counts FDIC, HUD, Fannie Mae and Freddie Mac here)."""
+
+GOVERNED: Final = ("COUNTY", "CITY", "TOWNSHIP", "VILLAGE", "BOROUGH")
+"""With what the name of a government may end: LUCAS COUNTY is one, COUNTY LINE HOMES none."""
 
 FINANCIAL: Final = (
     "BANK",
@@ -166,6 +171,9 @@ CHARITABLE: Final = (
     "COLLEGE",
 )
 """Charitable, religious and educational institutions (IAAO 5.4.2). Charity is a given name, and Church a last one."""
+
+SAINTS: Final = ("ST", "STS", "SAINT", "SAINTS")
+"""With what the name of a church begins that tells no denomination."""
 
 ESTATE: Final = (
     "ESTATE OF",

@@ -38,7 +38,9 @@ def key_finding(told: Told) -> str:
         return f"In {told.county_id} the request selects {found}, too few to tell ({told.min_sales} or more)."
     yearly = told.total["sales_per_year"]
     pace = "" if yearly is None else f", {yearly:,.0f} a year"
-    start = f"In {told.county_id} {found} for {_money(dollars)} {'was' if sales == 1 else 'were'} made from {told.span[0]} to {told.span[1]}{pace}"
+    first, last = told.span
+    when = f"in {first}" if first == last else f"from {first} to {last}"
+    start = f"In {told.county_id} {found} for {_money(dollars)} {'was' if sales == 1 else 'were'} made {when}{pace}"
     return "; ".join([start, *_clauses(told)]) + "."
 
 
@@ -57,7 +59,7 @@ def _clauses(told: Told) -> Iterator[str]:
     if total["resold_within_2y_share_ci_low"] is not None:
         yield f"{total['resold_within_2y_share']:.1%} of the homes bought were sold again within 2 years ({_between(told, 'resold_within_2y_share')})"
     if total["median_hold_days"] is not None:
-        yield f"half were sold again within {total['median_hold_days'] / DAYS_A_YEAR:.1f} years"
+        yield f"half were sold again within {_long(total['median_hold_days'])}"
     if total["median_gain_ci_low"] is not None:
         hold, pairs = told.min_hold_months, total["gain_n"]
         direction = _direction(total)
@@ -67,6 +69,10 @@ def _clauses(told: Told) -> Iterator[str]:
         )
     if total["months_of_supply"] is not None:
         yield f"the listings at the close of {total['supply_period']} would last {total['months_of_supply']:.1f} months"
+
+
+def _long(days: float) -> str:
+    return counted(round(days), "day") if days < DAYS_A_YEAR else f"{days / DAYS_A_YEAR:.1f} years"
 
 
 def _direction(total: Mapping[str, Any]) -> str:

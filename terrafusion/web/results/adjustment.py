@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from terrafusion.analysis.findings import a_year
 from terrafusion.web.charts.lines import Strip, over_time, series_of
 from terrafusion.web.charts.points import Estimate, Look, forest
 from terrafusion.web.charts.scale import number
@@ -87,19 +88,24 @@ def _check(result: Result) -> list[Part]:
     slopes = [
         Estimate(
             name=says,
-            value=number(told.get(name)),
-            low=number(told.get(f"{name}_ci_low")),
-            high=number(told.get(f"{name}_ci_high")),
+            value=_a_year(told.get(name)),
+            low=_a_year(told.get(f"{name}_ci_low")),
+            high=_a_year(told.get(f"{name}_ci_high")),
         )
         for name, says in (("time_slope", "Before the adjustment"), ("adjusted_time_slope", "After it"))
     ]
     look = Look(
-        words="{:+.1%}".format,
+        words=change,
         legend=[Key("dot c0", "Move of ratios a year; 0 is best"), Key("whisker c0", "its interval")],
     )
     known = [one for one in slopes if one.value is not None]
     note = f"Cross-check: {method}."
     return [*picture(drawing, note=note), *picture(forest("Move of the ratio of value to price, a year", known, look))]
+
+
+def _a_year(slope: object) -> float | None:
+    known = number(slope)
+    return None if known is None else number(a_year(known))
 
 
 def _estimate(result: Result, says: str, name: str) -> Estimate:

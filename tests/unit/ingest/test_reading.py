@@ -129,7 +129,14 @@ def test_numbers_of_eight_digits_are_dates(tmp_path: Path) -> None:
     sales.write_parquet(file)
     read = read_records(file, SALES)
     assert read.records["sale_date"].to_list() == [date(2014, 5, 31)]
-    assert read.reasons == {"bad_date": 1}
+    assert read.reasons == {"year_alone": 1}
+
+
+def test_a_year_in_place_of_a_date_is_told_where_it_belongs(tmp_path: Path) -> None:
+    file = read_rows(tmp_path, {"sale_date": "2010"}, {"sale_date": "1066"}, {"sale_date": "3010"})
+    assert file.rejected["reason"].to_list() == ["year_alone", "bad_date", "bad_date"]
+    said = "sale_date: it is a year without a day; put it into a column sale_year"
+    assert file.rejected["message"][0] == said
 
 
 @pytest.mark.parametrize(

@@ -359,3 +359,8 @@ def test_a_large_lot_of_homes_in_one_place(ask, town):
     answer = comps(ask, tower)
     assert answer.summary["subjects_valued"] == 3
     assert answer.rows["distance_km"].max() == 0
+
+
+def test_the_range_is_told_to_be_as_sure_as_it_is(ask, town):
+    said = comps(ask, town, ["p00007"], interval_level=0.975).summary["key_finding"]
+    assert " (97.5% range $" in said

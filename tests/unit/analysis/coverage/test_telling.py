@@ -16,7 +16,8 @@ def test_one_sale_of_which_only_the_year_is_known_leaves_the_others_in_their_mon
     assert table(answer, "gaps").height == 0
     told = next(caution.message for caution in answer.warnings if caution.code == "year_only")
     assert told == "Of 1 sale only the year is known: in no month, and counted in no cell"
-    assert "selects 4 sales; 1 of 1 months" in answer.summary["key_finding"]
+    assert "selects 4 sales; 1 of 1 month (100.0%) has fewer than 30;" in answer.summary["key_finding"]
+    assert message(answer, "thin_cells") == "1 of 1 cell has fewer than 30 sales"
     by_year = report(sales(**given, year_only=[None, False, False, True]), period="year")
     assert table(by_year, "cells")["n"].to_list() == [4]
     assert "year_only" in codes(by_year)

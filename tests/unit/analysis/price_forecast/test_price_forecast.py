@@ -128,6 +128,25 @@ def test_where_no_past_forecast_can_be_judged_there_is_no_interval(ask, market):
     assert answer.summary["beats_naive"] is None
 
 
+def test_one_of_anything_is_told_as_one(ask, market):
+    year = ask(KIND, market(14), period="year")
+    assert "1 full year has sales enough" in year.summary["key_finding"]
+    (said,) = (caution.message for caution in year.warnings if caution.code == "too_few_periods")
+    assert "at most 1 full period has sales enough" in said
+    near, far = (ask(KIND, market(25), horizon=ahead).summary["key_finding"] for ahead in (1, 2))
+    assert "from 1 past forecast)" in near
+    assert "past forecasts 1 month ahead missed by" in far
+
+
+def test_the_level_of_the_interval_is_told_as_it_is(ask, market):
+    asked = ask(KIND, market(48), horizon=1, confidence_level=0.825).summary
+    assert asked["interval_level"] == 0.825
+    assert "82.5% interval" in asked["key_finding"]
+    less = ask(KIND, market(30), horizon=1).summary
+    assert less["interval_level"] == pytest.approx(6 / 7)
+    assert "85.71% interval" in less["key_finding"]
+
+
 def test_few_past_forecasts_promise_less(ask, market):
     rows = ask(KIND, market(30)).rows
     assert rows["errors"].to_list() == [6, 5, 4, 3, 2, 1]

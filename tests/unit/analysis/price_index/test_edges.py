@@ -86,3 +86,17 @@ def test_prices_that_are_none_are_left_out_and_counted(ask, town, sales, method)
     plain, more = (ask("price_index", sold, **asked) for sold in (town, given))
     assert more.table.equals(plain.table)
     assert more.data_quality["excluded"] == {**plain.data_quality["excluded"], "missing_price": 8}
+
+
+def test_homes_that_sold_again_within_two_years_are_warned_of(ask, town):
+    """They are mostly flips, whichever method of those computed takes them."""
+
+    def warned(**asked):
+        return "repeat_sales_short_span" in reasons(ask("price_index", town, min_hold_months=1, **asked))
+
+    short = {"end_date": "2015-11-30"}
+    assert warned(method="robust", **short)
+    assert warned(method="stratified_median", compare=True, **short)
+    assert not warned(method="stratified_median", **short)
+    assert not warned(method="robust", end_date="2015-12-31")
+    assert "repeat_sales_short_span" not in reasons(ask("price_index", town, start_year=2100))

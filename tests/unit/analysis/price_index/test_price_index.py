@@ -117,6 +117,19 @@ def test_too_few_sales_give_no_index_and_say_so(ask, northgate, method, kind):
         assert answer.summary["constant_quality_change_pct"] is None
 
 
+def test_an_index_that_is_not_estimated_rests_on_no_sales(ask, king_wa):
+    """Of that ZIP there are three sales: too few for a fit."""
+    area = king_wa.filter(pl.col("zip_code") == "98155")
+    bare = ask("price_index", area, method="hedonic_time_dummy", period="year")
+    assert bare.rows["index"].null_count() == bare.rows.height
+    assert bare.summary["sales_used"] == bare.table.filter(record="group")["used"].item() == 0
+    assert "rests on" not in bare.summary["key_finding"]
+    (said,) = (caution.message for caution in bare.warnings if caution.code == "index_too_few_observations")
+    assert f"at most {area.height} sales" in said
+    assert "rests on" not in ask("price_index", area, period="year", start_year=2016).summary["key_finding"]
+    assert ask("price_index", king_wa, method="hedonic_time_dummy", period="year").summary["sales_used"] == 43_313
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_equal_prices_give_a_flat_index(ask, northgate, method):
     flat = ask("price_index", northgate.with_columns(sale_price=pl.lit(250_000.0)), method=method)
@@ -212,6 +225,20 @@ def test_a_comparison_leaves_out_a_method_that_refuses(ask, king_wa):
     assert "case_shiller" not in {line["method"] for line in answer.summary["comparison"]}
     with pytest.raises(InvalidParameters, match="616 of 5102"):
         ask("price_index", king_wa, method="case_shiller", **asked)
+
+
+def test_medians_are_not_said_to_hold_quality_constant(ask, northgate):
+    asked = {"method": "stratified_median", "period": "year"}
+    untyped = northgate.with_columns(property_type=pl.lit(None, pl.String))
+    for town, strata in ((northgate, ["property_type"]), (untyped, [])):
+        answer = ask("price_index", town, **asked)
+        assert answer.summary["strata_by"] == strata
+        assert " prices rose " in answer.summary["key_finding"]
+        assert "constant quality" not in answer.summary["key_finding"]
+        assert ("change_unchecked" in reasons(answer)) == (not strata)
+    assert answer.summary["constant_quality_change_pct"] == pytest.approx(answer.summary["raw_change_pct"])
+    assert "change_unchecked" not in reasons(ask("price_index", untyped, compare=True, **asked))
+    assert "prices at constant quality" in ask("price_index", northgate, period="year").summary["key_finding"]
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,21 @@ def test_weighted_least_squares_is_that_of_statsmodels(seattle, ties, rule):
     assert found.told["variance_intercept"] + found.told["variance_per_period"] == pytest.approx(fitted[gap == 1][0])
 
 
+def test_pairs_without_weight_are_no_observations_and_their_parcels_no_clusters(seattle, ties):
+    given = ties(seattle)
+    found = case_shiller(given, Options(weights="drop_non_positive"))
+    told = found.told["unconstrained_intercept"], found.told["unconstrained_per_period"]
+    fitted = told[0] + told[1] * (given.second - given.first)
+    kept = fitted > 0
+    theirs = sm.WLS(given.change[kept], matrix(given)[kept], weights=1 / fitted[kept]).fit(
+        cov_type="cluster", cov_kwds={"groups": given.owner[kept]}
+    )
+    assert found.used == kept.sum() == 4486
+    np.testing.assert_allclose(np.sqrt(np.diag(found.covariance))[1:], theirs.bse, rtol=0, atol=1e-9)
+    counted = [((given.first[kept] == place) | (given.second[kept] == place)).sum() for place in range(given.periods)]
+    assert found.observations.tolist() == counted
+
+
 def test_weights_that_grow_with_the_gap_need_no_constraint(ties, seattle):
     given = ties(seattle)
     draw = np.random.default_rng(1)
@@ -160,7 +175,7 @@ def test_periods_that_no_pair_ties_to_the_rest_have_no_index(method):
     found = method(given, Options())
     assert np.isfinite(found.log_index).tolist() == [True, True, False, False, True, False]
     assert found.used == 3
-    assert found.observations.tolist() == [2, 3, 1, 1, 1, 0]
+    assert found.observations.tolist() == [2, 3, 0, 0, 1, 0]
 
 
 def test_a_change_between_later_periods_has_the_error_of_their_difference(seattle, ties):

@@ -1,13 +1,18 @@
 """The page says what the code has, and its worked example is computed."""
 
+import json
 import re
 import runpy
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from terrafusion.analysis.document import render
 from terrafusion.analysis.parameters import SharedParameters
 from terrafusion.analysis.time_adjustment.parameters import TimeAdjustmentParameters
+from terrafusion.web.results.page import findings
+from terrafusion.web.results.view import Chosen, Result
 
 DOCS = Path(__file__).parents[4] / "docs"
 PAGE = (DOCS / "analyses" / "time_adjustment.md").read_text()
@@ -54,3 +59,14 @@ def test_the_slopes_of_the_second_example():
     for name in ("time_slope", "adjusted_time_slope"):
         slope, low, high = (f"{told[name + end]:.4f}" for end in ("", "_ci_low", "_ci_high"))
         assert f"{slope}, {low} to {high}" in PAGE
+
+
+def test_a_slope_of_logs_is_told_in_per_cent_a_year(ask, town):
+    """A slope of -0.5 a year is a fall by 39.3%, as is that of ratio_study's sentences."""
+    days = (town["sale_date"] - town["sale_date"].min()).dt.total_days() / 365.25
+    answer = ask("time_adjustment", town.with_columns(assessed_value=pl.col("sale_price") * (-0.5 * days).exp()))
+    assert answer.summary["time_slope"] == pytest.approx(-0.5)
+    assert "moved by -39.3% a year before the adjustment" in answer.summary["key_finding"]
+    document = json.loads(json.dumps(render(answer).document))
+    (check,) = (part for part in findings("time_adjustment", Result(document, Chosen())).sections if part.id == "check")
+    assert "-39.3%" in str(check.parts)

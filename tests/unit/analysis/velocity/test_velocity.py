@@ -226,6 +226,20 @@ def test_few_sales_are_counted_and_no_more(asked, town, count):
     assert answer.summary["unavailable"]["seasonality"].endswith("24 are needed")
 
 
+def test_a_span_of_one_period_and_holds_of_days_are_told_as_such(asked, town, sales):
+    month = town[0].filter(pl.col("sale_date").dt.strftime("%Y-%m") == "2014-05")
+    assert f"{month.height} sales for " in asked(month).summary["key_finding"]
+    assert " were made in 2014-05" in asked(month).summary["key_finding"]
+    days = [date(2014, 1, 1 + home % 28) for home in range(60)]
+    homes = [f"p{home}" for home in range(60)]
+    again = sales(
+        parcel_number=homes * 2, sale_date=[*days, *(day + timedelta(days=100) for day in days)], sale_price=2e5
+    )
+    said = asked(again).summary["key_finding"]
+    assert "half were sold again within 100 days" in said
+    assert "made from 2014-01 to 2014-05" in said
+
+
 def test_equal_prices_gain_nothing_and_the_sentence_claims_nothing(asked, town):
     answer = asked(town[0].with_columns(sale_price=pl.lit(2e5)))
     assert answer.summary["median_gain"] == 0
