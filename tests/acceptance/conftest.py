@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 from support.nursery import Nursery
 from support.rig import JOB_TIMEOUT_S, LEASE_S, MAX_CRASHES, POOL_SIZE, Rig
-from support.shell import Shell
+from support.shell import Shell, services
 from support.tape import Tape
 
 from terrafusion.embedded.postgres import EmbeddedPostgres
@@ -69,4 +69,4 @@ def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
 def shell(rig: Rig, nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Shell:
     """The command line, told of this system."""
     rig.ready()
-    return Shell(rig, nursery, tmp_path_factory.mktemp("shell"))
+    return Shell(nursery, tmp_path_factory.mktemp("shell"), services(rig))

@@ -16,18 +16,23 @@ from support.rig import ANALYSES, ROOT, Rig
 from support.waiting import until
 
 
-class Shell:
-    """The command, told where the system is as `dev` tells it."""
+def services(rig: Rig) -> Mapping[str, str]:
+    """Say where a system is, as `dev` does."""
+    return {
+        "TERRAFUSION_KAFKA_BOOTSTRAP": rig.bootstrap,
+        "TERRAFUSION_HTTP_PORT": rig.web.url.rpartition(":")[2],
+        "TERRAFUSION_ANALYSIS_MODULES": ANALYSES,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
+    }
 
-    def __init__(self, rig: Rig, nursery: Nursery, folder: Path) -> None:
+
+class Shell:
+    """The command, in an environment."""
+
+    def __init__(self, nursery: Nursery, folder: Path, told: Mapping[str, str]) -> None:
         self._nursery = nursery
         self._folder = folder
-        self._told = {
-            "TERRAFUSION_KAFKA_BOOTSTRAP": rig.bootstrap,
-            "TERRAFUSION_HTTP_PORT": rig.web.url.rpartition(":")[2],
-            "TERRAFUSION_ANALYSIS_MODULES": ANALYSES,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
-        }
+        self._told = told
 
     def start(self, *words: str, told: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start a process from its beginning."""
@@ -49,9 +54,9 @@ class Shell:
     def run(self, *words: str, code: int = 0, told: Mapping[str, str] | None = None) -> tuple[str, str]:
         """Run a command without its imports, which take longer than most commands, and return what it wrote."""
         folder = Path(mkdtemp(dir=self._folder))
-        place = {"environment": self._told | (told or {}), "log": folder / "err"}
+        place = {"environment": {**self._told, **(told or {})}, "log": folder / "err"}
         self._nursery.fork("support.errands:command", words, str(folder / "out"), str(folder / "code"), **place)
-        until((folder / "code").exists, what=f"{words} ends", within=60)
+        until((folder / "code").exists, what=f"{words} ends", within=120)
         out, err = ((folder / name).read_text() for name in ("out", "err"))
         assert (folder / "code").read_text() == str(code), err
         return out, err
