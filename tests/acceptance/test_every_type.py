@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import polars as pl
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import make_url
+from support.database import Database
 from support.nursery import Nursery
 from support.rig import Rig
 from support.shell import Shell
@@ -23,7 +25,6 @@ from support.web import PREFIX
 
 from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.kafka_admin import create_topics
-from terrafusion.adapters.postgres.migrate import migrate
 from terrafusion.analysis.registry import load_catalogue
 from terrafusion.embedded.kafka import EmbeddedKafka
 from terrafusion.embedded.postgres import EmbeddedPostgres
@@ -94,19 +95,26 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 
 @pytest.fixture(scope="module")
-async def patient(tmp_path_factory: pytest.TempPathFactory, files: Files, nursery: Nursery) -> AsyncIterator[Rig]:
-    """One worker whose time limit is that of a release, on servers of its own, with the county loaded."""
+async def patient(
+    postgres: EmbeddedPostgres,
+    migrated_template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    files: Files,
+    nursery: Nursery,
+) -> AsyncIterator[Rig]:
+    """One worker whose time limit is that of a release, on a database and a broker of its own, with the county loaded."""
     folder = tmp_path_factory.mktemp("patient")
+    made = f"CREATE DATABASE patient TEMPLATE {migrated_template}"
+    await asyncio.to_thread(Database(postgres.url).rows, made)
+    url = make_url(postgres.url).set(database="patient").render_as_string(hide_password=False)
     async with AsyncExitStack() as stack:
-        postgres = stack.enter_context(EmbeddedPostgres(folder / "postgres"))
         kafka = stack.enter_context(EmbeddedKafka(folder / "kafka"))
         settings = Settings(
-            database_url=SecretStr(postgres.url),
+            database_url=SecretStr(url),
             kafka_bootstrap=kafka.bootstrap,
             results_url=(folder / "results").as_uri(),
             log_format="json",
         )
-        await migrate(settings.database)
         await create_topics(Broker(kafka.bootstrap))
         rig = Rig(folder, settings, workers=1)
         stack.callback(rig.end)
