@@ -9,7 +9,9 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import make_url
+from support.nursery import Nursery
 from support.rig import JOB_TIMEOUT_S, LEASE_S, MAX_CRASHES, POOL_SIZE, Rig
+from support.shell import Shell, services
 from support.tape import Tape
 
 from terrafusion.embedded.postgres import EmbeddedPostgres
@@ -54,3 +56,17 @@ def tape(topics: str) -> Iterator[Tape]:
     """Everything published on the topics, from the first record on."""
     with Tape(topics) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    """What forks processes that begin at once."""
+    with Nursery(tmp_path_factory.mktemp("nursery") / "log") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def shell(rig: Rig, nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """The command line, told of this system."""
+    rig.ready()
+    return Shell(nursery, tmp_path_factory.mktemp("shell"), services(rig))

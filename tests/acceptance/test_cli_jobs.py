@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,8 @@ from urllib.request import urlopen
 from uuid import UUID, uuid4
 
 import pytest
-from support.rig import ANALYSES, ROOT, Rig, TestedWorker
+from support.rig import Rig, TestedWorker
+from support.shell import Shell
 from support.waiting import until
 from support.web import PREFIX
 
@@ -23,43 +21,6 @@ from terrafusion.embedded.processes import free_port
 from terrafusion.embedded.workers import environment
 
 NOWHERE = "127.0.0.1:1"
-
-
-class Shell:
-    """The command `terrafusion`, told where the system is as `dev` tells it."""
-
-    def __init__(self, rig: Rig) -> None:
-        self._told = {
-            **os.environ,
-            "TERRAFUSION_KAFKA_BOOTSTRAP": rig.bootstrap,
-            "TERRAFUSION_HTTP_PORT": rig.web.url.rpartition(":")[2],
-            "TERRAFUSION_ANALYSIS_MODULES": ANALYSES,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")]),
-        }
-
-    def start(self, *words: str, told: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "terrafusion", *words],
-            env=self._told | (told or {}),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, *words: str, code: int = 0, told: Mapping[str, str] | None = None) -> tuple[str, str]:
-        with self.start(*words, told=told) as process:
-            out, err = process.communicate(timeout=60)
-        assert process.returncode == code, err
-        return out, err
-
-    def json(self, *words: str, code: int = 0) -> Any:
-        return json.loads(self.run(*words, "--json", code=code)[0])
-
-
-@pytest.fixture(scope="module")
-def shell(rig: Rig) -> Shell:
-    rig.ready()
-    return Shell(rig)
 
 
 def ended(rig: Rig, job_id: str) -> Any:
@@ -114,7 +75,8 @@ def test_an_answer_of_any_shape_can_be_read(shell: Shell) -> None:
 
 def test_the_bodies_are_those_of_http(shell: Shell, rig: Rig) -> None:
     mark = f"cli-{uuid4()}"
-    job_id = shell.json("run", "trend_analysis", "--county", "lucas_oh", "--correlation-id", mark, "--wait")["job_id"]
+    asked = ("run", "trend_analysis", "--county", "lucas_oh", "--correlation-id", mark, "--wait", "--json")
+    job_id = json.loads(shell.wholly(*asked)[0])["job_id"]
     for command, words, path in (
         ("status", [job_id], f"status/{job_id}"),
         ("results", [job_id], f"results/{job_id}"),
@@ -122,7 +84,8 @@ def test_the_bodies_are_those_of_http(shell: Shell, rig: Rig) -> None:
         ("types", [], "types"),
         ("list", ["--correlation-id", mark], f"list?correlation_id={mark}"),
     ):
-        assert shell.json(command, *words) == rig.web.get(f"{PREFIX}/{path}").body
+        told = json.loads(shell.wholly(command, *words, "--json")[0])
+        assert told == rig.web.get(f"{PREFIX}/{path}").body
 
 
 def test_people_read_whole_lines(shell: Shell) -> None:

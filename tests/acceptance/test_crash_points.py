@@ -57,13 +57,12 @@ class Story:
 
 @pytest.fixture(scope="module")
 async def lanes(
-    postgres: EmbeddedPostgres, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+    postgres: EmbeddedPostgres, migrated_template: str, nursery: Nursery, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Sequence[Doomed]]:
     """Workers, each on a broker and a database of its own."""
     folder = tmp_path_factory.mktemp("doomed")
     admin = await asyncpg.connect(postgres.url.replace("+asyncpg", ""))
     with ExitStack() as stack:
-        nursery = stack.enter_context(Nursery(folder / "nursery.log"))
         systems = []
         for number in range(LANES):
             home = folder / str(number)

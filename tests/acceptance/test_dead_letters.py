@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from support.rig import ROOT, Rig
+from support.rig import Rig
+from support.shell import Shell
 from support.tape import Tape, request
 from support.waiting import until
 from support.web import PREFIX
@@ -49,13 +48,6 @@ class Desk:
         reply = self.rig.web.post(LETTERS + path, {} if body is None else body, **headers)
         assert reply.status == status, reply.content
         return reply.body
-
-    def shell(self, *words: str, code: int = 0) -> tuple[str, str]:
-        told = {**os.environ, "TERRAFUSION_HTTP_PORT": self.rig.web.url.rpartition(":")[2]}
-        command = [sys.executable, "-m", "terrafusion", "dead-letters", *words]
-        done = subprocess.run(command, env=told, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == code, done.stderr
-        return done.stdout, done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -141,30 +133,31 @@ def test_a_crash_between_the_job_and_the_mark_makes_no_second_job(desk: Desk, ri
     assert rig.database.value("SELECT count(*) FROM market_analysis_jobs") == before
 
 
-def test_from_the_command_line(desk: Desk, rig: Rig, tape: Tape, tmp_path: Path) -> None:
+def test_from_the_command_line(desk: Desk, shell: Shell, tape: Tape, tmp_path: Path) -> None:
+    run = partial(shell.run, "dead-letters")
     letters = [desk.refused(f"not JSON {number}".encode()) for number in range(3)]
     first, second, third = [str(letter["id"]) for letter in letters]
-    listed = json.loads(desk.shell("list", "--stage", "decode", "--limit", "3", "--json")[0])
+    listed = json.loads(shell.wholly("dead-letters", "list", "--stage", "decode", "--limit", "3", "--json")[0])
     assert [str(entry["id"]) for entry in listed["dead_letters"]] == [third, second, first]
-    assert "not JSON 0" in desk.shell("show", first)[0]
-    assert json.loads(desk.shell("show", first, "--json")[0])["value"]["text"] == "not JSON 0"
+    assert "not JSON 0" in run("show", first)[0]
+    assert json.loads(run("show", first, "--json")[0])["value"]["text"] == "not JSON 0"
 
-    out, err = desk.shell("replay", first, code=1)
+    out, err = run("replay", first, code=1)
     assert "refused: the value is not usable JSON" in out
     (tmp_path / "value.json").write_text(json.dumps(request("noop")))
-    told = json.loads(desk.shell("replay", first, "--value", str(tmp_path / "value.json"), "--json")[0])
+    told = json.loads(run("replay", first, "--value", str(tmp_path / "value.json"), "--json")[0])
     assert (told["done"], told["refused"]) == (1, 0)
     tape.completed(told["outcomes"][0]["job_id"])
 
-    desk.shell("discard", second, "--note", "a test of ours")
-    assert "was discarded" in desk.shell("discard", second, "--note", "again", code=1)[0]
+    run("discard", second, "--note", "a test of ours")
+    assert "was discarded" in run("discard", second, "--note", "again", code=1)[0]
     since = letters[2]["created_at"]
-    _, err = desk.shell("discard", "--since", since, "--stage", "decode", "--note", "all of them", code=2)
+    _, err = run("discard", "--since", since, "--stage", "decode", "--note", "all of them", code=2)
     assert "Would discard 1 open dead letter with stage decode" in err
-    out, err = desk.shell("discard", "--since", since, "--stage", "decode", "--note", "all of them", "--yes")
+    out, err = run("discard", "--since", since, "--stage", "decode", "--note", "all of them", "--yes")
     assert out == f"{third}  Discarded\n"
     assert desk.get(f"/{third}")["note"] == "all of them"
-    assert "no dead letter has the id 999999999" in desk.shell("show", "999999999", code=2)[1]
+    assert "no dead letter has the id 999999999" in run("show", "999999999", code=2)[1]
 
 
 def test_many_at_once_over_http(desk: Desk, rig: Rig, tape: Tape) -> None:

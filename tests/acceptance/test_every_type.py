@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -18,16 +15,20 @@ from urllib.parse import urlsplit
 import polars as pl
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import make_url
+from support.database import Database
+from support.nursery import Nursery
 from support.rig import Rig
+from support.shell import Shell
 from support.tape import Tape, request
 from support.web import PREFIX
 
 from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.kafka_admin import create_topics
-from terrafusion.adapters.postgres.migrate import migrate
 from terrafusion.analysis.registry import load_catalogue
 from terrafusion.embedded.kafka import EmbeddedKafka
 from terrafusion.embedded.postgres import EmbeddedPostgres
+from terrafusion.embedded.workers import environment
 from terrafusion.samples import sample_file
 from terrafusion.settings import Settings
 
@@ -35,6 +36,8 @@ COUNTY = "lakeside"
 TYPES = [analysis.name for analysis in load_catalogue() if analysis.name != "FAILING_ANALYSIS_SIM"]
 SLOW = {"comparable_market_area", "market_valuation"}
 """A minute and more for each: in `make test-long`."""
+WHOLLY = "price_index"
+"""Asked of a file by a process from its beginning, the others by forks that have imported everything."""
 SUBJECTS = ["LUC000003", "LUC000006"]
 PARAMETERS: dict[str, dict[str, Any]] = {
     "comparable_sales": {"subject_parcel_ids": SUBJECTS},
@@ -92,22 +95,30 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 
 @pytest.fixture(scope="module")
-async def patient(tmp_path_factory: pytest.TempPathFactory, files: Files) -> AsyncIterator[Rig]:
-    """One worker whose time limit is that of a release, on servers of its own, with the county loaded."""
+async def patient(
+    postgres: EmbeddedPostgres,
+    migrated_template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    files: Files,
+    nursery: Nursery,
+) -> AsyncIterator[Rig]:
+    """One worker whose time limit is that of a release, on a database and a broker of its own, with the county loaded."""
     folder = tmp_path_factory.mktemp("patient")
+    made = f"CREATE DATABASE patient TEMPLATE {migrated_template}"
+    await asyncio.to_thread(Database(postgres.url).rows, made)
+    url = make_url(postgres.url).set(database="patient").render_as_string(hide_password=False)
     async with AsyncExitStack() as stack:
-        postgres = stack.enter_context(EmbeddedPostgres(folder / "postgres"))
         kafka = stack.enter_context(EmbeddedKafka(folder / "kafka"))
         settings = Settings(
-            database_url=SecretStr(postgres.url),
+            database_url=SecretStr(url),
             kafka_bootstrap=kafka.bootstrap,
             results_url=(folder / "results").as_uri(),
             log_format="json",
         )
-        await migrate(settings.database)
         await create_topics(Broker(kafka.bootstrap))
         rig = Rig(folder, settings, workers=1)
         stack.callback(rig.end)
+        shell = Shell(nursery, folder, environment(rig.settings))
         for command in (
             ["county", "set", str(files.profile)],
             *(
@@ -115,21 +126,10 @@ async def patient(tmp_path_factory: pytest.TempPathFactory, files: Files) -> Asy
                 for kind in ("sales", "properties", "listings")
             ),
         ):
-            await asyncio.to_thread(terrafusion, *command, settings=rig.settings)
+            await asyncio.to_thread(shell.run, *command)
         rig.begin()
         await asyncio.to_thread(rig.ready)
         yield rig
-
-
-def terrafusion(*command: str, settings: Settings) -> None:
-    """Run a command against the system."""
-    known = {
-        **os.environ,
-        "TERRAFUSION_DATABASE_URL": settings.database_url.get_secret_value(),
-        "TERRAFUSION_RESULTS_URL": settings.results,
-        "TERRAFUSION_DATA_DIR": str(settings.data_dir),
-    }
-    subprocess.run([sys.executable, "-m", "terrafusion", *command], env=known, check=True, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -142,17 +142,16 @@ def answers(patient: Rig) -> Iterator[Tape]:
     "kind", [pytest.param(kind, marks=pytest.mark.by_hand) if kind in SLOW else kind for kind in TYPES]
 )
 def test_topic_http_and_file_give_the_same_answer(
-    patient: Rig, answers: Tape, files: Files, tmp_path: Path, kind: str
+    patient: Rig, answers: Tape, files: Files, nursery: Nursery, tmp_path: Path, kind: str
 ) -> None:
     parameters = PARAMETERS.get(kind, {})
     [by_topic] = patient.upstream.send(request(kind, COUNTY, parameters=parameters))
     asked = {"analysis_type": kind, "county_id": COUNTY, "parameters": parameters}
     by_http = patient.web.post(f"{PREFIX}/run", asked).body["job_id"]
-    command = ["analyze", kind, *files.options, "--params", json.dumps(parameters), "--out", str(tmp_path), "--json"]
-    printed = subprocess.run(
-        [sys.executable, "-m", "terrafusion", *command], capture_output=True, check=True, timeout=120
-    )
-    at_hand = json.loads(printed.stdout)
+    shell = Shell(nursery, tmp_path, {})
+    run = shell.wholly if kind == WHOLLY else shell.run
+    command = ("analyze", kind, *files.options, "--params", json.dumps(parameters), "--out", str(tmp_path), "--json")
+    at_hand = json.loads(run(*command)[0])
     stated = at_hand["result"]["result_summary"]
     assert stated["key_finding"]
     assert stated["method"]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import support.crashing  # noqa: F401 - has this process die where that is armed
@@ -11,6 +14,7 @@ from sqlalchemy import make_url
 from terrafusion.adapters.objects import Objects
 from terrafusion.adapters.postgres.loading import load
 from terrafusion.adapters.postgres.migrate import migrate
+from terrafusion.cli import main
 from terrafusion.cli import purge as purging
 from terrafusion.ingest.kinds import SALES
 from terrafusion.ingest.reading import read_records, without_repeats
@@ -45,3 +49,16 @@ def copy(folder: str) -> None:
     """Fetch a file of a store that is no folder to this machine."""
     objects = Objects("memory:///")
     objects.local_copy(objects.put_new("a.bin", b"content"), Path(folder))
+
+
+def command(words: Sequence[str], out: str, code: str) -> None:
+    """Be the command `terrafusion`; what it prints and how it ends become files, the second once it has ended."""
+    with Path(out).open("wb") as file:
+        os.dup2(file.fileno(), sys.stdout.fileno())
+    sys.argv = ["terrafusion", *words]
+    try:
+        main()
+    except SystemExit as end:
+        written = Path(f"{code}.written")
+        written.write_text(str(end.code or 0))
+        written.rename(code)

@@ -22,6 +22,12 @@ from terrafusion.embedded.processes import tied
 
 PRELOADED = (
     "terrafusion.worker",
+    "terrafusion.cli.asking",
+    "terrafusion.cli.compare",
+    "terrafusion.cli.jobs",
+    "terrafusion.cli.missing",
+    "terrafusion.cli.report",
+    "terrafusion.cli.view",
     "terrafusion.adapters.postgres.loading",
     "terrafusion.adapters.postgres.migrate",
     "support.analyses",

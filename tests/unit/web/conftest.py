@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import date
+from functools import cache
 from typing import Any
 
 import faust
@@ -27,8 +28,17 @@ from terrafusion.adapters.memory.pauses import MemoryPauses
 from terrafusion.adapters.memory.rates import MemoryRates
 from terrafusion.adapters.memory.workers import MemoryWorkers
 from terrafusion.ports.counties import DataVersion
-from terrafusion.web import application_options, register
+from terrafusion.web import application_options, register, routes
 from terrafusion.web.middleware import everybody
+
+
+@pytest.fixture(scope="package", autouse=True)
+def written() -> Iterator[None]:
+    """The documents of the addresses and topics, written once: a worker does that when it starts, and here each test is one."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("openapi", "asyncapi"):
+            patched.setattr(routes, name, cache(getattr(routes, name)))
+        yield
 
 
 @pytest.fixture
