@@ -10,7 +10,8 @@ from urllib.parse import quote, urlencode
 
 import asyncpg
 import orjson
-from sqlalchemy import URL
+from sqlalchemy import URL, event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as SQLAlchemyTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -62,8 +63,8 @@ async def connect(url: URL, *, statement_s: float | None) -> asyncpg.Connection[
 
 
 def make_engine(url: URL, *, connections: int, statement_s: float | None = STATEMENT_S) -> AsyncEngine:
-    """Make an engine of such connections."""
-    return create_async_engine(
+    """Make an engine of such connections. Of those that there are when a statement gets no answer in time none is used again."""
+    engine = create_async_engine(
         url,
         async_creator=partial(connect, url, statement_s=statement_s),
         pool_size=connections,
@@ -73,6 +74,14 @@ def make_engine(url: URL, *, connections: int, statement_s: float | None = STATE
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
     )
+    event.listen(engine.sync_engine, "handle_error", _give_up_silent)
+    return engine
+
+
+def _give_up_silent(context: ExceptionContext) -> None:
+    """Take silence for an end: what forgot one connection on the way, and tells nobody, has forgotten those beside it."""
+    if isinstance(context.original_exception, TimeoutError):
+        context.invalidate_pool_on_disconnect = True
 
 
 def security(url: URL) -> str:
