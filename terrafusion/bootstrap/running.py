@@ -33,6 +33,7 @@ class Running:
         limits = _limits(shared)
         held = HeldJobs(shared.metrics, shared.jobs_bell)
         book = Logbook(shared.stores.jobs, held.attempt_of)
+        leases = _leases(shared, limits, held)
         pool = PebblePool(shared.settings, held.progressed, book.put, shared.jobs_bell.ring)
         shared.metrics.has_child.set_function(lambda: float(pool.has_child))
         return cls(
@@ -40,8 +41,8 @@ class Running:
             held=held,
             book=book,
             pool=pool,
-            bench=_bench(shared, limits, held, pool),
-            leases=_leases(shared, limits, held),
+            bench=_bench(shared, pool, leases),
+            leases=leases,
         )
 
 
@@ -55,14 +56,15 @@ def _limits(shared: Shared) -> Limits:
     )
 
 
-def _bench(shared: Shared, limits: Limits, held: HeldJobs, pool: PebblePool) -> Workbench:
+def _bench(shared: Shared, pool: PebblePool, leases: LeaseKeeper) -> Workbench:
     return Workbench(
-        limits=limits,
+        limits=leases.limits,
         jobs=shared.stores.jobs,
-        held=held,
+        held=leases.held,
         pool=pool,
         counties=shared.counties,
         metrics=shared.metrics,
+        beats=lambda: leases.beats,
         relay_bell=shared.relay_bell,
         monotonic=time.monotonic,
         traces=Traces(shared.tracer),

@@ -24,6 +24,8 @@ CONNECTIONS: Final = 6
 """For accepts, claims, commits and what the view asks; heartbeats, the relay and purging have their own."""
 RELAY_STATEMENT_S: Final = 10.0
 """Whatever the relay waits for ends before the watchdog calls it stalled."""
+HEART_STATEMENT: Final = 0.2
+"""Of a lease: a beat that gets no answer is tried over another connection while the lease still holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,9 @@ class Stores:
     @classmethod
     def of(cls, settings: Settings, *, sender: str) -> Stores:
         """Make them; ``sender`` is the worker's name. Nothing is connected before it is used."""
-        work, heart, purge = (make_engine(settings.database, connections=n) for n in (CONNECTIONS, 1, 1))
+        work, purge = (make_engine(settings.database, connections=n) for n in (CONNECTIONS, 1))
+        heart_s = HEART_STATEMENT * settings.lease_seconds
+        heart = make_engine(settings.database, connections=1, statement_s=heart_s)
         relay = make_engine(settings.database, connections=1, statement_s=RELAY_STATEMENT_S)
         return cls(
             engine=work,

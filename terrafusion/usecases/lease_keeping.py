@@ -30,10 +30,23 @@ class LeaseKeeper:
     monotonic: Callable[[], float]
     _given_up: dict[UUID, int] = field(default_factory=dict)
     """Attempts whose lease this worker let run out."""
+    _beaten_at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._beaten_at = self.monotonic()
+
+    @property
+    def beats(self) -> bool:
+        """Whether the last beat came through lately: what is claimed while none does would be lost again."""
+        return self._beaten_at >= self._oldest()
 
     async def beat(self) -> None:
         """Renew every lease; stop what is not this worker's any more. Raises Unavailable."""
         await self._hand_back()
+        await self._renew()
+        self._beaten_at = self.monotonic()
+
+    async def _renew(self) -> None:
         now = self.monotonic()
         beats = [Heartbeat(h.claim.job_id, h.claim.attempt, h.progress, h.message) for h in self.held]
         if not beats:
@@ -63,10 +76,13 @@ class LeaseKeeper:
 
     def guard(self) -> None:
         """Stop, by this worker's own clock, what it could not renew in time; the next beat hands it back."""
-        oldest = self.monotonic() - LEASE_SAFETY * self.limits.lease.total_seconds()
+        oldest = self._oldest()
         late = {held.claim.job_id: held.claim.attempt for held in self.held.running if held.leased_at < oldest}
         self._given_up |= late
         self.held.lose(late)
+
+    def _oldest(self) -> float:
+        return self.monotonic() - LEASE_SAFETY * self.limits.lease.total_seconds()
 
     async def _hand_back(self) -> None:
         """Return what was given up, so that an outage of the store is no crash; does nothing to what others took."""

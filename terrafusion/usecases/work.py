@@ -44,6 +44,8 @@ class Workbench:
     pool: Pool
     counties: KnownCounties
     metrics: Metrics
+    beats: Callable[[], bool]
+    """Whether leases are renewed."""
     relay_bell: Bell
     monotonic: Callable[[], float]
     pace: Pace = field(default_factory=Pace)
@@ -59,14 +61,14 @@ class Workbench:
         return self.limits.slots - taken
 
     async def claim(self) -> Sequence[Sequence[Claim]]:
-        """Take as many jobs as there is room for, in chunks for the children; none while there is no child at all.
+        """Take as many jobs as there is room for, in chunks for the children; none while there is no child at all, or no beat.
 
         A child takes seconds to begin, and other workers may have some that are free. One claim at a time.
         """
         await self._hand_back_lost()
         free = self.free()
         self.held.more_wait = True
-        if free <= 0 or not self.pool.has_child:
+        if free <= 0 or not self.pool.has_child or not self.beats():
             return []
         now, weights = self.monotonic(), self.pace.weights()
         self._lacks_answer = True

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from support.wire import Wire
 
+from models.jobs import NewJob
+from models.queue import Limits
+from terrafusion.adapters.bell import AsyncBell
 from terrafusion.adapters.postgres.engine import make_engine, transaction
+from terrafusion.bootstrap.stores import Stores
 from terrafusion.errors import Unavailable
+from terrafusion.metrics import Metrics
+from terrafusion.ports.jobs import Offer
+from terrafusion.settings import Settings
+from terrafusion.usecases.held_jobs import HeldJobs
+from terrafusion.usecases.lease_keeping import LeaseKeeper
 
 LIMIT_S = 1.0
+LEASE_S = 8.0
 
 
 @pytest.fixture
@@ -40,3 +55,25 @@ async def test_after_one_statement_without_answer_no_silent_connection_is_used(u
         await ask(engine)
     await ask(engine)
     await engine.dispose()
+
+
+async def test_a_heart_whose_connection_fell_silent_renews_in_time(url: URL, wire: Wire, tmp_path: Path) -> None:
+    settings = Settings(
+        data_dir=tmp_path, lease_seconds=LEASE_S, database_url=url.render_as_string(hide_password=False)
+    )
+    stores = Stores.of(settings, sender="me")
+    held = HeldJobs(Metrics(CollectorRegistry(), ["noop"]), AsyncBell())
+    limits = Limits(owner="me", slots=1, lease=timedelta(seconds=LEASE_S), job_timeout_s=600, max_crashes=3)
+    heart = LeaseKeeper(limits=limits, jobs=stores.leases, held=held, relay_bell=AsyncBell(), monotonic=time.monotonic)
+    job = NewJob(job_id=uuid4(), analysis_type="noop", county_id="king_wa", parameters={}, digest="d")
+    await stores.jobs.accept([Offer(job)])
+    held.take(await stores.jobs.claim("me", slots=1, weights={}, lease=limits.lease), leased_at=time.monotonic())
+    await heart.beat()
+    wire.silence()
+    with pytest.raises(Unavailable):
+        await heart.beat()
+    await heart.beat()
+    heart.guard()
+    assert len(held) == 1
+    for engine in stores.engines:
+        await engine.dispose()

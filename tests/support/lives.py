@@ -135,7 +135,9 @@ class HandWorker:
         }
         self.leases = LeaseKeeper(**shared)
         counties = KnownCounties(AnyVersion(), self._metrics)
-        self.bench = Workbench(**shared, pool=self.pool, counties=counties, metrics=self._metrics)
+        self.bench = Workbench(
+            **shared, pool=self.pool, counties=counties, metrics=self._metrics, beats=lambda: self.leases.beats
+        )
         self._takeover = Takeover(
             jobs=services,
             counties=counties,

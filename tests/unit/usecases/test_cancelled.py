@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from unittest.mock import AsyncMock
 
 import pytest
 import structlog
@@ -11,10 +12,11 @@ import structlog
 from models.jobs import JobStatus
 from models.queue import Limits
 from terrafusion.adapters.bell import AsyncBell
+from terrafusion.errors import Unavailable
 from terrafusion.ports.pool import Outcome
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.held_jobs import HeldJobs
-from terrafusion.usecases.lease_keeping import LeaseKeeper
+from terrafusion.usecases.lease_keeping import LEASE_SAFETY, LeaseKeeper
 from terrafusion.usecases.work import Workbench
 
 OWNER = "worker"
@@ -55,6 +57,7 @@ class Worker:
             pool=self.pool,
             counties=KnownCounties(office.stored_counties, office.metrics),
             metrics=office.metrics,
+            beats=lambda: self.leases.beats,
         )
         self.running = []
 
@@ -106,6 +109,22 @@ async def test_nothing_is_claimed_before_there_is_a_child_for_it(office, worker)
     assert (await office.look(job_id)).status == JobStatus.PENDING
     worker.pool.has_child = True
     assert len(await worker.bench.claim()) == 1
+
+
+async def test_nothing_is_claimed_while_no_beat_comes_through(office, worker, monkeypatch):
+    """The guard would drop it before a lease is over, and another would take it as from a worker that died."""
+    [job_id] = await worker.begin(1, together=False)
+    other = await office.waiting()
+    with monkeypatch.context() as silent:
+        silent.setattr(office.store, "heartbeat", AsyncMock(side_effect=Unavailable("no answer")))
+        office.clock.tick(LEASE_SAFETY * LEASE.total_seconds() + 1)
+        with pytest.raises(Unavailable):
+            await worker.leases.beat()
+        worker.leases.guard()
+        assert await worker.bench.claim() == []
+    assert (await office.look(other)).status == JobStatus.PENDING
+    await worker.leases.beat()
+    assert {claim.job_id for chunk in await worker.bench.claim() for claim in chunk} == {job_id, other}
 
 
 @pytest.mark.parametrize("look", ["beat", "stop_cancelled"])

@@ -117,6 +117,7 @@ class Line:
             pool=self.pool,
             counties=counties,
             metrics=office.metrics,
+            beats=lambda: True,
             relay_bell=AsyncBell(),
             monotonic=office.clock.seconds,
             traces=traces,

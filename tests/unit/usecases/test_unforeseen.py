@@ -51,6 +51,7 @@ def make_bench(office, counties):
         pool=Pool(),
         counties=counties,
         metrics=office.metrics,
+        beats=lambda: True,
         relay_bell=AsyncBell(),
         monotonic=office.clock.seconds,
     )
