@@ -132,14 +132,19 @@ def _store(task: Task, rendered: Rendered) -> dict[str, Any]:
 
 def _said(error: BaseException) -> dict[str, Any]:
     if isinstance(error, Unavailable):
-        return {"message": f"Waits: {error}"[:LONGEST_MESSAGE], "retry": True}
+        return {"message": _storable(f"Waits: {error}"), "retry": True}
     reason = _reason(error)
     if reason is FailureReason.PROCESSING_EXCEPTION:
         log.error("the analysis raised an error", exc_info=error)
     return {
-        "message": f"{type(error).__name__}: {error}"[:LONGEST_MESSAGE].replace("\0", "\\0"),
+        "message": _storable(f"{type(error).__name__}: {error}"),
         "failure_reason": reason,
     }
+
+
+def _storable(text: str) -> str:
+    """Write a text so that a database can hold it: without U+0000, and without halves of a pair."""
+    return text.replace("\0", "\\0").encode(errors="replace").decode()[:LONGEST_MESSAGE]
 
 
 def _reason(error: BaseException) -> FailureReason:
@@ -188,7 +193,7 @@ def _teller(job_id: UUID) -> Progress:
         now = time.monotonic()
         if now - told >= TELL_EVERY_S:
             told = now
-            _send((job_id, fraction, doing[:200]))
+            _send((job_id, float(fraction), _storable(f"{doing}")[:200]))
             cross(Boundary.ANALYSING)
 
     return tell

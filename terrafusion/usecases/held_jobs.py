@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -13,6 +14,9 @@ from models.jobs import Claim
 from terrafusion.metrics import Metrics
 from terrafusion.ports.bell import Bell
 from terrafusion.ports.pool import Outcome
+
+RUNNING: Final = "Running"
+"""What a job says of itself while it says nothing else."""
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +31,7 @@ class Held:
     claimed_at: float
     """Before the statement that gave it, by the same clock."""
     progress: float = 0.0
-    message: str = "Running"
+    message: str = RUNNING
     attempt: asyncio.Future[Sequence[Outcome]] | None = None
     seconds: float = 0.0
     ended: bool = False

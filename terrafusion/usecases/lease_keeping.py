@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
+
+import structlog
 
 from models.jobs import Heartbeat
 from models.queue import Limits
 from terrafusion.boundaries import Boundary, cross
+from terrafusion.errors import UnstorableData
 from terrafusion.ports.bell import Bell
 from terrafusion.ports.jobs import JobStore
-from terrafusion.usecases.held_jobs import HeldJobs
+from terrafusion.usecases.held_jobs import RUNNING, HeldJobs
+
+log = structlog.get_logger(__name__)
 
 LEASE_SAFETY: Final = 0.8
 """A job whose lease could not be renewed is given up after this part of it, well before another may take it."""
@@ -51,7 +56,7 @@ class LeaseKeeper:
         beats = [Heartbeat(h.claim.job_id, h.claim.attempt, h.progress, h.message) for h in self.held]
         if not beats:
             return
-        lost = await self.jobs.heartbeat(self.limits.owner, beats, lease=self.limits.lease)
+        lost = await self._told(beats)
         cross(Boundary.BEATEN)
         for beat in beats:
             held = self.held.held_as(beat.job_id, beat.attempt)
@@ -59,6 +64,16 @@ class LeaseKeeper:
                 held.leased_at = now
         await self._part_with({beat.job_id: beat.attempt for beat in beats if beat.job_id in lost})
         self.relay_bell.ring()
+
+    async def _told(self, beats: Sequence[Heartbeat]) -> frozenset[UUID]:
+        """Renew and tell; where what one job says of itself cannot be kept, none says anything, and all are renewed."""
+        owner, lease = self.limits.owner, self.limits.lease
+        try:
+            return await self.jobs.heartbeat(owner, beats, lease=lease)
+        except UnstorableData as error:
+            log.warning("what jobs say of their progress cannot be stored", reason=str(error))
+            silent = [replace(beat, message=RUNNING) for beat in beats]
+            return await self.jobs.heartbeat(owner, silent, lease=lease)
 
     async def stop_cancelled(self) -> None:
         """Stop what was cancelled, between two beats. Raises Unavailable."""

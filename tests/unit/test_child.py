@@ -20,7 +20,8 @@ import pytest
 from models.jobs import FailureReason
 from terrafusion.adapters import child
 from terrafusion.adapters.objects import Objects
-from terrafusion.analysis.api import Answer, Records
+from terrafusion.analysis.api import Answer, Progress, Records
+from terrafusion.errors import Unavailable
 from terrafusion.ports.counties import DataVersion
 from terrafusion.ports.pool import Outcome, Task
 
@@ -40,15 +41,23 @@ class Nursery:
         self.cache = folder / "cache"
         self.objects = Objects("memory:///")
         self.compute: Compute = count
+        self.told: list[Any] = []
         written = BytesIO()
         pl.DataFrame({"price": range(SALES)}).write_parquet(written)
         self.uri = self.objects.put_new("snapshots/sales.parquet", written.getvalue())
 
     def begin(self) -> Any:
-        analysis = SimpleNamespace(beside_sales=(), answer=lambda data, *_: Answer({"n": self.compute(data)}))
+        analysis = SimpleNamespace(beside_sales=(), answer=self._answer)
         catalogue = SimpleNamespace(get=lambda _: analysis, check=lambda *_: None)
         lines = SimpleNamespace(begin=lambda *_: None, end=lambda: None)
-        return SimpleNamespace(catalogue=catalogue, objects=self.objects, cache=self.cache, lines=lines, most_bytes=inf)
+        progress = SimpleNamespace(send=self.told.append)
+        return SimpleNamespace(
+            catalogue=catalogue, objects=self.objects, cache=self.cache, lines=lines, progress=progress, most_bytes=inf
+        )
+
+    def _answer(self, data: Records, _: Any, tell: Progress) -> Answer:
+        self.tell = tell
+        return Answer({"n": self.compute(data)})
 
     def run(self) -> Outcome:
         """Run one job."""
@@ -103,6 +112,21 @@ def test_a_copy_that_goes_while_it_is_read_has_its_job_wait(nursery: Nursery) ->
 
     nursery.compute = cleared
     assert waits(nursery.run(), "a snapshot cannot be read")
+
+
+@pytest.mark.parametrize("text", ["half\0way", "half \ud800 way", b"half way"])
+def test_whatever_an_analysis_says_of_itself_can_be_stored(nursery: Nursery, text: Any) -> None:
+    def says(_: Records) -> int:
+        nursery.tell(0.5, text)
+        raise Unavailable(text)
+
+    nursery.compute = says
+    outcome = nursery.run()
+    [(_, fraction, doing)] = nursery.told
+    assert (fraction, outcome.retry) == (0.5, True)
+    for stored in (doing, outcome.message):
+        assert "half" in stored.encode().decode()
+        assert "\0" not in stored
 
 
 def test_another_file_that_an_analysis_misses_fails_its_job(nursery: Nursery) -> None:

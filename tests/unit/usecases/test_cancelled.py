@@ -12,7 +12,7 @@ import structlog
 from models.jobs import JobStatus
 from models.queue import Limits
 from terrafusion.adapters.bell import AsyncBell
-from terrafusion.errors import Unavailable
+from terrafusion.errors import Unavailable, UnstorableData
 from terrafusion.ports.pool import Outcome
 from terrafusion.usecases.counties import KnownCounties
 from terrafusion.usecases.held_jobs import HeldJobs
@@ -125,6 +125,25 @@ async def test_nothing_is_claimed_while_no_beat_comes_through(office, worker, mo
     assert (await office.look(other)).status == JobStatus.PENDING
     await worker.leases.beat()
     assert {claim.job_id for chunk in await worker.bench.claim() for claim in chunk} == {job_id, other}
+
+
+async def test_what_cannot_be_stored_of_one_jobs_progress_costs_no_lease(office, worker, warnings, monkeypatch):
+    ids = await worker.begin(2, together=False)
+    keep = office.store.heartbeat
+
+    async def strict(owner, beats, *, lease):
+        if any("\0" in beat.message for beat in beats):
+            raise UnstorableData("no U+0000")
+        return await keep(owner, beats, lease=lease)
+
+    monkeypatch.setattr(office.store, "heartbeat", strict)
+    for job_id, message in zip(ids, ("half\0way", "half way"), strict=True):
+        worker.bench.held.progressed(job_id, 0.5, message)
+    office.clock.tick(0.5 * LEASE.total_seconds())
+    await worker.leases.beat()
+    assert [held.leased_at for held in worker.bench.held] == [office.clock.seconds()] * 2
+    assert [(await office.look(job_id)).progress for job_id in ids] == [0.5, 0.5]
+    assert [entry["event"] for entry in warnings] == ["what jobs say of their progress cannot be stored"]
 
 
 @pytest.mark.parametrize("look", ["beat", "stop_cancelled"])
