@@ -1,4 +1,4 @@
-"""Records of a topic handed over as they came, with what acknowledges each: what requests and commands share."""
+"""Records of a topic handed over as they came, with whose they are and what acknowledges each: what requests and commands share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from models.records import TOKEN_HEADER, Headers, IncomingRecord
 from terrafusion.boundaries import Boundary, cross
 
 LAST_S: Final = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
-Put = Callable[[IncomingRecord, Callable[[], None]], Awaitable[None]]
+Put = Callable[[IncomingRecord, Callable[[], bool], Callable[[], None]], Awaitable[None]]
+"""Takes a record, whether its partition is still ours, and what acknowledges it."""
 
 
 def hand_over(app: Any, topic: Any, put: Put, *, name: str) -> None:
@@ -20,7 +21,8 @@ def hand_over(app: Any, topic: Any, put: Put, *, name: str) -> None:
         async for batch in app.batches(stream):
             cross(Boundary.FETCHED)
             for event in batch:
-                await put(_record(event), _acknowledgement(app, event))
+                is_ours = _ownership(app, event)
+                await put(_record(event), is_ours, _acknowledgement(event, is_ours))
 
     app.agent(topic, name=name)(deliver)
 
@@ -55,11 +57,16 @@ def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(min(max(seconds, 0.0), LAST_S), UTC)
 
 
-def _acknowledgement(app: Any, event: Any) -> Callable[[], None]:
-    """Acknowledge only while the partition is dealt as it was: an old generation's offset is not ours to move."""
+def _ownership(app: Any, event: Any) -> Callable[[], bool]:
+    """Say, each time, whether the partition is dealt as it was, as far as this member has heard."""
+    return lambda: bool(event.message.generation_id == app.consumer_generation_id)
+
+
+def _acknowledgement(event: Any, is_ours: Callable[[], bool]) -> Callable[[], None]:
+    """Acknowledge only what is ours: an old generation's offset is not ours to move."""
 
     def acknowledge() -> None:
-        if event.message.generation_id == app.consumer_generation_id:
+        if is_ours():
             event.ack()
 
     return acknowledge

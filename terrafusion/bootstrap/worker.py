@@ -70,5 +70,7 @@ def _follow_topics(node: Node, intake: Intake, orders: Orders) -> None:
     status.register(node.app, status_topic(node.app), node.live.see, node.live.forget)
 
 
-async def _hand(service: Intake | Orders, record: IncomingRecord, acknowledge: Callable[[], None]) -> None:
-    await service.put(Arrival(record, acknowledge))
+async def _hand(
+    service: Intake | Orders, record: IncomingRecord, is_ours: Callable[[], bool], acknowledge: Callable[[], None]
+) -> None:
+    await service.put(Arrival(record, is_ours, acknowledge))

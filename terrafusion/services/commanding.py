@@ -82,10 +82,14 @@ class Orders(Service):
         return sorted((t for t in chain(*self._turns.values()) if not t.done), key=lambda turn: turn.until)
 
     async def _try(self, turn: _Turn, *, patient: bool) -> None:
-        turn.done = await until_available(self._commands.take, turn.arrival.record, patient=patient)
+        turn.done = await until_available(self._carry_out, turn.arrival, patient=patient)
         if turn.done:
             cross(Boundary.CARRIED_OUT)
         begun = self._turns[turn.arrival.record.partition]
         while begun and begun[0].done:
             begun.popleft().arrival.acknowledge()
         cross(Boundary.ACKNOWLEDGED)
+
+    async def _carry_out(self, arrival: Arrival, *, patient: bool) -> bool:
+        """Try a command whose partition is ours; who has that by now reads it again, and has carried out what came after it."""
+        return not arrival.is_ours() or await self._commands.take(arrival.record, patient=patient)

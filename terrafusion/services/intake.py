@@ -23,9 +23,10 @@ LOOK_EVERY_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A record, and how to acknowledge it; acknowledging does nothing once its partition was dealt anew."""
+    """A record, whether its partition is still ours, and how to acknowledge it, which does nothing once that was dealt anew."""
 
     record: IncomingRecord
+    is_ours: Callable[[], bool]
     acknowledge: Callable[[], None]
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from agents.records import _record
+from agents.records import _acknowledgement, _ownership, _record
 
 
 def handed(timestamp):
@@ -25,3 +25,16 @@ def test_a_clock_beyond_the_calendar_is_its_end(timestamp):
 
 def test_any_other_clock_is_believed():
     assert handed(1_795_995_965.811).timestamp == datetime(2026, 11, 29, 23, 46, 5, 811000, tzinfo=UTC)
+
+
+def test_what_was_dealt_to_another_is_neither_ours_nor_acknowledged():
+    acknowledged = []
+    app = SimpleNamespace(consumer_generation_id=1)
+    event = SimpleNamespace(message=SimpleNamespace(generation_id=1), ack=lambda: acknowledged.append(1))
+    is_ours = _ownership(app, event)
+    acknowledge = _acknowledgement(event, is_ours)
+    acknowledge()
+    assert (is_ours(), acknowledged) == (True, [1])
+    app.consumer_generation_id = 2
+    acknowledge()
+    assert (is_ours(), acknowledged) == (False, [1])

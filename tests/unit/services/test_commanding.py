@@ -41,6 +41,7 @@ class World:
         self.orders = Orders(self.commands, monotonic=lambda: self.now)
         self.acknowledged = defaultdict(list)
         self.offsets = defaultdict(int)
+        self.generation = 0
 
     async def send(self, partition=0, *, known=True):
         offset = self.offsets[partition]
@@ -48,7 +49,16 @@ class World:
         if known:
             self.commands.known.add((partition, offset))
         record = IncomingRecord("commands", partition, offset, NOW, None, b"", ())
-        await self.orders.take(Arrival(record, lambda: self.acknowledged[partition].append(offset)))
+        generation = self.generation
+
+        def is_ours():
+            return self.generation == generation
+
+        def acknowledge():
+            if is_ours():
+                self.acknowledged[partition].append(offset)
+
+        await self.orders.take(Arrival(record, is_ours, acknowledge))
         return partition, offset
 
     async def pass_time(self, seconds):
@@ -95,6 +105,29 @@ async def test_while_the_store_is_away_it_is_tried_until_it_is_done(world):
     world.commands.away = 2
     await world.send()
     assert world.acknowledged[0] == [0]
+
+
+async def test_what_another_has_by_now_is_dropped_and_holds_up_nothing(world):
+    stale = [await world.send(known=False) for _ in range(2)]
+    world.generation += 1
+    world.commands.known.update(stale)
+    await world.pass_time(AGAIN_S)
+    ours = await world.send()
+    assert (world.commands.done, world.commands.given_up) == ([ours], [])
+    assert world.acknowledged[0] == [2]
+
+
+async def test_what_is_dealt_to_another_while_the_store_is_away_is_not_begun_again(world):
+    world.commands.away = 1
+    take = world.commands.take
+
+    async def dealt_anew(record, *, patient):
+        world.generation += 1
+        return await take(record, patient=patient)
+
+    world.commands.take = dealt_anew
+    await world.send()
+    assert (world.commands.done, world.acknowledged) == ([], {})
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["known", "late", "never"])), max_size=40))
