@@ -23,6 +23,8 @@ class Stage(StrEnum):
 
 OF_ITS_JOB: Final = frozenset({Stage.ANALYSE, Stage.PUBLISH})
 """What these steps refuse tells of the job it names; a record of a topic may name another's."""
+UNWRITABLE: Final = "Unwritable"
+"""The class of the error where an event could not even be written: its letter tells of its job, and is no record."""
 
 
 class LetterState(StrEnum):

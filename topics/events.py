@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -29,9 +29,14 @@ def event_records(job: Mapping[str, Any]) -> Sequence[OutgoingRecord]:
     ``job`` holds JSON values: the fields of `JobStatusChanged`, at the end also those of `JobCompleted`, and a
     ``traceparent`` where there is one.
     """
+    return [write(job) for write in writers(job).values()]
+
+
+def writers(job: Mapping[str, Any]) -> Mapping[str, Callable[[Mapping[str, Any]], OutgoingRecord]]:
+    """Return what makes these records, by their topics."""
     if job["status"] in TERMINAL:
-        return status_record(job), completed_record(job)
-    return (status_record(job),)
+        return {STATUS.name: status_record, COMPLETED.name: completed_record}
+    return {STATUS.name: status_record}
 
 
 def status_record(job: Mapping[str, Any]) -> OutgoingRecord:

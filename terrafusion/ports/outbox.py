@@ -35,8 +35,11 @@ class OutboxLeader(Protocol):
         What is paused or waits for its time could not. Counts a bounded number.
         """
 
-    async def forget(self, ids: Sequence[int], refused: Sequence[OutgoingRecord] = (), reason: str = "") -> None:
-        """Forget entries that were published, and keep as dead letters, in the same step, what the broker refused."""
+    async def forget(self, ids: Sequence[int], refused: Sequence[OutgoingRecord] = (), reason: str = "") -> int:
+        """Forget entries that were published, and keep as dead letters, in the same step, what the broker refused.
+
+        And what could not be written of them. Returns how many letters that makes.
+        """
 
 
 class Publisher(Protocol):

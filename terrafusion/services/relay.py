@@ -144,9 +144,9 @@ class Relay(Service):
         cross(Boundary.PUBLISHED)
         self._trace(records, since)
         self._signs += 1
-        await leader.forget([entry_id for entry_id, _ in entries], refused, "the broker refuses its size")
+        parked = await leader.forget([entry_id for entry_id, _ in entries], refused, "the broker refuses its size")
         cross(Boundary.FORGOTTEN)
-        self._metrics.dead_letters.labels(Stage.PUBLISH).inc(len(refused))
+        self._metrics.dead_letters.labels(Stage.PUBLISH).inc(parked)
         self._metrics.published.inc(len(records) - len(refused))
 
     async def _in_time(self, records: Sequence[OutgoingRecord], leader: OutboxLeader) -> list[OutgoingRecord]:

@@ -12,7 +12,7 @@ import orjson
 import structlog
 
 from models.access import Caller
-from models.dead_letters import Handling, KeptLetter, LetterEntry, LetterState, Stage
+from models.dead_letters import UNWRITABLE, Handling, KeptLetter, LetterEntry, LetterState, Stage
 from models.jobs import TERMINAL, Job, Origin
 from models.messages import AnalysisRequest, Command, Verb
 from models.records import Headers, IncomingRecord
@@ -203,6 +203,9 @@ class DeadLetterOffice:
         if value is not None:
             msg = f"dead letter {letter.id} is a record that the broker refused; it is published as it was"
             raise InvalidRequest(msg, field="value", allowed="no value")
+        if letter.error_class == UNWRITABLE:
+            msg = f"dead letter {letter.id} is an event that cannot be written; its job tells what it would have told"
+            raise Conflict(msg, field="error_class", value=UNWRITABLE, allowed="an event that the broker refused")
         if letter.topic == STATUS.name:
             await self._check_last(letter)
         if not await self._letters.republish(letter.id, by=by, deed=deed()):

@@ -51,10 +51,11 @@ class Shelf:
     async def backlog(self) -> tuple[int, float]:
         return len(self.entries), 0.0
 
-    async def forget(self, ids: Sequence[int], refused: Sequence[OutgoingRecord] = (), reason: str = "") -> None:
+    async def forget(self, ids: Sequence[int], refused: Sequence[OutgoingRecord] = (), reason: str = "") -> int:
         for entry in ids:
             del self.entries[entry]
         self.parked.extend(refused)
+        return len(refused)
 
 
 async def moved(store: PostgresJobStore, jobs: int) -> Sequence[str]:

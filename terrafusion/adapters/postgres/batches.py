@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import ARRAY, TableValuedAlias, bindparam, column, func
 from sqlalchemy.types import TypeEngine
 
 from terrafusion.errors import UnstorableData
+
+AROUND: Final = 8
+"""So much deeper than in its cell a value may stand where it is told: in an event, in an answer. Depth has a limit."""
 
 
 def batch(**columns: TypeEngine[Any]) -> TableValuedAlias:
@@ -26,9 +29,11 @@ def arrays(table: TableValuedAlias, rows: Iterable[Mapping[str, Any]]) -> dict[s
 
 
 def as_json(value: Any) -> str:
-    """Write a value for a JSONB cell; raises UnstorableData where JSON has no way to say it."""
+    """Write a value for a JSONB cell; raises UnstorableData where JSON has no way to say it, there or within an event."""
+    for _ in range(AROUND):
+        value = [value]
     try:
-        return orjson.dumps(value).decode()
+        return orjson.dumps(value)[AROUND:-AROUND].decode()
     except orjson.JSONEncodeError as error:
         msg = f"not to be written as JSON: {error}"
         raise UnstorableData(msg) from error

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
+import structlog
 from sqlalchemy import ARRAY, BigInteger, Integer, Select, any_, bindparam, delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from models.dead_letters import DeadLetter, Stage
+from models.dead_letters import UNWRITABLE, DeadLetter, Stage
 from models.records import OutgoingRecord
 from models.tables import outbox
 from terrafusion.adapters.postgres import letters
@@ -22,7 +24,7 @@ from terrafusion.adapters.postgres.engine import connected, single_statements
 from terrafusion.adapters.postgres.queued import WALKING, queued
 from terrafusion.adapters.postgres.telling import AnyRow
 from topics.catalogue import COMPLETED, STATUS
-from topics.events import event_records, tombstone
+from topics.events import tombstone, writers
 
 RELAY_LOCK: Final = 7_251_003
 SILENT_S: Final = 15
@@ -45,6 +47,8 @@ READ_BYTES: Final = 2_000_000
 """Entries read at once hold no more than this beside the first of them, as far as is seen without reading the letters."""
 LETTER_BYTES: Final = 10_000
 TOMBSTONE_BYTES: Final = 500
+
+log = structlog.get_logger(__name__)
 
 
 def _oldest() -> Select[Any]:
@@ -98,14 +102,18 @@ class PostgresOutboxLeader:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+        self._unwritten: dict[int, Sequence[DeadLetter]] = {}
+        """In place of events that cannot be written, by the entries that they are of."""
 
     async def read(self, limit: int) -> Sequence[tuple[int, Sequence[OutgoingRecord]]]:
-        """Return the oldest entries, fewer than ``limit`` where they are large."""
+        """Return the oldest entries, fewer than ``limit`` where they are large, without what cannot be written of them."""
         rows = (await self._connection.execute(_OLDEST, {"most": limit})).all()
         named = await letters.records(self._connection, [i for row in rows for i in row.letters or ()])
         entries = []
         for row in rows:
-            entries.append((row.id, _records(row, named)))
+            made = list(_made(row, named))
+            entries.append((row.id, [one for one in made if isinstance(one, OutgoingRecord)]))
+            self._unwritten[row.id] = [one for one in made if isinstance(one, DeadLetter)]
             await asyncio.sleep(0)  # an entry holds hundreds of records
         return entries
 
@@ -122,23 +130,51 @@ class PostgresOutboxLeader:
         """Return how many jobs could run now, and for how long, in seconds, whichever is next could have."""
         return await queued(self._connection)
 
-    async def forget(self, ids: Sequence[int], refused: Sequence[OutgoingRecord] = (), reason: str = "") -> None:
-        """Forget entries; what was refused is parked in the same statement, and not told, or it would come back."""
-        if not refused:
+    async def forget(self, ids: Sequence[int], refused: Sequence[OutgoingRecord] = (), reason: str = "") -> int:
+        """Forget entries; what was not published is parked in the same statement, and not told, or it would come back."""
+        letters = [_refused(record, reason) for record in refused]
+        letters += [letter for entry_id in ids for letter in self._unwritten.pop(entry_id, ())]
+        if letters:
+            await self._connection.execute(_FORGET_AND_PARK, {"published": ids, **parking(letters)})
+        else:
             await self._connection.execute(_FORGET, {"published": ids})
-            return
-        parked = parking([_refused(record, reason) for record in refused])
-        await self._connection.execute(_FORGET_AND_PARK, {"published": ids, **parked})
+        return len(letters)
 
 
-def _records(row: AnyRow, named: Mapping[int, OutgoingRecord]) -> Sequence[OutgoingRecord]:
+def _made(row: AnyRow, named: Mapping[int, OutgoingRecord]) -> Iterator[OutgoingRecord | DeadLetter]:
     """Make the records of an entry: events of its moves, its dead letters that are still kept, jobs it has forgotten."""
-    moves = orjson.loads(row.moves) if row.moves else ()
-    return [
-        *(record for job in moves for record in event_records(job)),
-        *(named[letter] for letter in row.letters or () if letter in named),
-        *(tombstone(job_id) for job_id in row.purged or ()),
-    ]
+    for job in orjson.loads(row.moves) if row.moves else ():
+        yield from _events(job)
+    yield from (named[letter] for letter in row.letters or () if letter in named)
+    yield from (tombstone(job_id) for job_id in row.purged or ())
+
+
+def _events(job: Mapping[str, Any]) -> Iterator[OutgoingRecord | DeadLetter]:
+    """Make the events of a move; one that cannot be written holds up no other."""
+    for topic, write in writers(job).items():
+        try:
+            yield write(job)
+        except Exception as error:
+            log.exception("an event cannot be written", topic=topic, job_id=job["job_id"])
+            yield _unwritten(job, topic, error)
+
+
+def _unwritten(job: Mapping[str, Any], topic: str, error: Exception) -> DeadLetter:
+    return DeadLetter(
+        topic=topic,
+        partition=None,
+        offset=None,
+        timestamp=datetime.now(UTC),
+        job_id=UUID(job["job_id"]),
+        key=job["job_id"].encode(),
+        value=json.dumps(job).encode(),  # as deep as it is
+        headers=(),
+        stage=Stage.PUBLISH,
+        error_class=UNWRITABLE,
+        error_message=f"{type(error).__name__}: {error}",
+        county_id=job.get("county_id"),
+        analysis_type=job.get("analysis_type"),
+    )
 
 
 def _refused(record: OutgoingRecord, reason: str) -> DeadLetter:

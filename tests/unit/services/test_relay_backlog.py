@@ -38,9 +38,10 @@ class Shelf:
     async def open_letters(self) -> Any:
         return {}
 
-    async def forget(self, ids: Any, _refused: Any, _reason: str) -> None:
+    async def forget(self, ids: Any, _refused: Any, _reason: str) -> int:
         for entry in ids:
             del self.entries[entry]
+        return 0
 
 
 class Taken:

@@ -50,8 +50,9 @@ class Diary:
         self.steps.append("read")
         return self.entries[:limit]
 
-    async def forget(self, ids: Sequence[int], *_refused: Any) -> None:
+    async def forget(self, ids: Sequence[int], *_refused: Any) -> int:
         self.entries = [entry for entry in self.entries if entry[0] not in ids]
+        return 0
 
     async def start(self) -> None:
         if not self.is_started:

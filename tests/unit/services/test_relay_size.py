@@ -33,9 +33,10 @@ class Slow:
     async def read(self, limit: int) -> Any:
         return list(self.entries.items())[:limit]
 
-    async def forget(self, ids: Sequence[int], _refused: Any, _reason: str) -> None:
+    async def forget(self, ids: Sequence[int], _refused: Any, _reason: str) -> int:
         for entry in ids:
             del self.entries[entry]
+        return 0
 
     async def publish(self, records: Sequence[OutgoingRecord]) -> None:
         self.sizes.append(len(records))

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from support.counties import version_of
 
 from models.access import anybody
-from models.dead_letters import DeadLetter, Handling, LetterState, Stage
+from models.dead_letters import UNWRITABLE, DeadLetter, Handling, LetterState, Stage
 from models.jobs import FailureReason, JobStatus
 from models.messages import Command
 from models.records import IncomingRecord
@@ -271,7 +271,7 @@ class TestCommands:
 class TestStates:
     """A status event that was too large: the compacted topic may not end on an older one."""
 
-    async def parked(self, counter: Counter, number: int) -> None:
+    async def parked(self, counter: Counter, number: int, why: str = "RecordTooLarge") -> None:
         record = [record for record in counter.store.outbox if record.topic == STATUS.name][number]
         letter = DeadLetter(
             topic=record.topic,
@@ -283,7 +283,7 @@ class TestStates:
             value=record.value,
             headers=record.headers,
             stage=Stage.PUBLISH,
-            error_class="RecordTooLarge",
+            error_class=why,
             error_message="size",
         )
         counter.store.dead_letters.park([letter])
@@ -302,6 +302,14 @@ class TestStates:
         await counter.office.replay(2)
         assert len(counter.store.outbox) == told + 1
         assert await counter.state(1) is LetterState.OPEN
+
+    async def test_what_could_not_be_written_is_no_record_to_be_published(self, counter):
+        job_id = uuid4()
+        await counter.accept.records([IncomingRecord(REQUESTS.name, 0, 1, NOW, None, asked(job_id=str(job_id)), ())])
+        await counter.store.cancel([job_id], message="Cancelled")
+        await self.parked(counter, -1, UNWRITABLE)
+        with pytest.raises(Conflict, match="cannot be written"):
+            await counter.office.replay(1)
 
 
 class TestMany:

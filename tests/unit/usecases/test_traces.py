@@ -74,8 +74,9 @@ class Shelf:
     async def read(self, limit: int) -> Any:
         return [(number, [record]) for number, record in enumerate(self._records)]
 
-    async def forget(self, ids: Any, refused: Any, reason: str) -> None:
+    async def forget(self, ids: Any, refused: Any, reason: str) -> int:
         self._records.clear()
+        return len(refused)
 
 
 class Broker:
