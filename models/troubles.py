@@ -14,6 +14,7 @@ class Part(StrEnum):
     LOOP = "loop"
     CONSUMER = "consumer"
     RELAY = "relay"
+    SERVICE = "service"
     CHILD = "child"
     PARTITION = "partition"
     SHUTDOWN = "shutdown"

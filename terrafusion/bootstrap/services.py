@@ -17,30 +17,31 @@ from terrafusion.adapters.stored_files import StoredFiles
 from terrafusion.bootstrap.node import Node
 from terrafusion.bootstrap.running import Running
 from terrafusion.bootstrap.shared import Shared
-from terrafusion.metrics import Metrics
 from terrafusion.services.leases import Claimer, Committer, Heart, Takeover
 from terrafusion.services.listener import Listener
 from terrafusion.services.log_keeper import LogKeeper
+from terrafusion.services.loops import Loops
 from terrafusion.services.purger import Purger
 from terrafusion.services.watchdog import Watchdog
 from terrafusion.settings import Settings
 from terrafusion.usecases.purge import Purge, Terms
 
 
-def services(shared: Shared, running: Running, node: Node, claimer: Claimer) -> Sequence[Service]:
-    """Return what works beside the agents, in the order it starts; the claimer is told of, and starts by itself."""
+def services(
+    shared: Shared, running: Running, node: Node, claimer: Claimer, fed: Sequence[Service]
+) -> Sequence[Service]:
+    """Return what works beside the agents, in the order it starts, with what they feed; the claimer starts by itself."""
     cancelled = AsyncBell()
-    return (
-        *_observers(running, node, claimer),
-        node.relay,
-        _listener(shared, cancelled),
-        _watchdog(shared.settings, shared.metrics, running, node),
+    first = (*_observers(running, node, claimer), node.relay, _listener(shared, cancelled))
+    then = (
         Heart(running.leases, cancelled=cancelled),
         Committer(running.bench),
         LogKeeper(running.book, WorkerLines(running.book.put)),
         _takeover(shared, running),
         Purger(_purge(shared), is_leader=lambda: node.relay.leads),
+        *fed,
     )
+    return (*first, _watchdog(shared, running, node, Loops((*first, *then, claimer))), *then)
 
 
 def _observers(running: Running, node: Node, claimer: Claimer) -> Sequence[Service]:
@@ -69,13 +70,14 @@ def last_words(settings: Settings) -> LastWords:
     return LastWords(settings.data_dir / f"last-words-{settings.http_port}.json")
 
 
-def _watchdog(settings: Settings, metrics: Metrics, running: Running, node: Node) -> Watchdog:
+def _watchdog(shared: Shared, running: Running, node: Node, loops: Loops) -> Watchdog:
     """Make it; counts also what the workers before ended themselves for."""
-    words = last_words(settings)
+    words = last_words(shared.settings)
     before = words.read()
     for part in Part:
-        metrics.stalls.labels(part).inc(before.get(part, 0))
-    watchdog = node.observing.watchdog(node.relay.look, running.pool.look, end=node.app.crash, remember=words.add)
+        shared.metrics.stalls.labels(part).inc(before.get(part, 0))
+    looks = (node.relay.look, running.pool.look, loops.look)
+    watchdog = node.observing.watchdog(*looks, end=node.app.crash, remember=words.add)
     node.app.stood_still = watchdog.tell_end
     return watchdog
 

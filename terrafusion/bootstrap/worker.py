@@ -58,7 +58,7 @@ def create_worker(settings: Settings, guard: Guard) -> Worker:
         bench=running.bench,
         claimer=claimer,
         tail=node.tail,
-        others=(*services(shared, running, node, claimer), intake, orders),
+        others=services(shared, running, node, claimer, fed=(intake, orders)),
     )
     node.app.drain, node.app.prepare, node.app.begin = worker.drain, worker.prepare, worker.start
     return worker
