@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 from adbc_driver_manager import Error
 from adbc_driver_postgresql import dbapi
 from sqlalchemy import URL
 
-from terrafusion.adapters.postgres.engine import DATA_ERRORS, RETRYABLE, shared_dsn, without_password
+from terrafusion.adapters.postgres.engine import DATA_ERRORS, KEEPALIVE, RETRYABLE, shared_dsn, without_password
 from terrafusion.adapters.postgres.replaced import LOAD_LOCK
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import Misconfigured, Unavailable, UnstorableData
+
+SESSION: Final = {
+    "connect_timeout": "5",
+    "application_name": "terrafusion load",
+    "options": " ".join(f"-c {name}={value}" for name, value in KEEPALIVE.items()),
+}
 
 
 @contextmanager
@@ -36,7 +42,7 @@ def changing(url: URL, county_id: str) -> Iterator[dbapi.Cursor]:
 def connected(url: URL) -> Iterator[dbapi.Connection]:
     """One connection and one transaction, rolled back unless committed; errors in our words, without secrets."""
     try:
-        with dbapi.connect(shared_dsn(url, connect_timeout="5", application_name="terrafusion load")) as connection:
+        with dbapi.connect(shared_dsn(url, **SESSION)) as connection:
             yield connection
     except Error as error:
         raise _translated(error, url) from None

@@ -24,7 +24,10 @@ IDLE_MS: Final = 10_000
 """A process stopped amid a transaction holds up the others no longer than this."""
 CONNECT_S: Final = 5.0
 STATEMENT_S: Final = 30.0
+KEEPALIVE: Final = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+"""Postgres ends the session of a machine that vanished after 25 s, and with it its locks; by itself it waits two hours."""
 SESSION: Final = {
+    **KEEPALIVE,
     "application_name": "terrafusion",
     "jit": "off",
     "timezone": "UTC",
