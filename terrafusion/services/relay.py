@@ -27,6 +27,8 @@ RECORDS: Final = 5_000
 """Records published in one transaction, for which the broker has 10 s."""
 GROWTH: Final = 100
 IDLE: Final = timedelta(seconds=1)
+PATIENCE: Final = 1.5
+"""Longer than a slow Postgres may take to connect and to answer twice, each just within its limit."""
 TELL_EVERY_S: Final = 5.0
 SAY_EVERY_S: Final = 60.0
 
@@ -79,7 +81,8 @@ class Relay(Service):
 
     async def look(self) -> Sequence[Trouble]:
         """Fulfil a watchdog's look: whatever the relay waits for has a limit, so each second or so there is a sign."""
-        return [] if self.should_stop else [Trouble(Part.RELAY, self._signs, "the relay does nothing")]
+        trouble = Trouble(Part.RELAY, self._signs, "the relay does nothing", patience=PATIENCE)
+        return [] if self.should_stop else [trouble]
 
     def _hindered(self, reason: str) -> None:
         """Say so once: it tries again each second. So do the others in turn, and then it is said once in a while."""
@@ -180,7 +183,9 @@ class Relay(Service):
             self._entries.show(*await leader.backlog())
             self._signs += 1
             self._queue.show(*await leader.queued())
+            self._signs += 1
             self._show_letters(await leader.open_letters())
+            self._signs += 1
 
     def _show_letters(self, are_open: Mapping[Stage, int]) -> None:
         for stage in Stage:
