@@ -19,6 +19,13 @@ def test_what_rises_in_the_last_half_is_told_from_what() -> None:
     assert growing(watched(2.0)) == ["w1 MB rose by 20.0 in the last 10 minutes, from 220.0"]
 
 
-def test_a_table_may_grow_with_its_jobs() -> None:
-    assert growing(watched(9.0, "outbox kB")) == []
-    assert growing(watched(9.0, "jobs")) == []
+@pytest.mark.parametrize(("name", "rise"), [("outbox rows", 25.0), ("outbox kB", 200.0), ("bytes a job", 2.0)])
+def test_what_is_told_and_forgotten_leaves_no_more_behind(name: str, rise: float) -> None:
+    assert [line.partition(" rose")[0] for line in growing(watched(rise, name))] == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "rise"), [("outbox rows", 15.0), ("outbox kB", 90.0), ("dead_letters kB", 900.0), ("jobs", 9.0)]
+)
+def test_a_batch_more_or_a_vacuum_late_is_no_growth(name: str, rise: float) -> None:
+    assert growing(watched(rise, name)) == []
