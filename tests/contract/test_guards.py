@@ -10,6 +10,7 @@ from chaos.mutants import MUTANTS
 from support import lives
 
 from terrafusion.adapters.postgres import store
+from terrafusion.usecases.lease_keeping import LeaseKeeper
 
 from .test_worker_lives import WorkerLives
 
@@ -38,6 +39,12 @@ def a_claim_is_lost(life):
     life.what_must_always_be_true()
 
 
+def a_heart_is_cut_off(life):
+    life.accept([5])
+    life.cut_off(0, heart_alone=True, steps=LONG)
+    life.what_must_always_be_true()
+
+
 def lead(by_itself, play):
     """Lead one life, to its end."""
     life = WorkerLives(*by_itself)
@@ -50,7 +57,7 @@ def lead(by_itself, play):
             worker.die()
 
 
-@pytest.mark.parametrize("play", [a_zombie_ends_what_another_has, a_claim_is_lost])
+@pytest.mark.parametrize("play", [a_zombie_ends_what_another_has, a_claim_is_lost, a_heart_is_cut_off])
 def test_with_every_guard_there_a_life_goes_well(by_itself, play):
     lead(by_itself, play)
 
@@ -65,3 +72,9 @@ def test_without_its_return_a_lost_claim_is_blamed_on_somebody(by_itself, monkey
     monkeypatch.setattr(lives, "Workbench", mutated("lost_claim").Workbench)
     with pytest.raises(AssertionError, match="nobody is blamed for what nobody did"):
         lead(by_itself, a_claim_is_lost)
+
+
+def test_without_asking_the_heart_a_worker_claims_what_it_loses_again(by_itself, monkeypatch):
+    monkeypatch.setattr(LeaseKeeper, "beats", True)
+    with pytest.raises(AssertionError, match="nobody is blamed"):
+        lead(by_itself, a_heart_is_cut_off)

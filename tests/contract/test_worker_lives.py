@@ -165,6 +165,24 @@ class WorkerLives(RuleBasedStateMachine):
         self.time_passes(1)
 
     @precondition(lambda self: not self.services.away)
+    @rule(n=workers, heart_alone=st.booleans(), steps=st.integers(5, 15))
+    def cut_off(self, n, heart_alone, steps):
+        """One worker, or its heart, cannot reach the database, and all others can: it is as good as dead, and once for each job."""
+        worker = self.workers[n]
+        if worker.frozen:
+            return
+        lost = set()
+        worker.heart.is_cut, worker.line.is_cut = True, not heart_alone
+        for _ in range(steps):
+            self.claim(n)
+            new = {*worker.holds, *self.given_to(n)} - lost
+            self.blame.update(new)
+            lost |= new
+            self.time_passes(1)
+        worker.heart.is_cut = worker.line.is_cut = False
+        self.time_passes(1)
+
+    @precondition(lambda self: not self.services.away)
     @rule(n=workers)
     def drain(self, n):
         if not self.workers[n].frozen:

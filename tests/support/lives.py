@@ -68,6 +68,24 @@ class Services:
         return reached
 
 
+class Line:
+    """The way of one worker to the database, or that of its heart, which may be cut while all others go on."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.is_cut = False
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._services, name)
+
+        async def reached(*args: Any, **kwargs: Any) -> Any:
+            if self.is_cut:
+                raise Unavailable("this line is cut")
+            return await call(*args, **kwargs)
+
+        return reached
+
+
 class NoBell:
     """Fulfils `terrafusion.ports.bell.Bell`; the test looks by itself."""
 
@@ -115,7 +133,8 @@ class HandWorker:
     numbers = count(1)
 
     def __init__(self, services: Services, run: Callable[[Any], Any]) -> None:
-        self.services, self._run = services, run
+        self._run = run
+        self.line, self.heart = Line(services), Line(services)
         self.name = f"worker-{next(self.numbers)}"
         self.frozen = False
         self.must_claim = False
@@ -128,18 +147,22 @@ class HandWorker:
         bell: Any = NoBell()
         shared: dict[str, Any] = {
             "limits": Limits(owner=self.name, slots=SLOTS, lease=LEASE, job_timeout_s=1e6, max_crashes=MAX_CRASHES),
-            "jobs": services,
             "held": HeldJobs(self._metrics, bell),
             "relay_bell": bell,
             "monotonic": lambda: services.now,
         }
-        self.leases = LeaseKeeper(**shared)
+        self.leases = LeaseKeeper(**shared, jobs=self.heart)
         counties = KnownCounties(AnyVersion(), self._metrics)
         self.bench = Workbench(
-            **shared, pool=self.pool, counties=counties, metrics=self._metrics, beats=lambda: self.leases.beats
+            **shared,
+            jobs=self.line,
+            pool=self.pool,
+            counties=counties,
+            metrics=self._metrics,
+            beats=lambda: self.leases.beats,
         )
         self._takeover = Takeover(
-            jobs=services,
+            jobs=self.line,
             counties=counties,
             lease=LEASE,
             max_crashes=MAX_CRASHES,
