@@ -69,6 +69,7 @@ BLOWS: Mapping[str, float] = {
     "kill_postgres": 2,
     "restart_postgres": 1,
     "freeze_postgres": 2,
+    "silence_postgres": 2,
     "kill_kafka": 2,
     "restart_kafka": 1,
     "refuse_results": 2,

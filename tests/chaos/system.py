@@ -27,7 +27,7 @@ from terrafusion.settings import Settings
 
 ALWAYS = 2
 """Workers that should run all the time; one more joins now and then."""
-LEASES = {"freeze_worker": 1.1, "freeze_postgres": 1.0, "third_worker": 1.0}
+LEASES = {"freeze_worker": 1.1, "freeze_postgres": 1.0, "silence_postgres": 2.2, "third_worker": 1.0}
 """How many leases a blow lasts at least."""
 UP_WITHIN_S = 300.0
 DRAINED_WITHIN_S = 60
@@ -212,6 +212,34 @@ class System:
         """Have it take connections and bytes and answer nothing, for longer than a lease."""
         with frozen(self.postgres):
             yield
+
+    @contextmanager
+    def _silence_postgres(self, blow: Blow) -> Iterator[None]:
+        """Have the connections of one worker fall silent, longer than any statement waits; new ones are answered.
+
+        Those that are idle, as what is on the way forgets these first, and as a process that is stopped keeps its locks.
+        """
+        worker = self._struck_worker(blow)
+        silent = self._idle_of(worker) if worker.is_running else []
+        try:
+            for process in silent:
+                with suppress(psutil.NoSuchProcess):
+                    process.suspend()
+            yield
+        finally:
+            for process in silent:
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
+
+    def _idle_of(self, worker: ChaosWorker) -> Sequence[psutil.Process]:
+        """Return the processes of Postgres that serve a worker and have nothing to do."""
+        with suppress(
+            psutil.Error, OSError, asyncpg.PostgresError
+        ):  # it ends, or all connections are cut, while we look
+            ports = [one.laddr.port for one in psutil.Process(worker.pid).net_connections("tcp") if one.laddr]
+            idle = "SELECT pid FROM pg_stat_activity WHERE state = 'idle' AND client_port = ANY($1::int[])"
+            return [psutil.Process(row["pid"]) for row in self.database.rows(idle, ports)]
+        return []
 
     @contextmanager
     def _kill_kafka(self, _blow: Blow) -> Iterator[None]:
