@@ -113,7 +113,7 @@ def counts(told: Told) -> dict[str, Any]:
     """Return the headline numbers."""
     rows, n = told.rows, told.rows.height
     source = rows["override_source"]
-    changed = rows.filter(pl.col("valid") != pl.col("valid_by_rules")).height
+    changed = int((rows["valid"] != rows["valid_by_rules"]).sum())
     low, high = interval_of_share(told.invalid, n, told.parameters.confidence_level)
     return {
         "valid_sales": n - told.invalid,
