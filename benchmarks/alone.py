@@ -13,6 +13,7 @@ import polars as pl
 
 from benchmarks import peers
 from terrafusion.analysis.api import Records
+from terrafusion.analysis.facts import Facts
 from terrafusion.analysis.registry import load_catalogue
 
 ROLL = "roll.parquet"
@@ -36,7 +37,8 @@ def _prepared(asked: dict[str, Any]) -> Callable[[], object]:
     parameters = catalogue.check(asked["kind"], asked["parameters"])
     analysis = catalogue.get(asked["kind"])
     roll = pl.scan_parquet(file.with_name(f"{file.stem}-{ROLL}")) if asked["roll"] else None
-    records = Records("bench", "v1", pl.scan_parquet(file), properties=roll)
+    sales = pl.scan_parquet(file)
+    records = Records("bench", "v1", sales, properties=roll, kept=Facts(sales))  # as a worker's child keeps them
     return lambda: analysis.compute(records, parameters, lambda _done, _doing: None)
 
 

@@ -30,6 +30,7 @@ from terrafusion.adapters.objects import Objects, document_location, result_path
 from terrafusion.adapters.runs import EXIT_FULL
 from terrafusion.analysis.api import Progress, Records
 from terrafusion.analysis.document import Rendered, render
+from terrafusion.analysis.facts import Facts
 from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.registry import Catalogue, load_catalogue
 from terrafusion.boundaries import Boundary, cross
@@ -179,9 +180,15 @@ def _waiting_for(copies: Collection[Path]) -> Iterator[None]:
 _scan = lru_cache(maxsize=SNAPSHOTS_OPEN)(pl.scan_parquet)
 
 
+@lru_cache(maxsize=SNAPSHOTS_OPEN)
+def _facts(sales: Path) -> Facts:
+    return Facts(_scan(sales))
+
+
 def _records(data: DataVersion, copies: Mapping[str, Path]) -> Records:
     opened = {kind: _scan(copy) for kind, copy in copies.items()}
-    return Records(data.county_id, data.data_version, profile=CountyProfile.model_validate(data.profile), **opened)
+    profile = CountyProfile.model_validate(data.profile)
+    return Records(data.county_id, data.data_version, profile=profile, kept=_facts(copies["sales"]), **opened)
 
 
 def _teller(job_id: UUID) -> Progress:

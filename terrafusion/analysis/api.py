@@ -10,7 +10,8 @@ import polars as pl
 from pydantic import BaseModel
 from threadpoolctl import threadpool_limits
 
-from terrafusion.analysis.places import area_column, map_of
+from terrafusion.analysis.facts import Facts
+from terrafusion.analysis.places import area_column
 from terrafusion.analysis.profile import CountyProfile
 
 BESIDE_SALES: Final = frozenset({"properties", "listings"})
@@ -34,6 +35,13 @@ class Records:
     """Columns of `PROPERTIES_SCHEMA`; None where the county has none, or the analysis does not say that it reads them."""
     listings: pl.LazyFrame | None = None
     """Columns of `LISTINGS_SCHEMA`; None likewise."""
+    kept: Facts | None = None
+    """The facts of ``sales``, where somebody keeps them for further questions on the same."""
+
+    @property
+    def facts(self) -> Facts:
+        """What the sales tell whatever is asked."""
+        return self.kept or Facts(self.sales)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,5 +115,5 @@ class Analysis(Generic[P]):
 def _placed(found: Answer, records: Records) -> dict[str, Any]:
     """Return the map of the areas that an answer tells of, where their sales have coordinates."""
     column = area_column(found.summary)
-    drawn = None if column is None else map_of(records.sales, column)
+    drawn = None if column is None else records.facts.map_of(column)
     return {} if drawn is None else {"map": drawn}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from itertools import count, pairwise
 from statistics import NormalDist
@@ -88,10 +88,10 @@ def figures(sales: pl.DataFrame, keys: list[str], *, confidence_level: float) ->
     ``sales`` has the keys, ``sale_price`` and ``unit_price``. Each cell's prices are sorted once and all
     else is read off the sorted list, so no figure depends on the order of the sales, not even sums.
     """
-    places, begins = _by_cell(sales.select(keys))
-    prices, units = (_ordered(sales[name], places, begins) for name in ("sale_price", "unit_price"))
+    places, begins = by_cell(sales[key] for key in keys)
+    prices, units = (ordered(sales[name], places, begins) for name in ("sale_price", "unit_price"))
     n = np.diff(begins, append=len(places))
-    cells = sales.select(keys)[places[begins]].with_columns(
+    cells = pl.DataFrame([sales[key].gather(places[begins]) for key in keys]).with_columns(
         pl.Series("begin", begins),
         pl.Series("sales_volume", n),
         pl.Series("price_per_sqft_n", np.add.reduceat(~np.isnan(units), begins, dtype=np.int64)),
@@ -111,23 +111,29 @@ def figures(sales: pl.DataFrame, keys: list[str], *, confidence_level: float) ->
     return told.select(*keys, *FIGURES).collect()
 
 
-def _by_cell(keys: pl.DataFrame) -> tuple[Codes, Codes]:
+def by_cell(keys: Iterable[pl.Series]) -> tuple[Codes, Codes]:
     """Return the places of sales by cell, cells in the order of their keys, and where among them each cell begins."""
-    cell = np.zeros(keys.height, np.int64)
-    for key in keys if keys.height else ():
-        code = (coded(key)[0] if key.dtype == pl.String else key - key.min()).to_numpy()
-        cell = cell * (int(code.max()) + 1) + code
+    cell, *others = (_code(key) for key in keys)
+    for code in others:
+        cell *= int(code.max(initial=0)) + 1
+        cell += code
     places = in_order(cell)
-    ordered = cell.take(places)
-    return places, np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)])
+    cell = cell.take(places)
+    return places, np.flatnonzero(np.append(True, cell[1:] != cell[:-1])[: len(cell)])
 
 
-def _ordered(values: pl.Series, places: Codes, begins: Codes) -> Floats:
+def _code(key: pl.Series) -> Codes:
+    """Return a number from 0 for each value, ascending with it."""
+    code = coded(key)[0] if key.dtype == pl.String else key - key.min()
+    return code.to_numpy().astype(np.int64)
+
+
+def ordered(values: pl.Series, places: Codes, begins: Codes) -> Floats:
     """Return the values by cell, in ascending order within each; null is nan, and comes last."""
-    ordered: Floats = values.to_numpy()[places]
-    for begin, end in pairwise([*begins.tolist(), len(ordered)]):
-        ordered[begin:end].sort()
-    return ordered
+    found: Floats = values.to_numpy()[places]
+    for begin, end in pairwise([*begins.tolist(), len(found)]):
+        found[begin:end].sort()
+    return found
 
 
 At = Callable[[pl.Expr], pl.Expr]

@@ -99,10 +99,12 @@ def records(table: pl.DataFrame | None) -> list[dict[str, Any]]:
 
 def clean(value: Any) -> Any:
     """Return a JSON value in which null stands for NaN and infinities."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, (int, str)):
+        return value
     if isinstance(value, Mapping):
         return {key: clean(inner) for key, inner in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, Sequence):
         return [clean(inner) for inner in value]
     return value

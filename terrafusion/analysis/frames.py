@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
@@ -87,3 +88,12 @@ Sorted by ``list_date, parcel_number, listing_id``.
 """
 
 LISTINGS_ORDER: Final = ("list_date", "parcel_number", "listing_id")
+
+
+def is_sorted(sales: pl.DataFrame, keys: Sequence[str]) -> bool:
+    """Say whether each sale stands after the one before by these keys alone; records often come so."""
+    after = pl.lit(value=False)
+    for key in reversed(keys):
+        before = pl.col(key).shift(1)
+        after = (before < pl.col(key)) | ((before == pl.col(key)) & after)
+    return bool(sales.lazy().select(after.slice(1).fill_null(value=False).all()).collect().item())

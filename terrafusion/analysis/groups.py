@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from terrafusion.analysis.arrays import Floats
+from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.frames import SALES_SCHEMA
 from terrafusion.analysis.parameters import COUNTY
 from terrafusion.analysis.profile import CountyProfile
@@ -102,3 +102,10 @@ def ranks(values: NDArray[np.int64] | Floats) -> NDArray[np.int64]:
     found = np.empty_like(places)
     found[places] = np.cumsum(np.append(False, ordered[1:] != ordered[:-1]))
     return found
+
+
+def compressed(values: Codes) -> tuple[Codes, Codes]:
+    """Return the distinct values in order, and each value's place among them."""
+    lowest = values.min()
+    present = np.bincount(values - lowest) > 0
+    return np.flatnonzero(present) + lowest, (np.cumsum(present) - 1)[values - lowest]

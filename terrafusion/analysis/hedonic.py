@@ -137,13 +137,18 @@ class Design:
         means = means.reshape(-1, self._periods)
         self._shares: Floats = self._in_cells[:, 1:] / self.counts[:, None]
         self.means: Floats = np.hstack([self._shares, means.T])
-        self._centred: Floats = np.take(means, sample.period, axis=1, mode="clip")
-        for centred, row in zip(self._centred, sample.characteristics, strict=True):
-            np.subtract(row, centred, out=centred)
+        self._in_order = bool((sample.period[1:] >= sample.period[:-1]).all())
+        self._centred: Floats = np.empty((len(means), len(sample.period)))
+        for centred, row, mean in zip(self._centred, sample.characteristics, means, strict=True):
+            np.subtract(row, self._each(mean), out=centred)
         squares = [np.einsum("n,n->", row, row) for row in sample.characteristics]
         self.square_sums: Floats = np.concatenate([self._in_cells.sum(axis=0)[1:], squares])
         self.mean_price: Floats = self.by_period(sample.log_price) / self.counts
-        self.price: Floats = sample.log_price - self.mean_price[sample.period]
+        self.price: Floats = sample.log_price - self._each(self.mean_price)
+
+    def _each(self, figures: Floats) -> Floats:
+        """Return the period's figure of each sale; where they stand by period, it is quicker repeated than looked up."""
+        return np.repeat(figures, self.counts.astype(np.int64)) if self._in_order else figures[self._period]
 
     def by_period(self, values: Floats) -> Floats:
         """Sum values by period."""

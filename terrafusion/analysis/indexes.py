@@ -12,7 +12,7 @@ import polars as pl
 
 from terrafusion.analysis.api import Caution, Progress
 from terrafusion.analysis.arrays import Codes, Floats
-from terrafusion.analysis.groups import coded, in_order
+from terrafusion.analysis.groups import coded, compressed, in_order
 from terrafusion.analysis.hedonic import Fit, Sample, fit
 
 SIZES: Final = ("building_size_sqft", "lot_size_sqft")
@@ -135,8 +135,12 @@ def _laid(sales: pl.DataFrame, wanted: Wanted) -> tuple[pl.DataFrame, list[str],
     )
     given = laid.columns[4:] if used or wanted.names else []
     laid = laid.with_columns(sales[ROW]) if ROW in sales.columns else laid
-    complete = laid.drop_nulls([*given, "location"]) if given else laid.clear()
-    return complete, given, apart, left_out
+    return _complete(laid, [*given, "location"]) if given else laid.clear(), given, apart, left_out
+
+
+def _complete(laid: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """Return the sales that have all of these; where all do, they are not copied."""
+    return laid.drop_nulls(names) if any(laid[name].null_count() for name in names) else laid
 
 
 def _by_content(sales: pl.DataFrame) -> pl.DataFrame:
@@ -232,17 +236,10 @@ def samples(chosen: Design) -> Iterator[tuple[int, Codes, Sample]]:
     edges = [*np.flatnonzero(np.diff(groups, prepend=-1)), len(groups)]
     for begin, end in pairwise(edges):
         part = sales[int(begin) : int(end)]
-        ordinals, period = _compressed(part["ordinal"].to_numpy())
-        _, location = _compressed(part["location"].to_numpy())
+        ordinals, period = compressed(part["ordinal"].to_numpy())
+        _, location = compressed(part["location"].to_numpy())
         rows = [part[name].to_numpy() for name in chosen.characteristics]
         yield int(groups[begin]), ordinals, Sample(part["log_price"].to_numpy(), period, location, rows)
-
-
-def _compressed(values: Codes) -> tuple[Codes, Codes]:
-    """Return the distinct values in order, and each value's place among them."""
-    lowest = values.min()
-    present = np.bincount(values - lowest) > 0
-    return np.flatnonzero(present) + lowest, (np.cumsum(present) - 1)[values - lowest]
 
 
 def _points(code: int, ordinals: Codes, sample: Sample, rules: Rules) -> pl.DataFrame | None:

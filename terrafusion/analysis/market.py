@@ -81,6 +81,6 @@ def _covered(recorded: pl.Series, parameters: SharedParameters) -> tuple[date, d
 
 
 def _calendar(ordinals: pl.Series, period: str, *, covered: tuple[date, date]) -> pl.DataFrame:
-    numbers = ordinals.unique().sort().to_list()
-    first, last = (numbers[0], numbers[-1]) if numbers else (0, -1)
+    numbers = ordinals.to_numpy()
+    first, last = (int(numbers.min()), int(numbers.max())) if len(numbers) else (0, -1)
     return periods.calendar(first, last, period, covered=covered)

@@ -1,4 +1,4 @@
-"""What the names of buyers and sellers tell: one definition of «the same party» for all analyses."""
+"""What the names of buyers and sellers tell: which of them are one name, and which name nobody."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-
-from terrafusion.analysis.api import Caution
 
 PARTIES: Final = ("buyer", "seller")
 
@@ -94,10 +92,6 @@ NOBODY: Final = (
 )
 """What stands where a name is not known."""
 
-_SHARE: Final = 0.01
-_LEAST: Final = 10
-"""A name that is buyer and seller at once in more than this share of the sales, and in so many, names nobody."""
-
 _SMALL: Final = 0x20
 """The bit in which the bytes of a small letter and of its capital differ."""
 _LETTERS: Final = 26
@@ -135,18 +129,12 @@ def apart(name: pl.Expr) -> pl.Expr:
     return name.str.replace_all(" ,", "", literal=True)
 
 
-def same_party(sales: pl.DataFrame) -> tuple[pl.Series, list[Caution]]:
-    """Say of each sale whether buyer and seller have one name but for case, accents, spaces and punctuation.
-
-    What stands where a name is not known is none, nor is what names both in too many sales: of that a caution tells.
-    """
+def shared(sales: pl.DataFrame) -> pl.DataFrame:
+    """Return the ``row`` of each sale whose buyer and seller have one ``name`` but for case, accents, spaces and punctuation."""
     row = _begin_alike(sales)
     found = sales.select(PARTIES)[row].with_columns(row=row).drop_nulls()
-    row, names = found["row"], plain(found.select(PARTIES)).select(apart(pl.col(name)) for name in PARTIES)
-    same = names.select(name="buyer", row=row).filter(names["buyer"] == names["seller"])
-    counted = same["name"].value_counts().filter((pl.col("count") >= _LEAST) & (pl.col("count") > _SHARE * len(sales)))
-    named = same.filter(~pl.col("name").is_in([*NOBODY, *counted["name"]]))
-    return pl.zeros(len(sales), pl.Boolean, eager=True).scatter(named["row"], values=True), _cautions(counted)
+    names = plain(found.select(PARTIES)).select(apart(pl.col(name)) for name in PARTIES)
+    return names.select(name="buyer", row=found["row"]).filter(names["buyer"] == names["seller"])
 
 
 def _begin_alike(sales: pl.DataFrame) -> pl.Series:
@@ -154,11 +142,3 @@ def _begin_alike(sales: pl.DataFrame) -> pl.Series:
     begin = pl.col(PARTIES).cast(pl.Binary).bin.get(0, null_on_oob=True).fill_null(0) | _SMALL
     buyer, seller = (first.to_numpy() - ord("a") for first in sales.select(begin))
     return pl.Series(np.flatnonzero((buyer == seller) | (np.maximum(buyer, seller) >= _LETTERS)))
-
-
-def _cautions(counted: pl.DataFrame) -> list[Caution]:
-    if counted.is_empty():
-        return []
-    named = ", ".join(counted["name"].sort().head(3))
-    message = f"In {counted['count'].sum():,} sales buyer and seller are both called {named}: too many for a name"
-    return [Caution("names_of_nobody", f"{message}, so none was taken for a sale to oneself for it")]

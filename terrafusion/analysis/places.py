@@ -81,7 +81,7 @@ def _by_area(cells: pl.DataFrame) -> dict[str, list[list[int]]]:
     """Give each cell to the area with the most sales in it, the first by name of those that have as many."""
     counted = cells.group_by("column", "row", "area").len().sort("len", "area", descending=[True, False])
     owned = counted.group_by("column", "row", maintain_order=True).agg(pl.col("area").first(), pl.col("len").sum())
-    listed = owned.sort("area", "row", "column").partition_by("area", maintain_order=True, as_dict=True)
-    return {
-        str(area): [list(row) for row in part.select("column", "row", "len").rows()] for (area,), part in listed.items()
-    }
+    found: dict[str, list[list[int]]] = {}
+    for area, *cell in owned.sort("area", "row", "column").select("area", "column", "row", "len").iter_rows():
+        found.setdefault(area, []).append(cell)
+    return found

@@ -9,10 +9,11 @@ import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from terrafusion.analysis.api import Records
+from terrafusion.analysis.facts import DEEDS, SHARED_NAME
 from terrafusion.analysis.groups import MARKET_AREA, area_of, columns_of, label_of
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.parameters import GROUPABLE, SharedParameters, TrendParameters
-from terrafusion.analysis.selection import needed_columns
+from terrafusion.analysis.selection import codes_read, needed_columns
 from terrafusion.analysis.unmatched import asked_for
 from terrafusion.analysis.unrecorded import unrecorded
 from terrafusion.errors import InvalidParameters
@@ -40,14 +41,22 @@ def read_columns(records: Records, parameters: SharedParameters, columns: Collec
 
 def collected(records: Records, parameters: SharedParameters, columns: Collection[str]) -> pl.DataFrame:
     """Read those columns and what selecting and grouping need; refuses groups of which nothing is recorded."""
-    wanted = {*needed_columns(parameters), *columns_of(parameters.group_by), "year_only", *columns}
+    asked = {*columns_of(parameters.group_by), "year_only", *columns}
+    needed = needed_columns(parameters)
+    known = (needed & {*DEEDS}) - asked - codes_read(parameters, records.profile) | ((needed | asked) & {SHARED_NAME})
+    wanted = (needed | asked) - known
     if records.profile.sale_overrides:
         wanted |= {"sale_id"}
     if MARKET_AREA in wanted:
         wanted = (wanted - {MARKET_AREA}) | {"neighborhood", "zip_code"}
     sales = _areas(records, records.sales.select(sorted(wanted)), parameters).collect()
     _refuse_unknown_groups(records, sales, parameters)
-    return sales
+    return records.facts.beside(_whole(sales), known)
+
+
+def _whole(sales: pl.DataFrame) -> pl.DataFrame:
+    """Join the pieces in which a file is read, a column at a time: polars joins those of all, where others come beside them."""
+    return pl.DataFrame([sales.drop_in_place(name).rechunk() for name in sales.columns])
 
 
 def _areas(records: Records, sales: pl.LazyFrame, parameters: SharedParameters) -> pl.LazyFrame:
@@ -101,6 +110,7 @@ def refuse_fine_groups(sales: pl.DataFrame, parameters: SharedParameters) -> Non
 
 def of_year_only(sales: pl.DataFrame, parameters: SharedParameters) -> bool:
     """Say whether only the year is known of a sale that dates, places and types ask for."""
-    days = sales.filter(pl.col("year_only").fill_null(value=False), asked_for(parameters))["sale_date"]
+    vague = pl.col("year_only").fill_null(value=False) & asked_for(parameters)
+    days = sales.select(pl.col("sale_date").filter(vague)).to_series()
     begin, end = parameters.start_date or days.min(), parameters.end_date or days.max()
     return bool(days.is_between(begin, end).any()) if len(days) else False

@@ -10,12 +10,13 @@ from typing import Final
 import polars as pl
 
 from terrafusion.analysis.api import Caution
+from terrafusion.analysis.facts import DEEDS, SHARED_NAME, whether_known
 from terrafusion.analysis.findings import counted
-from terrafusion.analysis.names import same_party
 from terrafusion.analysis.outliers import flag_outliers
 from terrafusion.analysis.parameters import SaleFilter, SharedParameters
 from terrafusion.analysis.periods import PAUSE_DAYS, strays
 from terrafusion.analysis.profile import CountyProfile
+from terrafusion.analysis.same_party import same_party
 from terrafusion.analysis.unmatched import FILTERS, unmatched
 
 _PRICE: Final = pl.col("sale_price")
@@ -26,9 +27,6 @@ _HIGHEST_PRICE: Final = 1e12  # above it is no price but a slip of the pen
 
 _EARLY: Final = "before_a_long_pause"
 _LATE: Final = "after_a_long_pause"
-
-_EVIDENCE: Final = ("buyer", "seller", "deed_type", "validity_code")
-"""Columns that selecting alone reads, of texts that take half of the memory."""
 
 _Reasons = Sequence[tuple[str, pl.Expr]]
 Strays = tuple[date | None, date | None]
@@ -75,7 +73,7 @@ class Account:
 
 
 def needed_columns(parameters: SharedParameters) -> frozenset[str]:
-    """Name the columns that the selection itself reads."""
+    """Name the columns that the selection itself reads; of `DEEDS` but `codes_read` it asks only whether they are known."""
     rules = parameters.sale_filter
     codes = rules.arms_length_only or rules.exclude_codes
     wanted = {
@@ -88,11 +86,18 @@ def needed_columns(parameters: SharedParameters) -> frozenset[str]:
         "deed_type": bool(codes),
         "buyer": rules.arms_length_only,
         "seller": rules.arms_length_only,
+        SHARED_NAME: rules.arms_length_only,
         "parcels_in_deed": rules.exclude_multi_parcel,
         "parcel_number": rules.min_hold_days is not None,
         "year_only": rules.min_hold_days is not None,
     }
     return frozenset(name for name, needed in wanted.items() if needed)
+
+
+def codes_read(parameters: SharedParameters, profile: CountyProfile) -> frozenset[str]:
+    """Name the columns of codes that a selection compares with those it refuses."""
+    mapped = {"validity_code": profile.validity_codes, "deed_type": profile.deed_types}
+    return frozenset(name for name, codes in mapped.items() if codes or parameters.sale_filter.exclude_codes)
 
 
 def select(
@@ -116,8 +121,9 @@ def select(
     if rules.arms_length_only and profile.sale_overrides:
         sales = _with_overrides(sales, profile, cautions)
     reasons = [*_wanted(parameters), *_missing(groups), *_evidence(sales, rules, profile, cautions)]
-    spent = [name for name in _EVIDENCE if name in needed_columns(parameters) and name not in groups]
-    sales = sales.with_columns(_first(reasons).alias("reason"), *map(_whether_known, spent))
+    spent = [name for name in DEEDS if name in needed_columns(parameters) and name not in groups]
+    sales = sales.with_columns(_first(reasons).alias("reason"), *map(whether_known, spent))
+    sales = sales.drop(SHARED_NAME, strict=False)
     excluded = {reasons[code][0]: count for code, count in _counts(sales["reason"]).items()}
     recorded, read = sales["sale_date"], sales.height
     passed = sales.drop_in_place("reason").is_null()
@@ -140,10 +146,6 @@ def select(
 def _moved(sales: pl.DataFrame, chosen: pl.Series) -> pl.DataFrame:
     """Take the chosen sales out, a column at a time, and give each column up: twice all of them would be twice the file."""
     return pl.DataFrame([sales.drop_in_place(name).filter(chosen) for name in sales.columns])
-
-
-def _whether_known(name: str) -> pl.Expr:
-    return pl.when(pl.col(name).is_not_null()).then(pl.lit(value=True)).alias(name)
 
 
 def _strays(used: pl.DataFrame, parameters: SharedParameters) -> Strays:
@@ -252,7 +254,7 @@ def _by_the_records(sales: pl.DataFrame, profile: CountyProfile, cautions: list[
             reasons.append((f"{column}_not_arms_length", pl.col(column).is_in(refused).fill_null(value=False)))
             cautions += unmapped_codes(sales[column], codes)
     if _known(sales, "buyer") and _known(sales, "seller"):
-        same, warned = same_party(sales)
+        same, warned = same_party(sales[SHARED_NAME])
         reasons.append(("buyer_is_seller", pl.lit(same)))
         cautions += warned
     return reasons

@@ -44,9 +44,12 @@ def data_version(digests: Mapping[str, str], profile: CountyProfile) -> str:
 
 def records(county_id: str, snapshots: Mapping[str, bytes], profile: CountyProfile) -> Records:
     """Return the records of snapshots that are at hand as bytes, by kind."""
+    scanned = {kind: pl.scan_parquet(data) for kind, data in snapshots.items()}
     return Records(
         county_id=county_id,
         data_version=data_version({kind: digest(data) for kind, data in snapshots.items()}, profile),
         profile=profile,
-        **{kind: pl.scan_parquet(data) for kind, data in snapshots.items()},
+        sales=scanned["sales"],
+        properties=scanned.get("properties"),
+        listings=scanned.get("listings"),
     )

@@ -21,6 +21,7 @@ from models.jobs import FailureReason
 from terrafusion.adapters import child
 from terrafusion.adapters.objects import Objects
 from terrafusion.analysis.api import Answer, Progress, Records
+from terrafusion.analysis.facts import Facts
 from terrafusion.errors import Unavailable
 from terrafusion.ports.counties import DataVersion
 from terrafusion.ports.pool import Outcome, Task
@@ -84,6 +85,7 @@ def nursery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nursery:
     made = Nursery(tmp_path)
     monkeypatch.setattr(child, "_child", made.begin(), raising=False)
     child._scan.cache_clear()
+    child._facts.cache_clear()
     return made
 
 
@@ -103,6 +105,20 @@ def test_a_snapshot_that_each_job_uses_is_not_the_longest_unused(nursery: Nurser
     os.utime(copy, (1, 1))
     nursery.run()
     assert copy.stat().st_mtime > 1
+
+
+def test_jobs_on_one_snapshot_share_its_facts(nursery: Nursery) -> None:
+    seen: list[Facts | None] = []
+
+    def look(records: Records) -> int:
+        seen.append(records.kept)
+        return 0
+
+    nursery.compute = look
+    nursery.run()
+    nursery.run()
+    assert seen[0] is not None
+    assert seen[0] is seen[1]
 
 
 def test_a_copy_that_goes_while_it_is_read_has_its_job_wait(nursery: Nursery) -> None:

@@ -11,6 +11,7 @@ import polars as pl
 from terrafusion.analysis.api import Records
 from terrafusion.analysis.comps.homes import COLUMNS
 from terrafusion.analysis.comps.model import ordered
+from terrafusion.analysis.facts import SHARED_NAME
 from terrafusion.analysis.groups import ALL
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.parameters import SharedParameters
@@ -88,7 +89,7 @@ def selected(
     day = _valuation_date(selection, parameters)
     if day is not None:
         selection = _windowed(sales, selection, day, months)
-    return replace(selection, used=sales[selection.used[_ROW]]), day
+    return replace(selection, used=sales.drop(SHARED_NAME, strict=False)[selection.used[_ROW]]), day
 
 
 def _valuation_date(selection: Selection, parameters: SharedParameters) -> date | None:

@@ -8,7 +8,7 @@ Hastie and Tibshirani 1990), the regression to prices less the surface without e
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +19,7 @@ from terrafusion.analysis.arrays import Codes, Flags, Floats
 from terrafusion.analysis.comps.homes import Homes, Places
 from terrafusion.analysis.comps.regression import Prices, Regression
 from terrafusion.analysis.comps.surface import Surface
+from terrafusion.analysis.frames import is_sorted
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.errors import AnalysisError
 
@@ -76,16 +77,9 @@ class TooFewSales(AnalysisError):
 def ordered(sales: pl.DataFrame) -> pl.DataFrame:
     """Sort sales so that nothing depends on the order in which they came."""
     keys = ("sale_date", "parcel_number", "sale_id")
-    return sales if _sorted(sales, keys) else sales.sort(*keys, "sale_price", "latitude", "longitude", *CHARACTERISTICS)
-
-
-def _sorted(sales: pl.DataFrame, keys: Sequence[str]) -> bool:
-    """Say whether each sale stands after the one before by these keys alone; records often come so."""
-    after = pl.lit(value=False)
-    for key in reversed(keys):
-        before = pl.col(key).shift(1)
-        after = (before < pl.col(key)) | ((before == pl.col(key)) & after)
-    return bool(sales.lazy().select(after.slice(1).fill_null(value=False).all()).collect().item())
+    return (
+        sales if is_sorted(sales, keys) else sales.sort(*keys, "sale_price", "latitude", "longitude", *CHARACTERISTICS)
+    )
 
 
 def fit(sales: pl.DataFrame, *, without: Collection[str] = ()) -> Model:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -13,6 +13,7 @@ import polars as pl
 
 from terrafusion.analysis import indexes
 from terrafusion.analysis.arrays import Codes
+from terrafusion.analysis.groups import coded
 from terrafusion.analysis.price_index.estimate import Estimate, nothing
 from terrafusion.analysis.price_index.hedonic_index import Placed, time_dummy
 from terrafusion.analysis.price_index.imputation import imputation
@@ -118,16 +119,23 @@ class Engine:
 
     def _stratified(self) -> Iterator[tuple[int, Estimate]]:
         place = (pl.col("ordinal") - self.begin).alias("place")
-        laid = self._counted.select("group_code", "sale_price", self._stratum.alias("stratum"), place)
-        for code, part in _by_group(laid.sort("group_code", maintain_order=True)):
+        laid = self._counted.select("group_code", "sale_price", self._stratum, place)
+        for code, part in _by_group(laid if self.groups == 1 else laid.sort("group_code", maintain_order=True)):
             yield code, stratified_median(strata_of(part, self.periods), self.options)
 
     @property
-    def _stratum(self) -> pl.Expr:
-        joined = self.joined_types
-        kind = pl.col("property_type").replace(joined, joined[:1] * len(joined))
-        names = [(kind if name == "property_type" else pl.col(name)).fill_null("") for name in self.strata]
-        return pl.concat_str(names, separator="|") if names else pl.lit("")
+    def _stratum(self) -> pl.Series:
+        """A number for the stratum of each sale, ascending by the names of its area and type, joined."""
+        numbers = pl.zeros(self._counted.height, pl.Int32, eager=True)
+        told = [coded(self._told(name).fill_null("")) for name in self.strata]
+        for code, values in told:
+            numbers = numbers * len(values) + code
+        names = pl.Series(["|".join(parts) for parts in product(*(values for _, values in told))], dtype=pl.String)
+        return coded(names)[0].gather(numbers).alias("stratum")
+
+    def _told(self, name: str) -> pl.Series:
+        column, joined = self._counted[name], self.joined_types
+        return column.replace(joined, joined[:1] * len(joined)) if joined and name == "property_type" else column
 
     @cached_property
     def strata(self) -> list[str]:
@@ -145,7 +153,7 @@ class Engine:
     def _tells(self, name: str) -> bool:
         column = self.sales[name]
         known = len(column) - column.null_count() >= indexes.COMPLETE_SHARE * len(column)
-        return known and column.drop_nulls().n_unique() > 1
+        return known and column.min() != column.max()
 
 
 def _by_group(table: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:

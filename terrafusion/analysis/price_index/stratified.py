@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from terrafusion.analysis.arrays import Codes, Floats
-from terrafusion.analysis.groups import coded
+from terrafusion.analysis.cells import by_cell, ordered
+from terrafusion.analysis.groups import compressed, in_order
 from terrafusion.analysis.price_index.estimate import Estimate, nothing
 from terrafusion.analysis.price_index.links import largest
 from terrafusion.analysis.price_index.repeat_sales import Options
@@ -26,7 +27,7 @@ class Strata:
     medians: Floats
     counts: Floats
     logs: Floats
-    """ln S of each sale, with the place of its cell in ``row`` and ``period``; in an order of content alone."""
+    """ln S of each sale, with the place of its cell in ``row`` and ``period``."""
     row: Codes
     period: Codes
 
@@ -38,16 +39,16 @@ class Strata:
 
 
 def strata_of(sales: pl.DataFrame, periods: int) -> Strata:
-    """Collect the cells of one group's sales: columns ``stratum``, ``place`` (of the period), ``sale_price``."""
-    code, names = coded(sales["stratum"])
-    laid = sales.select(code.alias("row"), "place", "sale_price").sort("row", "place", "sale_price")
-    cells = laid.group_by("row", "place").agg(pl.col("sale_price").median().log(), pl.len().alias("count"))
-    shape = (len(names), periods)
-    medians, counts = np.full(shape, np.nan), np.zeros(shape)
-    cell = cells["row"].to_numpy(), cells["place"].to_numpy()
-    medians[cell], counts[cell] = cells["sale_price"].to_numpy(), cells["count"].to_numpy()
-    logs = np.log(laid["sale_price"].to_numpy())
-    return Strata(medians, counts, logs, laid["row"].to_numpy(), laid["place"].to_numpy())
+    """Collect the cells of one group's sales: columns ``stratum`` (a number), ``place`` (of the period), ``sale_price``."""
+    strata, row = compressed(sales["stratum"].to_numpy())
+    period, price = sales["place"].to_numpy(), sales["sale_price"]
+    places, begins = by_cell([pl.Series(row), sales["place"]])
+    prices, n = ordered(price, places, begins), np.diff(begins, append=len(places))
+    low, high = prices[begins + (n - 1) // 2], prices[begins + n // 2]
+    cell = row[places[begins]], period[places[begins]]
+    medians, counts = np.full((len(strata), periods), np.nan), np.zeros((len(strata), periods))
+    medians[cell], counts[cell] = pl.Series(low + (high - low) * 0.5).log().to_numpy(), n
+    return Strata(medians, counts, np.log(price.to_numpy()), row, period)
 
 
 def stratified_median(strata: Strata, options: Options) -> Estimate:
@@ -142,9 +143,9 @@ def _unit_variances(strata: Strata, effects: Floats, fitted: Floats) -> Floats:
     left = strata.logs - levels[strata.row] - effects[strata.period]
     known = np.isfinite(left)
     row, left = strata.row[known], left[known]
-    order = np.lexsort((left, row))
-    ends = np.cumsum(np.bincount(row, minlength=len(levels)))
-    parts = np.split(left[order], ends[:-1])
+    parts = np.split(left[in_order(row)], np.cumsum(np.bincount(row, minlength=len(levels)))[:-1])
+    for part in parts:
+        part.sort()
     overall = _unit_variance(np.sort(left), float(fitted.sum()))
     told = zip(parts, fitted, strict=True)
     return np.array([_unit_variance(part, few) if len(part) >= _LEAST else overall for part, few in told])

@@ -33,7 +33,10 @@ def sale_validation(records: Records, parameters: ValidationParameters, progress
     """Answer which sales are arm's length; raises InvalidParameters where the records cannot."""
     progress(0.0, "Reading sales")
     given = read(records, parameters)
-    judged = _judge(given, parameters, records.profile, progress)
+    progress(0.3, "Reading deeds and parties")
+    found = recorded(given.sales, parameters, records.profile, given.checks)
+    given = given.nameless()
+    judged = _judge(given, found, parameters, records.profile, progress)
     told = findings.Told(
         county_id=records.county_id,
         parameters=parameters,
@@ -41,7 +44,7 @@ def sale_validation(records: Records, parameters: ValidationParameters, progress
         reasons=judged.reasons,
         first=judged.first,
         not_run=given.not_run,
-        year_only=given.year_only,
+        year_only=given.account.year_only,
     )
     decided_on = overrides.cautions(judged.rows, parameters, records.profile)
     return Answer(
@@ -54,7 +57,7 @@ def sale_validation(records: Records, parameters: ValidationParameters, progress
             **provenance(records, parameters),
         },
         data_quality=_quality(given, judged.rows, parameters),
-        warnings=[*given.selection.warnings, *given.warnings, *judged.outlying, *decided_on, *findings.cautions(told)],
+        warnings=[*given.account.warnings, *given.warnings, *judged.outlying, *decided_on, *findings.cautions(told)],
         rows=inline(judged.rows),
         table=judged.rows,
         pictures={name: _spread(judged.rows[name]) for name in ("z_price", "z_unit_price")},
@@ -84,15 +87,20 @@ class _Judged(NamedTuple):
     outlying: Sequence[Caution]
 
 
-def _judge(given: Judged, parameters: ValidationParameters, profile: CountyProfile, progress: Progress) -> _Judged:
+def _judge(
+    given: Judged,
+    named: Mapping[str, Flags],
+    parameters: ValidationParameters,
+    profile: CountyProfile,
+    progress: Progress,
+) -> _Judged:
     windows = windows_of(given.sales, parameters)
     sales = overrides.with_decisions(given.sales, overrides.decisions(parameters, profile))
     said, past = sales["override_valid"], given.past
-    progress(0.3, "Reading deeds and parties")
     outlying, warned = outliers(sales, given.asked, parameters)
     found = {
         OVERRIDDEN: said.eq(other=False).fill_null(value=False).to_numpy(),
-        **recorded(sales, parameters, profile, given.checks),
+        **named,
         **repeated(past, parameters, given.checks),
         **outlying,
     }
@@ -120,13 +128,13 @@ def _method(parameters: ValidationParameters, given: Judged, behind: int) -> dic
     years = f", of sales of which only the year is known {whole}"
     return {
         "method": f"ln price and ln price per square foot against mean and sd ({divisor}) of the group in the trailing "
-        f"{parameters.rolling_months} months{years if given.year_only else ''}, the sale's own and the sale itself included; "
+        f"{parameters.rolling_months} months{years if given.account.year_only else ''}, the sale's own and the sale itself included; "
         "codes, deeds, parties and repeats as recorded",
         "interval_method": "Wilson; it tells how sure the share is of more such records, the counts themselves are exact",
         "validation_rules_version": VALIDATION_RULES,
         "group_by": level_name([name for name in parameters.group_by if name != COUNTY]),
         "rolling_months": parameters.rolling_months,
-        "window_unit": "year" if 0 < given.year_only == given.selection.used.height else "month",
+        "window_unit": "year" if 0 < given.account.year_only == given.account.used else "month",
         "sd_low": parameters.sd_low,
         "sd_high": parameters.sd_high,
         "min_group": parameters.min_group,
@@ -142,11 +150,12 @@ def _method(parameters: ValidationParameters, given: Judged, behind: int) -> dic
 def _quality(given: Judged, rows: pl.DataFrame, parameters: ValidationParameters) -> Mapping[str, Any]:
     own = level_name([name for name in parameters.group_by if name != COUNTY])
     small = (pl.col("group_n") < parameters.min_group) | pl.col("level_judged").ne_missing(own)
-    cells = rows.select("own_group", "window_end", small.alias("small")).drop_nulls().unique()
+    grouped = rows.lazy().group_by("own_group", "window_end", small.alias("small")).len()
+    cells = grouped.collect(engine="streaming").drop_nulls()  # the other engine writes the keys of all rows out
     thin = int(cells["small"].sum())
     return {
-        **data_quality(given.selection.account(), cells=cells.height, thin=thin, thin_below=parameters.min_group),
-        "kept_by_override": rows.filter("valid", ~pl.col("valid_by_rules")).height,
+        **data_quality(given.account, cells=cells.height, thin=thin, thin_below=parameters.min_group),
+        "kept_by_override": int((rows["valid"] & ~rows["valid_by_rules"]).sum()),
         "context_sales": given.sales.height - rows.height,
-        "year_only_sales": given.year_only,
+        "year_only_sales": given.account.year_only,
     }

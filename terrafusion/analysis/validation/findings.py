@@ -14,6 +14,7 @@ from terrafusion.analysis.api import Caution
 from terrafusion.analysis.arrays import Flags
 from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.findings import counted, nothing_selected
+from terrafusion.analysis.groups import numbered
 from terrafusion.analysis.proportions import wilson
 from terrafusion.analysis.validation.overrides import PROFILE, REQUEST
 from terrafusion.analysis.validation.parameters import ValidationParameters
@@ -113,7 +114,7 @@ def counts(told: Told) -> dict[str, Any]:
     """Return the headline numbers."""
     rows, n = told.rows, told.rows.height
     source = rows["override_source"]
-    changed = rows.filter(pl.col("valid") != pl.col("valid_by_rules")).height
+    changed = int((rows["valid"] != rows["valid_by_rules"]).sum())
     low, high = interval_of_share(told.invalid, n, told.parameters.confidence_level)
     return {
         "valid_sales": n - told.invalid,
@@ -175,7 +176,7 @@ def cautions(told: Told) -> Iterator[Caution]:
     missing = told.rows["own_group"].null_count()
     if missing:
         yield Caution("without_group", f"{missing:,} sales lack a value of group_by and belong to no group")
-    twice = told.rows.height - told.rows["sale_id"].n_unique()
+    twice = _repeated(told.rows["sale_id"])
     if twice:
         yield Caution("sale_id_repeated", f"{twice:,} sales have the sale_id of another; an override meets them all")
     if told.year_only:
@@ -185,6 +186,12 @@ def cautions(told: Told) -> Iterator[Caution]:
             f"judged in windows of {years} whole year{'s' if years > 1 else ''}, and those of the others rest on none of them"
         )
         yield Caution("year_only", message)
+
+
+def _repeated(names: pl.Series) -> int:
+    """Count the values that stand there a second time; where no two have one hash, there are none."""
+    ordered = np.sort(numbered(names))
+    return len(names) - names.n_unique() if (ordered[1:] == ordered[:-1]).any() else 0
 
 
 def _blind(parameters: ValidationParameters) -> Iterator[Caution]:

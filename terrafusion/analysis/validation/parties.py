@@ -11,6 +11,9 @@ import polars as pl
 from terrafusion.analysis.names import NOBODY, PARTIES, apart, plain
 from terrafusion.analysis.validation import words
 
+_AT_ONCE: Final = 1 << 17
+"""Names that are cut into words at a time."""
+
 
 def pattern(phrases: Sequence[str]) -> str:
     """Return a pattern that finds any of the phrases as whole words."""
@@ -71,7 +74,7 @@ def family(parties: Parties) -> tuple[pl.Series, pl.Series]:
     wholly equal match.
     """
     sales, joined = parties.names, parties.spread(pl.any_horizontal(pl.col(PARTIES).str.contains(_PARTICLE)))
-    row = _rows(sales.select(_common().alias("common"), joined.alias("joined")), _may_share_a_word())
+    row = _sharing(sales.with_columns(joined.alias("joined")))
     some = sales[row].with_columns(pl.col(PARTIES).str.replace_all(_PARTICLE, "$1"))
     told, may = _match()
     asked = some.select(_may_be_family().fill_null(value=False)).to_series()
@@ -123,6 +126,15 @@ def _common() -> pl.Expr:
     """Return the words that stand in both names; a comma is one."""
     buyer, seller = (pl.col(name).str.split(" ") for name in PARTIES)
     return buyer.list.set_intersection(seller)
+
+
+def _sharing(names: pl.DataFrame) -> pl.Series:
+    """Return the rows of names that may share a word: a block at a time, for lists of words are larger than the names."""
+    blocks = ((begin, names.slice(begin, _AT_ONCE)) for begin in range(0, max(names.height, 1), _AT_ONCE))
+    told = (
+        _rows(part.select(_common().alias("common"), "joined"), _may_share_a_word()) + begin for begin, part in blocks
+    )
+    return pl.concat(told)
 
 
 def _may_share_a_word() -> pl.Expr:

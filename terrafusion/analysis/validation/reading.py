@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -11,13 +11,15 @@ import polars as pl
 
 from terrafusion.analysis.api import Caution, Records
 from terrafusion.analysis.cells import unit_price
-from terrafusion.analysis.frames import SALES_ORDER
+from terrafusion.analysis.facts import SHARED_NAME
+from terrafusion.analysis.frames import SALES_ORDER, is_sorted
 from terrafusion.analysis.groups import label_of
-from terrafusion.analysis.names import same_party
+from terrafusion.analysis.names import PARTIES
 from terrafusion.analysis.parameters import SaleFilter
 from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.reading import collected, refuse_fine_groups
-from terrafusion.analysis.selection import Selection, select, unmapped_codes
+from terrafusion.analysis.same_party import same_party
+from terrafusion.analysis.selection import Account, select, unmapped_codes
 from terrafusion.analysis.validation.history import History, history
 from terrafusion.analysis.validation.parameters import ValidationParameters
 from terrafusion.analysis.validation.reasons import CHECKS, Check, alternatives
@@ -35,8 +37,8 @@ class Judged:
     """The sales that windows rest on, in order, and which of them the request asks to judge."""
 
     sales: pl.DataFrame
-    selection: Selection
-    """Its ``used`` are the sales asked for."""
+    account: Account
+    """Of the sales asked for."""
     dates: tuple[date, date]
     """The first and the last day asked for; sales of others are context alone."""
     not_run: Mapping[str, str]
@@ -59,42 +61,39 @@ class Judged:
         """Whether each sale is one to judge."""
         return self.sales["sale_date"].is_between(*self.dates)
 
-    @property
-    def year_only(self) -> int:
-        """Of how many of the sales to judge only the year is known."""
-        return int(self.selection.used["year_only"].sum())
+    def nameless(self) -> Judged:
+        """Return the same without the names of the parties, which are as large as half of all else."""
+        return replace(self, sales=self.sales.drop(PARTIES, strict=False))
 
 
 def read(records: Records, parameters: ValidationParameters) -> Judged:
     """Read the sales; raises InvalidParameters where the records cannot serve the request."""
     every = parameters.model_copy(update={"sale_filter": _ALL})
     wanted = {name for check in CHECKS for columns in alternatives(check) for name in columns}
-    sales = collected(records, every, _COLUMNS | wanted)
+    sales = collected(records, every, _COLUMNS | wanted | {SHARED_NAME})
     refuse_fine_groups(sales, parameters)
     not_run = dict(_not_run(sales, parameters, records.profile))
     _refuse(records.county_id, parameters, not_run)
+    same, warned = same_party(sales.drop_in_place(SHARED_NAME))
     sales = sales.drop(_idle(parameters, not_run))
-    sales = sales.sort([*SALES_ORDER, *sorted(set(sales.columns) - set(SALES_ORDER))])
+    sales = _ordered(sales.with_columns(same.alias("same_party")))
     past = zip(History._fields, history(sales), strict=True)
     sales = sales.with_columns(label_of(parameters.group_by).alias("group"), *(pl.Series(*told) for told in past))
     sales = sales.with_columns(unit_price().alias("unit_price"))
-    sales, warned = _with_same_party(sales, not_run)
     profile = records.profile.model_copy(update={"sale_overrides": {}})
     around = every.model_copy(update=_around(parameters))
     held = select(sales, around, profile, groups=())
     selection = held if around == every else select(sales, every, profile, groups=(), within=held)
     warnings = [] if "codes" in not_run else list(_unmapped(selection.used, profile))
-    warnings += warned
+    warnings += [] if "same_party" in not_run else warned
     dates = parameters.start_date or date.min, parameters.end_date or date.max
-    return Judged(held.used, selection, dates, not_run, warnings)
+    return Judged(held.used, selection.account(), dates, not_run, warnings)
 
 
-def _with_same_party(sales: pl.DataFrame, not_run: Mapping[str, str]) -> tuple[pl.DataFrame, list[Caution]]:
-    """Add whether buyer and seller are one, judged as every selection does: among all sales of the county."""
-    if "same_party" in not_run:
-        return sales, []
-    same, warned = same_party(sales)
-    return sales.with_columns(same.alias("same_party")), warned
+def _ordered(sales: pl.DataFrame) -> pl.DataFrame:
+    """Sort sales, by all else where ids are repeated; to copy what stands in order would be twice the file."""
+    rest = sorted(set(sales.columns) - {*SALES_ORDER, "same_party"})
+    return sales if is_sorted(sales, SALES_ORDER) else sales.sort(*SALES_ORDER, *rest)
 
 
 def _unmapped(sales: pl.DataFrame, profile: CountyProfile) -> Iterator[Caution]:

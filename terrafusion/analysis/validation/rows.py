@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -55,31 +56,33 @@ def rows_of(
     sales: pl.DataFrame, context: Context, told: Verdicts, windows: Sequence[Window], parameters: ValidationParameters
 ) -> pl.DataFrame:
     """Put everything beside each sale; what a sale was not judged by is null."""
-    judged = context.judged.is_not_null().to_numpy()
-    enough = judged & (context.unit.n >= parameters.min_group)
-    price, unit = context.price.where(judged), context.unit.where(enough)
-    columns: dict[str, Any] = {
-        "valid": told.valid,
-        "reason_codes": told.reasons,
-        "z_price": context.z_price,
-        "z_unit_price": context.z_unit,
-        "group_judged": context.judged,
-        "group_n": context.price.n,
-        "level_judged": context.level,
-        "mean_log_price": price.mean,
-        "sd_log_price": price.sd,
-        "lowest_price": np.exp(price.mean - parameters.sd_low * price.sd),
-        "highest_price": np.exp(price.mean + parameters.sd_high * price.sd),
-        "unit_price_n": context.unit.n,
-        "mean_log_unit_price": unit.mean,
-        "sd_log_unit_price": unit.sd,
-        "valid_by_rules": told.by_rules,
-        **_bounds(windows),
-    }
-    series = [pl.Series(name, values, nan_to_null=True) for name, values in columns.items()]
+    columns = chain(_told(context, told, parameters), _bounds(windows).items())
+    series = [pl.Series(name, values, nan_to_null=True) for name, values in columns]
     return sales.with_columns(*series, pl.lit(VALIDATION_RULES).alias("rules_version"), own_group="group").select(
         *FIXED, *CONTEXT
     )
+
+
+def _told(context: Context, told: Verdicts, parameters: ValidationParameters) -> Iterator[tuple[str, Any]]:
+    """Yield the columns one by one: all of them twice, as arrays and as series, would be half the file."""
+    judged = context.judged.is_not_null().to_numpy()
+    price, unit = context.price, context.unit
+    enough = judged & (unit.n >= parameters.min_group)
+    yield "valid", told.valid
+    yield "reason_codes", told.reasons
+    yield "z_price", context.z_price
+    yield "z_unit_price", context.z_unit
+    yield "group_judged", context.judged
+    yield "group_n", price.n
+    yield "level_judged", context.level
+    yield "mean_log_price", np.where(judged, price.mean, np.nan)
+    yield "sd_log_price", np.where(judged, price.sd, np.nan)
+    yield "lowest_price", np.exp(np.where(judged, price.mean - parameters.sd_low * price.sd, np.nan))
+    yield "highest_price", np.exp(np.where(judged, price.mean + parameters.sd_high * price.sd, np.nan))
+    yield "unit_price_n", unit.n
+    yield "mean_log_unit_price", np.where(enough, unit.mean, np.nan)
+    yield "sd_log_unit_price", np.where(enough, unit.sd, np.nan)
+    yield "valid_by_rules", told.by_rules
 
 
 def inline(rows: pl.DataFrame) -> pl.DataFrame:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from terrafusion.analysis.facts import SHARED_NAME, Facts
 from terrafusion.analysis.frames import SALES_SCHEMA
 from terrafusion.analysis.names import _begin_alike, apart, plain
 from terrafusion.analysis.parameters import SaleFilter, SharedParameters
@@ -21,6 +22,7 @@ def chosen(sales):
         frame = sales(**{"sale_date": DAY, "sale_price": 100_000.0} | columns).with_columns(
             pl.lit("all").alias("group")
         )
+        frame = Facts(frame.lazy()).beside(frame, [SHARED_NAME])
         wanted = SharedParameters(sale_filter=SaleFilter(**(rules or {})), **parameters)
         return select(frame, wanted, profile or CountyProfile(), groups=["zip_code"] if "zip_code" in columns else [])
 

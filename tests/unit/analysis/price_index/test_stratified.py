@@ -7,9 +7,10 @@ from terrafusion.analysis.price_index.stratified import strata_of, stratified_me
 
 
 def sales(*cells):
-    """Sales from (stratum, period, prices)."""
-    rows = [(stratum, place, float(price)) for stratum, place, prices in cells for price in prices]
-    return pl.DataFrame(rows, schema={"stratum": pl.String, "place": pl.Int32, "sale_price": pl.Float64}, orient="row")
+    """Sales from (stratum, period, prices); strata are numbered by their names."""
+    names = sorted({stratum for stratum, _, _ in cells})
+    rows = [(names.index(stratum), place, float(price)) for stratum, place, prices in cells for price in prices]
+    return pl.DataFrame(rows, schema={"stratum": pl.Int32, "place": pl.Int32, "sale_price": pl.Float64}, orient="row")
 
 
 def index(given, periods):
