@@ -17,6 +17,7 @@ from terrafusion.analysis.market import market_of
 from terrafusion.analysis.price_index.estimate import FREEDOM
 from terrafusion.analysis.price_index.parameters import REPEAT, Method, family
 from terrafusion.analysis.ratios.parameters import RatioParameters, TimeAdjust
+from terrafusion.analysis.selection import Selection, within_pauses
 from terrafusion.errors import InvalidParameters
 
 _STRATA: Final = ("zip_code", "property_type")
@@ -46,21 +47,22 @@ def _method(how: TimeAdjust) -> Method | None:
     return "hedonic_time_dummy" if how == "hedonic" else how
 
 
-def adjust(records: Records, sales: pl.DataFrame, parameters: RatioParameters, progress: Progress) -> Adjusted:
-    """Add ``price``: S, or with ``time_adjust`` S times the index at the valuation date over that at the sale.
+def adjust(records: Records, selection: Selection, parameters: RatioParameters, progress: Progress) -> Adjusted:
+    """Add ``price`` to the selected sales: S, or with ``time_adjust`` S times the index at the valuation date over that at the sale.
 
-    The index is of all ``sales`` together. Raises InvalidParameters where they allow none.
+    The index is of all of them together but those beyond a long pause, as that of `price_index`. Raises InvalidParameters
+    where they allow none.
     """
-    method = _method(parameters.time_adjust)
+    sales, method = selection.used, _method(parameters.time_adjust)
     if method is None or sales.is_empty():
         return Adjusted(sales.with_columns(pl.col("sale_price").alias("price")))
-    whole = sales.with_columns(pl.lit(ALL).alias("group"))
-    market = market_of(whole, parameters, recorded=sales["sale_date"])
+    indexed = within_pauses(sales, selection.strays).with_columns(pl.lit(ALL).alias("group"))
+    market = market_of(indexed, parameters, recorded=indexed["sale_date"])
     progress(0.1, "Estimating how prices moved")
     line = timing.timeline(market.sales, method, period=market.period, min_sales=parameters.min_sales)
-    valued = timing.valuation_day(sales, parameters)
+    valued = timing.valuation_day(indexed, parameters)
     if not line.known or valued is None:
-        raise _refused(records, parameters, line, sales.height)
+        raise _refused(records, parameters, line, indexed.height)
     factor = line.factors(sales["sale_date"], valued)
     adjusted = sales.with_columns((pl.col("sale_price") * pl.Series(factor)).alias("price"))
     beyond = int(np.count_nonzero(line.beyond(sales["sale_date"])))

@@ -191,3 +191,30 @@ def test_one_period_adjusts_nothing(ask, rising):
     month = rising.filter(pl.col("sale_date") < date(2014, 2, 1))
     one, other = (ask(STUDY, month, time_adjust=how, **QUICK).summary for how in ("none", "hedonic"))
     assert other["median"] == pytest.approx(one["median"], rel=1e-12)
+
+
+def test_a_sale_beyond_a_long_pause_is_in_the_study_and_not_in_the_index(ask, rising):
+    """Its price is brought to the valuation date from the nearest period of the index, and that is told."""
+    stray = rising.head(1).with_columns(sale_date=date(2009, 1, 1), sale_id=pl.lit("stray"), parcel_number=pl.lit("x"))
+    plain, told = (ask(STUDY, made, time_adjust="hedonic", **QUICK) for made in (rising, pl.concat([rising, stray])))
+    assert told.summary["n"] == plain.summary["n"] + 1
+    assert "time_adjust_sales_beyond_index" in codes(told)
+    first = rising.filter(pl.col("sale_date") < date(2014, 2, 1)).head(1)
+    for day in (date(2014, 1, 15), date(2009, 1, 1)):
+        lone = first.with_columns(sale_date=day, sale_id=pl.lit("stray"), parcel_number=pl.lit("x"))
+        after = ask(STUDY, pl.concat([rising, lone]), time_adjust="hedonic", **QUICK)
+        assert after.summary["mean"] == pytest.approx(plain.summary["mean"], abs=5e-4)
+
+
+def test_every_sale_of_king_county_in_2018_is_studied(ask, reference, sales):
+    """Six of 2016 and 2017 are too: the contract names no exclusion of theirs."""
+    table = reference("ratio/king_wa_2018_sales_assessments.csv")
+    given = sales(
+        sale_date=table["DocumentDate"].str.to_date(), sale_price=table["SalePrice"], assessed_value=table["ApprVal"]
+    )
+    told = ask(STUDY, given, interval_method="analytic").summary
+    ratio = table["ApprVal"] / table["SalePrice"]
+    middle = ratio.median()
+    assert told["n"] == len(ratio) == 1000
+    assert told["median"] == pytest.approx(middle, rel=1e-12)
+    assert told["cod"] == pytest.approx(100 * (ratio - middle).abs().mean() / middle, rel=1e-12)
