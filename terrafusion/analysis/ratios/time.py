@@ -11,6 +11,7 @@ import polars as pl
 
 from terrafusion.analysis import timing
 from terrafusion.analysis.api import Caution, Progress, Records
+from terrafusion.analysis.findings import counted
 from terrafusion.analysis.groups import ALL
 from terrafusion.analysis.indexes import CHARACTERISTICS, COMPLETE_SHARE
 from terrafusion.analysis.market import market_of
@@ -59,7 +60,7 @@ def adjust(records: Records, selection: Selection, parameters: RatioParameters, 
     indexed = within_pauses(sales, selection.strays).with_columns(pl.lit(ALL).alias("group"))
     market = market_of(indexed, parameters, recorded=indexed["sale_date"])
     progress(0.1, "Estimating how prices moved")
-    line = timing.timeline(market.sales, method, period=market.period, min_sales=parameters.min_sales)
+    line = timing.timeline(market.sales, method, period=market.period)
     valued = timing.valuation_day(indexed, parameters)
     if not line.known or valued is None:
         raise _refused(records, parameters, line, indexed.height)
@@ -67,7 +68,8 @@ def adjust(records: Records, selection: Selection, parameters: RatioParameters, 
     adjusted = sales.with_columns((pl.col("sale_price") * pl.Series(factor)).alias("price"))
     beyond = int(np.count_nonzero(line.beyond(sales["sale_date"])))
     outside = bool(line.beyond(pl.Series([valued], dtype=pl.Date))[0])
-    return Adjusted(adjusted, market.period, (*line.warnings, *_beyond(beyond, outside=outside)))
+    thin = _thin(line.observations(valued), parameters.min_sales)
+    return Adjusted(adjusted, market.period, (*line.warnings, *_beyond(beyond, outside=outside), *thin))
 
 
 def _refused(records: Records, parameters: RatioParameters, line: timing.Timeline, sales: int) -> InvalidParameters:
@@ -126,3 +128,10 @@ def _beyond(sales: int, *, outside: bool) -> list[Caution]:
         message = "The valuation date lies beyond the index; prices were brought to its nearest period"
         found.append(Caution("time_adjust_date_beyond_index", message))
     return found
+
+
+def _thin(observations: int, least: int) -> list[Caution]:
+    if observations >= least:
+        return []
+    message = f"The index at the valuation date rests on {counted(observations, 'observation')}, fewer than {least}; all adjusted prices lean on it"
+    return [Caution("time_adjust_date_thin", message)]

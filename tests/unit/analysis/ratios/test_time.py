@@ -98,8 +98,25 @@ def test_prices_go_to_the_valuation_date(ask, rising):
 def test_a_date_beyond_the_index_is_told(ask, rising):
     answer = ask(STUDY, rising, time_adjust="hedonic", valuation_date="2020-01-01", **QUICK)
     assert "time_adjust_date_beyond_index" in codes(answer)
-    thin = rising.filter((pl.col("sale_date") >= date(2014, 2, 1)) | (pl.int_range(pl.len()) % 20 == 0))
-    assert "time_adjust_sales_beyond_index" in codes(ask(STUDY, thin, time_adjust="hedonic", **QUICK))
+    later = pl.col("sale_date") >= date(2014, 2, 1)
+    unsized = rising.with_columns(pl.when(later).then("building_size_sqft"))
+    assert "time_adjust_sales_beyond_index" in codes(ask(STUDY, unsized, time_adjust="hedonic", **QUICK))
+
+
+def test_a_period_of_few_sales_counts_as_price_index_has_it(ask, rising):
+    """And is told where all prices are brought to it."""
+    last = pl.col("sale_date") >= date(2016, 12, 1)
+    thin = rising.filter(~last | (pl.int_range(pl.len()) % 20 == 0))
+    sold = thin.filter(last).height
+    assert 0 < sold < 10
+    rows = ask("price_index", thin, method="hedonic_time_dummy", sale_filter={"min_price": 0}).rows
+    index = dict(rows.select("period", "index").iter_rows())
+    answer = ask(STUDY, thin, time_adjust="hedonic", **QUICK)
+    factor = [index["2016-12"] / index[f"{day:%Y-%m}"] for day in thin["sale_date"]]
+    wanted = (thin["assessed_value"] / thin["sale_price"] / pl.Series(factor)).median()
+    assert answer.summary["median"] == pytest.approx(wanted, rel=1e-9)
+    (message,) = (caution.message for caution in answer.warnings if caution.code == "time_adjust_date_thin")
+    assert f"rests on {sold} observations, fewer than 10" in message
 
 
 def test_what_allows_no_index_is_refused(ask, rising):
