@@ -11,14 +11,12 @@ import numpy as np
 import polars as pl
 
 from terrafusion.analysis.api import Caution
-from terrafusion.analysis.comps.interval import LEAST
 from terrafusion.analysis.comps.model import LEAST_SALES, Model
 from terrafusion.analysis.comps.parameters import ComparableParameters
 from terrafusion.analysis.comps.rows import FEW_COMPS, FEW_SALES, NO_COMPS, NO_LOCATION
 from terrafusion.analysis.findings import counted, of_years
 from terrafusion.analysis.indexes import CHARACTERISTICS
 
-FOR_INTERVAL: Final = LEAST
 _BEYOND_DAYS: Final = 31
 _WHY: Final = {
     FEW_SALES: f"a price model needs {LEAST_SALES} of other parcels",

@@ -60,8 +60,8 @@ class Found:
     subjects: Subjects
     comps: Comps
     reconciled: Reconciled
-    reach: float
-    """Spreads from the value to the ends of its range; nan where none can be told."""
+    reach: Floats
+    """Of each subject, spreads from its value to the ends of its range; nan where none can be told."""
 
     @property
     def there(self) -> Flags:

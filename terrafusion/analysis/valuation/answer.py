@@ -109,7 +109,7 @@ def _result(
         progress((held % (rules.folds + 1) + 1) / (rules.folds + 1), "Valuing")
 
     try:
-        trial = examine(used, rules, value)
+        trial = examine(used, rules, value, homes=homes)
     except TooFewSales:  # a parcel with most of the sales leaves too few without it
         return nothing
     finder = Finder(fit(used))

@@ -114,6 +114,10 @@ def cautions(told: Told) -> Iterator[Caution]:
         yield Caution(
             "parcels_without_value", f"{none:,} of {told.rows.height:,} parcels have no value; `reason` says why"
         )
+    bare = told.rows.filter(pl.col("estimated_value").is_not_null() & pl.col("value_low").is_null()).height
+    if bare:
+        message = f"{bare:,} of {told.rows.height:,} parcels have a value without range: no comparables, or too few sales that lack no more than they"
+        yield Caution("parcels_without_range", message)
     for flag, what in FLAGS.items():
         count = told.rows.filter(pl.col("flags").list.contains(flag)).height
         if count:

@@ -359,3 +359,12 @@ def test_a_large_lot_of_homes_in_one_place(ask, town):
     answer = comps(ask, tower)
     assert answer.summary["subjects_valued"] == 3
     assert answer.rows["distance_km"].max() == 0
+
+
+def test_a_range_that_few_sales_cannot_tell_says_how_many_it_takes(ask, town):
+    answer = comps(ask, town.head(60), town["parcel_number"].head(1), max_distance_km=50, interval_level=0.99)
+    (told,) = answer.summary["subjects"]
+    assert told["estimated_value"] > 0
+    assert told["value_low"] is None
+    (message,) = (caution.message for caution in answer.warnings if caution.code == "interval_too_few_sales")
+    assert "it takes 99 sales valued to hold 99% of prices" in message
