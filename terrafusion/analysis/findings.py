@@ -46,6 +46,11 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
+def having(count: int, of: int, what: str) -> str:
+    """Write how many of some things have: ``1 of 24 areas has``, ``3 of 24 areas have``."""
+    return f"{count:,} of {counted(of, what)} {'has' if count == 1 else 'have'}"
+
+
 def of_years(used: pl.DataFrame) -> Iterator[Caution]:
     """Tell of the sales used of which only the year is known, where there are any."""
     yield from of_year_only(int(used["year_only"].sum()))

@@ -158,7 +158,7 @@ def subject_rows(found: Found, parameters: ComparableParameters) -> pl.DataFrame
     lacking = np.where(counts > 0, FEW_COMPS, np.where(found.comps.placed, NO_COMPS, NO_LOCATION))
     flags = {
         "fewer_than_k": counts < parameters.k,
-        "placed_by_area": ~found.comps.located,
+        "placed_by_area": found.comps.placed & ~found.comps.located,
         "incomplete": _incomplete(found.model, found.subjects.homes),
     }
     table = pl.DataFrame(
