@@ -22,7 +22,9 @@ _PRICE: Final = pl.col("sale_price")
 _OUTLIER: Final = "outlier"
 _OVERRIDE: Final = "override"
 _KEPT: Final = "kept by override"
-_HIGHEST_PRICE: Final = 1e12  # above it is no price but a slip of the pen
+_CENT: Final = 0.01
+_HIGHEST_PRICE: Final = 1e12
+"""Less than the one or more than the other is no price but a slip of the pen."""
 
 _EARLY: Final = "before_a_long_pause"
 _LATE: Final = "after_a_long_pause"
@@ -213,7 +215,7 @@ def _counts(reason: pl.Series) -> dict[int, int]:
 def _wanted(parameters: SharedParameters) -> _Reasons:
     """Tell apart sales without a date or price, and those that were not asked for."""
     day = pl.col("sale_date")
-    is_price = _PRICE.is_between(0, _HIGHEST_PRICE, closed="right").fill_null(value=False)
+    is_price = _PRICE.is_between(_CENT, _HIGHEST_PRICE).fill_null(value=False)
     reasons = [("missing_date", day.is_null()), ("missing_price", ~is_price)]
     if parameters.start_date is not None or parameters.end_date is not None:
         first, last = parameters.start_date or date.min, parameters.end_date or date.max
