@@ -87,6 +87,7 @@ def _refused(records: Records, parameters: RatioParameters, line: timing.Timelin
 def advice(records: Records, parameters: RatioParameters) -> str:
     """Say what the records allow to be done about ratios that move in time; only what holds homes constant goes alone."""
     found = list(possible(records))
+    found = found[:1] if "hedonic" in found else found
     years = parameters.period not in {"year", "auto"} and _any_year_only(records)
     asked = f"time_adjust {' or '.join(f'`{how}`' for how in found)}{' with period `year`' if years else ''}"
     if "hedonic" in found:
@@ -100,10 +101,9 @@ def _any_year_only(records: Records) -> bool:
 
 
 def possible(records: Records) -> Iterator[TimeAdjust]:
-    """Name what the records allow: the hedonic adjustment, else one of each other family."""
+    """Name what the records allow, one of each family, the hedonic adjustment first."""
     if _told(records, CHARACTERISTICS):
         yield "hedonic"
-        return
     parcels = records.sales.select(pl.col("parcel_number").count() - pl.col("parcel_number").drop_nulls().n_unique())
     if parcels.collect().item() > FREEDOM:
         yield "robust"

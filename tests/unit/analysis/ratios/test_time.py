@@ -235,3 +235,10 @@ def test_every_sale_of_king_county_in_2018_is_studied(ask, reference, sales):
     assert told["n"] == len(ratio) == 1000
     assert told["median"] == pytest.approx(middle, rel=1e-12)
     assert told["cod"] == pytest.approx(100 * (ratio - middle).abs().mean() / middle, rel=1e-12)
+
+
+def test_what_is_allowed_in_place_of_an_index_that_cannot_be_is_all_that_can(ask, rising):
+    zips = rising.with_columns(zip_code=pl.Series([str(98101 + place % 3) for place in range(rising.height)]))
+    with pytest.raises(InvalidParameters) as refused:
+        ask(STUDY, zips, time_adjust="robust", **QUICK)
+    assert refused.value.allowed == "hedonic, stratified_median, none"
