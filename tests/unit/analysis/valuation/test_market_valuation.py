@@ -90,6 +90,7 @@ def test_the_figures_of_the_holdout_by_their_definitions(valued, small_town):
     cheapest = valued.summary["by_price_quarter"][0]
     rows = price <= np.quantile(price, 0.25)
     assert (cheapest["n"], cheapest["from"]) == (rows.sum(), price.min())
+    assert {part["from"] for part in valued.summary["by_price_quarter"]} <= {*price}  # to the cent
     assert cheapest["interval_coverage"] == pytest.approx(100 * inside[rows].mean())
     assert sum(part["n"] for part in valued.summary["by_confidence"]) == len(price)
 
