@@ -54,9 +54,10 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def they_have(count: int, what: str) -> str:
-    """Write a number of things that have something: ``1 sale has``, ``2 sales have``."""
-    return f"{counted(count, what)} {'has' if count == 1 else 'have'}"
+def they_have(count: int, what: str, *, of: int | None = None) -> str:
+    """Write a number of things that have something: ``1 sale has``, ``2 sales have``, ``1 of 24 areas has``."""
+    things = counted(count, what) if of is None else f"{count:,} of {counted(of, what)}"
+    return f"{things} {'has' if count == 1 else 'have'}"
 
 
 def of_years(used: pl.DataFrame) -> Iterator[Caution]:

@@ -152,7 +152,12 @@ class SharedParameters(BaseModel):
         "none", description="`cascade` puts a wider area's figures beside those of a thin cell"
     )
     fallback_min_sales: Whole = Field(30, ge=1, le=10_000, description="a cell with fewer sales is thin")
-    assessment_level: Number = Field(1.0, gt=0, le=1, description="the fraction of market value assessed")
+    assessment_level: Number | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="the fraction of market value assessed; null is the county profile's, 1 where it tells none",
+    )
     roll_year: Year | None = Field(None, description="the year of the assessment roll")
     confidence_level: Number = Field(0.95, ge=0.5, le=0.999, description="coverage of the intervals")
     bootstrap_iterations: Whole = Field(1000, ge=100, le=100_000, description="draws of a bootstrap")

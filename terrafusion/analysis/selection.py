@@ -23,7 +23,9 @@ _PRICE: Final = pl.col("sale_price")
 _OUTLIER: Final = "outlier"
 _OVERRIDE: Final = "override"
 _KEPT: Final = "kept by override"
-_HIGHEST_PRICE: Final = 1e12  # above it is no price but a slip of the pen
+_CENT: Final = 0.01
+_HIGHEST_PRICE: Final = 1e12
+"""Less than the one or more than the other is no price but a slip of the pen."""
 
 _EARLY: Final = "before_a_long_pause"
 _LATE: Final = "after_a_long_pause"
@@ -46,7 +48,7 @@ class Selection:
     kept: int = 0
     """How many of those used stand against their codes or names, because a person said so."""
     strays: Strays = (None, None)
-    """Before and from what day on sales were left out because they come long before or after all others."""
+    """Before and from what day on sales come long before or after all others."""
 
     def account(self) -> Account:
         """Tell of the sales what is asked when they are no longer at hand."""
@@ -107,12 +109,14 @@ def select(
     *,
     groups: Sequence[str],
     within: Selection | None = None,
+    across_pauses: bool = False,
 ) -> Selection:
     """Apply the filters in their order; the first that a sale fails gives its reason.
 
     ``sales`` has `needed_columns`, ``sale_id`` where the profile overrides, and ``group`` made of the columns
     ``groups``. It is as large as the file: a caller that does not hold it spares its memory. Which sales come long
-    before or after all others is judged among those selected, or is what it was ``within`` a wider selection.
+    before or after all others is judged among those selected, or is what it was ``within`` a wider selection; they are
+    used ``across_pauses``, which is for answers that lay out no span of time (`docs/adr/0019-long-pauses.md`).
     """
     rules = parameters.sale_filter
     cautions: list[Caution] = []
@@ -132,7 +136,11 @@ def select(
     used = _moved(sales, passed)
     beyond = _strays(used, parameters) if within is None else within.strays
     if any(beyond):
-        used = _between(*beyond, used, excluded, cautions)
+        apart = _apart(used["sale_date"], *beyond)
+        cautions += _of_pauses(apart, used.height, across_pauses=across_pauses)
+        if not across_pauses:
+            used = within_pauses(used, beyond)
+            excluded |= {code: len(days) for code, days in apart.items()}
     if rules.outlier_method != "none":
         flagged, warned = flag_outliers(used, rules)
         cautions += warned
@@ -153,24 +161,35 @@ def _strays(used: pl.DataFrame, parameters: SharedParameters) -> Strays:
     return None if parameters.start_date else early, None if parameters.end_date else late
 
 
-def _between(
-    begin: date | None, end: date | None, used: pl.DataFrame, excluded: dict[str, int], cautions: list[Caution]
-) -> pl.DataFrame:
+def within_pauses(sales: pl.DataFrame, beyond: Strays) -> pl.DataFrame:
     """Leave out the few sales that come long before or after all others: placeholders, or slips of the pen.
 
     One of them would stretch every span: homes would seem to have been watched, and records to reach, up to it.
     """
-    days, pause = used["sale_date"], f"more than {PAUSE_DAYS} days"
+    begin, end = beyond
+    return sales.filter(pl.col("sale_date").is_between(begin or date.min, end or date.max, closed="left"))
+
+
+def _apart(days: pl.Series, begin: date | None, end: date | None) -> dict[str, pl.Series]:
+    """Return the days of the sales before and after a long pause, by reason."""
     early, late = days.filter(days < (begin or date.min)), days.filter(days >= (end or date.max))
-    for code, gone, said in (
-        (_EARLY, early, f"{early.max()!s} or earlier, {pause} before those after them, and are left out; a start_date"),
-        (_LATE, late, f"{end} or later, {pause} after those before them, and are left out; an end_date"),
-    ):
-        if len(gone):
-            excluded[code] = len(gone)
-            message = f"{len(gone)} of {len(days)} sales are dated {said} that takes them in keeps them"
-            cautions.append(Caution(code, message))
-    return used.filter(days.is_between(begin or date.min, end or date.max, closed="left"))
+    return {code: found for code, found in ((_EARLY, early), (_LATE, late)) if len(found)}
+
+
+def _of_pauses(apart: Mapping[str, pl.Series], sales: int, *, across_pauses: bool) -> Iterator[Caution]:
+    for code, days in apart.items():
+        if code == _EARLY:
+            when, bound = (
+                f"{days.max()!s} or earlier, more than {PAUSE_DAYS} days before those after them",
+                "a start_date",
+            )
+        else:
+            when, bound = f"{days.min()!s} or later, more than {PAUSE_DAYS} days after those before them", "an end_date"
+        became = f"left out; {bound} that takes them in keeps them"
+        if across_pauses:
+            became = f"used all the same; {bound} can leave them out"
+        told = f"{len(days)} of {counted(sales, 'sale')} {'is' if len(days) == 1 else 'are'}"
+        yield Caution(code, f"{told} dated {when}, and {became}")
 
 
 def leave_out(selection: Selection, reasons: Mapping[str, pl.Expr]) -> Selection:
@@ -198,7 +217,7 @@ def _counts(reason: pl.Series) -> dict[int, int]:
 def _wanted(parameters: SharedParameters) -> _Reasons:
     """Tell apart sales without a date or price, and those that were not asked for."""
     day = pl.col("sale_date")
-    is_price = _PRICE.is_between(0, _HIGHEST_PRICE, closed="right").fill_null(value=False)
+    is_price = _PRICE.is_between(_CENT, _HIGHEST_PRICE).fill_null(value=False)
     reasons = [("missing_date", day.is_null()), ("missing_price", ~is_price)]
     if parameters.start_date is not None or parameters.end_date is not None:
         first, last = parameters.start_date or date.min, parameters.end_date or date.max

@@ -103,8 +103,11 @@ def survey(
     *,
     needed: Collection[str] = (),
     lacking: Mapping[str, pl.Expr] | None = None,
+    across_pauses: bool = False,
 ) -> Survey:
     """Read those columns and select; ``lacking`` says by reason which selected sales cannot serve.
+
+    ``across_pauses`` is as `terrafusion.analysis.selection.select` has it.
 
     Raises InvalidParameters where the records cannot serve the request, also where they hold nothing of a ``needed``
     column.
@@ -114,7 +117,8 @@ def survey(
     for name in needed:
         if sales.height and sales[name].null_count() == sales.height:
             raise unrecorded(name, records.county_id)
-    chosen = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
+    groups = columns_of(parameters.group_by)
+    chosen = select(sales, parameters, records.profile, groups=groups, across_pauses=across_pauses)
     selection = leave_out(chosen, lacking or {})
     market = market_of(selection.used, parameters, recorded=selection.recorded)
     return Survey(records, parameters, selection, market, selection.recorded)

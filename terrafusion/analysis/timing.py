@@ -2,7 +2,7 @@
 
 For the colleagues who adjust prices::
 
-    line = timing.timeline(sales, "hedonic_time_dummy", period="month", min_sales=10)
+    line = timing.timeline(sales, "hedonic_time_dummy", period="month")
     if line.known:
         worth = sales["sale_price"] * line.factors(sales["sale_date"], to=date(2015, 5, 27))
         line.levels(days)             # ln I at each of many days: factors between any two are exp of a difference
@@ -44,15 +44,12 @@ class Timeline:
     period: str
     begin: int
     estimate: Estimate
-    min_sales: int
-    """Periods with fewer observations take no part; they lie in logs between their neighbours."""
     warnings: tuple[Caution, ...] = ()
 
     @property
     def places(self) -> Codes:
-        """The places, from 0, of the periods that are estimated and have observations enough."""
-        enough = self.estimate.observations >= self.min_sales
-        return np.flatnonzero(self.estimate.estimated & enough)
+        """The places, from 0, of the periods that are estimated; others lie in logs between their neighbours."""
+        return np.flatnonzero(self.estimate.estimated)
 
     @property
     def known(self) -> bool:
@@ -69,6 +66,12 @@ class Timeline:
         """Return by what a price of each day is multiplied to be one of the day ``to``."""
         factors: Floats = np.exp(self.levels(_one(to))[0] - self.levels(days))
         return factors
+
+    def observations(self, day: date) -> int:
+        """Return on how many observations the level of a day rests."""
+        known = self.places
+        nearest = known[np.argmin(np.abs(known - self._places_of(_one(day))))]
+        return int(self.estimate.observations[nearest])
 
     def beyond(self, days: pl.Series) -> Codes:
         """Return how many periods each day lies before the first (below 0) or after the last estimated period."""
@@ -98,7 +101,7 @@ def columns_for(method: Method) -> frozenset[str]:
     return places.union(indexes.CHARACTERISTICS) if method in HEDONIC else places
 
 
-def timeline(sales: pl.DataFrame, method: Method, *, period: str, min_sales: int) -> Timeline:
+def timeline(sales: pl.DataFrame, method: Method, *, period: str) -> Timeline:
     """Estimate the index of all ``sales`` together as `price_index` does that is told the method and nothing else.
 
     It is not `Timeline.known` where no characteristic is, or sales or pairs are fewer than parameters and `FREEDOM`.
@@ -109,4 +112,4 @@ def timeline(sales: pl.DataFrame, method: Method, *, period: str, min_sales: int
     laid = sales.with_columns(ordinal.alias("ordinal"), pl.lit(0, pl.Int32).alias("group_code"))
     engine = Engine(laid, 1, begin, count, PriceIndexParameters(method=method), NO_REVISIONS)
     found = engine.estimates(method)[0]
-    return Timeline(period, begin, found, min_sales, tuple(of_method(engine, method, found, period=period)))
+    return Timeline(period, begin, found, tuple(of_method(engine, method, found, period=period)))

@@ -44,6 +44,8 @@ class Kind:
     """The column by which records of one place are counted."""
     year: str | None = None
     """The column that may stand for its date, where only the year is known."""
+    edition: str | None = None
+    """The column that tells of which year a record speaks, where a later one takes the place of an earlier."""
     checks: Sequence[Check] = ()
 
     @property
@@ -75,6 +77,7 @@ PROPERTIES: Final = Kind(
     order=PROPERTIES_ORDER,
     required={"parcel_number": "parcel"},
     key="parcel_number",
+    edition="assessment_year",
 )
 """The parcels of the roll."""
 
@@ -110,7 +113,9 @@ REASONS: Final[Mapping[str, str]] = {
     "price_not_positive": "a price is above 0",
     "ended_before_it_began": "the listing ended before it began",
     "duplicate_sale_id": "an earlier row has the same sale_id",
-    "duplicate_parcel_number": "an earlier row has the same parcel_number",
+    "duplicate_parcel_number": "an earlier row says the same of this parcel",
+    "conflicting_parcel_number": "rows of one parcel and assessment_year differ, and nobody knows which is right",
+    "superseded_parcel_number": "another row tells of this parcel in a later assessment_year",
     "duplicate_listing_id": "an earlier row has the same listing_id",
 }
 """Why a row cannot be used, by stable code, as a sentence about the cell that is blamed."""

@@ -65,21 +65,41 @@ def read_records(path: Path, kind: Kind, order: DateOrder | None = None) -> Reco
 
 
 def without_repeats(file: RecordsFile) -> RecordsFile:
-    """Reject the rows whose key stands in an earlier row: a county's records hold a record once."""
+    """Reject the rows whose key stands in another row that counts: a county's records hold a record once.
+
+    Of a roll the latest year's row of a parcel counts, whatever the order; where such rows differ, none.
+    """
     key = file.kind.key
-    repeated = ~pl.col(key).is_first_distinct()
-    reason = f"duplicate_{key}"
-    rejected = file.records.filter(repeated).select(
+    repeats = _repeats(file.records.filter(pl.col(key).is_duplicated()), file.kind)
+    rejected = repeats.select(
         "row",
-        column=pl.lit(key),
-        reason=pl.lit(reason),
-        value=pl.col(key),
-        message=pl.lit(f"{key}: {REASONS[reason]}"),
+        pl.lit(key).alias("column"),
+        "reason",
+        pl.col(key).alias("value"),
+        (pl.lit(f"{key}: ") + pl.col("reason").replace_strict(REASONS, return_dtype=pl.String)).alias("message"),
     )
     return replace(
         file,
-        records=file.records.filter(~repeated),
+        records=file.records.join(rejected, on="row", how="anti", maintain_order="left"),
         rejected=pl.concat([file.rejected, rejected.select(*REJECTED_SCHEMA)]).sort("row"),
+    )
+
+
+def _repeats(several: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    """Return the rows that do not count, of those whose key is another's as well, with the ``reason``."""
+    key, again = pl.col(kind.key), pl.lit(f"duplicate_{kind.key}")
+    if kind.edition is None:
+        return several.filter(~key.is_first_distinct()).with_columns(reason=again)
+    year = pl.col(kind.edition).fill_null(0)
+    late = year == year.max().over(key)
+    newest = several.filter(late)
+    differ = pl.struct(kind.columns).n_unique().over(key) > 1
+    reason = pl.when(differ).then(pl.lit(f"conflicting_{kind.key}")).when(~key.is_first_distinct()).then(again)
+    return pl.concat(
+        [
+            several.filter(~late).with_columns(reason=pl.lit(f"superseded_{kind.key}")),
+            newest.with_columns(reason=reason).drop_nulls("reason"),
+        ]
     )
 
 

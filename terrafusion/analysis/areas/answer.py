@@ -30,7 +30,7 @@ from terrafusion.analysis.areas.tables import area_rows, market_area_rows, path_
 from terrafusion.analysis.areas.within import compared
 from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.canonical import provenance
-from terrafusion.analysis.findings import of_years
+from terrafusion.analysis.findings import of_years, they_have
 from terrafusion.analysis.groups import coded
 from terrafusion.analysis.market import Market, market_of
 from terrafusion.analysis.quality import data_quality
@@ -196,8 +196,8 @@ class _Asked:
         if thin.is_empty():
             return []
         message = (
-            f"{thin.height} of {told.height} areas have fewer than {self._least} sales to compare, "
-            f"{thin['n'].sum()} together; they are flagged thin"
+            f"{they_have(thin.height, 'area', of=told.height)} fewer than {self._least} sales to compare, "
+            f"{thin['n'].sum()} together, and {'is' if thin.height == 1 else 'are'} flagged thin"
         )
         return [Caution("areas_thin", message)]
 

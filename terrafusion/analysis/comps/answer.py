@@ -15,7 +15,8 @@ from terrafusion.analysis.arrays import Codes
 from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.comps import evidence, findings
 from terrafusion.analysis.comps.homes import Homes
-from terrafusion.analysis.comps.interval import Trial, trial
+from terrafusion.analysis.comps.interval import Trial, Trials, needed
+from terrafusion.analysis.comps.lacking import lacks_of
 from terrafusion.analysis.comps.model import LEAST_SALES, Model, fit
 from terrafusion.analysis.comps.parameters import ComparableParameters
 from terrafusion.analysis.comps.reconcile import reconcile
@@ -23,6 +24,7 @@ from terrafusion.analysis.comps.rows import ROWS, Found, comparable_rows, home_r
 from terrafusion.analysis.comps.search import Finder, Limits, Subjects
 from terrafusion.analysis.document import ROWS_INLINE
 from terrafusion.analysis.document import records as listed
+from terrafusion.analysis.findings import counted
 from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.selection import Selection
 
@@ -51,6 +53,8 @@ class _Result:
     """Sales of other parcels than the subjects' that a model of prices can rest on, the least of any."""
     absurd: int = 0
     """Sales that are no comparables for their price alone."""
+    few: int = 0
+    """How many sales could be valued, at most, where these are too few to tell a range."""
 
 
 def comparable_sales(records: Records, parameters: ComparableParameters, progress: Progress) -> Answer:
@@ -78,7 +82,11 @@ def comparable_sales(records: Records, parameters: ComparableParameters, progres
             **provenance(records, parameters),
         },
         data_quality=_quality(selection, result, parameters),
-        warnings=[*selection.warnings, *_cautions(selection, result, day), *findings.cautions(told)],
+        warnings=[
+            *selection.warnings,
+            *_cautions(selection, result, day, parameters.interval_level),
+            *findings.cautions(told),
+        ],
         rows=result.rows,
         table=_table(result),
         pictures={"homes": listed(result.homes)},
@@ -94,19 +102,24 @@ def _result(
     others = min(int((~sold.is_in(part["parcel_number"].implode())).sum()) for part in dealt)
     if day is None or others < LEAST_SALES:
         return _Result(pl.DataFrame(schema=ROWS), without_model(homes["parcel_number"]), others=others)
-    limits, tried, found = _limits(day, parameters), None, []
+    limits, found = _limits(day, parameters), []
+    trials = Trials(
+        lacks_of(selection.used, homes),
+        limits,
+        least=min(parameters.min_comps, parameters.k),
+        level=parameters.interval_level,
+    )
     for done, part in enumerate(dealt):
         model = fit(selection.used, without=part["parcel_number"].to_list())
         progress(0.2 + 0.7 * (done + 0.5) / len(dealt), "Finding comparables")
         finder, subjects = Finder(model), Subjects(Homes.of(part), _days(day, part.height))
-        tried = tried or trial(finder, limits, least=min(parameters.min_comps, parameters.k))
+        reach = trials.reach(finder, subjects)
         comps = finder.find(subjects, limits)
-        reach = tried.reach(parameters.interval_level)
         found.append(Found(model, subjects, comps, reconcile(model, subjects, comps), reach))
     rows = pl.concat([comparable_rows(one, parameters) for one in found]).sort("subject_parcel_id", "rank")
     told = pl.concat([subject_rows(one, parameters) for one in found]).sort("subject_parcel_id")
     homes = pl.concat([home_rows(one) for one in found]).sort("subject_parcel_id", "rank").head(ROWS_INLINE)
-    return _Result(rows, told, homes, model, tried, others, finder.absurd(limits))
+    return _Result(rows, told, homes, model, trials.whole, others, finder.absurd(limits), trials.few)
 
 
 def _dealt(homes: pl.DataFrame, sold: pl.Series) -> list[pl.DataFrame]:
@@ -157,7 +170,7 @@ def _table(result: _Result) -> pl.DataFrame:
     return pl.concat(marked, how="diagonal").select("record", pl.exclude("record"))
 
 
-def _cautions(selection: Selection, result: _Result, day: date | None) -> Iterator[Caution]:
+def _cautions(selection: Selection, result: _Result, day: date | None, level: float) -> Iterator[Caution]:
     model = result.model
     if model is None or day is None:
         return
@@ -165,8 +178,11 @@ def _cautions(selection: Selection, result: _Result, day: date | None) -> Iterat
     if result.absurd:
         message = f"{result.absurd} of {selection.used.height} sales are priced too far from what the model says to be compared"
         yield Caution("sales_not_compared", message)
-    if result.trial is not None and len(result.trial.error) < findings.FOR_INTERVAL:
-        n = len(result.trial.error)
-        yield Caution(
-            "interval_too_few_sales", f"Only {n} sales could be valued to tell how far values are from prices"
+    bare = result.subjects.filter(pl.col("estimated_value").is_not_null() & pl.col("value_low").is_null()).height
+    if bare:
+        message = (
+            f"Of {counted(bare, 'value')} no range is told: it takes {needed(level)} sales valued to hold {100 * level:g}% of "
+            f"prices, and of those that lack no more than {'the home' if bare == 1 else 'these homes'}, with the same "
+            f"hidden, at most {result.few} could be"
         )
+        yield Caution("interval_too_few_sales", message)

@@ -11,14 +11,13 @@ import numpy as np
 import polars as pl
 
 from terrafusion.analysis.api import Caution
-from terrafusion.analysis.comps.interval import LEAST
+from terrafusion.analysis.comps.homes import on_the_map
 from terrafusion.analysis.comps.model import LEAST_SALES, Model
 from terrafusion.analysis.comps.parameters import ComparableParameters
 from terrafusion.analysis.comps.rows import FEW_COMPS, FEW_SALES, NO_COMPS, NO_LOCATION
-from terrafusion.analysis.findings import counted, of_years
+from terrafusion.analysis.findings import counted, of_years, they_have
 from terrafusion.analysis.indexes import CHARACTERISTICS
 
-FOR_INTERVAL: Final = LEAST
 _BEYOND_DAYS: Final = 31
 _WHY: Final = {
     FEW_SALES: f"a price model needs {LEAST_SALES} of other parcels",
@@ -98,17 +97,16 @@ def cautions(told: Told) -> Iterator[Caution]:
     subjects = told.subjects
     none = subjects.filter(pl.col("estimated_value").is_null()).height
     if none:
-        yield Caution(
-            "subjects_without_value", f"{none} of {subjects.height} subjects have no value; `reason` says why"
-        )
+        message = f"{they_have(none, 'subject', of=subjects.height)} no value; `reason` says why"
+        yield Caution("subjects_without_value", message)
     for flag, what in (
         ("fewer_than_k", f"fewer than {told.parameters.k} comparables"),
-        ("placed_by_area", "no coordinates of their own and are taken to lie in the middle of their area"),
+        ("placed_by_area", "no coordinates, and a place in the middle of the area instead"),
         ("incomplete", "an unknown characteristic that the model holds"),
     ):
         count = subjects.filter(pl.col("flags").list.contains(flag)).height
         if count:
-            yield Caution(f"subjects_{flag}", f"{count} of {subjects.height} subjects have {what}")
+            yield Caution(f"subjects_{flag}", f"{they_have(count, 'subject', of=subjects.height)} {what}")
 
 
 def of_model(model: Model, used: pl.DataFrame, day: date) -> Iterator[Caution]:
@@ -120,12 +118,25 @@ def of_model(model: Model, used: pl.DataFrame, day: date) -> Iterator[Caution]:
     ]
     if left:
         yield Caution("characteristics_left_out", f"Fewer than half of the sales have {', '.join(left)}")
-    lacking = int((~model.located).sum())
-    if lacking:
-        message = f"{lacking} of {len(model.located)} sales have no coordinates; they lie in the middle of their area"
-        yield Caution("sales_placed_by_area", message)
+    yield from _of_places(model)
     beyond = (day - date(1970, 1, 1)).days - int(np.max(model.day))
     if beyond > _BEYOND_DAYS:
         message = f"The valuation date lies {beyond} days after the last sale; prices are taken to stand still since"
         yield Caution("valuation_date_beyond_sales", message)
     yield from of_years(used)
+
+
+def _of_places(model: Model) -> Iterator[Caution]:
+    placed, sales = on_the_map(model.places), len(model.located)
+    by_area = int((placed & ~model.located).sum())
+    if by_area:
+        where = "they are taken to lie in the middle of their area"
+        if not model.map.mapped:
+            where = "those of one area are taken to lie at one point, out of reach of others, and distances tell nothing else"
+        yield Caution("sales_placed_by_area", f"{they_have(by_area, 'sale', of=sales)} no coordinates; {where}")
+    lost = int((~placed).sum())
+    if lost:
+        message = (
+            f"{they_have(lost, 'sale', of=sales)} neither coordinates nor a known area, and can be compared with none"
+        )
+        yield Caution("sales_without_location", message)

@@ -152,7 +152,7 @@ class Places:
             codes = codes_of(names, middles["name"].to_list())
             place = np.where(np.isnan(place) & (codes >= 0), (begin + codes) * _AREA_APART_KM, place)
             begin += middles.height
-        return np.column_stack([place if begin else np.zeros(len(homes)), np.zeros(len(homes))])
+        return np.column_stack([place, np.zeros(len(homes))])
 
 
 def _flat(latitude: Floats, longitude: Floats, middle: tuple[float, float]) -> Floats:

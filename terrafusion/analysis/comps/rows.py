@@ -60,8 +60,8 @@ class Found:
     subjects: Subjects
     comps: Comps
     reconciled: Reconciled
-    reach: float
-    """Spreads from the value to the ends of its range; nan where none can be told."""
+    reach: Floats
+    """Of each subject, spreads from its value to the ends of its range; nan where none can be told."""
 
     @property
     def there(self) -> Flags:
@@ -158,7 +158,7 @@ def subject_rows(found: Found, parameters: ComparableParameters) -> pl.DataFrame
     lacking = np.where(counts > 0, FEW_COMPS, np.where(found.comps.placed, NO_COMPS, NO_LOCATION))
     flags = {
         "fewer_than_k": counts < parameters.k,
-        "placed_by_area": ~found.comps.located,
+        "placed_by_area": found.comps.placed & ~found.comps.located,
         "incomplete": _incomplete(found.model, found.subjects.homes),
     }
     table = pl.DataFrame(

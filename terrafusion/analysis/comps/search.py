@@ -74,6 +74,8 @@ class Comps:
     """The sum of squared units."""
     distance_km: Floats
     """Great-circle; nan where either home has no coordinates of its own."""
+    km: Floats
+    """By which they were chosen: the same, else as the homes' places lie on the map."""
     other_type: Flags
     parts: Floats
     """Of the subjects: what each of `PARTS` adds (subjects x parts)."""
@@ -195,7 +197,7 @@ class Finder:
         theirs = self._parts(asked, candidates)
         age = asked.subjects.day[:, None] - self.model.day[candidates]
         km, circle = self._distances(asked, candidates)
-        inside = real & (np.where(np.isnan(circle), km, circle) <= limits.max_distance_km)
+        inside = real & (km <= limits.max_distance_km)
         inside &= (np.abs(age) <= limits.max_age_days) & (limits.later | (age >= 0)) & self._foreign(asked, candidates)
         inside &= self._sound(limits)[candidates]
         inside &= _latest(self._parcels(candidates, inside), np.abs(age))
@@ -212,6 +214,7 @@ class Finder:
             "sale": np.where(there, candidates[line, order], -1),
             "dissimilarity": np.where(there, unlike[line, order], np.nan),
             "distance_km": np.where(there, circle[line, order], np.nan),
+            "km": np.where(there, km[line, order], np.nan),
             "other_type": there & other[line, order],
             "sale_parts": theirs[line, order],
         }
@@ -228,14 +231,15 @@ class Finder:
         return int((~self._sound(limits)).sum())
 
     def _distances(self, asked: _Asked, candidates: Codes) -> tuple[Floats, Floats]:
-        """Return distances on the map, and great-circle distances between homes with coordinates of their own."""
+        """Return great-circle distances, where either home has no coordinates those on the map, and the former alone."""
         model, homes = self.model, asked.subjects.homes
         flat = model.places[candidates] - asked.places[:, None, :]
         km = np.hypot(flat[:, :, 0], flat[:, :, 1])
         theirs = model.homes.latitude[candidates], model.homes.longitude[candidates]
         circle = haversine_km(homes.latitude[:, None], homes.longitude[:, None], *theirs)
         known = asked.located[:, None] & model.located[candidates]
-        return np.nan_to_num(km, nan=np.inf), np.where(known, circle, np.nan)
+        circle = np.where(known, circle, np.nan)
+        return np.where(known, circle, np.nan_to_num(km, nan=np.inf)), circle
 
     def _parts(self, asked: _Asked, candidates: Codes) -> Floats:
         """Return what `PARTS` add to the candidates' log prices; looked up where all sales are worth a table."""

@@ -49,7 +49,7 @@ def thin_cells(
     ``empty`` are the groups without a sale in any cell, and why each has none. The rows of groups stand in the order of
     their names.
     """
-    periods = market.calendar.height
+    periods = _spoken_of(market)
     if len(market.labels) != 1 or market.labels[0] != ALL:
         yield from _counts(ALL, cells, cells["group"].n_unique() + len(empty), market, parameters)
     rows = [
@@ -62,10 +62,17 @@ def thin_cells(
     yield from sorted(rows, key=itemgetter("group"))
 
 
+def _spoken_of(market: Market) -> int:
+    """Count the periods that the records speak of: not those of a long pause, at whose other end few sales lie."""
+    return market.calendar.filter(
+        ~pl.col("partial") | pl.col("ordinal").is_in(market.sales["ordinal"].implode())
+    ).height
+
+
 def _counts(
     group: str, cells: pl.DataFrame, groups: int, market: Market, parameters: CoverageParameters
 ) -> Iterator[dict[str, Any]]:
-    n, possible = cells["n"], groups * market.calendar.height
+    n, possible = cells["n"], groups * _spoken_of(market)
     for measure, count, of in (
         *((f"fewer_than_{bound}", int((n < bound).sum()), cells.height) for bound in _bounds(parameters)),
         ("no_sale", possible - cells.height, possible),

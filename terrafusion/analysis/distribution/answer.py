@@ -37,7 +37,7 @@ class _Figures:
 def price_distribution(records: Records, parameters: PriceDistributionParameters, progress: Progress) -> Answer:
     """Answer how prices are spread in each group and period; raises InvalidParameters where the records cannot."""
     progress(0.0, "Reading sales")
-    surveyed = survey(records, parameters, ())
+    surveyed = survey(records, parameters, (), across_pauses=True)
     progress(0.3, "Measuring the distributions")
     found = _figures(surveyed, parameters)
     progress(0.7, "Measuring all sales together")

@@ -12,7 +12,7 @@ from terrafusion.analysis.api import Caution
 from terrafusion.analysis.equity.moran import LARGEST, LEAST
 from terrafusion.analysis.equity.parameters import EquityParameters
 from terrafusion.analysis.equity.rows import Study
-from terrafusion.analysis.findings import counted, nothing_selected, of_years
+from terrafusion.analysis.findings import counted, nothing_selected, of_years, they_have
 from terrafusion.analysis.ratios.standard import MET, NOT_MET, STATISTICALLY_MET, bands, written
 
 FALLING, RISING, WITHIN, UNCLEAR, DISAGREE, UNKNOWN = "falling", "rising", "within", "unclear", "disagree", "unknown"
@@ -96,7 +96,7 @@ def _measure(told: Told, name: str, digits: int) -> str:
     if value is None:
         return f"{name.upper()} cannot be told"
     level = f"{told.parameters.confidence_level * 100:g}%"
-    between = f"{level} interval {low:.{digits}f} to {high:.{digits}f}" if low is not None else "no interval"
+    between = f"{level} interval {low:z.{digits}f} to {high:z.{digits}f}" if low is not None else "no interval"
     band = _BANDS[name]
     verdict = f", {judged} ({band.low:g} to {band.high:g})" if judged else ""
     return f"{name.upper()} {written(value, digits, band if judged else None)}, {between}{verdict}"
@@ -147,9 +147,12 @@ def cautions(told: Told, used: pl.DataFrame) -> Iterator[Caution]:
     yield Caution("noise_looks_like_bias", _NOISE)
     yield from _of_clusters(row, told, used)
     yield from _of_places(row, told, used)
-    spared = told.rows.filter(pl.col("record") == "group")["suppressed"].sum()
-    if spared and told.rows.filter(pl.col("record") == "group").height > 1:
-        yield Caution("groups_suppressed", f"{spared} groups have fewer than {told.parameters.min_sales} sales")
+    suppressed = told.rows.filter(pl.col("record") == "group")["suppressed"]
+    spared, groups = int(suppressed.sum()), len(suppressed)
+    if spared and groups > 1:
+        yield Caution(
+            "groups_suppressed", f"{they_have(spared, 'group', of=groups)} fewer than {told.parameters.min_sales} sales"
+        )
     yield from of_years(used)
 
 
@@ -170,7 +173,7 @@ def _of_places(row: Mapping[str, Any], told: Told, used: pl.DataFrame) -> Iterat
     if not used["latitude"].count() or not used["longitude"].count():
         yield Caution("coordinates_unknown", "No sale has latitude and longitude, so neighbours are not compared")
     elif places < least:
-        yield Caution("moran_too_few_places", f"The sales lie at {places} places; Moran's I needs {least}")
+        yield Caution("moran_too_few_places", f"The sales lie at {counted(places, 'place')}; Moran's I needs {least}")
     elif row.get("moran_i") is None:
         yield Caution("moran_all_equal", "All places have the same ratio, so Moran's I does not exist")
     elif places > LARGEST and told.parameters.permutations:

@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from terrafusion.analysis.arrays import Floats
+from terrafusion.analysis.ratios.sample import ROUNDING
 
 LEAST: Final = 30
 """Places below which I is not told: it is normal only of many."""
@@ -81,11 +82,11 @@ def weights_of(neighbours: NDArray[np.int32]) -> Any:
 
 
 def moran(values: Floats, weights: Any, *, permutations: int, seed: int) -> Autocorrelation | None:
-    """Measure how far values go with those of their neighbours; None where all are equal."""
+    """Measure how far values, ratios in logs, go with those of their neighbours; None where but rounding tells them apart."""
+    if np.ptp(values) <= ROUNDING:
+        return None
     z = values - values.mean()
     square = float((z**2).sum())
-    if values.max() == values.min():
-        return None
     n, total = len(z), float(weights.sum())
     scale = n / total / square
     index = scale * float((z * (weights @ z)).sum())

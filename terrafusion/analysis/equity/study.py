@@ -33,9 +33,9 @@ def equity_study(records: Records, parameters: EquityParameters, progress: Progr
     """Answer how fairly homes are assessed; raises InvalidParameters where the records cannot."""
     progress(0.0, "Reading sales")
     sales, groups = read(records, parameters, also=_COLUMNS), columns_of(parameters.group_by)
-    chosen = select(sales, parameters, records.profile, groups=groups)
+    chosen = select(sales, parameters, records.profile, groups=groups, across_pauses=True)
     selection = valued(chosen, roll_year=parameters.roll_year or records.profile.roll_year)
-    adjusted = adjust(records, selection.used, parameters, lambda done, doing: progress(0.2 * done, doing))
+    adjusted = adjust(records, selection, parameters, lambda done, doing: progress(0.2 * done, doing))
     used, excluded = _trimmed(adjusted.sales, parameters)
     selection = replace(selection, used=used, excluded={**selection.excluded, **excluded})
     laid = laid_out(used, parameters)

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from terrafusion.analysis.arrays import Codes, Floats
+from terrafusion.analysis.ratios.measures import kakwani
 from terrafusion.analysis.ratios.sample import Ratios
 
 RESAMPLED: Final = ("cod", "cov", "prd", "mki", "ki")
@@ -82,9 +83,7 @@ class _Resampled:
                 for values, total in ((self._assessed, assessed), (self._price, price))
             ]
             cov, prd = 100 * np.sqrt(variance) * count / ratio, ratio / count * price / assessed
-            return np.stack(
-                [100 * scatter / count / median, cov, prd, ginis[0] / ginis[1], ginis[0] - ginis[1]], axis=1
-            )
+            return np.stack([100 * scatter / count / median, cov, prd, kakwani(*ginis), ginis[0] - ginis[1]], axis=1)
 
     def _median(self, counts: Codes) -> Floats:
         through = np.cumsum(counts, axis=1)

@@ -23,7 +23,8 @@ def chasing_suspected(ratios: Ratios, *, level: float) -> NDArray[np.object_]:
     """Say of each group whether too many ratios lie within 2% of the level at which the county assesses.
 
     It is suspected when both hold: their share exceeds that of a normal with the mean and sd of all, and the
-    empirical distribution has a step there of more than 5% of the sales at one ratio. None below `SMALLEST` sales.
+    empirical distribution has a step there of more than 5% of the sales at one ratio. None below `SMALLEST` sales, and where
+    but rounding tells ratios apart: whether values follow prices or homes are alike cannot be told.
     """
     low, high = (bound * level for bound in _NEAR)
     rounding = ROUNDING * level
@@ -33,7 +34,7 @@ def chasing_suspected(ratios: Ratios, *, level: float) -> NDArray[np.object_]:
     expected = [_normal(low, high, *moments) for moments in zip(ratios.mean.tolist(), ratios.sd.tolist(), strict=True)]
     suspected = (near.sizes / ratios.n > expected) & (of_group.highest(runs.sizes) / ratios.n > _STEP)
     told = suspected.astype(object)
-    told[ratios.n < SMALLEST] = None
+    told[(ratios.n < SMALLEST) | (ratios.sd <= ROUNDING * ratios.mean)] = None
     return told
 
 

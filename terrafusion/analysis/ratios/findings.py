@@ -65,10 +65,10 @@ def _clause(name: str, called: str, told: Told, *, digits: int) -> str:
     if value is None:
         return f"{called} cannot be told"
     level = f"{told.parameters.confidence_level * 100:g}%"
-    between = f"{level} interval {low:.{digits}f} to {high:.{digits}f}" if low is not None else "no interval"
+    between = f"{level} interval {low:z.{digits}f} to {high:z.{digits}f}" if low is not None else "no interval"
     judged = row[f"{name}_verdict"]
     if judged is None:
-        return f"{called} is {value:.{digits}f} ({between})"
+        return f"{called} is {value:z.{digits}f} ({between})"
     band = bands(row["property_class"], told.parameters.jurisdiction_size, level=told.level)[name]
     return f"{called} is {written(value, digits, band)} ({between}), {judged} ({band.low:g} to {band.high:g})"
 
@@ -94,10 +94,9 @@ def cautions(told: Told) -> Iterator[Caution]:
     row, rows, least = told.overall, told.rows, told.parameters.trim_min_sales
     spared = rows.filter(pl.col("n") < least, pl.col("outliers_kept") > 0)
     if spared.height:
-        message = (
-            f"{spared['outliers_kept'].sum()} outlying ratios in {spared.height} groups below {least} sales "
-            "were not trimmed: quartiles of so few are uncertain"
-        )
+        ratios = counted(int(spared["outliers_kept"].sum()), "outlying ratio")
+        groups = counted(spared.height, "group")
+        message = f"Not trimmed: {ratios} in {groups} below {least} sales; quartiles of so few are uncertain"
         yield Caution("outliers_not_trimmed", message)
     yield from _listed(rows.filter(pl.col("outliers_excluded") > _TRIM_MUCH * pl.col("n")), "trimmed_much", _MUCH)
     yield from _listed(rows.filter(pl.col("chasing_suspected")), "chasing_suspected", _CHASING)

@@ -81,7 +81,11 @@ def prd(ratios: Ratios) -> Floats:
 
 def mki(ratios: Ratios) -> Floats:
     """Return the modified Kakwani index, the Gini coefficient of A over that of S; nan where prices are equal."""
-    assessed, price = ratios.concentrations
+    return kakwani(*ratios.concentrations)
+
+
+def kakwani(assessed: Floats, price: Floats) -> Floats:
+    """Return one Gini coefficient over the other; nan where that of prices is what rounding leaves of equal ones."""
     return np.where(price > _NO_GINI, assessed / price, math.nan)
 
 

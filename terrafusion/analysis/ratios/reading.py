@@ -20,7 +20,7 @@ from terrafusion.errors import InvalidParameters
 _ROLL: Final = {"roll_assessed_value": "assessed_value", "market_value": "market_value"}
 """Fields of the roll, by the names that they have in a request."""
 
-_HIGHEST: Final = 1e12
+_CENT, _HIGHEST = 0.01, 1e12
 _YEAR: Final = "assessment_year"
 
 
@@ -83,12 +83,12 @@ def _fields(records: Records) -> list[str]:
 
 
 def valued(selection: Selection, *, roll_year: int | None) -> Selection:
-    """Leave out the selected sales without a value above 0, and those of another year's roll.
+    """Leave out the selected sales without a value of a cent or more, and those of another year's roll.
 
     ``roll_year`` counts where values come from the roll, which tells its year.
     """
     value = pl.col("value")
-    reasons = {"missing_value": ~value.is_between(0, _HIGHEST, closed="right").fill_null(value=False)}
+    reasons = {"missing_value": ~value.is_between(_CENT, _HIGHEST).fill_null(value=False)}
     if roll_year is not None and _YEAR in selection.used.columns:
         reasons["outside_roll_year"] = pl.col(_YEAR).ne_missing(roll_year)
     return leave_out(selection, reasons)
@@ -99,7 +99,7 @@ def assessment_level(records: Records, parameters: RatioParameters) -> float:
     if parameters.value_field == "market_value":
         return 1.0
     asked = parameters.assessment_level
-    return asked if asked != 1 else records.profile.assessment_level
+    return records.profile.assessment_level if asked is None else asked
 
 
 def classes_of(sales: pl.DataFrame, parameters: RatioParameters) -> pl.Series:

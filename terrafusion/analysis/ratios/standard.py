@@ -86,7 +86,7 @@ def verdicts(told: Estimates, low: Floats, high: Floats) -> NDArray[np.object_]:
     low, high = _rounded(low, high)
     inside = (told.value >= low) & (told.value <= high)
     reaching = (told.low <= high) & (told.high >= low)
-    known = ~np.isnan([*told, low]).any(axis=0)
+    known = np.isfinite([*told, low]).all(axis=0)
     said: NDArray[np.object_] = _VERDICTS[np.select([inside, known & reaching, known], [0, 1, 2], 3)]
     return said
 
@@ -102,4 +102,4 @@ def written(value: float, digits: int, band: Band | None) -> str:
     low, high = _rounded(*(band or _NO_BAND))
     while digits < _MOST_DIGITS and (low <= round(value, digits) <= high) != (low <= value <= high):
         digits += 1
-    return f"{value:.{digits}f}"
+    return f"{value:z.{digits}f}"

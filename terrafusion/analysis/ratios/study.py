@@ -89,7 +89,7 @@ def ratio_study(records: Records, parameters: RatioParameters, progress: Progres
 def _studied(records: Records, parameters: RatioParameters, progress: Progress) -> _Studied:
     progress(0.0, "Reading sales")
     selection = _selected(records, parameters)
-    adjusted = adjust(records, selection.used, parameters, lambda done, doing: progress(0.2 * done, doing))
+    adjusted = adjust(records, selection, parameters, lambda done, doing: progress(0.2 * done, doing))
     return _Studied(
         laid=laid_out(adjusted.sales, parameters),
         account=selection.account(),
@@ -101,7 +101,7 @@ def _studied(records: Records, parameters: RatioParameters, progress: Progress) 
 
 def _selected(records: Records, parameters: RatioParameters) -> Selection:
     groups = columns_of(parameters.group_by)
-    chosen = select(read(records, parameters), parameters, records.profile, groups=groups)
+    chosen = select(read(records, parameters), parameters, records.profile, groups=groups, across_pauses=True)
     return valued(chosen, roll_year=parameters.roll_year or records.profile.roll_year)
 
 

@@ -11,12 +11,14 @@ import polars as pl
 
 from terrafusion.analysis import timing
 from terrafusion.analysis.api import Caution, Progress, Records
+from terrafusion.analysis.findings import counted
 from terrafusion.analysis.groups import ALL
 from terrafusion.analysis.indexes import CHARACTERISTICS, COMPLETE_SHARE
 from terrafusion.analysis.market import market_of
 from terrafusion.analysis.price_index.estimate import FREEDOM
 from terrafusion.analysis.price_index.parameters import REPEAT, Method, family
 from terrafusion.analysis.ratios.parameters import RatioParameters, TimeAdjust
+from terrafusion.analysis.selection import Selection, within_pauses
 from terrafusion.errors import InvalidParameters
 
 _STRATA: Final = ("zip_code", "property_type")
@@ -46,26 +48,28 @@ def _method(how: TimeAdjust) -> Method | None:
     return "hedonic_time_dummy" if how == "hedonic" else how
 
 
-def adjust(records: Records, sales: pl.DataFrame, parameters: RatioParameters, progress: Progress) -> Adjusted:
-    """Add ``price``: S, or with ``time_adjust`` S times the index at the valuation date over that at the sale.
+def adjust(records: Records, selection: Selection, parameters: RatioParameters, progress: Progress) -> Adjusted:
+    """Add ``price`` to the selected sales: S, or with ``time_adjust`` S times the index at the valuation date over that at the sale.
 
-    The index is of all ``sales`` together. Raises InvalidParameters where they allow none.
+    The index is of all of them together but those beyond a long pause, as that of `price_index`. Raises InvalidParameters
+    where they allow none.
     """
-    method = _method(parameters.time_adjust)
+    sales, method = selection.used, _method(parameters.time_adjust)
     if method is None or sales.is_empty():
         return Adjusted(sales.with_columns(pl.col("sale_price").alias("price")))
-    whole = sales.with_columns(pl.lit(ALL).alias("group"))
-    market = market_of(whole, parameters, recorded=sales["sale_date"])
+    indexed = within_pauses(sales, selection.strays).with_columns(pl.lit(ALL).alias("group"))
+    market = market_of(indexed, parameters, recorded=indexed["sale_date"])
     progress(0.1, "Estimating how prices moved")
-    line = timing.timeline(market.sales, method, period=market.period, min_sales=parameters.min_sales)
-    valued = timing.valuation_day(sales, parameters)
+    line = timing.timeline(market.sales, method, period=market.period)
+    valued = timing.valuation_day(indexed, parameters)
     if not line.known or valued is None:
-        raise _refused(records, parameters, line, sales.height)
+        raise _refused(records, parameters, line, indexed.height)
     factor = line.factors(sales["sale_date"], valued)
     adjusted = sales.with_columns((pl.col("sale_price") * pl.Series(factor)).alias("price"))
     beyond = int(np.count_nonzero(line.beyond(sales["sale_date"])))
     outside = bool(line.beyond(pl.Series([valued], dtype=pl.Date))[0])
-    return Adjusted(adjusted, market.period, (*line.warnings, *_beyond(beyond, outside=outside)))
+    thin = _thin(line.observations(valued), parameters.min_sales)
+    return Adjusted(adjusted, market.period, (*line.warnings, *_beyond(beyond, outside=outside), *thin))
 
 
 def _refused(records: Records, parameters: RatioParameters, line: timing.Timeline, sales: int) -> InvalidParameters:
@@ -83,6 +87,7 @@ def _refused(records: Records, parameters: RatioParameters, line: timing.Timelin
 def advice(records: Records, parameters: RatioParameters) -> str:
     """Say what the records allow to be done about ratios that move in time; only what holds homes constant goes alone."""
     found = list(possible(records))
+    found = found[:1] if "hedonic" in found else found
     years = parameters.period not in {"year", "auto"} and _any_year_only(records)
     asked = f"time_adjust {' or '.join(f'`{how}`' for how in found)}{' with period `year`' if years else ''}"
     if "hedonic" in found:
@@ -96,10 +101,9 @@ def _any_year_only(records: Records) -> bool:
 
 
 def possible(records: Records) -> Iterator[TimeAdjust]:
-    """Name what the records allow: the hedonic adjustment, else one of each other family."""
+    """Name what the records allow, one of each family, the hedonic adjustment first."""
     if _told(records, CHARACTERISTICS):
         yield "hedonic"
-        return
     parcels = records.sales.select(pl.col("parcel_number").count() - pl.col("parcel_number").drop_nulls().n_unique())
     if parcels.collect().item() > FREEDOM:
         yield "robust"
@@ -125,3 +129,10 @@ def _beyond(sales: int, *, outside: bool) -> list[Caution]:
         message = "The valuation date lies beyond the index; prices were brought to its nearest period"
         found.append(Caution("time_adjust_date_beyond_index", message))
     return found
+
+
+def _thin(observations: int, least: int) -> list[Caution]:
+    if observations >= least:
+        return []
+    message = f"The index at the valuation date rests on {counted(observations, 'observation')}, fewer than {least}; all adjusted prices lean on it"
+    return [Caution("time_adjust_date_thin", message)]

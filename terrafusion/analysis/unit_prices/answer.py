@@ -43,7 +43,12 @@ def price_per_sqft(records: Records, parameters: PricePerSqftParameters, progres
     progress(0.0, "Reading sales")
     no_area = pl.col("building_size_sqft").is_between(0, LARGEST_SQFT, closed="right").fill_null(value=False)
     surveyed = survey(
-        records, parameters, (), needed=["building_size_sqft"], lacking={"missing_building_size": ~no_area}
+        records,
+        parameters,
+        (),
+        needed=["building_size_sqft"],
+        lacking={"missing_building_size": ~no_area},
+        across_pauses=True,
     )
     bands = bands_of(surveyed.market.sales["building_size_sqft"], parameters)
     progress(0.4, "Measuring the bands")

@@ -10,7 +10,7 @@ from terrafusion.analysis.arrays import Codes, Flags, Floats
 from terrafusion.analysis.cells import critical_value
 from terrafusion.analysis.proportions import wilson
 from terrafusion.analysis.ratios.measures import analytic_intervals, prb
-from terrafusion.analysis.ratios.sample import Ratios
+from terrafusion.analysis.ratios.sample import ROUNDING, Ratios
 from terrafusion.analysis.ratios.segments import Estimate, median_estimate
 from terrafusion.analysis.valuation.trial import Trial
 
@@ -36,13 +36,13 @@ def beside(trial: Trial, confidence_level: float) -> dict[str, dict[str, Any]]:
 
 
 def by_quarter(trial: Trial, order: Floats, confidence_level: float) -> list[dict[str, Any]]:
-    """Return the figures of the held-out sales in each quarter of ``order``, prices or values in logs."""
+    """Return the figures of the held-out sales in each quarter of ``order``, prices or values in dollars."""
     edges = np.quantile(order, np.arange(1, _QUARTERS) / _QUARTERS)
     quarter = np.searchsorted(edges, order, side="left")
     return [
         {
             "quarter": at + 1,
-            "from": float(np.exp(order[quarter == at].min())),
+            "from": float(order[quarter == at].min()),
             **_part(trial, quarter == at, confidence_level),
         }
         for at in range(_QUARTERS)
@@ -75,7 +75,8 @@ def _coverage(trial: Trial, rows: Flags, confidence_level: float) -> dict[str, f
     low, high, price = (values[rows] for values in (trial.valued.low, trial.valued.high, trial.log_price))
     if not len(price):
         return _estimate("interval_coverage", Estimate())
-    return _share("interval_coverage", (price >= low) & (price <= high), confidence_level)
+    inside = (price >= low - ROUNDING) & (price <= high + ROUNDING)
+    return _share("interval_coverage", inside, confidence_level)
 
 
 def _told(value: Floats, price: Floats, confidence_level: float) -> dict[str, Any]:

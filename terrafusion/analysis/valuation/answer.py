@@ -109,7 +109,7 @@ def _result(
         progress((held % (rules.folds + 1) + 1) / (rules.folds + 1), "Valuing")
 
     try:
-        trial = examine(used, rules, value)
+        trial = examine(used, rules, value, homes=homes)
     except TooFewSales:  # a parcel with most of the sales leaves too few without it
         return nothing
     finder = Finder(fit(used))
@@ -149,8 +149,8 @@ def _beside(result: _Result, parameters: ValuationParameters) -> dict[str, Any]:
     fsd = deviation(trial.valued.low, trial.valued.high, parameters.interval_level)
     return {
         "accuracy_beside": accuracy.beside(trial, level),
-        "by_price_quarter": accuracy.by_quarter(trial, trial.log_price, level),
-        "by_value_quarter": accuracy.by_quarter(trial, trial.valued.value, level),
+        "by_price_quarter": accuracy.by_quarter(trial, result.model.sales["sale_price"].to_numpy(), level),
+        "by_value_quarter": accuracy.by_quarter(trial, np.exp(trial.valued.value), level),
         "by_confidence": accuracy.by_grade(trial, graded(fsd, {}, parameters), GRADES, level),
         "characteristics": list(result.model.prices.curves),
         "features": list(FEATURES),

@@ -13,7 +13,7 @@ import polars as pl
 
 from terrafusion.analysis.api import Caution
 from terrafusion.analysis.comps.model import LEAST_SALES
-from terrafusion.analysis.findings import counted
+from terrafusion.analysis.findings import counted, they_have
 from terrafusion.analysis.ratios.sample import ROUNDING
 from terrafusion.analysis.valuation.parameters import ValuationParameters
 from terrafusion.analysis.valuation.rows import GRADES
@@ -24,12 +24,12 @@ _COVERAGE_OFF: Final = 2.0
 """Percentage points by which ranges may hold more or fewer held-out prices than asked before it is told."""
 
 FLAGS: Final = {
-    "no_comparables": "no sale within the limits; their values are the model's",
+    "no_comparables": "no sale within the limits, and the model's value",
     "few_comparables": "fewer than three comparables",
     "unsold_property_type": "a property type of which no sale is used",
     "incomplete": "an unknown characteristic that the model holds",
     "outside_range": "a characteristic beyond those of all sales",
-    "placed_by_area": "no coordinates of their own and are taken to lie in the middle of their area",
+    "placed_by_area": "no coordinates, and a place in the middle of the area instead",
 }
 
 
@@ -111,13 +111,16 @@ def cautions(told: Told) -> Iterator[Caution]:
     """Tell of parcels that lack something, and of what the holdout shows to be amiss."""
     none = told.rows["estimated_value"].null_count()
     if none:
-        yield Caution(
-            "parcels_without_value", f"{none:,} of {told.rows.height:,} parcels have no value; `reason` says why"
-        )
+        message = f"{they_have(none, 'parcel', of=told.rows.height)} no value; `reason` says why"
+        yield Caution("parcels_without_value", message)
+    bare = told.rows.filter(pl.col("estimated_value").is_not_null() & pl.col("value_low").is_null()).height
+    if bare:
+        message = f"{they_have(bare, 'parcel', of=told.rows.height)} a value without range: no comparables, or too few sales that lack no more"
+        yield Caution("parcels_without_range", message)
     for flag, what in FLAGS.items():
         count = told.rows.filter(pl.col("flags").list.contains(flag)).height
         if count:
-            yield Caution(f"parcels_{flag}", f"{count:,} of {told.rows.height:,} parcels have {what}")
+            yield Caution(f"parcels_{flag}", f"{they_have(count, 'parcel', of=told.rows.height)} {what}")
     if told.accuracy:
         yield from _of_accuracy(told)
 

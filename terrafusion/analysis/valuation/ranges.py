@@ -3,11 +3,13 @@
 Errors are put in units of their expected size, which a regression of ln|error| on what makes values unsure tells
 (Papadopoulos and others 2008), and their quantiles are taken apart by the value (Mondrian cells, Vovk and others 2005), each
 tail at its own rank. So cheap homes, whose prices scatter more, have wider ranges, and a range need not be symmetric.
+Of homes of which something is not known, the errors are those of sales of which the same is not known, or is hidden.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,6 +53,24 @@ class Ranges:
         return value + self.low[cell] * size, value + self.high[cell] * size
 
 
+@dataclass(frozen=True, slots=True)
+class RangesByLack:
+    """Ranges for each way in which homes lack something; others have none."""
+
+    mask: int
+    by_code: Mapping[int, Ranges]
+    """By what is unknown, of what the ``mask`` holds."""
+
+    def around(self, value: Floats, sight: Sight) -> tuple[Floats, Floats]:
+        """Return the logs of the ends of the ranges about log values, as `Ranges.around`."""
+        low, high = np.full((2, len(value)), np.nan)
+        lack = sight.unknown & self.mask
+        for code, ranges in self.by_code.items():
+            rows = np.flatnonzero(lack == code)
+            low[rows], high[rows] = ranges.around(value[rows], taken(sight, rows))
+        return low, high
+
+
 def ranges_of(value: Floats, log_price: Floats, sight: Sight, level: float) -> Ranges:
     """Learn ranges from log values of sales whose prices were not known to those who valued them.
 
@@ -90,7 +110,8 @@ def _ends(units: Floats, level: float) -> tuple[float, float]:
 
 def _inputs(value: Floats, sight: Sight) -> Floats:
     """Return what makes values unsure: where they lie, and how far comparables are from the home, each other, the model."""
-    distance = np.nansum(sight.distance_km, axis=1) / np.maximum(np.isfinite(sight.distance_km).sum(axis=1), 1)
+    there = sight.sale >= 0
+    distance = np.where(there, sight.km, 0.0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
     apart = np.abs(sight.anchor - sight.expected)
     return np.column_stack([value, value**2, np.log1p(distance), apart, sight.spread])
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from terrafusion.analysis.arrays import Codes, Flags, Floats
 from terrafusion.analysis.cells import critical_value
-from terrafusion.analysis.comps.homes import Homes
+from terrafusion.analysis.comps.homes import Homes, on_the_map
 from terrafusion.analysis.comps.model import Model
 from terrafusion.analysis.comps.reconcile import logarithmic_mean
 from terrafusion.analysis.comps.regression import PARTS
@@ -77,7 +77,7 @@ def parcel_rows(found: Found, parameters: ValuationParameters) -> pl.DataFrame:
     value, low, high = (
         np.where(there, logs, np.nan) for logs in (found.valued.value, found.valued.low, found.valued.high)
     )
-    flags = _flags(found)
+    flags = _flags(found, there)
     fsd = deviation(low, high, parameters.interval_level)
     grade = np.where(there, np.array(GRADES)[graded(fsd, flags, parameters)], "")
     any_comps = found.sight.comparables > 0
@@ -151,21 +151,21 @@ def _reason(found: Found) -> Floats:
     return reason
 
 
-def _flags(found: Found) -> dict[str, Flags]:
+def _flags(found: Found, there: Flags) -> dict[str, Flags]:
     model, homes, count = found.model, found.homes, found.sight.comparables
     held = list(model.prices.curves)
     lacking = [~np.isfinite(homes.values[name]) for name in held]
     outside = [_outside(homes.values[name], model.homes.values[name]) for name in held]
     nothing = np.zeros(len(homes), bool)
     sold = model.homes.kind.drop_nulls().unique().to_list()
-    _, located = model.map.put(homes)
+    places, located = model.map.put(homes)
     return {
-        "no_comparables": count == 0,
+        "no_comparables": there & (count == 0),
         "few_comparables": (count > 0) & (count < FEW),
         "unsold_property_type": (homes.kind.is_not_null() & ~homes.kind.is_in(sold)).to_numpy(),
         "incomplete": np.logical_or.reduce(lacking) if lacking else nothing,
         "outside_range": np.logical_or.reduce(outside) if outside else nothing,
-        "placed_by_area": ~located,
+        "placed_by_area": on_the_map(places) & ~located,
     }
 
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from terrafusion.analysis.arrays import Codes, Flags, Floats
 from terrafusion.analysis.comps.homes import Homes
+from terrafusion.analysis.comps.lacking import unknown
 from terrafusion.analysis.comps.model import Model
 from terrafusion.analysis.comps.reconcile import Reconciled, reconcile
 from terrafusion.analysis.comps.search import Comps, Finder, Limits, Subjects
@@ -50,6 +51,10 @@ class Sight:
     weight: Floats
     adjusted: Floats
     distance_km: Floats
+    km: Floats
+    """The distances by which they were chosen: where coordinates are not known, those of places on the map."""
+    unknown: Codes
+    """What is not known of each home, as `terrafusion.analysis.comps.lacking.unknown` tells."""
 
     @property
     def comparables(self) -> Codes:
@@ -108,6 +113,8 @@ def _looked(finder: Finder, subjects: Subjects, limits: Limits) -> Sight:
         weight=found.weight,
         adjusted=found.adjusted,
         distance_km=comps.distance_km,
+        km=comps.km,
+        unknown=unknown(subjects.homes, model.map),
     )
 
 

@@ -247,9 +247,7 @@ def test_used_and_excluded_are_what_was_read(made, method):
         (date(1900, 1, 1), "before_a_long_pause", "1900-01-01 or earlier", {"start_date": "1900-01-01"}),
     ],
 )
-@pytest.mark.parametrize(
-    "kind", ["trend_analysis", "sales_velocity", "price_distribution", "price_index", "time_adjustment"]
-)
+@pytest.mark.parametrize("kind", ["trend_analysis", "sales_velocity", "price_index", "time_adjustment"])
 def test_a_sale_beyond_a_long_pause_changes_no_answer_and_is_told(ask, sales, kind, day, code, said, bound):
     days = [date(2012, 1, 1) + timedelta(days=3 * number) for number in range(300)]
     prices = [100_000.0 + 500 * number for number in range(300)]
@@ -260,8 +258,34 @@ def test_a_sale_beyond_a_long_pause_changes_no_answer_and_is_told(ask, sales, ki
     sound = sales(sale_date=days, **{name: values[:300] for name, values in given.items()})
     told, asked = ask(kind, stray), ask(kind, sound)
     assert told.data_quality["excluded"] == {code: 1}
-    assert f"1 of 301 sales are dated {said}" in next(c.message for c in told.warnings if c.code == code)
+    assert f"1 of 301 sales is dated {said}" in next(c.message for c in told.warnings if c.code == code)
     assert told.summary["key_finding"] == asked.summary["key_finding"]
     assert told.table.equals(asked.table)
     kept = ask(kind, stray, **bound)
     assert kept.data_quality["excluded"] == {}
+
+
+@pytest.mark.parametrize(
+    "kind", ["ratio_study", "equity_study", "price_distribution", "price_per_sqft", "coverage_report"]
+)
+@pytest.mark.parametrize(
+    ("day", "code", "bound"),
+    [(date(2031, 1, 1), "after_a_long_pause", "end_date"), (date(1900, 1, 1), "before_a_long_pause", "start_date")],
+)
+def test_an_answer_that_lays_out_no_span_uses_sales_beyond_a_long_pause_and_tells_of_them(
+    ask, sales, kind, day, code, bound
+):
+    days = [date(2012, 1, 1) + timedelta(days=3 * number) for number in range(300)]
+    stray = sales(
+        sale_date=[*days, day],
+        sale_price=[100_000.0 + 500 * number for number in range(301)],
+        assessed_value=[95_000.0 + 450 * number for number in range(301)],
+        building_size_sqft=[1_000.0 + 7 * (number % 40) for number in range(301)],
+    )
+    told = ask(kind, stray)
+    assert (told.data_quality["used"], told.data_quality["excluded"]) == (301, {})
+    (message,) = (caution.message for caution in told.warnings if caution.code == code)
+    assert message.startswith("1 of 301 sales is dated ")
+    assert message.endswith(
+        f", and used all the same; {'an' if bound == 'end_date' else 'a'} {bound} can leave them out"
+    )

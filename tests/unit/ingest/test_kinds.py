@@ -81,13 +81,33 @@ def test_an_optional_date_that_cannot_be_read_is_missing_and_kept(tmp_path: Path
 
 
 def test_a_parcel_stands_once_in_the_roll(tmp_path: Path) -> None:
-    rows = [{"parcel_number": name, "bedrooms": str(number)} for number, name in enumerate(["P", " ", "P", "Q"])]
+    rows = [{"parcel_number": name, "bedrooms": "1"} for name in ["P", " ", "P", "Q"]]
     file = without_repeats(read_rows(tmp_path, PROPERTIES, *rows))
-    assert file.records.select("parcel_number", "bedrooms").rows() == [("P", 0), ("Q", 3)]
+    assert file.records.select("parcel_number", "bedrooms").rows() == [("P", 1), ("Q", 1)]
     assert file.rejected.select("row", "column", "reason", "value").rows() == [
         (2, "parcel_number", "missing_parcel", None),
         (3, "parcel_number", "duplicate_parcel_number", "P"),
     ]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_a_parcel_of_several_years_the_latest_counts_and_of_rows_that_differ_none(
+    tmp_path: Path, order: int
+) -> None:
+    told = [
+        ("P", "2020", "120"),
+        ("P", "2019", "100"),
+        ("P", "", "90"),
+        ("Q", "2020", "7"),
+        ("Q", "2020", "8"),
+        ("R", "2019", "5"),
+    ]
+    names = ("parcel_number", "assessment_year", "assessed_value")
+    rows = [dict(zip(names, row, strict=True)) for row in told][::order]
+    file = without_repeats(read_rows(tmp_path, PROPERTIES, *rows))
+    assert sorted(file.records.select("parcel_number", "assessed_value").rows()) == [("P", 120), ("R", 5)]
+    assert file.reasons == {"conflicting_parcel_number": 2, "superseded_parcel_number": 2}
+    assert file.read == file.records.height + file.rejected.height
 
 
 @pytest.mark.parametrize(

@@ -277,8 +277,8 @@ def test_a_county_without_coordinates_is_compared_by_area(ask, town):
     zips = dict(town.select("parcel_number", "zip_code").iter_rows())
     for row in answer.rows.iter_rows(named=True):
         assert zips[row["parcel_number"]] == zips[row["subject_parcel_id"]]
-    bare = town.with_columns(latitude=None, longitude=None, zip_code=None)
-    assert comps(ask, bare).summary["subjects_valued"] == 3
+    (message,) = (caution.message for caution in answer.warnings if caution.code == "sales_placed_by_area")
+    assert "those of one area are taken to lie at one point" in message
 
 
 def test_flags_by_their_bounds(ask, town):
@@ -364,3 +364,23 @@ def test_a_large_lot_of_homes_in_one_place(ask, town):
 def test_the_range_is_told_to_be_as_sure_as_it_is(ask, town):
     said = comps(ask, town, ["p00007"], interval_level=0.975).summary["key_finding"]
     assert " (97.5% range $" in said
+
+
+def test_a_range_that_few_sales_cannot_tell_says_how_many_it_takes(ask, town):
+    answer = comps(ask, town.head(60), town["parcel_number"].head(1), max_distance_km=50, interval_level=0.99)
+    (told,) = answer.summary["subjects"]
+    assert told["estimated_value"] > 0
+    assert told["value_low"] is None
+    (message,) = (caution.message for caution in answer.warnings if caution.code == "interval_too_few_sales")
+    assert "it takes 99 sales valued to hold 99% of prices" in message
+
+
+def test_without_coordinates_or_areas_nothing_has_a_place(ask, town):
+    bare = town.with_columns(latitude=None, longitude=None, zip_code=None)
+    answer = comps(ask, bare)
+    assert {(row["reason"], *row["flags"]) for row in answer.summary["subjects"]} == {("no_location", "fewer_than_k")}
+    said = {caution.code: caution.message for caution in answer.warnings}
+    assert said["sales_without_location"].startswith(
+        f"{town.height:,} of {town.height:,} sales have neither coordinates nor"
+    )
+    assert not {"sales_placed_by_area", "subjects_placed_by_area"} & {*said}

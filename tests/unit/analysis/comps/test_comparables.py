@@ -8,7 +8,8 @@ import pytest
 
 from terrafusion.analysis.comps.holdout import folds_of, holdout, valued
 from terrafusion.analysis.comps.homes import Homes, haversine_km
-from terrafusion.analysis.comps.interval import Trial, trial
+from terrafusion.analysis.comps.interval import Trial, Trials, needed, trial
+from terrafusion.analysis.comps.lacking import lacks_of
 from terrafusion.analysis.comps.model import fit
 from terrafusion.analysis.comps.reconcile import reconcile
 from terrafusion.analysis.comps.search import Finder, Limits, Subjects
@@ -23,13 +24,11 @@ def _subjects(frame, day=LAST):
 def _brute(model, subjects, row, limits):
     """The most similar sales of one subject: all sales compared."""
     homes, all_ = subjects.homes, model.homes
-    places, _ = model.map.put(homes)
-    own = model.parts(homes, places)[row, :-1]
+    own = model.parts(homes, model.map.put(homes)[0])[row, :-1]
     units = ((model.parts(all_, model.places)[:, :-1] - own) / 0.1) ** 2
-    km = np.hypot(*(model.places - places[row]).T)
-    age = subjects.day[row] - model.day
-    unlike = np.nansum(units, axis=1) + km**2 + (age / 365.25) ** 2
     circle = haversine_km(homes.latitude[row], homes.longitude[row], all_.latitude, all_.longitude)
+    age = subjects.day[row] - model.day
+    unlike = np.nansum(units, axis=1) + circle**2 + (age / 365.25) ** 2
     latest = {parcel: at for at, parcel in enumerate(all_.parcel) if age[at] >= 0}
     inside = (circle <= limits.max_distance_km) & (age >= 0) & (age <= limits.max_age_days)
     inside &= np.array([latest.get(parcel) == at for at, parcel in enumerate(all_.parcel)])
@@ -134,6 +133,9 @@ def test_the_range_by_hand():
     assert tried.reach(0.8) == pytest.approx(4.0)
     assert np.isnan(Trial(error[:29], np.ones(29)).reach(0.8))
     assert np.isnan(tried.reach(0.99))
+    assert (needed(0.5), needed(0.95), needed(0.97), needed(0.99)) == (30, 30, 33, 99)
+    for n, told in ((98, False), (99, True)):
+        assert np.isfinite(Trial(np.resize(error, n), np.ones(n)).reach(0.99)) == told
     ratio = np.exp(error)
     told = tried.accuracy()
     assert told["n"] == 40
@@ -202,3 +204,47 @@ def test_king_county_by_holdout(king_2014_15):
     assert len(ratio) > 0.999 * fresh.height
     assert 100 * np.median(np.abs(ratio - 1)) <= 8.3
     assert 100 * np.mean(np.abs(ratio - middle)) / middle <= 12.2
+
+
+@pytest.mark.parametrize("gone", [("building_size_sqft",), ("grade", "latitude", "longitude")])
+def test_ranges_of_homes_of_which_less_is_known_hold_what_they_say(town, gone):
+    """Their errors are larger, and those of sales of which all is known do not tell how large."""
+    chosen = pl.col("parcel_number").hash(seed=1) % 3 == 0
+    asked, model = town.filter(chosen), fit(town.filter(~chosen))
+    less = asked.with_columns(pl.lit(None).cast(asked.schema[name]).alias(name) for name in gone)
+    limits, finder = Limits(max_distance_km=50, max_age_days=3_000), Finder(model)
+    inside = []
+    for homes in (asked, less):
+        subjects = _subjects(homes)
+        found = reconcile(model, subjects, finder.find(subjects, limits))
+        trials = Trials(lacks_of(model.sales, homes), limits, least=1, level=0.8)
+        worth = (
+            np.log(asked["sale_price"].to_numpy())
+            + model.time(subjects.day)
+            - model.time(asked["sale_date"].cast(pl.Int32).to_numpy())
+        )
+        off = np.abs(np.log(found.value) - worth)
+        inside.append((off <= trials.reach(finder, subjects) * found.spread).mean())
+    assert inside == pytest.approx([0.8, 0.8], abs=0.06)  # three errors of some 600 homes
+
+
+def test_homes_of_which_more_is_known_than_of_any_sale_have_no_range(town):
+    even = pl.int_range(pl.len()) % 2 == 0
+    mixed = town.with_columns(pl.when(even).then("grade"), pl.when(~even).then("building_size_sqft"))
+    none = pl.lit(None, pl.Float64)
+    homes = pl.concat([town.head(3), town.head(3).with_columns(grade=none, building_size_sqft=none)])
+    finder = Finder(fit(mixed))
+    trials = Trials(lacks_of(mixed, homes), Limits(max_distance_km=50), least=1, level=0.8)
+    assert np.isfinite(trials.reach(finder, _subjects(homes))).tolist() == [False] * 3 + [True] * 3
+    assert trials.few == 0
+
+
+def test_similarity_is_of_the_distance_that_is_told(town):
+    model = fit(town)
+    subjects = _subjects(town.gather_every(90))
+    found = Finder(model).find(subjects, Limits())
+    there = found.sale >= 0
+    age = subjects.day[:, None] - model.day[np.maximum(found.sale, 0)]
+    units = np.nansum((found.sale_parts[:, :, :-1] - found.parts[:, None, :-1]) ** 2, axis=2) / 0.1**2
+    unlike = found.distance_km**2 + units + (age / 365.25) ** 2
+    np.testing.assert_allclose(found.dissimilarity[there], unlike[there], rtol=1e-9)

@@ -343,3 +343,10 @@ def test_cells_may_be_market_areas(report, county):
     assert set(table(answer, "cells")["group"]) == {"north"}
     assert table(answer, "cells")["n"].sum() == north.height
     assert answer.data_quality["excluded"] == {"missing_market_area": sales.height - north.height}
+
+
+def test_a_stray_date_adds_no_century_of_months_without_a_sale(ask, sales):
+    days = [date(2012, 1, 1) + timedelta(days=3 * number) for number in range(300)]
+    made = sales(sale_date=[*days, date(1900, 1, 1)], sale_price=[200_000.0] * 301)
+    row = only(ask("coverage_report", made), "thin_cells", measure="no_sale")
+    assert (row["n"], row["of"]) == (0, 31)

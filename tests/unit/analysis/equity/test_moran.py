@@ -71,6 +71,10 @@ def test_a_chessboard_is_unlike_and_a_slope_alike():
 def test_equal_values_have_none():
     weights = weights_of(nearest(_points(np.random.default_rng(0), 40)[2], 4))
     assert moran(np.full(40, 0.3), weights, permutations=9, seed=0) is None
+    price = np.round(np.exp(np.random.default_rng(0).normal(12, 0.4, 40)), 2)
+    ratio = 0.37 * price / price
+    assert ratio.max() > ratio.min()
+    assert moran(np.log(ratio), weights, permutations=9, seed=0) is None
 
 
 def test_random_orders_agree_with_the_normal():

@@ -43,7 +43,7 @@ def test_the_order_of_the_records_does_not_show(ask, valued, pairs, seed):
     )
 
 
-MONEY = st.floats(1e-3, 1e12)
+MONEY = st.floats(1e-2, 1e12)
 
 
 @few

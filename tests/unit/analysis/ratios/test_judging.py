@@ -150,8 +150,18 @@ def test_chasing_at_the_very_bounds():
         assert suspected(spread_out(100, 30, bound), level=1.0) is True
 
 
-def test_equal_ratios_are_what_a_normal_without_spread_expects():
-    assert suspected(np.full(50, 1.0), level=1.0) is False
+def test_where_all_ratios_are_one_chasing_can_neither_be_told_nor_denied():
+    assert suspected(np.full(50, 1.0), level=1.0) is None
+    price = np.random.default_rng(0).uniform(1e5, 2e5, 50)
+    value = price * np.linspace(1, 1 + 1e-13, 50)
+    assert np.ptp(value / price) > 0
+    assert chasing_suspected(Ratios.of(value, price), level=1.0).item() is None
+
+
+def test_no_figure_has_no_verdict():
+    """An infinite one is none: it is told as null."""
+    none, all_ = np.array([np.inf]), np.array([-np.inf])
+    assert verdicts(Estimates(none, all_, none), np.array([0.9]), np.array([1.1])).tolist() == [None]
 
 
 def test_chasing_is_said(ask, valued):

@@ -241,3 +241,18 @@ def test_a_groups_figures_are_the_same_whichever_groups_lie_beside_it(step):
             for place, group in enumerate(apart):
                 for name, own in figures(group, 0.95).items():
                     np.testing.assert_array_equal(told[name].of(place), own.of(0), err_msg=f"{name} of {place}")
+
+
+@pytest.mark.parametrize(("base", "n"), [(333_333.33, 12), (189_900.0, 12), (179_950.0, 15), (215_000.0, 10)])
+def test_a_draw_of_one_price_has_no_mki(base, n):
+    """What rounding leaves of 0/0 must not be the end of an interval."""
+    price = np.array([base] * (n - 1) + [2 * base])
+    value = np.round(price * np.random.default_rng(0).uniform(0.9, 1.1, n), 2)
+    ratios = Ratios.of(value, price)
+    low, high = bootstrap(ratios, (0, n), iterations=1000, seed=0, confidence_level=0.95)[0]["mki"]
+    random, found = np.random.default_rng(1), []
+    for _ in range(2000):
+        rows = random.integers(n, size=n)
+        if np.ptp(price[rows]) > 0:
+            found.append(alone(measures(Ratios.of(value[rows], price[rows]), 0.95))["mki"].value)
+    assert (low, high) == pytest.approx(tuple(np.quantile(found, [0.025, 0.975])), rel=0.05)

@@ -294,6 +294,9 @@ def test_an_unlikely_level_is_asked_about(ask, market):
     assert row_of(fitting)["median_verdict"] == "met"
     profile = CountyProfile(assessment_level=0.333)
     assert row_of(ask(STUDY, third, profile, **QUICK))["median_verdict"] == "met"
+    asked = ask(STUDY, third, profile, assessment_level=1.0, **QUICK)
+    assert asked.summary["assessment_level"] == 1.0
+    assert row_of(asked)["median_verdict"] == "not met"
 
 
 def test_above_the_bound_the_bootstrap_is_skipped_and_it_is_said(ask, market, monkeypatch):
@@ -368,3 +371,22 @@ def test_a_wider_area_keeps_what_else_tells_groups_apart(ask, market):
     thin = answer.rows.filter(group="2|2014").row(0, named=True)
     assert thin["fallback_level"] == "sale_year"
     assert thin["fallback_n"] == sales.filter(pl.col("sale_date").dt.year() == 2014).height
+
+
+def test_less_than_a_cent_is_neither_a_price_nor_a_value(ask, sales):
+    """Ratios of such overflow: the level was null, and "statistically met"."""
+    tiny = sales(
+        sale_date=[date(2020, 1, 1)] * 14,
+        sale_price=[1e-300] * 12 + [0.01, 1e5],
+        assessed_value=[1e12] * 12 + [1.0, 1e-300],
+    )
+    answer = ask(STUDY, tiny, sale_filter={"min_price": 0}, min_sales=1, interval_method="analytic")
+    assert answer.data_quality["excluded"] == {"missing_price": 12, "missing_value": 1}
+    assert answer.summary["median"] == 100
+
+
+def test_an_interval_about_nothing_has_no_minus(ask, sales):
+    price = np.round(np.exp(np.random.default_rng(0).normal(12, 0.4, 300)), 2)
+    even = sales(sale_date=[date(2020, 1, 1)] * 300, sale_price=price, assessed_value=0.37 * price)
+    finding = ask(STUDY, even, assessment_level=0.37, **QUICK).summary["key_finding"]
+    assert "PRB is 0.000 (95% interval 0.000 to 0.000)" in finding

@@ -98,8 +98,25 @@ def test_prices_go_to_the_valuation_date(ask, rising):
 def test_a_date_beyond_the_index_is_told(ask, rising):
     answer = ask(STUDY, rising, time_adjust="hedonic", valuation_date="2020-01-01", **QUICK)
     assert "time_adjust_date_beyond_index" in codes(answer)
-    thin = rising.filter((pl.col("sale_date") >= date(2014, 2, 1)) | (pl.int_range(pl.len()) % 20 == 0))
-    assert "time_adjust_sales_beyond_index" in codes(ask(STUDY, thin, time_adjust="hedonic", **QUICK))
+    later = pl.col("sale_date") >= date(2014, 2, 1)
+    unsized = rising.with_columns(pl.when(later).then("building_size_sqft"))
+    assert "time_adjust_sales_beyond_index" in codes(ask(STUDY, unsized, time_adjust="hedonic", **QUICK))
+
+
+def test_a_period_of_few_sales_counts_as_price_index_has_it(ask, rising):
+    """And is told where all prices are brought to it."""
+    last = pl.col("sale_date") >= date(2016, 12, 1)
+    thin = rising.filter(~last | (pl.int_range(pl.len()) % 20 == 0))
+    sold = thin.filter(last).height
+    assert 0 < sold < 10
+    rows = ask("price_index", thin, method="hedonic_time_dummy", sale_filter={"min_price": 0}).rows
+    index = dict(rows.select("period", "index").iter_rows())
+    answer = ask(STUDY, thin, time_adjust="hedonic", **QUICK)
+    factor = [index["2016-12"] / index[f"{day:%Y-%m}"] for day in thin["sale_date"]]
+    wanted = (thin["assessed_value"] / thin["sale_price"] / pl.Series(factor)).median()
+    assert answer.summary["median"] == pytest.approx(wanted, rel=1e-9)
+    (message,) = (caution.message for caution in answer.warnings if caution.code == "time_adjust_date_thin")
+    assert f"rests on {sold} observations, fewer than 10" in message
 
 
 def test_what_allows_no_index_is_refused(ask, rising):
@@ -191,3 +208,37 @@ def test_one_period_adjusts_nothing(ask, rising):
     month = rising.filter(pl.col("sale_date") < date(2014, 2, 1))
     one, other = (ask(STUDY, month, time_adjust=how, **QUICK).summary for how in ("none", "hedonic"))
     assert other["median"] == pytest.approx(one["median"], rel=1e-12)
+
+
+def test_a_sale_beyond_a_long_pause_is_in_the_study_and_not_in_the_index(ask, rising):
+    """Its price is brought to the valuation date from the nearest period of the index, and that is told."""
+    stray = rising.head(1).with_columns(sale_date=date(2009, 1, 1), sale_id=pl.lit("stray"), parcel_number=pl.lit("x"))
+    plain, told = (ask(STUDY, made, time_adjust="hedonic", **QUICK) for made in (rising, pl.concat([rising, stray])))
+    assert told.summary["n"] == plain.summary["n"] + 1
+    assert "time_adjust_sales_beyond_index" in codes(told)
+    first = rising.filter(pl.col("sale_date") < date(2014, 2, 1)).head(1)
+    for day in (date(2014, 1, 15), date(2009, 1, 1)):
+        lone = first.with_columns(sale_date=day, sale_id=pl.lit("stray"), parcel_number=pl.lit("x"))
+        after = ask(STUDY, pl.concat([rising, lone]), time_adjust="hedonic", **QUICK)
+        assert after.summary["mean"] == pytest.approx(plain.summary["mean"], abs=5e-4)
+
+
+def test_every_sale_of_king_county_in_2018_is_studied(ask, reference, sales):
+    """Six of 2016 and 2017 are too: the contract names no exclusion of theirs."""
+    table = reference("ratio/king_wa_2018_sales_assessments.csv")
+    given = sales(
+        sale_date=table["DocumentDate"].str.to_date(), sale_price=table["SalePrice"], assessed_value=table["ApprVal"]
+    )
+    told = ask(STUDY, given, interval_method="analytic").summary
+    ratio = table["ApprVal"] / table["SalePrice"]
+    middle = ratio.median()
+    assert told["n"] == len(ratio) == 1000
+    assert told["median"] == pytest.approx(middle, rel=1e-12)
+    assert told["cod"] == pytest.approx(100 * (ratio - middle).abs().mean() / middle, rel=1e-12)
+
+
+def test_what_is_allowed_in_place_of_an_index_that_cannot_be_is_all_that_can(ask, rising):
+    zips = rising.with_columns(zip_code=pl.Series([str(98101 + place % 3) for place in range(rising.height)]))
+    with pytest.raises(InvalidParameters) as refused:
+        ask(STUDY, zips, time_adjust="robust", **QUICK)
+    assert refused.value.allowed == "hedonic, stratified_median, none"

@@ -58,7 +58,7 @@ def test_a_price_is_multiplied_by_the_index_then_over_the_index_at_the_sale(ask,
     np.testing.assert_allclose(found["time_adjusted_price"], found["sale_price"] * found["wanted"], rtol=1e-9)
     assert found.height == town.height
     assert set(found["sale_id"]) == set(town["sale_id"])
-    line = timing.timeline(town, "hedonic_time_dummy", period="month", min_sales=10)
+    line = timing.timeline(town, "hedonic_time_dummy", period="month")
     by_day = dict(zip(town["sale_id"], line.factors(town["sale_date"], date(2014, 9, 15)), strict=True))
     np.testing.assert_allclose(found["factor"], [by_day[name] for name in found["sale_id"]], rtol=1e-9)
 

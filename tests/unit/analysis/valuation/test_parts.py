@@ -36,7 +36,9 @@ def seen(n, draw, spread=0.1):
         sale=np.zeros((n, 3), np.int64),
         weight=none,
         adjusted=none,
-        distance_km=draw.uniform(0, 3, (n, 3)),
+        distance_km=none,
+        km=draw.uniform(0, 3, (n, 3)),
+        unknown=np.zeros(n, np.int64),
     )
 
 
@@ -151,7 +153,7 @@ def test_a_range_by_hand():
             **{name: getattr(sight, name) for name in Sight.__slots__},
             "expected": sight.anchor,
             "spread": np.ones(99),
-            "distance_km": np.ones((99, 3)),
+            "km": np.ones((99, 3)),
         }
     )
     low, high = ranges_of(value, value + error, flat, 0.8).around(value, flat)
