@@ -115,7 +115,7 @@ def test_the_sentence_tells_prices_from_what_is_recorded(market, ask):
 def test_an_absurd_price_is_told_and_breaks_nothing(market, ask):
     prices = [3e5 + 1_000 * sale for sale in range(48)]
     answer = ask(
-        "sale_validation", market(50, step=0, sale_price=[*prices, 1e12, 1e-3], building_size_sqft=[None] * 50)
+        "sale_validation", market(50, step=0, sale_price=[*prices, 1e12, 1e-2], building_size_sqft=[None] * 50)
     )
     told = {row["sale_id"]: row for row in plain(answer)["rows"]}
     assert told["48"]["reason_codes"] == ["high_price"]
