@@ -26,6 +26,8 @@ RELAY_STATEMENT_S: Final = 10.0
 """Whatever the relay waits for ends before the watchdog calls it stalled."""
 HEART_STATEMENT: Final = 0.2
 """Of a lease: a beat that gets no answer is tried over another connection while the lease still holds."""
+LEAST_HEART_S: Final = 2.0
+"""A database that is only slow has an answer by then; leases under 10 s leave no time for a second beat anyway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +52,7 @@ class Stores:
     def of(cls, settings: Settings, *, sender: str) -> Stores:
         """Make them; ``sender`` is the worker's name. Nothing is connected before it is used."""
         work, purge = (make_engine(settings.database, connections=n) for n in (CONNECTIONS, 1))
-        heart_s = HEART_STATEMENT * settings.lease_seconds
+        heart_s = max(LEAST_HEART_S, HEART_STATEMENT * settings.lease_seconds)
         heart = make_engine(settings.database, connections=1, statement_s=heart_s)
         relay = make_engine(settings.database, connections=1, statement_s=RELAY_STATEMENT_S)
         return cls(

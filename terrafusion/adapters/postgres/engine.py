@@ -131,7 +131,7 @@ def in_our_words() -> Iterator[None]:
         asyncpg.InsufficientResourcesError,
         asyncpg.InterfaceError,
     ) as error:
-        msg = f"Postgres cannot be reached: {error or type(error).__name__}"
+        msg = f"Postgres cannot be reached: {str(error) or type(error).__name__}"
         raise Unavailable(msg) from error
 
 

@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 
 from terrafusion.analysis.comparison import COLUMNS
-from terrafusion.analysis.findings import Headline, direction, having, key_finding
+from terrafusion.analysis.findings import Headline, direction, key_finding, they_have
 
 NONE = dict.fromkeys(COLUMNS)
 GROUPS = pl.DataFrame({"group": ["all"], **{name: [None] for name in COLUMNS}})
@@ -54,6 +54,6 @@ def test_without_two_periods_no_change_is_told():
 
 
 def test_one_has_and_several_have():
-    assert having(1, 24, "area") == "1 of 24 areas has"
-    assert having(1, 1, "subject") == "1 of 1 subject has"
-    assert having(1_200, 3_000, "parcel") == "1,200 of 3,000 parcels have"
+    assert they_have(1, "area", of=24) == "1 of 24 areas has"
+    assert they_have(1, "subject", of=1) == "1 of 1 subject has"
+    assert they_have(1_200, "parcel", of=3_000) == "1,200 of 3,000 parcels have"
