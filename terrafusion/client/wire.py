@@ -121,7 +121,7 @@ class Wire:
             ):
                 yield response
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            msg = f"No worker answers at {self.url}: {error or type(error).__name__}"
+            msg = f"No worker answers at {self.url}: {str(error) or type(error).__name__}"
             raise Unavailable(msg) from error
 
     @asynccontextmanager
