@@ -82,7 +82,7 @@ def values(field: Field) -> st.SearchStrategy[Any]:
         Kind.CHOICES: st.lists(words, min_size=1, unique=True),
         Kind.LINES: st.lists(texts, min_size=1),
         Kind.NUMBERS: st.lists(numbers, min_size=1),
-        Kind.JSON: st.dictionaries(texts, st.integers() | st.booleans() | texts, min_size=1),
+        Kind.JSON: st.dictionaries(texts, st.integers(-(2**63), 2**63 - 1) | st.booleans() | texts, min_size=1),
     }[field.kind]
 
 
