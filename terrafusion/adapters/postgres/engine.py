@@ -60,9 +60,14 @@ def without_password(sentence: str, url: URL) -> str:
 
 
 async def connect(url: URL, *, statement_s: float | None) -> asyncpg.Connection[Any]:
-    """Open one connection that never waits for ever: 5 s to connect, ``statement_s`` a statement."""
+    """Open one connection that never waits for ever: 5 s to connect, ``statement_s`` a statement.
+
+    Postgres holds the latter too: a process that was stopped between the parts of a statement is not idle to it, and would
+    keep its locks for as long.
+    """
     limits = {"timeout": CONNECT_S, "command_timeout": statement_s}
-    return await asyncpg.connect(shared_dsn(url), **limits, server_settings=SESSION)
+    held = {"statement_timeout": str(int(1000 * (statement_s or 0)))}
+    return await asyncpg.connect(shared_dsn(url), **limits, server_settings=SESSION | held)
 
 
 def make_engine(url: URL, *, connections: int, statement_s: float | None = STATEMENT_S) -> AsyncEngine:
