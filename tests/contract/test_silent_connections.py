@@ -18,7 +18,7 @@ from support.wire import Wire
 from models.jobs import NewJob
 from models.queue import Limits
 from terrafusion.adapters.bell import AsyncBell
-from terrafusion.adapters.postgres.engine import connect, make_engine, transaction
+from terrafusion.adapters.postgres.engine import make_engine, transaction
 from terrafusion.bootstrap.stores import Stores
 from terrafusion.errors import Unavailable
 from terrafusion.metrics import Metrics
@@ -77,12 +77,3 @@ async def test_a_heart_whose_connection_fell_silent_renews_in_time(url: URL, wir
     await heart.beat()
     for engine in stores.engines:
         await engine.dispose()
-
-
-async def test_postgres_itself_ends_a_statement_that_its_client_does_not_go_on_with(url: URL) -> None:
-    """A process that is stopped between the parts of a statement holds its locks, and is not idle to Postgres."""
-    connection = await connect(url, statement_s=1.5)
-    try:
-        assert await connection.fetchval("SHOW statement_timeout") == "1500ms"
-    finally:
-        await connection.close()

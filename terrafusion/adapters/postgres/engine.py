@@ -60,14 +60,9 @@ def without_password(sentence: str, url: URL) -> str:
 
 
 async def connect(url: URL, *, statement_s: float | None) -> asyncpg.Connection[Any]:
-    """Open one connection that never waits for ever: 5 s to connect, ``statement_s`` a statement.
-
-    Postgres holds the latter too: a process that was stopped between the parts of a statement is not idle to it, and would
-    keep its locks for as long.
-    """
+    """Open one connection that never waits for ever: 5 s to connect, ``statement_s`` a statement."""
     limits = {"timeout": CONNECT_S, "command_timeout": statement_s}
-    held = {"statement_timeout": str(int(1000 * (statement_s or 0)))}
-    return await asyncpg.connect(shared_dsn(url), **limits, server_settings=SESSION | held)
+    return await asyncpg.connect(shared_dsn(url), **limits, server_settings=SESSION)
 
 
 def make_engine(url: URL, *, connections: int, statement_s: float | None = STATEMENT_S) -> AsyncEngine:
