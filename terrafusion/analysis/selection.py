@@ -24,8 +24,8 @@ _OUTLIER: Final = "outlier"
 _OVERRIDE: Final = "override"
 _KEPT: Final = "kept by override"
 _CENT: Final = 0.01
-_HIGHEST_PRICE: Final = 1e12
-"""Less than the one or more than the other is no price but a slip of the pen."""
+_HIGHEST: Final = 1e12
+"""Less than the one or more than the other is no amount of dollars but a slip of the pen."""
 
 _EARLY: Final = "before_a_long_pause"
 _LATE: Final = "after_a_long_pause"
@@ -94,6 +94,11 @@ def needed_columns(parameters: SharedParameters) -> frozenset[str]:
         "year_only": rules.min_hold_days is not None,
     }
     return frozenset(name for name, needed in wanted.items() if needed)
+
+
+def is_amount(dollars: pl.Expr) -> pl.Expr:
+    """Say whether a price or a value is told; never null."""
+    return dollars.is_between(_CENT, _HIGHEST).fill_null(value=False)
 
 
 def codes_read(parameters: SharedParameters, profile: CountyProfile) -> frozenset[str]:
@@ -217,8 +222,7 @@ def _counts(reason: pl.Series) -> dict[int, int]:
 def _wanted(parameters: SharedParameters) -> _Reasons:
     """Tell apart sales without a date or price, and those that were not asked for."""
     day = pl.col("sale_date")
-    is_price = _PRICE.is_between(_CENT, _HIGHEST_PRICE).fill_null(value=False)
-    reasons = [("missing_date", day.is_null()), ("missing_price", ~is_price)]
+    reasons = [("missing_date", day.is_null()), ("missing_price", ~is_amount(_PRICE))]
     if parameters.start_date is not None or parameters.end_date is not None:
         first, last = parameters.start_date or date.min, parameters.end_date or date.max
         reasons.append(("outside_dates", ~day.is_between(first, last)))

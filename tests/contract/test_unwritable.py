@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 from structlog.testing import capture_logs
+from support.broker import Broker
 
 from models.dead_letters import UNWRITABLE, Stage
 from models.jobs import Finish
@@ -29,16 +30,6 @@ def nested(depth: int) -> Any:
     for _ in range(depth):
         value = [value]
     return {"deep": value}
-
-
-class Broker:
-    def __init__(self) -> None:
-        self.taken: list[Any] = []
-
-    async def start(self) -> None: ...
-
-    async def publish(self, records: Any) -> None:
-        self.taken += records
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from terrafusion.errors import Unavailable, UnstorableData
 RETRYABLE: Final = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300"})
 """SQLSTATEs that say: the same again, later."""
 IDLE_MS: Final = 10_000
-"""A process stopped amid a transaction holds up the others no longer than this."""
+"""A process stopped between two statements of a transaction holds up the others no longer than this."""
 CONNECT_S: Final = 5.0
 STATEMENT_S: Final = 30.0
 KEEPALIVE: Final = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}

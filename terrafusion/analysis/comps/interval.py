@@ -21,11 +21,11 @@ from terrafusion.analysis.comps.lacking import Lacks, hidden, unknown
 from terrafusion.analysis.comps.model import Model
 from terrafusion.analysis.comps.reconcile import reconcile
 from terrafusion.analysis.comps.search import Finder, Limits, Subjects
+from terrafusion.analysis.ratios.sample import ROUNDING
 
 MOST: Final = 1_000
 LEAST: Final = 30
 _CLOSE: Final = 0.1
-_ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Trial:
 
 def needed(level: float) -> int:
     """Return how many sales must be valued to tell what holds that share of prices: the rank must be one of theirs."""
-    return max(LEAST, math.ceil(level / (1 - level) - _ROUNDING))
+    return max(LEAST, math.ceil(level / (1 - level) - ROUNDING))
 
 
 def trial(finder: Finder, limits: Limits, *, least: int, lacks: Lacks | None = None, code: int = 0) -> Trial:

@@ -13,14 +13,13 @@ from terrafusion.analysis.ratios import time
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.standard import CLASSES
 from terrafusion.analysis.reading import collected, refuse_fine_groups, refuse_fine_periods
-from terrafusion.analysis.selection import Selection, leave_out
+from terrafusion.analysis.selection import Selection, is_amount, leave_out
 from terrafusion.analysis.unrecorded import types_not_asking
 from terrafusion.errors import InvalidParameters
 
 _ROLL: Final = {"roll_assessed_value": "assessed_value", "market_value": "market_value"}
 """Fields of the roll, by the names that they have in a request."""
 
-_CENT, _HIGHEST = 0.01, 1e12
 _YEAR: Final = "assessment_year"
 
 
@@ -87,8 +86,7 @@ def valued(selection: Selection, *, roll_year: int | None) -> Selection:
 
     ``roll_year`` counts where values come from the roll, which tells its year.
     """
-    value = pl.col("value")
-    reasons = {"missing_value": ~value.is_between(_CENT, _HIGHEST).fill_null(value=False)}
+    reasons = {"missing_value": ~is_amount(pl.col("value"))}
     if roll_year is not None and _YEAR in selection.used.columns:
         reasons["outside_roll_year"] = pl.col(_YEAR).ne_missing(roll_year)
     return leave_out(selection, reasons)

@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from structlog.contextvars import merge_contextvars
+from support.broker import Broker
 
 from models.access import anybody
 from models.jobs import FailureReason
@@ -77,16 +78,6 @@ class Shelf:
     async def forget(self, ids: Any, refused: Any, reason: str) -> int:
         self._records.clear()
         return len(refused)
-
-
-class Broker:
-    def __init__(self) -> None:
-        self.taken: list[Any] = []
-
-    async def start(self) -> None: ...
-
-    async def publish(self, records: Any) -> None:
-        self.taken += records
 
 
 @dataclass
