@@ -19,6 +19,7 @@ from sqlalchemy import (
     Update,
     Uuid,
     bindparam,
+    case,
     column,
     func,
     select,
@@ -34,6 +35,7 @@ from models.pauses import Scope
 from models.queue import QueueRules
 from models.tables import county_turns, jobs, pauses, runs, waits
 from terrafusion.adapters.postgres.batches import arrays, batch
+from terrafusion.adapters.postgres.engine import IDLE_MS, TRANSACTIONS_END_SINCE
 from terrafusion.adapters.postgres.history import RAN, attempts_ended
 from terrafusion.adapters.postgres.moves import move, seconds
 from terrafusion.adapters.postgres.reading import RUNNING
@@ -50,10 +52,14 @@ MOST_AT_ONCE: Final = 512
 """Jobs in one claim, however little of a slot each takes."""
 
 CLAIM_LOCK: Final = 7_251_002
+_TRANSACTIONS_END: Final = func.current_setting("server_version_num").cast(Integer) >= TRANSACTIONS_END_SINCE * 10_000
 _TURN: Final = select(
-    func.pg_advisory_xact_lock(CLAIM_LOCK), *(func.set_config(f"enable_{way}", "off", true()) for way in OFF)
+    func.pg_advisory_xact_lock(CLAIM_LOCK),
+    *(case((_TRANSACTIONS_END, func.set_config("transaction_timeout", ms, true()))) for ms in ("0", str(IDLE_MS))),
+    *(func.set_config(f"enable_{way}", "off", true()) for way in OFF),
 )
-"""Claimers take turns, each seeing what the one before it has committed: so a county's limit is exact."""
+"""Claimers take turns, each seeing what the one before it has committed: so a county's limit is exact. A turn ends
+by its age: the clock that runs for every transaction is stopped and set anew, once the turn has come."""
 
 WEIGHTS: Final = batch(analysis_type=Text(), weight=Double())
 HELD: Final = batch(job_id=Uuid(), attempt=Integer())

@@ -21,7 +21,10 @@ from terrafusion.errors import Unavailable, UnstorableData
 RETRYABLE: Final = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300"})
 """SQLSTATEs that say: the same again, later."""
 IDLE_MS: Final = 10_000
-"""A process stopped between two statements of a transaction holds up the others no longer than this."""
+"""A process stopped between two statements of a transaction, or amid the answer to one, holds up the others no longer."""
+TRANSACTIONS_END_SINCE: Final = 17
+"""Postgres of this version and later ends a transaction by its age, whatever it waits for: one amid a statement as well,
+of a process that was stopped between the parts of its message, is to Postgres neither idle nor at work for too long."""
 CONNECT_S: Final = 5.0
 STATEMENT_S: Final = 30.0
 KEEPALIVE: Final = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
@@ -32,6 +35,7 @@ SESSION: Final = {
     "jit": "off",
     "timezone": "UTC",
     "idle_in_transaction_session_timeout": str(IDLE_MS),
+    "tcp_user_timeout": str(IDLE_MS),
 }
 SECURITY: Final = {
     "disable": "not encrypted",
@@ -60,9 +64,12 @@ def without_password(sentence: str, url: URL) -> str:
 
 
 async def connect(url: URL, *, statement_s: float | None) -> asyncpg.Connection[Any]:
-    """Open one connection that never waits for ever: 5 s to connect, ``statement_s`` a statement."""
+    """Open one connection that never waits for ever: 5 s to connect, ``statement_s`` a statement, a transaction twice that."""
     limits = {"timeout": CONNECT_S, "command_timeout": statement_s}
-    return await asyncpg.connect(shared_dsn(url), **limits, server_settings=SESSION)
+    connection = await asyncpg.connect(shared_dsn(url), **limits, server_settings=SESSION)
+    if statement_s and connection.get_server_version().major >= TRANSACTIONS_END_SINCE:
+        await connection.execute(f"SET transaction_timeout = {round(2000 * statement_s)}")
+    return connection
 
 
 def make_engine(url: URL, *, connections: int, statement_s: float | None = STATEMENT_S) -> AsyncEngine:
