@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.groups import coded, in_order
@@ -113,19 +114,21 @@ def figures(sales: pl.DataFrame, keys: list[str], *, confidence_level: float) ->
 
 def by_cell(keys: Iterable[pl.Series]) -> tuple[Codes, Codes]:
     """Return the places of sales by cell, cells in the order of their keys, and where among them each cell begins."""
-    cell, *others = (_code(key) for key in keys)
-    for code in others:
-        cell *= int(code.max(initial=0)) + 1
-        cell += code
+    codes = [_code(key) for key in keys]
+    sizes = [int(code.max(initial=0)) + 1 for code in codes]
+    cell = np.zeros(len(codes[0]), np.min_scalar_type(math.prod(sizes)))
+    for code, size in zip(codes, sizes, strict=True):
+        cell *= cell.dtype.type(size)
+        cell += code.astype(cell.dtype)
     places = in_order(cell)
     cell = cell.take(places)
     return places, np.flatnonzero(np.append(True, cell[1:] != cell[:-1])[: len(cell)])
 
 
-def _code(key: pl.Series) -> Codes:
+def _code(key: pl.Series) -> NDArray[np.int32]:
     """Return a number from 0 for each value, ascending with it."""
-    code = coded(key)[0] if key.dtype == pl.String else key - key.min()
-    return code.to_numpy().astype(np.int64)
+    code: NDArray[np.int32] = (coded(key)[0] if key.dtype == pl.String else key).to_numpy()
+    return code - code.min() if len(code) else code
 
 
 def ordered(values: pl.Series, places: Codes, begins: Codes) -> Floats:

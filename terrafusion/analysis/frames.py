@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import polars as pl
@@ -97,3 +98,9 @@ def is_sorted(sales: pl.DataFrame, keys: Sequence[str]) -> bool:
         before = pl.col(key).shift(1)
         after = (before < pl.col(key)) | ((before == pl.col(key)) & after)
     return bool(sales.lazy().select(after.slice(1).fill_null(value=False).all()).collect().item())
+
+
+def column_by_column(frame: pl.DataFrame, change: Callable[[pl.Series], pl.Series]) -> pl.DataFrame:
+    """Change each column, one on each core, and give each up as it is taken over: two of all would be twice the file."""
+    with ThreadPoolExecutor(pl.thread_pool_size()) as cores:
+        return pl.DataFrame(list(cores.map(lambda name: change(frame.drop_in_place(name)), frame.columns)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -75,9 +75,11 @@ def with_codes(sales: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
 
 
 def coded(names: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Return each name's place (Int32) in the sorted distinct names, and these."""
-    labels = names.drop_nulls().unique().sort()
-    return names.cast(pl.Enum(labels)).to_physical().cast(pl.Int32), labels
+    """Return each name's place (Int32) in the sorted distinct names, and these. As a query, for a query uses all cores."""
+    named = pl.LazyFrame([names.alias("name")])
+    labels = named.group_by("name").agg().collect()["name"].drop_nulls().sort().alias(names.name)
+    place = pl.col("name").cast(pl.Enum(labels)).to_physical().cast(pl.Int32).alias(names.name)
+    return named.select(place).collect().to_series(), labels
 
 
 def numbered(names: pl.Series) -> NDArray[np.int64]:
@@ -86,12 +88,12 @@ def numbered(names: pl.Series) -> NDArray[np.int64]:
     return numbers
 
 
-def in_order(codes: NDArray[np.int32] | NDArray[np.int64]) -> NDArray[np.int64]:
+def in_order(codes: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     """Return the places of sales by ascending code (none below 0), those of one code in the order in which they stand.
 
     By radix, the lowest 16 bits first.
     """
-    places = np.argsort(codes.astype(np.uint16), kind="stable")
+    places = np.argsort(codes.astype(np.uint16, copy=False), kind="stable")
     return places if codes.max(initial=0) < _RADIX else places[in_order((codes >> 16)[places])]
 
 

@@ -24,7 +24,7 @@ _COLLINEAR: Final = 1e-9
 _CONSTANT: Final = 1e-12
 """The same of its square sum, below which a column is constant within periods."""
 _AT_ONCE: Final = 1 << 15
-"""Sales whose weighted characteristics are formed at a time, so that they stay in the processor's cache."""
+"""Sales that are worked on at a time, so that what is formed on the way stays in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,15 @@ def _sums(codes: Codes, values: Floats, size: int) -> Floats:
     return summed
 
 
+def _joined(places: Floats, mixed: Floats, inner: Floats) -> Floats:
+    """Put a symmetric matrix together from its blocks."""
+    first = len(places)
+    whole = np.empty((first + len(inner), first + len(inner)))
+    whole[:first, :first], whole[:first, first:] = places, mixed
+    whole[first:, :first], whole[first:, first:] = mixed.T, inner
+    return whole
+
+
 class Design:
     """What the fits of one group share: prices and the regressors beside the period dummies, centred within periods.
 
@@ -133,25 +142,32 @@ class Design:
         size = self._periods * self.locations
         self._in_cells: Floats = np.bincount(self._cell, minlength=size).reshape(-1, self.locations).astype(np.float64)
         self.counts: Floats = self._in_cells.sum(axis=1)
+        self._edges = np.append(0, np.cumsum(self.counts)).astype(np.int64)
+        self._in_order = bool((sample.period[1:] >= sample.period[:-1]).all())
         means = np.array([self.by_period(row) / self.counts for row in sample.characteristics])
         means = means.reshape(-1, self._periods)
         self._shares: Floats = self._in_cells[:, 1:] / self.counts[:, None]
         self.means: Floats = np.hstack([self._shares, means.T])
-        self._in_order = bool((sample.period[1:] >= sample.period[:-1]).all())
         self._centred: Floats = np.empty((len(means), len(sample.period)))
         for centred, row, mean in zip(self._centred, sample.characteristics, means, strict=True):
-            np.subtract(row, self._each(mean), out=centred)
+            self._centre(row, mean, out=centred)
         squares = [np.einsum("n,n->", row, row) for row in sample.characteristics]
         self.square_sums: Floats = np.concatenate([self._in_cells.sum(axis=0)[1:], squares])
         self.mean_price: Floats = self.by_period(sample.log_price) / self.counts
-        self.price: Floats = sample.log_price - self._each(self.mean_price)
+        self.price: Floats = np.empty(len(sample.log_price))
+        self._centre(sample.log_price, self.mean_price, out=self.price)
 
-    def _each(self, figures: Floats) -> Floats:
-        """Return the period's figure of each sale; where they stand by period, it is quicker repeated than looked up."""
-        return np.repeat(figures, self.counts.astype(np.int64)) if self._in_order else figures[self._period]
+    def _centre(self, values: Floats, means: Floats, *, out: Floats) -> None:
+        """Write each value less its period's mean; a block of sales at a time."""
+        for begin in range(0, len(values), _AT_ONCE):
+            part = slice(begin, begin + _AT_ONCE)
+            np.subtract(values[part], means.take(self._period[part]), out=out[part])
 
     def by_period(self, values: Floats) -> Floats:
         """Sum values by period."""
+        if self._in_order:
+            summed: Floats = np.add.reduceat(values, self._edges[:-1])
+            return summed
         return _sums(self._period, values, self._periods)
 
     def _by_cell(self, values: Floats) -> Floats:
@@ -193,8 +209,7 @@ class Design:
         mixed = cells[:, 1:].T @ shares
         places = np.diag(cells.sum(axis=0)[1:]) - mixed - mixed.T + (shares.T * cells.sum(axis=1)) @ shares
         between = by_location - shares.T @ by_period
-        whole: Floats = np.block([[places, between], [between.T, inner]])
-        return whole
+        return _joined(places, between, inner)
 
     def moment(self) -> Floats:
         """Return Z'y for the centred price."""
@@ -205,19 +220,18 @@ class Design:
         """Yield each period's part of Z'Z, of Z'y for the centred price, and of the regressors' square sums."""
         cells, prices = self._in_cells, self._by_cell(self.price)
         between = np.array([self._by_cell(row) for row in self._centred])
-        order = in_order(self._period)
-        ends = np.cumsum(self.counts).astype(np.int64)
-        for period, (begin, end) in enumerate(pairwise([0, *ends])):
-            part = self._centred[:, order[begin:end]]
+        order = None if self._in_order else in_order(self._period)
+        for period, (begin, end) in enumerate(pairwise(self._edges)):
             here, mixed = (
                 cells[period, 1:],
                 between[:, period, 1:].T if len(between) else np.empty((len(cells[0]) - 1, 0)),
             )
+            which = slice(begin, end) if order is None else order[begin:end]
+            part, price = self._centred[:, which], self.price[which]
             places = np.diag(here) - np.outer(here, here) / self.counts[period]
-            gram = np.block([[places, mixed], [mixed.T, part @ part.T]])
             squares = (part**2).sum(axis=1) + self.counts[period] * self.means[period, self.locations - 1 :] ** 2
-            moment = np.concatenate([prices[period, 1:], part @ self.price[order[begin:end]]])
-            yield gram, moment, np.concatenate([here, squares])
+            moment = np.concatenate([prices[period, 1:], part @ price])
+            yield _joined(places, mixed, part @ part.T), moment, np.concatenate([here, squares])
 
     def explained(self, slopes: Floats) -> Floats:
         """Return Z times the slopes, sale by sale."""

@@ -85,8 +85,8 @@ def coverage(days: pl.Series) -> tuple[date, date] | None:
     holidays, quiet weeks of a small county), and likewise the first: only a longer silence says that
     recording had not begun or has not gone on. Days long before or after all others do not count.
     """
-    begin, end = strays(days)
     known = days.drop_nulls().unique().sort()
+    begin, end = _strays(days, known)
     known = known.filter((known >= (begin or date.min)) & (known < (end or date.max)))
     if known.is_empty():
         return None
@@ -100,7 +100,10 @@ def strays(days: pl.Series) -> tuple[date | None, date | None]:
 
     Each follows a pause of more than a year: the last such day of the first kind, the first of the second; None without.
     """
-    known = days.unique().sort()
+    return _strays(days, days.unique().sort())
+
+
+def _strays(days: pl.Series, known: pl.Series) -> tuple[date | None, date | None]:
     begins = known.filter((known.diff().dt.total_days() > PAUSE_DAYS).fill_null(value=False))
     few = _STRAY_SHARE * len(days)
     early = (day for day in reversed(begins.to_list()) if (days < day).sum() < few)

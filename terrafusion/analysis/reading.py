@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from terrafusion.analysis.api import Records
 from terrafusion.analysis.facts import DEEDS, SHARED_NAME
+from terrafusion.analysis.frames import column_by_column
 from terrafusion.analysis.groups import MARKET_AREA, area_of, columns_of, label_of
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.parameters import GROUPABLE, SharedParameters, TrendParameters
@@ -51,12 +52,7 @@ def collected(records: Records, parameters: SharedParameters, columns: Collectio
         wanted = (wanted - {MARKET_AREA}) | {"neighborhood", "zip_code"}
     sales = _areas(records, records.sales.select(sorted(wanted)), parameters).collect()
     _refuse_unknown_groups(records, sales, parameters)
-    return records.facts.beside(_whole(sales), known)
-
-
-def _whole(sales: pl.DataFrame) -> pl.DataFrame:
-    """Join the pieces in which a file is read, a column at a time: polars joins those of all, where others come beside them."""
-    return pl.DataFrame([sales.drop_in_place(name).rechunk() for name in sales.columns])
+    return records.facts.beside(column_by_column(sales, pl.Series.rechunk), known)
 
 
 def _areas(records: Records, sales: pl.LazyFrame, parameters: SharedParameters) -> pl.LazyFrame:

@@ -22,7 +22,8 @@ def same_party(shared: pl.Series) -> tuple[pl.Series, list[Caution]]:
     counted = shared.drop_nulls().alias("name").value_counts()
     counted = counted.filter((pl.col("count") >= _LEAST) & (pl.col("count") > _SHARE * len(shared)))
     nobody = pl.Series([*NOBODY, *counted["name"]], dtype=pl.String)
-    return shared.is_not_null() & ~shared.is_in(nobody.implode()).fill_null(value=False), _cautions(counted)
+    same = shared.is_not_null()
+    return same.scatter(same.arg_true(), ~shared.drop_nulls().is_in(nobody.implode())), _cautions(counted)
 
 
 def _cautions(counted: pl.DataFrame) -> list[Caution]:

@@ -12,6 +12,7 @@ import polars as pl
 from terrafusion.analysis.api import Caution
 from terrafusion.analysis.facts import DEEDS, SHARED_NAME, whether_known
 from terrafusion.analysis.findings import counted
+from terrafusion.analysis.frames import column_by_column
 from terrafusion.analysis.outliers import flag_outliers
 from terrafusion.analysis.parameters import SaleFilter, SharedParameters
 from terrafusion.analysis.periods import PAUSE_DAYS, strays
@@ -138,7 +139,7 @@ def select(
     passed = sales.drop_in_place("reason").is_null()
     if not passed.any():
         cautions += unmatched(sales, parameters)
-    used = _moved(sales, passed)
+    used = column_by_column(sales, lambda column: column.filter(passed))
     beyond = _strays(used, parameters) if within is None else within.strays
     if any(beyond):
         apart = _apart(used["sale_date"], *beyond)
@@ -154,11 +155,6 @@ def select(
     cautions += _holds_untold(used, rules)
     kept, used = _kept(used), used.drop(_OVERRIDE, _KEPT, strict=False)
     return Selection(used, recorded, read, excluded, cautions, kept, beyond)
-
-
-def _moved(sales: pl.DataFrame, chosen: pl.Series) -> pl.DataFrame:
-    """Take the chosen sales out, a column at a time, and give each column up: twice all of them would be twice the file."""
-    return pl.DataFrame([sales.drop_in_place(name).filter(chosen) for name in sales.columns])
 
 
 def _strays(used: pl.DataFrame, parameters: SharedParameters) -> Strays:

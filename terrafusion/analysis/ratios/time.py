@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -86,8 +87,9 @@ def _refused(records: Records, parameters: RatioParameters, line: timing.Timelin
 
 def advice(records: Records, parameters: RatioParameters) -> str:
     """Say what the records allow to be done about ratios that move in time; only what holds homes constant goes alone."""
-    found = list(possible(records))
-    found = found[:1] if "hedonic" in found else found
+    allowed = possible(records)
+    found = [*islice(allowed, 1)]
+    found += [] if "hedonic" in found else allowed
     years = parameters.period not in {"year", "auto"} and _any_year_only(records)
     asked = f"time_adjust {' or '.join(f'`{how}`' for how in found)}{' with period `year`' if years else ''}"
     if "hedonic" in found:
