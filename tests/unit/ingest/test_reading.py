@@ -14,7 +14,8 @@ import pytest
 from terrafusion.analysis.frames import SALES_SCHEMA
 from terrafusion.ingest.cells import DateOrder
 from terrafusion.ingest.kinds import SALES
-from terrafusion.ingest.reading import RecordsFile, read_records, without_repeats
+from terrafusion.ingest.reading import RecordsFile, read_records
+from terrafusion.ingest.repeats import without_repeats
 
 GOOD = {"parcel_number": "P1", "sale_date": "2014-05-31", "sale_price": "250000"}
 
