@@ -180,9 +180,15 @@ def _cautions(selection: Selection, result: _Result, day: date | None, level: fl
         yield Caution("sales_not_compared", message)
     bare = result.subjects.filter(pl.col("estimated_value").is_not_null() & pl.col("value_low").is_null()).height
     if bare:
-        message = (
-            f"Of {counted(bare, 'value')} no range is told: it takes {needed(level)} sales valued to hold {100 * level:g}% of "
-            f"prices, and of those that lack no more than {'the home' if bare == 1 else 'these homes'}, with the same "
-            f"hidden, at most {result.few} could be"
-        )
-        yield Caution("interval_too_few_sales", message)
+        yield Caution("interval_too_few_sales", _without_range(bare, result, level))
+
+
+def _without_range(bare: int, result: _Result, level: float) -> str:
+    home = "the home" if bare == 1 else "these homes"
+    enough = result.trial is not None and len(result.trial.error) >= needed(level)
+    beside = "; sales of which less is known do not tell how far such a value may be off" if enough else ""
+    return (
+        f"Of {counted(bare, 'value')} no range is told: it takes {needed(level)} sales valued to hold {100 * level:g}% of "
+        f"prices, and of those of which at least as much is known as of {home}, with the rest hidden, at most {result.few} "
+        f"could be{beside}"
+    )
