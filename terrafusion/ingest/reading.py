@@ -22,6 +22,11 @@ from terrafusion.ingest.kinds import Kind
 ROW: Final = "number of the row"
 _NAMED: Final = 3
 """Zones that a warning names."""
+_STAND_INS: Final = ((1, "1 January"), (7, "1 July"))
+"""Months on whose first day offices put a sale of which they know the year alone."""
+_MANY: Final = 0.05
+"""Of sales in King and Lucas County none in a thousand is of 1 January, and at most nine of 1 July."""
+_LEAST: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +118,27 @@ def _warnings(given: pl.DataFrame, values: pl.DataFrame, kind: Kind) -> list[Cau
     if years:
         message = f"Of {years:,} {kind.name} only the year is known; they count as of 1 July."
         found.append(Caution("year_only_dates", message))
+    found += _stand_ins(values, kind)
     found += _zoned(given, values, kind)
     for name, lost in lost_cells(given, values, kind).items():
         rows = lost.len() - lost.null_count()
         found.append(Caution("unreadable_cells", f"{name} cannot be read in {rows:,} rows; it is missing there."))
     return found
+
+
+def _stand_ins(values: pl.DataFrame, kind: Kind) -> Iterator[Caution]:
+    """Tell where so many dates are one day of the year that it may stand for a year without a day."""
+    if kind.year is None or kind.date is None:
+        return
+    days = values.filter(~pl.col("year_only"))[kind.date]
+    for month, name in _STAND_INS:
+        count = int(((days.dt.month() == month) & (days.dt.day() == 1)).sum())
+        if count >= _LEAST and count > _MANY * len(days):
+            message = (
+                f"{count:,} of {len(days):,} {kind.name} are dated {name}. Where that stands for a year of which no day is known, "
+                f"leave {kind.date} blank and put the year into {kind.year}: else they count in that month."
+            )
+            yield Caution("dates_for_years", message)
 
 
 def _zoned(given: pl.DataFrame, values: pl.DataFrame, kind: Kind) -> Iterator[Caution]:

@@ -379,17 +379,14 @@ def test_a_home_of_which_more_is_known_than_of_any_sale_says_why_it_has_no_range
     """The errors of sales of which less is known are of other values: lent to this one they held 67 to 84% for 80%."""
     even = pl.int_range(pl.len()) % 2 == 0
     mixed = town.with_columns(pl.when(even).then("grade"), pl.when(~even).then("building_size_sqft"))
-    known = town.row(0, named=True)
     names = ("building_size_sqft", "lot_size_sqft", "year_built", "grade", "zip_code", "latitude", "longitude")
-    roll = _roll(parcel_number=["home"], **{name: [known[name]] for name in names})
+    roll = _roll(parcel_number=["home"], **{name: [town[name][0]] for name in names})
     catalogue = load_catalogue()
     asked = catalogue.check("comparable_sales", {"subject_parcel_ids": ["home"], "max_distance_km": 50})
     records = Records("here", "v1", mixed.lazy(), CountyProfile(), properties=roll.lazy())
     answer = catalogue.get("comparable_sales").compute(records, asked, lambda *_: None)
     (message,) = (caution.message for caution in answer.warnings if caution.code == "interval_too_few_sales")
-    assert message.endswith(
-        "at most 0 could be; sales of which less is known do not tell how far such a value may be off"
-    )
+    assert "at most 0 could be; sales of which less is known do not tell" in message
 
 
 def test_without_coordinates_or_areas_nothing_has_a_place(ask, town):
