@@ -115,7 +115,7 @@ def cautions(told: Told) -> Iterator[Caution]:
         yield Caution("parcels_without_value", message)
     bare = told.rows.filter(pl.col("estimated_value").is_not_null() & pl.col("value_low").is_null()).height
     if bare:
-        why = "no comparables, or too few sales of which at least as much is known; others do not tell how far it may be off"
+        why = "no comparables, or too few sales tell as much together; then it may err by more than others"
         message = f"{they_have(bare, 'parcel', of=told.rows.height)} a value without range: {why}"
         yield Caution("parcels_without_range", message)
     for flag, what in FLAGS.items():

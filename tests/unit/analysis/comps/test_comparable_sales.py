@@ -386,7 +386,7 @@ def test_a_home_of_which_more_is_known_than_of_any_sale_says_why_it_has_no_range
     records = Records("here", "v1", mixed.lazy(), CountyProfile(), properties=roll.lazy())
     answer = catalogue.get("comparable_sales").compute(records, asked, lambda *_: None)
     (message,) = (caution.message for caution in answer.warnings if caution.code == "interval_too_few_sales")
-    assert "at most 0 could be; sales of which less is known do not tell" in message
+    assert "at most 0 could be; too few sales tell all of that together" in message
 
 
 def test_without_coordinates_or_areas_nothing_has_a_place(ask, town):
