@@ -26,7 +26,8 @@ from terrafusion.embedded.postgres import EmbeddedPostgres
 from terrafusion.embedded.processes import Server, free_port
 from terrafusion.embedded.workers import WorkerProcess
 from terrafusion.ingest.kinds import SALES
-from terrafusion.ingest.reading import read_records, without_repeats
+from terrafusion.ingest.reading import read_records
+from terrafusion.ingest.repeats import without_repeats
 from terrafusion.settings import Settings
 
 COUNTY: Final = "bench"

@@ -160,6 +160,17 @@ def group_of(row: Mapping[str, Any]) -> str:
     return f"{name}, tier {row['tier']}" if row.get("tier") else name
 
 
+def other_bases(told: Sequence[Mapping[str, str]]) -> str:
+    """Say where the indices of two results are 100 in different periods; nothing where they are not."""
+    if not told:
+        return ""
+    one, more = told[0], f" and {len(told) - 1:,} more" if len(told) > 1 else ""
+    return (
+        f"The index of {one['group']}{more} is 100 in {one['first']} in the first and in {one['second']} in the second: "
+        "their difference is one of bases too, so compare changes between the same periods."
+    )
+
+
 def instant(value: datetime | None) -> str:
     """Write an instant in UTC, to the second."""
     return NOTHING if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -167,8 +167,13 @@ def within_pauses(sales: pl.DataFrame, beyond: Strays) -> pl.DataFrame:
 
     One of them would stretch every span: homes would seem to have been watched, and records to reach, up to it.
     """
+    return sales.filter(is_within(beyond))
+
+
+def is_within(beyond: Strays) -> pl.Expr:
+    """Say which sales do not come so."""
     begin, end = beyond
-    return sales.filter(pl.col("sale_date").is_between(begin or date.min, end or date.max, closed="left"))
+    return pl.col("sale_date").is_between(begin or date.min, end or date.max, closed="left")
 
 
 def _apart(days: pl.Series, begin: date | None, end: date | None) -> dict[str, pl.Series]:
@@ -188,7 +193,7 @@ def _of_pauses(apart: Mapping[str, pl.Series], sales: int, *, across_pauses: boo
             when, bound = f"{days.min()!s} or later, more than {PAUSE_DAYS} days after those before them", "an end_date"
         became = f"left out; {bound} that takes them in keeps them"
         if across_pauses:
-            became = f"used all the same; {bound} can leave them out"
+            became = f"used all the same, but for slopes and indices of time; {bound} can leave them out"
         told = f"{len(days)} of {counted(sales, 'sale')} {'is' if len(days) == 1 else 'are'}"
         yield Caution(code, f"{told} dated {when}, and {became}")
 

@@ -20,7 +20,8 @@ from terrafusion.cli.progress import working
 from terrafusion.errors import InvalidRequest
 from terrafusion.ingest.files import refuse
 from terrafusion.ingest.kinds import KINDS, LISTINGS, PROPERTIES, SALES, Kind
-from terrafusion.ingest.reading import RecordsFile, read_records, without_repeats
+from terrafusion.ingest.reading import RecordsFile, read_records
+from terrafusion.ingest.repeats import without_repeats
 from terrafusion.ingest.snapshot import encode, records
 from terrafusion.settings import Settings
 

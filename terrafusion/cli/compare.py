@@ -16,6 +16,7 @@ from terrafusion.cli.arguments import Id
 from terrafusion.cli.configuration import read_settings
 from terrafusion.cli.output import Json, emit, stdout
 from terrafusion.cli.tables import number
+from terrafusion.wording import other_bases
 
 ROWS: Final = 12
 SHORT: Final = 12
@@ -127,6 +128,8 @@ def _rows(title: str, told: Body) -> Iterator[RenderableType]:
     for place in ("first", "second"):
         if alone := told[f"only_{place}"]:
             yield Text(f"{title}: {len(alone):,} only in the {place}.", "dim")
+    if bases := other_bases(told["other_bases"]):
+        yield Text(bases, "yellow")
 
 
 def _begun(title: str, *names: str) -> Table:

@@ -26,7 +26,8 @@ from terrafusion.errors import InvalidRequest
 from terrafusion.ingest.cells import DateOrder
 from terrafusion.ingest.files import refuse
 from terrafusion.ingest.kinds import KINDS
-from terrafusion.ingest.reading import RecordsFile, read_records, without_repeats
+from terrafusion.ingest.reading import RecordsFile, read_records
+from terrafusion.ingest.repeats import without_repeats
 from terrafusion.ports.counties import DataVersion
 from terrafusion.samples import load_samples
 from terrafusion.settings import Settings

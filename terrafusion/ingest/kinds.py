@@ -114,7 +114,7 @@ REASONS: Final[Mapping[str, str]] = {
     "ended_before_it_began": "the listing ended before it began",
     "duplicate_sale_id": "an earlier row has the same sale_id",
     "duplicate_parcel_number": "an earlier row says the same of this parcel",
-    "conflicting_parcel_number": "rows of one parcel and assessment_year differ, and nobody knows which is right",
+    "conflicting_parcel_number": "rows of one parcel and assessment_year differ, and nobody knows which is right; bring them to one row a parcel",
     "superseded_parcel_number": "another row tells of this parcel in a later assessment_year",
     "duplicate_listing_id": "an earlier row has the same listing_id",
 }

@@ -14,14 +14,19 @@ from terrafusion.analysis.findings import counted
 from terrafusion.ingest import cells
 from terrafusion.ingest.attributes import attributes_of, lost_cells
 from terrafusion.ingest.cells import DateOrder
-from terrafusion.ingest.faults import FIRST_DAY, LAST_DAY, REJECTED_SCHEMA, faults_of, rejected_rows
+from terrafusion.ingest.faults import FIRST_DAY, LAST_DAY, faults_of, rejected_rows
 from terrafusion.ingest.files import open_table, refuse
 from terrafusion.ingest.identity import derive_keys
-from terrafusion.ingest.kinds import REASONS, Kind
+from terrafusion.ingest.kinds import Kind
 
 ROW: Final = "number of the row"
 _NAMED: Final = 3
 """Zones that a warning names."""
+_STAND_INS: Final = ((1, "1 January"), (7, "1 July"))
+"""Months on whose first day offices put a sale of which they know the year alone."""
+_MANY: Final = 0.05
+"""Of sales in King and Lucas County none in a thousand is of 1 January, and at most nine of 1 July."""
+_LEAST: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,45 +67,6 @@ def read_records(path: Path, kind: Kind, order: DateOrder | None = None) -> Reco
     rejected = rejected_rows(given.filter(~good), faults.filter(~good), given[ROW].filter(~good))
     warnings = _warnings(found.rows.filter(good), read, kind)
     return RecordsFile(kind, given.height, derive_keys(read, kind), rejected, warnings)
-
-
-def without_repeats(file: RecordsFile) -> RecordsFile:
-    """Reject the rows whose key stands in another row that counts: a county's records hold a record once.
-
-    Of a roll the latest year's row of a parcel counts, whatever the order; where such rows differ, none.
-    """
-    key = file.kind.key
-    repeats = _repeats(file.records.filter(pl.col(key).is_duplicated()), file.kind)
-    rejected = repeats.select(
-        "row",
-        pl.lit(key).alias("column"),
-        "reason",
-        pl.col(key).alias("value"),
-        (pl.lit(f"{key}: ") + pl.col("reason").replace_strict(REASONS, return_dtype=pl.String)).alias("message"),
-    )
-    return replace(
-        file,
-        records=file.records.join(rejected, on="row", how="anti", maintain_order="left"),
-        rejected=pl.concat([file.rejected, rejected.select(*REJECTED_SCHEMA)]).sort("row"),
-    )
-
-
-def _repeats(several: pl.DataFrame, kind: Kind) -> pl.DataFrame:
-    """Return the rows that do not count, of those whose key is another's as well, with the ``reason``."""
-    key, again = pl.col(kind.key), pl.lit(f"duplicate_{kind.key}")
-    if kind.edition is None:
-        return several.filter(~key.is_first_distinct()).with_columns(reason=again)
-    year = pl.col(kind.edition).fill_null(0)
-    late = year == year.max().over(key)
-    newest = several.filter(late)
-    differ = pl.struct(kind.columns).n_unique().over(key) > 1
-    reason = pl.when(differ).then(pl.lit(f"conflicting_{kind.key}")).when(~key.is_first_distinct()).then(again)
-    return pl.concat(
-        [
-            several.filter(~late).with_columns(reason=pl.lit(f"superseded_{kind.key}")),
-            newest.with_columns(reason=reason).drop_nulls("reason"),
-        ]
-    )
 
 
 def _check_columns(path: Path, kind: Kind, given: Mapping[str, pl.DataType]) -> None:
@@ -152,11 +118,27 @@ def _warnings(given: pl.DataFrame, values: pl.DataFrame, kind: Kind) -> list[Cau
     if years:
         message = f"Of {years:,} {kind.name} only the year is known; they count as of 1 July."
         found.append(Caution("year_only_dates", message))
+    found += _stand_ins(values, kind)
     found += _zoned(given, values, kind)
     for name, lost in lost_cells(given, values, kind).items():
         rows = lost.len() - lost.null_count()
         found.append(Caution("unreadable_cells", f"{name} cannot be read in {rows:,} rows; it is missing there."))
     return found
+
+
+def _stand_ins(values: pl.DataFrame, kind: Kind) -> Iterator[Caution]:
+    """Tell where so many dates are one day of the year that it may stand for a year without a day."""
+    if kind.year is None or kind.date is None:
+        return
+    days = values.filter(~pl.col("year_only"))[kind.date]
+    for month, name in _STAND_INS:
+        count = int(((days.dt.month() == month) & (days.dt.day() == 1)).sum())
+        if count >= _LEAST and count > _MANY * len(days):
+            message = (
+                f"{count:,} of {len(days):,} {kind.name} are dated {name}. Where that stands for a year of which no day is known, "
+                f"leave {kind.date} blank and put the year into {kind.year}: else they count in that month."
+            )
+            yield Caution("dates_for_years", message)
 
 
 def _zoned(given: pl.DataFrame, values: pl.DataFrame, kind: Kind) -> Iterator[Caution]:

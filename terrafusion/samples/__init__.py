@@ -12,7 +12,8 @@ from terrafusion.adapters.postgres.engine import make_engine
 from terrafusion.adapters.postgres.loading import load
 from terrafusion.adapters.snapshots import digest_of
 from terrafusion.ingest.kinds import SALES
-from terrafusion.ingest.reading import read_records, without_repeats
+from terrafusion.ingest.reading import read_records
+from terrafusion.ingest.repeats import without_repeats
 from terrafusion.ingest.snapshot import digest, encode
 from terrafusion.ports.counties import DataVersion
 from terrafusion.settings import Settings

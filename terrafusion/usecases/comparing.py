@@ -13,7 +13,7 @@ from models.jobs import JobStatus
 from terrafusion.analysis.canonical import canonical
 from terrafusion.analysis.registry import Catalogue
 from terrafusion.errors import Conflict, InvalidRequest
-from terrafusion.wording import bounds
+from terrafusion.wording import bounds, group_of
 
 Body = Mapping[str, Any]
 
@@ -172,7 +172,27 @@ def _rows(first: Sequence[Body], second: Sequence[Body]) -> dict[str, Any]:
         "changed": [row for row in told if row["figures"]],
         "only_first": [dict(zip(names, key, strict=True)) for key in before if key not in after],
         "only_second": [dict(zip(names, key, strict=True)) for key in after if key not in before],
+        "other_bases": _other_bases(_bases(first), _bases(second)) if matched else [],
     }
+
+
+def _other_bases(first: Mapping[str, str], second: Mapping[str, str]) -> list[dict[str, str]]:
+    """Tell the groups whose index is 100 in another period of the second: there a difference is one of bases too."""
+    return [
+        {"group": group, "first": base, "second": second[group]}
+        for group, base in first.items()
+        if second.get(group, base) != base
+    ]
+
+
+def _bases(rows: Sequence[Body]) -> dict[str, str]:
+    """Return the first period with an index of each group."""
+    found: dict[str, str] = {}
+    for row in rows:
+        if "period" in row and _is_number(row.get("index")):
+            group = group_of(row)
+            found[group] = min(found.get(group, row["period"]), row["period"])
+    return found
 
 
 def _by_key(rows: Sequence[Body], names: Sequence[str]) -> dict[tuple[Any, ...], Body]:

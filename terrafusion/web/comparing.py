@@ -26,7 +26,7 @@ from terrafusion.web.problems import problem_of
 from terrafusion.web.query import job_id_of, read_query
 from terrafusion.web.render import render
 from terrafusion.web.results.read import headline_of
-from terrafusion.wording import bounds, difference, dollars, figure, group_of, label
+from terrafusion.wording import bounds, difference, dollars, figure, group_of, label, other_bases
 
 PAGE: Final = "/compare"
 OFFERED: Final = 30
@@ -245,6 +245,8 @@ class Part:
     matched: int
     only_first: int
     only_second: int
+    bases: str = ""
+    """What to beware of where indices are 100 in different periods."""
 
 
 def _part(title: str, told: Body, names: Sequence[str] = ()) -> Part | None:
@@ -252,7 +254,15 @@ def _part(title: str, told: Body, names: Sequence[str] = ()) -> Part | None:
         return None
     changed = most_changed(told["changed"])
     rows = [(_key(row), _figures(_chosen(row["figures"], [lead["name"], *names]))) for row, lead in changed[:MOST_ROWS]]
-    return Part(title, rows, len(changed), told["matched"], len(told["only_first"]), len(told["only_second"]))
+    return Part(
+        title,
+        rows,
+        len(changed),
+        told["matched"],
+        len(told["only_first"]),
+        len(told["only_second"]),
+        other_bases(told["other_bases"]),
+    )
 
 
 def _chosen(figures: Sequence[Body], names: Sequence[str]) -> Sequence[Body]:

@@ -29,7 +29,8 @@ from terrafusion.adapters.postgres.store import PostgresJobStore
 from terrafusion.analysis.registry import load_catalogue
 from terrafusion.embedded.postgres import EmbeddedPostgres, binaries
 from terrafusion.ingest.kinds import SALES
-from terrafusion.ingest.reading import read_records, without_repeats
+from terrafusion.ingest.reading import read_records
+from terrafusion.ingest.repeats import without_repeats
 from terrafusion.metrics import Metrics
 from terrafusion.samples import sample_file
 from terrafusion.usecases.accept import Accept

@@ -20,7 +20,8 @@ from terrafusion.analysis.frames import SALES_SCHEMA
 from terrafusion.analysis.profile import CountyProfile
 from terrafusion.errors import Misconfigured, Unavailable
 from terrafusion.ingest.kinds import SALES as KIND
-from terrafusion.ingest.reading import read_records, without_repeats
+from terrafusion.ingest.reading import read_records
+from terrafusion.ingest.repeats import without_repeats
 from terrafusion.ingest.snapshot import data_version, digest, encode
 from terrafusion.ports.counties import DataVersion
 from terrafusion.samples import SAMPLES, load_samples, sample_file

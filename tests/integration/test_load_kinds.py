@@ -27,7 +27,8 @@ from terrafusion.adapters.snapshots import digest_of
 from terrafusion.analysis.profile import CountyProfile
 from terrafusion.errors import UnstorableData
 from terrafusion.ingest.kinds import KINDS, SALES
-from terrafusion.ingest.reading import read_records, without_repeats
+from terrafusion.ingest.reading import read_records
+from terrafusion.ingest.repeats import without_repeats
 from terrafusion.ingest.snapshot import data_version
 from terrafusion.ports.counties import DataVersion
 from terrafusion.ports.jobs import Offer

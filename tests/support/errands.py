@@ -17,7 +17,8 @@ from terrafusion.adapters.postgres.migrate import migrate
 from terrafusion.cli import main
 from terrafusion.cli import purge as purging
 from terrafusion.ingest.kinds import SALES
-from terrafusion.ingest.reading import read_records, without_repeats
+from terrafusion.ingest.reading import read_records
+from terrafusion.ingest.repeats import without_repeats
 from terrafusion.samples import sample_file
 from terrafusion.settings import Settings
 from terrafusion.worker import run

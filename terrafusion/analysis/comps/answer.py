@@ -35,6 +35,10 @@ METHOD: Final = (
     "with curves and a surface of residuals (backfitting)"
 )
 
+_BEYOND: Final = (
+    "; too few sales tell all of that together, so the value may err by more than others, and those of which less is known "
+    "do not tell by how much"
+)
 _MOST_OWN: Final = 10
 """One in so many sales may be the subjects' own, and be missing from the price model."""
 
@@ -180,9 +184,15 @@ def _cautions(selection: Selection, result: _Result, day: date | None, level: fl
         yield Caution("sales_not_compared", message)
     bare = result.subjects.filter(pl.col("estimated_value").is_not_null() & pl.col("value_low").is_null()).height
     if bare:
-        message = (
-            f"Of {counted(bare, 'value')} no range is told: it takes {needed(level)} sales valued to hold {100 * level:g}% of "
-            f"prices, and of those that lack no more than {'the home' if bare == 1 else 'these homes'}, with the same "
-            f"hidden, at most {result.few} could be"
-        )
-        yield Caution("interval_too_few_sales", message)
+        yield Caution("interval_too_few_sales", _without_range(bare, result, level))
+
+
+def _without_range(bare: int, result: _Result, level: float) -> str:
+    home = "the home" if bare == 1 else "these homes"
+    enough = result.trial is not None and len(result.trial.error) >= needed(level)
+    beside = _BEYOND if enough else ""
+    return (
+        f"Of {counted(bare, 'value')} no range is told: it takes {needed(level)} sales valued to hold {100 * level:g}% of "
+        f"prices, and of those of which at least as much is known as of {home}, with the rest hidden, at most {result.few} "
+        f"could be{beside}"
+    )

@@ -98,8 +98,8 @@ def _points(outlines: Sequence[Outline], market: Market, sight: Sight) -> pl.Dat
 def side_by_side(by_method: Mapping[str, Sequence[Outline]], begin: int, sight: Sight) -> pl.DataFrame:
     """Return each method's index and its error beside each other, and how far they are apart in a period.
 
-    Each is 100 in its own first period. So for that they are brought to one level: that of the first method that has an
-    index, in the first period in which both have one. Null where there are no two to compare.
+    All are at one level: that of the first method that has an index, in the first period in which both have one; null
+    where they share none. Errors are against each method's own first period.
     """
     tables = [
         index_rows(outlines, begin, sight).select(
@@ -113,18 +113,22 @@ def side_by_side(by_method: Mapping[str, Sequence[Outline]], begin: int, sight: 
     joined = tables[0]
     for table in tables[1:]:
         joined = joined.join(table, on=["group_code", "ordinal"], how="left", maintain_order="left")
-    return joined.with_columns(_apart([f"index_{method}" for method in by_method]).alias("disagreement_pct"))
+    names = [f"index_{method}" for method in by_method]
+    return joined.with_columns(_levelled(names)).with_columns(_apart(names).alias("disagreement_pct"))
 
 
-def _apart(names: Sequence[str]) -> pl.Expr:
-    """Return by how many per cent the highest of a group's indices lies above the lowest, all at one level."""
+def _levelled(names: Sequence[str]) -> Sequence[pl.Expr]:
+    """Return a group's indices at one level: where one begins later, its 100 is not that of the others."""
     level = pl.lit(None, pl.Float64)
     for name in reversed(names):
         level = pl.when(pl.col(name).is_not_null().any().over("group_code")).then(name).otherwise(level)
-    shared = {name: (level / pl.col(name)).drop_nulls().first().over("group_code") for name in names}
-    levelled = [pl.col(name) * ratio for name, ratio in shared.items()]
-    apart = 100 * (pl.max_horizontal(levelled) / pl.min_horizontal(levelled) - 1)
-    return pl.when(pl.sum_horizontal(one.is_not_null() for one in levelled) > 1).then(apart)
+    return [pl.col(name) * (level / pl.col(name)).drop_nulls().first().over("group_code") for name in names]
+
+
+def _apart(names: Sequence[str]) -> pl.Expr:
+    """Return by how many per cent the highest of a group's indices lies above the lowest."""
+    apart = 100 * (pl.max_horizontal(names) / pl.min_horizontal(names) - 1)
+    return pl.when(pl.sum_horizontal(pl.col(name).is_not_null() for name in names) > 1).then(apart)
 
 
 def pair_rows(pairs: pl.DataFrame, outlines: Sequence[Outline], market: Market, begin: int) -> pl.DataFrame:

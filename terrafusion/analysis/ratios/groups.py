@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from terrafusion.analysis.api import Progress
-from terrafusion.analysis.arrays import Codes, Floats
+from terrafusion.analysis.arrays import Codes, Flags, Floats
 from terrafusion.analysis.groups import ALL, coded, in_order
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.reading import classes_of
@@ -19,6 +19,7 @@ from terrafusion.analysis.ratios.rows import SCHEMA, Block, Rules, columns_of, t
 from terrafusion.analysis.ratios.sample import Ratios, by_ratio
 from terrafusion.analysis.ratios.segments import Segments
 from terrafusion.analysis.ratios.standard import CLASSES
+from terrafusion.analysis.selection import Strays, is_within
 
 _DAYS_A_YEAR: Final = 365.25
 _AT_ONCE: Final = 1 << 16
@@ -34,6 +35,8 @@ class Laid:
     recorded: Floats | None
     """The prices before they were adjusted; None where they were not."""
     days: Floats
+    dated: Flags
+    """Which sales tell how ratios move in time: not those beyond a long pause."""
     classes: NDArray[np.uint8]
     """Places among the standard's classes."""
     labels: pl.Series
@@ -63,13 +66,15 @@ class Laid:
             ratios=ratios,
             recorded=ratios.ratio if self.recorded is None else ratios.assessed / self.recorded[which],
             years=self.days[which] / _DAYS_A_YEAR,
+            dated=self.dated[which],
             classes=np.where(lowest == highest, lowest, len(CLASSES)).astype(np.int64),
         )
 
 
-def laid_out(sales: pl.DataFrame, parameters: RatioParameters) -> Laid:
+def laid_out(sales: pl.DataFrame, parameters: RatioParameters, beyond: Strays = (None, None)) -> Laid:
     """Lay out sales that have a ``group``, ``value``, ``price``, ``sale_price`` and ``sale_date``."""
     code, labels = coded(sales["group"])
+    dated = sales.select(is_within(beyond)).to_series().to_numpy()
     days = sales["sale_date"].to_physical().cast(pl.Float64).to_numpy()
     value, price, recorded = (sales[name].to_numpy() for name in ("value", "price", "sale_price"))
     ordered = by_ratio(value / price, price, value, days, recorded)
@@ -83,6 +88,7 @@ def laid_out(sales: pl.DataFrame, parameters: RatioParameters) -> Laid:
         price=price[ordered],
         recorded=None if parameters.time_adjust == "none" else recorded[ordered],
         days=days[ordered],
+        dated=dated[ordered],
         classes=classes_of(sales, parameters).to_numpy()[ordered],
         labels=labels,
         edges=np.append(0, np.cumsum(np.bincount(codes, minlength=len(labels)))),

@@ -11,13 +11,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from terrafusion.analysis.arrays import Codes, Floats
+from terrafusion.analysis.arrays import Codes, Flags, Floats
 from terrafusion.analysis.cells import smallest_for_interval
 from terrafusion.analysis.ratios.bootstrap import RESAMPLED, Intervals, bootstrap
 from terrafusion.analysis.ratios.chasing import chasing_suspected
 from terrafusion.analysis.ratios.measures import MEASURES, analytic_intervals, measures, slope
 from terrafusion.analysis.ratios.sample import ROUNDING, Ratios
-from terrafusion.analysis.ratios.segments import Estimate, Estimates
+from terrafusion.analysis.ratios.segments import Estimate, Estimates, Segments
 from terrafusion.analysis.ratios.standard import CLASSES, JUDGED, bounds, verdicts
 
 TRIMMED: Final = "trimmed_"
@@ -66,6 +66,8 @@ class Block:
     """The ratios to the prices as recorded, in the same order."""
     years: Floats
     """When each was sold, in years."""
+    dated: Flags
+    """Which of them tell how ratios move in time."""
     classes: Codes
     """Of each group its sales' class, as a place in `CLASSES`; as many as there are where it has several."""
 
@@ -189,8 +191,10 @@ def spread(name: str, told: Estimate | Estimates) -> dict[str, Any]:
 
 def _slopes(block: Block, rules: Rules) -> Columns:
     """Slope of ln r on time, a year: with prices as recorded, and, where they were adjusted, after that."""
-    segments, level = block.ratios.segments, rules.confidence_level
-    found = spread("time_slope", slope(block.years, np.log(block.recorded), segments, level))
+    dated, level = block.dated, rules.confidence_level
+    segments = Segments.of(block.ratios.segments.counts(dated))
+    years = block.years[dated]
+    found = spread("time_slope", slope(years, np.log(block.recorded[dated]), segments, level))
     if rules.adjusted:
-        found |= spread("adjusted_time_slope", slope(block.years, np.log(block.ratios.ratio), segments, level))
+        found |= spread("adjusted_time_slope", slope(years, np.log(block.ratios.ratio[dated]), segments, level))
     return found

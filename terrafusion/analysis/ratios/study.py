@@ -91,7 +91,7 @@ def _studied(records: Records, parameters: RatioParameters, progress: Progress) 
     selection = _selected(records, parameters)
     adjusted = adjust(records, selection, parameters, lambda done, doing: progress(0.2 * done, doing))
     return _Studied(
-        laid=laid_out(adjusted.sales, parameters),
+        laid=laid_out(adjusted.sales, parameters, selection.strays),
         account=selection.account(),
         warnings=[*selection.warnings, *adjusted.warnings],
         period=adjusted.period,

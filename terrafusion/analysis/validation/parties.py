@@ -22,12 +22,17 @@ def pattern(phrases: Sequence[str]) -> str:
 
 _INSTITUTIONS: Final = {
     "court_party": pattern(words.COURT),
-    "government_party": rf"{pattern(words.GOVERNMENT)}|\s(?:{'|'.join(words.GOVERNED)})$",
+    "government_party": pattern(words.AGENCIES),
     "financial_party": pattern(words.FINANCIAL),
     "charitable_party": rf"{pattern(words.CHARITABLE)}|^(?:{'|'.join(words.SAINTS)})\s.*\sCHURCH(?:\s|$)",
     "estate_party": pattern(words.ESTATE),
 }
-_INSTITUTED: Final = "|".join(_INSTITUTIONS.values())
+_PLACES: Final = rf"{pattern(words.PLACES)}|\s(?:{'|'.join(words.GOVERNED)})$"
+"""A government by the place that it governs, where the name is no company's."""
+_NO_PLACE: Final = (
+    rf"\s(?:{'|'.join(words.FORMS)})$|{pattern([f'{shop} {end}' for shop in words.SHOPS for end in words.GOVERNED])}"
+)
+_INSTITUTED: Final = "|".join((*_INSTITUTIONS.values(), _PLACES))
 _COMPANIES: Final = pattern((*words.COMPANY, *words.TRUSTS))
 _WORDED: Final = f"{_INSTITUTED}|{_COMPANIES}|{pattern(words.PARTICLES)}"
 
@@ -57,7 +62,8 @@ def institutions(parties: Parties) -> dict[str, pl.Series]:
     """Say of each sale, for each kind of institution, whether a party is one."""
     borne = parties.worded.with_columns(pl.when(~_bears(pl.col(name))).then(name) for name in PARTIES)
     some = parties._replace(worded=borne)
-    return {code: some.spread(_either(found)) for code, found in _INSTITUTIONS.items()}
+    found = {code: some.spread(_either(found)) for code, found in _INSTITUTIONS.items()}
+    return found | {"government_party": found["government_party"] | some.spread(_of_places())}
 
 
 def non_person(parties: Parties) -> pl.Series:
@@ -69,9 +75,9 @@ def family(parties: Parties) -> tuple[pl.Series, pl.Series]:
     """Say of each sale whether two persons, or a person and a person's trust, share a last name, and whether they may.
 
     They do where a comma tells it of both, as in `SMITH, JOHN`. Else it may come first or last: two names may share it
-    where their first, or their last, words are equal, longer than a letter and no common given name, or where all their
-    words are the same in another order. Only the first of several owners counts; neither two trusts nor names that are
-    wholly equal match.
+    where their first, or their last, words are equal, longer than a letter and no common given name, or where all words of
+    the one, at least two, are among those of the other. Only the first of several owners counts; neither two trusts nor
+    names that are wholly equal match.
     """
     sales, joined = parties.names, parties.spread(pl.any_horizontal(pl.col(PARTIES).str.contains(_PARTICLE)))
     row = _sharing(sales.with_columns(joined.alias("joined")))
@@ -106,6 +112,12 @@ def _said(sales: pl.DataFrame, says: pl.Expr) -> pl.Series:
 
 def _either(found: str) -> pl.Expr:
     return pl.any_horizontal(*(pl.col(name).str.contains(found).fill_null(value=False) for name in PARTIES))
+
+
+def _of_places() -> pl.Expr:
+    names = [pl.col(name).str for name in PARTIES]
+    governs = [name.contains(_PLACES) & ~name.contains(_NO_PLACE) for name in names]
+    return pl.any_horizontal(one.fill_null(value=False) for one in governs)
 
 
 _NO_PERSON: Final = f"{_INSTITUTED}|{pattern(words.COMPANY)}"
@@ -160,16 +172,22 @@ def _may_be_family() -> pl.Expr:
 
 
 def _match() -> tuple[pl.Expr, pl.Expr]:
-    """Say whether commas tell the same last name of both, and whether the words at either end, or all, are the same."""
-    ends = {name: _ends(pl.col(name)) for name in PARTIES}
-    told, *pairs = (ends["buyer"][place].eq(ends["seller"][place]).fill_null(value=False) for place in range(3))
-    buyer, seller = (apart(pl.col(name)).str.split(" ").list.sort() for name in PARTIES)
-    return told, pl.any_horizontal(*pairs, buyer.eq(seller).fill_null(value=False))
+    """Say whether commas tell the same last name of both, and whether either end's word, or all words of one, are the same."""
+    bare = {name: _bare(pl.col(name)) for name in PARTIES}
+    told, *pairs = (one.eq(other).fill_null(value=False) for one, other in zip(*map(_ends, bare.values()), strict=True))
+    buyer, seller = (apart(name).str.split(" ").list.unique() for name in bare.values())
+    fewer = pl.min_horizontal(buyer.list.len(), seller.list.len())
+    within = (fewer > 1) & (buyer.list.set_intersection(seller).list.len() == fewer)
+    return told, pl.any_horizontal(*pairs, within.fill_null(value=False))
 
 
-def _ends(name: pl.Expr) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
+def _bare(name: pl.Expr) -> pl.Expr:
+    """Return the name of the first owner, without what is left out around a last name."""
+    return name.str.replace(_OTHERS, "$1").str.replace_all(_BESIDE, " ").str.strip_chars(" ,")
+
+
+def _ends(bare: pl.Expr) -> tuple[pl.Expr, pl.Expr, pl.Expr]:
     """Return the last name that a comma tells, and what may be it at either end of the name, the same where one does."""
-    bare = name.str.replace(_OTHERS, "$1").str.replace_all(_BESIDE, " ").str.strip_chars(" ,")
     told = bare.str.extract(r"^([^,]+),", 1).str.strip_chars()
     first, last = bare.str.extract(r"^(\S+)", 1), bare.str.extract(r"(\S+)$", 1)
     return told, pl.coalesce(told, _last_name(first)), pl.coalesce(told, _last_name(last))

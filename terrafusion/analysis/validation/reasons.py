@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, get_args
 
-VALIDATION_RULES: Final = "2026.5"
+VALIDATION_RULES: Final = "2026.6"
 """The version of the rule set: rises with any change of a reason, a word list or a bound."""
 
 Check = Literal[

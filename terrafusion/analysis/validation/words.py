@@ -71,19 +71,23 @@ COURT: Final = (
 )
 """Forced sales resulting from a judicial order (IAAO 5.4.7)."""
 
-GOVERNMENT: Final = (
-    "UNITED STATES OF AMERICA",
-    "UNITED STATES",
-    "USA",
-    "U S A",
-    "STATE OF",
-    "COMMONWEALTH OF",
-    "COUNTY OF",
-    "CITY OF",
-    "TOWN OF",
-    "TOWNSHIP OF",
-    "VILLAGE OF",
-    "BOROUGH OF",
+PLACES: Final = (
+    *("UNITED STATES", "USA", "U S A", "STATE OF", "COMMONWEALTH OF", "COUNTY OF", "CITY OF"),
+    *("TOWN OF", "TOWNSHIP OF", "VILLAGE OF", "BOROUGH OF"),
+)
+"""Governments by the place that they govern, unless the name ends in a company's form: STATE OF MIND LLC."""
+
+GOVERNED: Final = ("COUNTY", "CITY", "TOWNSHIP", "VILLAGE", "BOROUGH")
+"""With what the name of a government may end: LUCAS COUNTY is one, COUNTY LINE HOMES none."""
+
+SHOPS: Final = (
+    *("AUTO", "BABY", "BEER", "BOOK", "BURGER", "CAR", "CARPET", "CIRCUIT", "COMPUTER", "FLOOR", "FURNITURE"),
+    *("GUITAR", "LIQUOR", "MATTRESS", "PARTY", "PET", "PIZZA", "TILE", "TIRE", "TOY", "VIDEO", "WINE"),
+    *("CHILDRENS", "LEISURE", "MOBILE HOME", "RETIREMENT", "SENIOR", "SHOPPING", "TRAILER"),
+)
+"""After which a city or village is a shop or a settlement: PARTY CITY, LEISURE VILLAGE. No municipality is called so."""
+
+AGENCIES: Final = (
     "BOARD OF COUNTY COMMISSIONERS",
     "BOARD OF COMMISSIONERS",
     "COUNTY COMMISSIONERS",
@@ -112,10 +116,7 @@ GOVERNMENT: Final = (
     "FEDERAL HOME LOAN MORTGAGE",
     *("FNMA", "FHLMC", "GINNIE MAE", "HOUSING AND URBAN DEVELOPMENT"),
 )
-"""Governments and their agencies (IAAO 5.4.1; Florida's code 18 counts FDIC, HUD, Fannie Mae and Freddie Mac here)."""
-
-GOVERNED: Final = ("COUNTY", "CITY", "TOWNSHIP", "VILLAGE", "BOROUGH")
-"""With what the name of a government may end: LUCAS COUNTY is one, COUNTY LINE HOMES none."""
+"""Governments' agencies (IAAO 5.4.1; Florida's code 18 counts FDIC, HUD, Fannie Mae and Freddie Mac here)."""
 
 FINANCIAL: Final = (
     "BANK",
@@ -192,19 +193,17 @@ ESTATE: Final = (
 )
 """Sales that settle an estate, and those by guardians (IAAO 5.4.6; Florida's code 19)."""
 
+FORMS: Final = (
+    *("LLC", "L L C", "INC", "INCORPORATED", "LTD", "LIMITED", "LP", "L P", "LLP"),
+    *("LIMITED LIABILITY COMPANY", "LIMITED PARTNERSHIP"),
+)
+"""Forms of companies that no municipality has; a municipal corporation is a government."""
+
 COMPANY: Final = (
-    "LLC",
-    "L L C",
-    "INC",
-    "INCORPORATED",
+    *FORMS,
     "CORP",
     "CORPORATION",
     "COMPANY",
-    "LTD",
-    "LIMITED",
-    "LP",
-    "L P",
-    "LLP",
     "PARTNERS",
     "PARTNERSHIP",
     "PROPERTIES",
@@ -246,13 +245,15 @@ TRUST: Final = (
     "TESTAMENTARY",
     "REV",
     "DATED",
+    "DTD",
+    *("TR", "TRS", "TTEE", "TTEES"),
     "AS SUCCESSOR",
     "AS CO",
     "THE",
 )
 """What is left out of a name before its last name is read: `SMITH FAMILY TRUST` is Smith's."""
 
-TRUSTS: Final = ("TRUST", "TRUSTS", "TRUSTEE", "TRUSTEES")
+TRUSTS: Final = ("TRUST", "TRUSTS", "TRUSTEE", "TRUSTEES", "TR", "TRS", "TTEE", "TTEES")
 """A trust, or a trustee's name."""
 
 PARTICLES: Final = (

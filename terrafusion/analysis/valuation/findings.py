@@ -115,7 +115,8 @@ def cautions(told: Told) -> Iterator[Caution]:
         yield Caution("parcels_without_value", message)
     bare = told.rows.filter(pl.col("estimated_value").is_not_null() & pl.col("value_low").is_null()).height
     if bare:
-        message = f"{they_have(bare, 'parcel', of=told.rows.height)} a value without range: no comparables, or too few sales that lack no more"
+        why = "no comparables, or too few sales tell as much together; then it may err by more than others"
+        message = f"{they_have(bare, 'parcel', of=told.rows.height)} a value without range: {why}"
         yield Caution("parcels_without_range", message)
     for flag, what in FLAGS.items():
         count = told.rows.filter(pl.col("flags").list.contains(flag)).height

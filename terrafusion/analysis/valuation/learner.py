@@ -36,7 +36,9 @@ class Learner:
     """The features that are known of any home."""
 
     def adds(self, features: Floats) -> Floats:
-        """Return what is added to the log of the comparables' value; on one thread, as `learn`."""
+        """Return what is added to the log of the comparables' value, of no home nothing; on one thread, as `learn`."""
+        if not len(features):
+            return np.zeros(0)
         from threadpoolctl import threadpool_limits  # noqa: PLC0415 - slow to import
 
         with threadpool_limits(1):

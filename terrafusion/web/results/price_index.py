@@ -46,11 +46,12 @@ def _index(group: Group) -> Section:
     own = series_of(group.rows, "index", kind="c0", says=words_of(method), ends=("ci_low", "ci_high"))
     names = [name for name in group.rows[0] if name.startswith(BESIDE) and name != f"{BESIDE}{method}"]
     lines = [own, *_others(group, names)]
+    told = "others at its level where both begin" if names else "with its interval"
     volume = series_of(group.rows, "observations", kind="soft", says="Observations")
     drawing = over_time(
         f"Index of {group.title}",
         [
-            Strip(title="Index, 100 at the start, with its interval", series=lines, words=plain, height=230, level=100),
+            Strip(title=f"Index, 100 at the start, {told}", series=lines, words=plain, height=230, level=100),
             Strip(title="Observations", series=[volume], height=60, as_columns=True, unit=" observations"),
         ],
     )

@@ -287,5 +287,5 @@ def test_an_answer_that_lays_out_no_span_uses_sales_beyond_a_long_pause_and_tell
     (message,) = (caution.message for caution in told.warnings if caution.code == code)
     assert message.startswith("1 of 301 sales is dated ")
     assert message.endswith(
-        f", and used all the same; {'an' if bound == 'end_date' else 'a'} {bound} can leave them out"
+        f", and used all the same, but for slopes and indices of time; {'an' if bound == 'end_date' else 'a'} {bound} can leave them out"
     )

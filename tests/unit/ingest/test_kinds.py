@@ -17,7 +17,8 @@ from models.county_tables import listings, property_operational, property_sales
 from terrafusion.ingest.files import UnreadableFile
 from terrafusion.ingest.identity import derive_keys
 from terrafusion.ingest.kinds import KINDS, LISTINGS, PROPERTIES, REASONS, Kind
-from terrafusion.ingest.reading import RecordsFile, read_records, without_repeats
+from terrafusion.ingest.reading import RecordsFile, read_records
+from terrafusion.ingest.repeats import without_repeats
 from terrafusion.ingest.snapshot import encode
 
 LISTED = {"parcel_number": "P", "list_date": "2015-03-20", "list_price": "$425,000"}
@@ -108,6 +109,25 @@ def test_of_a_parcel_of_several_years_the_latest_counts_and_of_rows_that_differ_
     assert sorted(file.records.select("parcel_number", "assessed_value").rows()) == [("P", 120), ("R", 5)]
     assert file.reasons == {"conflicting_parcel_number": 2, "superseded_parcel_number": 2}
     assert file.read == file.records.height + file.rejected.height
+
+
+def test_a_roll_with_a_row_a_building_is_told_what_differs_and_what_to_do(tmp_path: Path) -> None:
+    told = [
+        ("P", "900", "1", ""),
+        ("P", "400", "2", ""),
+        ("Q", "800", "1", "two"),
+        ("Q", "800", "1", "three"),
+        ("R", "7", "1", ""),
+    ]
+    names = ("parcel_number", "building_size_sqft", "building", "stories")
+    file = without_repeats(read_rows(tmp_path, PROPERTIES, *(dict(zip(names, row, strict=True)) for row in told)))
+    assert file.records["parcel_number"].to_list() == ["R"]
+    said = f"parcel_number: {REASONS['conflicting_parcel_number']} (they differ in"
+    differ = ["building_size_sqft, building", "stories"]
+    assert file.rejected["message"].to_list() == [f"{said} {names})" for names in differ for _ in range(2)]
+    [warning] = [caution for caution in file.warnings if caution.code == "conflicting_rows"]
+    assert "4 rows of 2 parcels differ from each other in building, building_size_sqft, stories" in warning.message
+    assert "one row a parcel" in f"{warning.message} {file.rejected['message'][0]}"
 
 
 @pytest.mark.parametrize(

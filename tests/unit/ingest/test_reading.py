@@ -14,7 +14,8 @@ import pytest
 from terrafusion.analysis.frames import SALES_SCHEMA
 from terrafusion.ingest.cells import DateOrder
 from terrafusion.ingest.kinds import SALES
-from terrafusion.ingest.reading import RecordsFile, read_records, without_repeats
+from terrafusion.ingest.reading import RecordsFile, read_records
+from terrafusion.ingest.repeats import without_repeats
 
 GOOD = {"parcel_number": "P1", "sale_date": "2014-05-31", "sale_price": "250000"}
 
@@ -184,6 +185,17 @@ def test_a_year_stands_for_its_first_of_july(tmp_path: Path) -> None:
     assert file.records.select("parcel_number", "sale_date", "year_only").rows() == [("A", date(2015, 7, 1), True)]
     assert file.reasons == {"bad_year": 1, "missing_date": 1, "date_out_of_range": 1}
     assert [caution.code for caution in file.warnings] == ["year_only_dates"]
+
+
+@pytest.mark.parametrize(
+    ("day", "count", "told"), [("01-01", 10, 1), ("07-01", 10, 1), ("01-01", 9, 0), ("03-01", 10, 0)]
+)
+def test_a_day_that_may_stand_for_a_year_is_told(tmp_path: Path, day: str, count: int, told: int) -> None:
+    rows = [f"A{at},2015-{day},1" for at in range(count)] + [f"B{at},2015-05-{at % 28 + 1:02},1" for at in range(100)]
+    file = read_csv(tmp_path, "\n".join(["parcel_number,sale_date,sale_price", *rows]))
+    assert [caution.code for caution in file.warnings] == ["dates_for_years"] * told
+    few = [*rows, *(f"C{at},2015-06-02,1" for at in range(100))]
+    assert not read_csv(tmp_path, "\n".join(["parcel_number,sale_date,sale_price", *few])).warnings
 
 
 def test_a_date_goes_before_a_year(tmp_path: Path) -> None:

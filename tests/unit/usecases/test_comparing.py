@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from terrafusion.analysis.registry import load_catalogue
 from terrafusion.errors import Conflict, InvalidRequest
 from terrafusion.usecases.comparing import change, compare, with_defaults
+from terrafusion.wording import other_bases
 
-NOTHING = {"matched": 0, "changed": [], "only_first": [], "only_second": []}
+NOTHING = {"matched": 0, "changed": [], "only_first": [], "only_second": [], "other_bases": []}
 
 
 def result(**parts: Any) -> dict[str, Any]:
@@ -94,6 +95,16 @@ def test_trends_are_matched_by_group_and_period() -> None:
     ]
     assert told["only_first"] == [{"group": "98101", "period": "2015"}]
     assert told["only_second"] == [{"group": "98103", "period": "2014"}]
+
+
+def test_indices_that_are_100_in_different_periods_are_told() -> None:
+    """130 less 104 is no disagreement where the one began two years before the other."""
+    first = [point("all", str(year), index=100.0 + 10 * at) for at, year in enumerate(range(2010, 2014))]
+    later = [point("all", "2010", index=None), *(point("all", str(year), index=100.0) for year in (2012, 2013))]
+    told = compared({"rows": first, "trends": first}, {"rows": later, "trends": first})
+    assert told["rows"]["other_bases"] == [{"group": "all", "first": "2010", "second": "2012"}]
+    assert told["trends"]["other_bases"] == []
+    assert "is 100 in 2010 in the first and in 2012 in the second" in other_bases(told["rows"]["other_bases"])
 
 
 def test_tiers_and_sections_are_matched_too() -> None:

@@ -95,6 +95,16 @@ class TestComparing:
             assert words in text
         assert "Raw change interval" not in text
 
+    async def test_indices_of_different_bases_are_told(self, client: Any, world: Any) -> None:
+        jobs = []
+        for begin in (2013, 2014):
+            job_id = await world.accept()
+            rows = [{"group": "all", "period": str(year), "index": 100.0 + year - begin} for year in range(begin, 2016)]
+            await world.complete(job_id, document(400_000, low=3, high=5) | {"rows": rows})
+            jobs.append(job_id)
+        text = await page(client, f"/compare?first={jobs[0]}&second={jobs[1]}")
+        assert "The index of all is 100 in 2013 in the first and in 2014 in the second" in text
+
     async def test_a_group_of_both_has_its_figures_with_their_intervals_and_counts_are_whole(
         self, client: Any, world: Any
     ) -> None:

@@ -375,6 +375,20 @@ def test_a_range_that_few_sales_cannot_tell_says_how_many_it_takes(ask, town):
     assert "it takes 99 sales valued to hold 99% of prices" in message
 
 
+def test_a_home_of_which_more_is_known_than_of_any_sale_says_why_it_has_no_range(ask, town):
+    """The errors of sales of which less is known are of other values: lent to this one they held 67 to 84% for 80%."""
+    even = pl.int_range(pl.len()) % 2 == 0
+    mixed = town.with_columns(pl.when(even).then("grade"), pl.when(~even).then("building_size_sqft"))
+    names = ("building_size_sqft", "lot_size_sqft", "year_built", "grade", "zip_code", "latitude", "longitude")
+    roll = _roll(parcel_number=["home"], **{name: [town[name][0]] for name in names})
+    catalogue = load_catalogue()
+    asked = catalogue.check("comparable_sales", {"subject_parcel_ids": ["home"], "max_distance_km": 50})
+    records = Records("here", "v1", mixed.lazy(), CountyProfile(), properties=roll.lazy())
+    answer = catalogue.get("comparable_sales").compute(records, asked, lambda *_: None)
+    (message,) = (caution.message for caution in answer.warnings if caution.code == "interval_too_few_sales")
+    assert "at most 0 could be; too few sales tell all of that together" in message
+
+
 def test_without_coordinates_or_areas_nothing_has_a_place(ask, town):
     bare = town.with_columns(latitude=None, longitude=None, zip_code=None)
     answer = comps(ask, bare)

@@ -223,6 +223,26 @@ def test_a_sale_beyond_a_long_pause_is_in_the_study_and_not_in_the_index(ask, ri
         assert after.summary["mean"] == pytest.approx(plain.summary["mean"], abs=5e-4)
 
 
+@pytest.mark.parametrize("day", [date(1900, 1, 1), date(2031, 1, 1)])
+def test_a_placeholder_for_a_date_turns_no_slope(ask, rising, day):
+    """Three sales in 3,003 of 1900 made a slope of -.08 a year one of -.006."""
+    wrong = rising.head(3).with_columns(sale_date=day, sale_id=pl.format("{}-wrong", "sale_id"))
+    plain, told = (ask(STUDY, made, group_by="zip_code", **QUICK) for made in (rising, pl.concat([rising, wrong])))
+    assert told.summary["n"] == plain.summary["n"] + 3
+    for name in ("time_slope", "time_slope_ci_low", "time_slope_ci_high"):
+        assert told.summary[name] == pytest.approx(plain.summary[name], rel=1e-9)
+        assert told.rows[name].to_list() == pytest.approx(plain.rows[name].to_list(), rel=1e-9)
+
+
+def test_a_group_of_sales_beyond_a_pause_alone_has_no_slope(ask, rising):
+    wrong = rising.head(12).with_columns(
+        sale_date=date(1900, 1, 1), zip_code=pl.lit("43699"), sale_id=pl.format("{}-wrong", "sale_id")
+    )
+    told = ask(STUDY, pl.concat([rising, wrong]), group_by="zip_code", **QUICK).rows
+    row = told.row(by_predicate=pl.col("group") == "43699", named=True)
+    assert (row["n"], row["time_slope"], row["time_slope_ci_low"]) == (12, None, None)
+
+
 def test_every_sale_of_king_county_in_2018_is_studied(ask, reference, sales):
     """Six of 2016 and 2017 are too: the contract names no exclusion of theirs."""
     table = reference("ratio/king_wa_2018_sales_assessments.csv")

@@ -106,6 +106,14 @@ PARTIES = [
     ("SMITH AB", "AB SMITH", ["like_names"]),
     ("THOMAS JAMES", "JAMES THOMAS", ["like_names"]),
     ("DE LA CRUZ ANA", "ANA DE LA CRUZ", ["like_names"]),
+    ("JOHN A SMITH", "SMITH JOHN", ["like_names"]),
+    ("SMITH JOHN & MARY", "JOHN SMITH TR", ["like_names", "non_person"]),
+    ("ROBERT JOHNSON TTEE", "JOHNSON ROBERT", ["like_names", "non_person"]),
+    ("The Robert Johnson Family Trust", "JOHNSON ROBERT", ["like_names", "non_person"]),
+    ("JOHNSON FAMILY TRUST", "JOHNSON ROBERT", ["like_names", "non_person"]),
+    ("THOMAS JAMES A", "THOMAS JAMES", ["like_names"]),
+    ("JOHN DAVID SMITH", "JOHN DAVID BROWN", []),
+    ("MARIA ZAJAC TR", "ANDREA NOWAK TR", ["non_person"]),
     ("ACME HOMES LLC", "HOMES ACME LLC", ["non_person"]),
     ("VAN DYKE PAUL", "VAN BUREN CARL", []),
     ("DE LA CRUZ ANA", "DE LEON PABLO", []),
@@ -132,6 +140,13 @@ PARTIES = [
     ("Veterans Administration", "Eva Zajac", ["government_party"]),
     ("COUNTY LINE HOMES LLC", "Eva Zajac", ["non_person"]),
     ("City Lights, Inc.", "Village Green LLC", ["non_person"]),
+    ("PARTY CITY", "Eva Zajac", []),
+    ("Leisure Village", "Eva Zajac", []),
+    ("COUNTY SEAT SALOON LLC", "TOWN & COUNTRY HOMES INC", ["non_person"]),
+    ("STATE OF MIND LLC", "Eva Zajac", ["non_person"]),
+    ("USA Homes, Inc.", "Eva Zajac", ["non_person"]),
+    ("CITY OF SEATTLE, A MUNICIPAL CORPORATION", "Eva Zajac", ["government_party", "non_person"]),
+    ("CITY OF ATLANTA LAND BANK AUTHORITY INC", "Eva Zajac", ["government_party", "financial_party", "non_person"]),
     ("St. Mary's Church", "Eva Zajac", ["charitable_party"]),
     ("ST CLAIR FRANK", "Ann Church", []),
     ("Lucas County Sheriff", "Eva Zajac", ["court_party"]),
@@ -336,4 +351,4 @@ def test_the_rules_and_their_version_move_together():
     assert len(set(CODES)) == len(CODES)
 
 
-DIGEST = "4615f5ddaea58e91"
+DIGEST = "7a1089af71ed4343"

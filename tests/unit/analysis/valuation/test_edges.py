@@ -123,6 +123,21 @@ def test_parcels_of_the_roll_that_lack_something(odd):
     assert "parcels_incomplete" in said
 
 
+def test_a_home_of_which_more_is_known_than_of_any_sale_has_a_value_and_no_range(small_town):
+    """That no sale tells as much left trees with nothing to value, and failed the job."""
+    lacking = ["building_size_sqft", "grade", "bedrooms"]
+    third = pl.int_range(pl.len()) % len(lacking)
+    sales = small_town.with_columns(pl.when(third != at).then(name) for at, name in enumerate(lacking))
+    home = {**small_town.row(0, named=True), "parcel_number": "home"}
+    columns = {name: pl.Series([home.get(name)], dtype=kind) for name, kind in PROPERTIES_SCHEMA.items()}
+    answer = value(sales, pl.DataFrame(columns))
+    (row,) = answer.rows.iter_rows(named=True)
+    assert row["estimated_value"] > 0
+    assert [row[name] for name in ("value_low", "value_high", "fsd")] == [None] * 3
+    (said,) = (caution.message for caution in answer.warnings if caution.code == "parcels_without_range")
+    assert "too few sales tell as much together" in said
+
+
 def test_a_parcel_far_from_all_sales_has_the_models_value(odd):
     _, rows = odd
     assert rows["e-far"]["comparables"] == []
