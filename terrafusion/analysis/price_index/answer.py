@@ -174,8 +174,7 @@ class _Teller:
 
     def _summary(self, groups: pl.DataFrame) -> dict[str, Any]:
         method, overall = self.parameters.method, replace(self.chosen.overall, span=self.span)
-        whole = tables.whole(self.market)
-        compared = tables.changes([overall], whole, self.sight) if len(self.market.labels) else pl.DataFrame()
+        compared = self._overall(overall, groups)
         told = Headline(
             county_id=self.records.county_id,
             sales=self.account.used,
@@ -206,6 +205,12 @@ class _Teller:
             **self._comparison(),
             **provenance(self.records, self.parameters),
         }
+
+    def _overall(self, overall: Outline, groups: pl.DataFrame) -> pl.DataFrame:
+        """Compare all sales together, which may be the one group that there is."""
+        if not self.market.group_by and overall.span == self.chosen.overall.span:
+            return groups
+        return tables.changes([overall], tables.whole(self.market), self.sight) if groups.height else pl.DataFrame()
 
     def _finding(self, told: Headline) -> str:
         method, used = self.parameters.method, self.chosen.overall.used

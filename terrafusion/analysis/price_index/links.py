@@ -133,13 +133,16 @@ def meat(ties: Ties, scores: Floats) -> Floats:
     owner = np.repeat(np.cumsum(np.diff(ties.owner, prepend=ties.owner[:1]) != 0), 2)
     period = np.column_stack([ties.first, ties.second]).ravel()
     value = np.column_stack([-scores, scores]).ravel()
-    key, place = np.unique(owner * ties.periods + period, return_inverse=True)
-    summed = np.bincount(place, value)
-    owner, period = np.divmod(key, ties.periods)
+    key = owner * ties.periods + period
+    order = np.argsort(key, kind="stable")  # by owner they stand already
+    key = key[order]
+    begins = np.append(True, key[1:] != key[:-1])[: len(key)]
+    summed = np.bincount(np.cumsum(begins) - 1, value[order])
+    owner, period = np.divmod(key[begins], ties.periods)
     total: Floats = np.diag(np.bincount(period, summed**2, ties.periods)).astype(np.float64)
-    start = np.arange(len(key))
-    for ahead in range(1, len(key)):
-        start = start[start + ahead < len(key)]
+    start = np.arange(len(owner))
+    for ahead in range(1, len(owner)):
+        start = start[start + ahead < len(owner)]
         start = start[owner[start] == owner[start + ahead]]
         if not start.size:
             break
