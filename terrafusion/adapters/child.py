@@ -27,7 +27,7 @@ from models.jobs import FailureReason
 from terrafusion.adapters.children import resident
 from terrafusion.adapters.job_logs import ChildLines
 from terrafusion.adapters.objects import Objects, document_location, result_path
-from terrafusion.adapters.runs import EXIT_FULL
+from terrafusion.adapters.runs import Full
 from terrafusion.analysis.api import Progress, Records
 from terrafusion.analysis.document import Rendered, render
 from terrafusion.analysis.facts import Facts
@@ -93,7 +93,8 @@ def _send(told: Any) -> None:
 def run_all(tasks: Sequence[Task]) -> list[Outcome]:
     """Run jobs one after another; end the process where those before have left it too full, which is no fault of these."""
     if resident(os.getpid()) > _child.most_bytes:
-        os._exit(EXIT_FULL)
+        _send(Full(os.getpid()))  # by its exit code alone it could be any task that ended it
+        os._exit(os.EX_TEMPFAIL)
     return [_run(task) for task in tasks]
 
 

@@ -22,7 +22,7 @@ from models.attempts import Said
 from models.troubles import Part, Trouble
 from terrafusion.adapters import child
 from terrafusion.adapters.children import children, end, is_stopped, leave
-from terrafusion.adapters.runs import NotBegun, Run, Runs
+from terrafusion.adapters.runs import Full, NotBegun, Run, Runs
 from terrafusion.boundaries import Boundary, cross
 from terrafusion.errors import ChildDied, ChildTooLarge, PoolUnavailable
 from terrafusion.ports.pool import Outcome, Task
@@ -96,7 +96,7 @@ class PebblePool:
         for name, value in ENVIRONMENT.items():
             os.environ.setdefault(name, value)
         self._reader, self._writer = SPAWN.Pipe(duplex=False)
-        asyncio.get_running_loop().add_reader(self._reader.fileno(), self._read_progress)
+        asyncio.get_running_loop().add_reader(self._reader.fileno(), self._read_told)
         self._build()
         self._timing = asyncio.ensure_future(self._time())
 
@@ -141,6 +141,7 @@ class PebblePool:
         try:
             return await asyncio.wrap_future(run.future)
         except ProcessExpired as error:
+            self._read_told()
             raise self._runs.death(error.pid, error.exitcode) from error
         except BrokenProcessPool as error:
             raise _broken(run, error) from error
@@ -214,6 +215,7 @@ class PebblePool:
 
     def _look_at_runs(self, passed: float) -> None:
         begun = self._runs.begun
+        self._read_told()
         self._runs.look(self._pool, passed)
         if self._runs.begun > begun:
             self._rebuilt = 0
@@ -277,11 +279,13 @@ class PebblePool:
         except PoolUnavailable as error:
             log.error("the pool of child processes cannot be built", reason=str(error))  # noqa: TRY400 - said every second
 
-    def _read_progress(self) -> None:
-        while self._reader.poll():
+    def _read_told(self) -> None:
+        while not self._reader.closed and self._reader.poll():
             told = self._reader.recv()
             if isinstance(told, Said):
                 self._on_log(told)
+            elif isinstance(told, Full):
+                self._runs.hear(told)
             else:
                 self._on_progress(*told)
 

@@ -18,9 +18,6 @@ from terrafusion.errors import ChildDied, ChildTimedOut, ChildTooLarge, PoolUnav
 LONGEST_LOOK_S: Final = 1.0
 """What counts at most of the time between two looks: in a longer one this process stood still, and its children may have too."""
 
-EXIT_FULL: Final = 75
-"""How a child ends that was given a task where those before have left it too little memory."""
-
 ENDED_BY_PEBBLE: Final = -signal.SIGTERM
 """How a child ends whose task was cancelled."""
 
@@ -29,6 +26,13 @@ log = structlog.get_logger(__name__)
 
 class NotBegun(PoolUnavailable):
     """No child has it, so another may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """What a child tells that ends before it begins a task, for those before have left it too little memory."""
+
+    pid: int
 
 
 @dataclass(slots=True, eq=False)
@@ -70,6 +74,8 @@ class Runs:
         """Processes by pid."""
         self._too_large: set[int] = set()
         """Those that were killed for their memory."""
+        self._full: set[int] = set()
+        """Those that said that they end before they begin a task."""
         self._forsaken: AbstractSet[Future[Any]] = frozenset()
         """What no process had begun, though pebble waits for its answer."""
 
@@ -88,6 +94,10 @@ class Runs:
     def discard(self, run: Run) -> None:
         """Look after it no longer."""
         self._runs.discard(run)
+
+    def hear(self, full: Full) -> None:
+        """Take note that a child ends, and not of what it was given."""
+        self._full.add(full.pid)
 
     def waiting(self) -> int:
         """Return how many no child has taken."""
@@ -108,7 +118,9 @@ class Runs:
     def _meet(self, pool: Any) -> AbstractSet[int]:
         """See who lives; a pid may be another's now."""
         alive = {process.pid: process for process in children(pool)}
-        self._too_large -= {pid for pid, process in alive.items() if self._seen.get(pid) is not process}
+        new = {pid for pid, process in alive.items() if self._seen.get(pid) is not process}
+        self._too_large -= new
+        self._full -= new
         self._seen = {**self._seen, **alive}
         return alive.keys()
 
@@ -144,7 +156,7 @@ class Runs:
 
     def death(self, pid: int | None, code: int | None) -> ChildDied | ChildTooLarge | NotBegun:
         """Return what to tell of a child that ended with a task."""
-        if code == EXIT_FULL:
+        if pid in self._full:
             return NotBegun("Its child was full of what had been run before")
         if pid in self._too_large:
             return ChildTooLarge(f"It took more than {self._memory_gib:g} GiB of memory")

@@ -46,11 +46,19 @@ class Intake(Service):
     @Service.task
     async def _run(self) -> None:
         while not self.should_stop:
-            batch = [await self._queue.get()]
+            if batch := await self._next():
+                await until_available(self._room.take, len(batch))
+                await self.take(batch)
+
+    async def _next(self) -> Sequence[Arrival]:
+        """Wait, but not for long, and return what has arrived."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_EVERY_S):
+                batch = [await self._queue.get()]
             while not self._queue.empty() and len(batch) < MOST_AT_ONCE:
                 batch.append(self._queue.get_nowait())
-            await until_available(self._room.take, len(batch))
-            await self.take(batch)
+            return batch
+        return []
 
     @Service.task
     async def _watch(self) -> None:

@@ -69,8 +69,8 @@ class Committer(Service):
     @Service.task
     async def _run(self) -> None:
         while not self.should_stop:
-            await self._bench.ended()
-            await until_available(self._bench.commit)
+            if await self._bench.has_ended():
+                await until_available(self._bench.commit)
 
 
 class Heart(Service):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -30,6 +30,7 @@ from terrafusion.usecases.retrying import is_cancelled, until_available
 from terrafusion.usecases.traces import NO_TRACES, Traces
 
 RETRY_AFTER: Final = timedelta(seconds=5)
+LOOK_EVERY_S: Final = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -230,9 +231,12 @@ class Workbench:
         await until_available(self.jobs.release, attempts, message=message, delay=delay)
         self.held.forget(attempts)
 
-    async def ended(self) -> None:
-        """Wait until the end of a job is there to be committed."""
-        await self._news.wait()
+    async def has_ended(self) -> bool:
+        """Wait, but not for long, until the end of a job is there to be committed, and say whether one is."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_EVERY_S):
+                await self._news.wait()
+        return self._news.is_set()
 
     async def commit(self) -> None:
         """Commit what has ended, those that completed and those that failed in a statement each. Raises Unavailable; then it is tried again."""

@@ -92,6 +92,18 @@ def test_events_that_are_not_read_any_more_end_their_worker_and_idle_ones_nobody
     assert stalls(other, "consumer") == counted[1]
 
 
+@pytest.mark.by_hand
+def test_a_loop_for_which_nothing_comes_ends_its_worker_and_its_jobs_go_on(rig: Rig, tape: Tape) -> None:
+    stuck = rig.workers[0]
+    counted = stalls(stuck, "service")
+    stuck.signal(Fault.NOTHING_IS_COMMITTED)
+    ids = rig.upstream.send(*(request("noop") for _ in range(40)))
+    assert ended(stuck) == EXIT_STOOD_STILL
+    stuck.start()
+    assert {end["status"] for end in tape.ends(ids, within=NOTICED_S)} == {"COMPLETED"}
+    assert stalls(stuck, "service") == counted + 1
+
+
 def test_a_rebalance_that_does_not_come_to_its_end_ends_its_worker(rig: Rig, tape: Tape) -> None:
     stuck = rig.workers[0]
     counted, before = stalls(stuck, "consumer"), told(stuck, "worker ends itself")

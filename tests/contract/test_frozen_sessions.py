@@ -7,18 +7,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import Executable, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from terrafusion.adapters.postgres import claiming
-from terrafusion.adapters.postgres.engine import make_engine, transaction
+from terrafusion.adapters.postgres.engine import connect, make_engine, transaction
 from terrafusion.errors import Unavailable
 
 LOCK = 4711
 STATEMENT_S = 1.0
 TAKE = text(f"SELECT pg_advisory_xact_lock({LOCK})")
 TRY = text("SELECT pg_try_advisory_xact_lock(:lock)")
+LIMITS = text("SELECT current_setting('transaction_timeout'), current_setting('tcp_user_timeout')")
 STATE = text("""
     SELECT a.state, a.wait_event FROM pg_locks l JOIN pg_stat_activity a USING (pid)
     WHERE l.locktype = 'advisory' AND a.datname = current_database()
@@ -78,15 +80,36 @@ async def test_no_transaction_outlives_twice_the_time_of_its_statements(
         await until_free(engine, LOCK, seconds=9)
 
 
-async def test_who_is_frozen_amid_an_answer_holds_up_nobody_for_long(engine: AsyncEngine) -> None:
-    async with frozen(engine, TAKE, after=MUCH):
-        assert await state_of_holder(engine) == ("active", "ClientWrite")
-        await until_free(engine, LOCK, seconds=25)
+@pytest.mark.parametrize(("after", "waits_for"), [(PARSE, "ClientRead"), (MUCH, "ClientWrite")])
+async def test_who_is_frozen_amid_a_claim_or_its_answer_lets_the_others_claim(
+    engine: AsyncEngine, after: bytes, waits_for: str
+) -> None:
+    async with frozen(engine, claiming._TURN, after=after):
+        assert await state_of_holder(engine) == ("active", waits_for)
+        await until_free(engine, claiming.CLAIM_LOCK, seconds=20)
 
 
-async def test_who_is_frozen_amid_a_claim_lets_the_others_claim(engine: AsyncEngine) -> None:
-    async with frozen(engine, claiming._TURN, after=PARSE):
-        await until_free(engine, claiming.CLAIM_LOCK, seconds=15)
+async def test_a_claim_leaves_its_session_as_it_was(engine: AsyncEngine) -> None:
+    async with transaction(engine) as connection:
+        before = (await connection.execute(LIMITS)).one()
+        await connection.execute(claiming._TURN)
+        assert (await connection.execute(LIMITS)).one() == ("10s", "10000")
+    async with transaction(engine) as connection:
+        assert (await connection.execute(LIMITS)).one() == before == ("1min", "25000")
+
+
+async def test_a_connection_whose_limits_cannot_be_set_is_closed(
+    database_url: str, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(self: asyncpg.Connection[Any], _statement: str) -> None:
+        opened.append(self)
+        raise TimeoutError
+
+    opened: list[asyncpg.Connection[Any]] = []
+    monkeypatch.setattr(asyncpg.Connection, "execute", silent)
+    with pytest.raises(TimeoutError):
+        await connect(make_url(database_url), statement_s=STATEMENT_S)
+    assert [connection.is_closed() for connection in opened] == [True]
 
 
 async def test_whose_transaction_was_ended_is_told_to_try_again(hasty: AsyncEngine) -> None:

@@ -40,6 +40,7 @@ class JobLives(RuleBasedStateMachine):
         self.crashes: dict[UUID, int] = {}
         self.attempts: dict[UUID, int] = {}
         self.ended: dict[UUID, Job] = {}
+        self.endings: list[Finish] = []
         self.counties: dict[UUID, str] = {}
         self.paused: set[str] = set()
 
@@ -101,7 +102,11 @@ class JobLives(RuleBasedStateMachine):
     def finish(self, n, reason):
         claim = self.claims[n % len(self.claims)]
         ending = Finish(job_id=claim.job_id, attempt=claim.attempt, message="Done", failure_reason=reason)
-        self.leaves(claim, bool(self.run(self.bench.store.finish([ending]))))
+        told = self.run(self.bench.store.finish([ending]))
+        if ending in self.endings:
+            assert told, "it was ended so before"
+        elif self.leaves(claim, bool(told)):
+            self.endings.append(ending)
 
     @precondition(lambda self: self.claims)
     @rule(n=pick)

@@ -11,11 +11,18 @@ SECONDS = """
     SELECT current_setting('tcp_keepalives_idle')::int
          + current_setting('tcp_keepalives_interval')::int * current_setting('tcp_keepalives_count')::int AS seconds
 """
+UNHEARD_MS = "SELECT current_setting('tcp_user_timeout')::int AS ms"
 
 
 async def test_of_an_engine(engine):
     async with engine.connect() as connection:
         assert (await connection.execute(text(SECONDS))).scalar_one() == NOTICED_S
+
+
+async def test_one_probe_that_is_lost_ends_no_session(engine):
+    """Where there is a limit for what is sent Linux goes by it, and counts no probes."""
+    async with engine.connect() as connection:
+        assert (await connection.execute(text(UNHEARD_MS))).scalar_one() >= 1000 * NOTICED_S
 
 
 async def test_of_a_load(database_url):

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from models.county_tables import county_profiles, property_sales
 from terrafusion.adapters.objects import Objects
 from terrafusion.adapters.postgres import loading
+from terrafusion.adapters.postgres.bulk import ask, changing
 from terrafusion.adapters.postgres.counties import PostgresCounties
 from terrafusion.adapters.postgres.loading import Loaded, load
 from terrafusion.analysis.frames import SALES_SCHEMA
@@ -223,6 +224,14 @@ def test_a_database_that_cannot_be_reached_is_unavailable_and_keeps_its_secret(o
     with pytest.raises(Unavailable, match="refused") as raised:
         load(url, objects, "lucas", SALES, kind=KIND)
     assert "s3cret" not in str(raised.value)
+
+
+def test_a_session_that_is_ended_amid_its_rows_is_unavailable(database_url: str) -> None:
+    with (
+        pytest.raises(Unavailable, match="terminating connection"),
+        changing(make_url(database_url), "lucas") as cursor,
+    ):
+        ask(cursor, "SELECT pg_terminate_backend(pg_backend_pid())::text AS ended")
 
 
 async def test_a_database_without_tables_is_told_of(postgres: object, database_url: str, objects: Objects) -> None:

@@ -41,9 +41,9 @@ def mark(file: Path) -> None:
     time.sleep(0.3)
 
 
-def end_well() -> None:
-    """End the process as if all were well."""
-    os._exit(0)
+def end(code: int) -> None:
+    """End the process."""
+    os._exit(code)
 
 
 HELD: list[bytes] = []
@@ -159,10 +159,12 @@ async def test_what_one_task_left_in_a_childs_memory_is_not_the_fault_of_the_nex
     assert other is not full
 
 
-async def test_a_child_that_ends_with_a_task_as_if_all_were_well_has_died(pool: PebblePool) -> None:
+@pytest.mark.parametrize("code", [0, os.EX_TEMPFAIL])
+async def test_a_child_that_ends_with_a_task_has_died_whatever_its_code(pool: PebblePool, code: int) -> None:
+    """With 0 as if all were well, with the other as one that is full."""
     async with asyncio.timeout(LIMIT_S):
-        with pytest.raises(ChildDied, match="code 0"):
-            await pool._result(end_well)
+        with pytest.raises(ChildDied, match=f"code {code}"):
+            await pool._result(end, code)
         assert await pool._result(child.ready)
 
 

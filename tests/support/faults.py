@@ -35,6 +35,8 @@ class Fault(IntEnum):
     OFFSETS_ARE_NOT_TOLD = signal.SIGRTMIN + 8
     """While it is dealt anew."""
     EVENTS_ARE_PAUSED = signal.SIGRTMIN + 9
+    NOTHING_IS_COMMITTED = signal.SIGRTMIN + 10
+    """And who looks for that is in a hurry."""
 
 
 def loop_sleeps() -> None:
@@ -105,6 +107,17 @@ def events_are_paused() -> None:
     reader.pause_partitions({tp for tp in reader.assignment() if tp.topic == STATUS})
 
 
+def nothing_is_committed() -> None:
+    from terrafusion.services import loops  # noqa: PLC0415 - the child never needs it
+    from terrafusion.usecases.work import Workbench  # noqa: PLC0415
+
+    async def never(*_: Any) -> None:
+        await asyncio.sleep(FOR_EVER_S)
+
+    loops.STILL_S = loops.PATIENCE_S  # type: ignore[misc]
+    Workbench.commit = never  # type: ignore[method-assign]
+
+
 def in_its_thread(work: Callable[[], Any]) -> None:
     consumer()._loop.call_soon_threadsafe(work)
 
@@ -120,6 +133,7 @@ CALLS: dict[Fault, Callable[[], None]] = {
     Fault.REJOINS: rejoins,
     Fault.OFFSETS_ARE_NOT_TOLD: offsets_are_not_told,
     Fault.EVENTS_ARE_PAUSED: events_are_paused,
+    Fault.NOTHING_IS_COMMITTED: nothing_is_committed,
 }
 ANALYSES = ()
 

@@ -56,6 +56,7 @@ EXCUSED = {
     "terrafusion/adapters/postgres/counties.py PostgresCounties.version": READS,
     "terrafusion/adapters/postgres/claiming.py release_lost": "waits its turn and reads; RELEASED behind `release`",
     "terrafusion/adapters/postgres/engine.py connect": "a setting of the session, which goes with it",
+    "terrafusion/adapters/postgres/finishing.py _ended_before": READS,
     "terrafusion/adapters/postgres/finishing.py finish": "ENDED before it, FINISHED behind it",
     "terrafusion/adapters/postgres/leases.py any_expired": READS,
     "terrafusion/adapters/postgres/leases.py crashed": "locks rows; COUNTING_CRASH behind it",

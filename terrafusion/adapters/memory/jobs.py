@@ -126,13 +126,11 @@ class MemoryJobStore(MemoryLists):
 
     async def finish(self, finishes: Sequence[Finish]) -> frozenset[UUID]:
         """End attempts."""
-        moved = set()
         for finish in finishes:
             row = self._running(finish.job_id, finish.attempt)
             if row:
                 self._move(row, finish.transition, **_ending(finish, row.job))
-                moved.add(finish.job_id)
-        return frozenset(moved)
+        return frozenset(finish.job_id for finish in finishes if _has_ended(self._job_of(finish.job_id), finish))
 
     async def heartbeat(self, owner: str, beats: Sequence[Heartbeat], *, lease: timedelta) -> frozenset[UUID]:
         """Renew leases; answers the ids that are no longer the owner's."""
@@ -332,6 +330,11 @@ _COPIED: Final = (
     "parameters",
     "origin",
 )
+
+
+def _has_ended(job: Job | None, finish: Finish) -> bool:
+    wanted = (finish.transition.target, finish.attempt, finish.message, finish.failure_reason)
+    return job is not None and (job.status, job.attempt, job.message, job.failure_reason) == wanted
 
 
 def _ending(finish: Finish, job: Job) -> Mapping[str, Any]:

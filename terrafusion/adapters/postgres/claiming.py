@@ -56,10 +56,12 @@ _TRANSACTIONS_END: Final = func.current_setting("server_version_num").cast(Integ
 _TURN: Final = select(
     func.pg_advisory_xact_lock(CLAIM_LOCK),
     *(case((_TRANSACTIONS_END, func.set_config("transaction_timeout", ms, true()))) for ms in ("0", str(IDLE_MS))),
+    func.set_config("tcp_user_timeout", str(IDLE_MS), true()),
     *(func.set_config(f"enable_{way}", "off", true()) for way in OFF),
 )
 """Claimers take turns, each seeing what the one before it has committed: so a county's limit is exact. A turn ends
-by its age: the clock that runs for every transaction is stopped and set anew, once the turn has come."""
+by its age: the clock that runs for every transaction is stopped and set anew, once the turn has come. So does one whose
+answer nobody reads."""
 
 WEIGHTS: Final = batch(analysis_type=Text(), weight=Double())
 HELD: Final = batch(job_id=Uuid(), attempt=Integer())

@@ -21,7 +21,7 @@ from terrafusion.errors import Unavailable, UnstorableData
 RETRYABLE: Final = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300"})
 """SQLSTATEs that say: the same again, later."""
 IDLE_MS: Final = 10_000
-"""A process stopped between two statements of a transaction, or amid the answer to one, holds up the others no longer."""
+"""A process stopped between two statements of a transaction holds up the others no longer."""
 TRANSACTIONS_END_SINCE: Final = 17
 """Postgres of this version and later ends a transaction by its age, whatever it waits for: one amid a statement as well,
 of a process that was stopped between the parts of its message, is to Postgres neither idle nor at work for too long."""
@@ -29,13 +29,16 @@ CONNECT_S: Final = 5.0
 STATEMENT_S: Final = 30.0
 KEEPALIVE: Final = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 """Postgres ends the session of a machine that vanished after 25 s, and with it its locks; by itself it waits two hours."""
+UNHEARD_MS: Final = 25_000
+"""A process stopped amid an answer holds up the others no longer. As long as the probes take: where this is set Linux
+goes by it and does not count them, and were it shorter one that is lost on the way would end an idle session."""
 SESSION: Final = {
     **KEEPALIVE,
     "application_name": "terrafusion",
     "jit": "off",
     "timezone": "UTC",
     "idle_in_transaction_session_timeout": str(IDLE_MS),
-    "tcp_user_timeout": str(IDLE_MS),
+    "tcp_user_timeout": str(UNHEARD_MS),
 }
 SECURITY: Final = {
     "disable": "not encrypted",
@@ -67,8 +70,12 @@ async def connect(url: URL, *, statement_s: float | None) -> asyncpg.Connection[
     """Open one connection that never waits for ever: 5 s to connect, ``statement_s`` a statement, a transaction twice that."""
     limits = {"timeout": CONNECT_S, "command_timeout": statement_s}
     connection = await asyncpg.connect(shared_dsn(url), **limits, server_settings=SESSION)
-    if statement_s and connection.get_server_version().major >= TRANSACTIONS_END_SINCE:
-        await connection.execute(f"SET transaction_timeout = {round(2000 * statement_s)}")
+    try:
+        if statement_s and connection.get_server_version().major >= TRANSACTIONS_END_SINCE:
+            await connection.execute(f"SET transaction_timeout = {round(2000 * statement_s)}")
+    except BaseException:
+        connection.terminate()
+        raise
     return connection
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Double, Integer, Select, Text, Uuid, cast, func
+from sqlalchemy import ColumnElement, Double, Integer, Select, Text, Uuid, cast, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -42,17 +42,32 @@ def _end(transition: Transition) -> Select[Any]:
 
 
 _END: Final = {transition: _end(transition) for transition in (COMPLETE, FAIL)}
+_ENDED_SO: Final = select(jobs.c.job_id).where(
+    jobs.c.job_id == ENDED.c.job_id,
+    jobs.c.attempt == ENDED.c.attempt,
+    jobs.c.message == ENDED.c.message,
+    jobs.c.failure_reason.is_not_distinct_from(ENDED.c.failure_reason),
+    stands(JobStatus.COMPLETED, JobStatus.FAILED),
+)
 
 
 async def finish(connection: AsyncConnection, finishes: Sequence[Finish], sender: str) -> frozenset[UUID]:
     """End attempts; who is missing from the answer was fenced off."""
-    moved: list[UUID] = []
+    ended: set[UUID] = set()
     for transition, statement in _END.items():
         ending = sorted((f for f in finishes if f.transition is transition), key=lambda f: f.job_id)
         if ending:
             asked = arrays(ENDED, map(_row, ending)) | {"sender": sender}
-            moved += (await connection.execute(statement, asked)).scalars()
-    return frozenset(moved)
+            ended.update((await connection.execute(statement, asked)).scalars())
+    missing = [finish for finish in finishes if finish.job_id not in ended]
+    return frozenset(ended | await _ended_before(connection, missing))
+
+
+async def _ended_before(connection: AsyncConnection, finishes: Sequence[Finish]) -> frozenset[UUID]:
+    """Say which of these were committed already, by a statement whose answer was lost."""
+    if not finishes:
+        return frozenset()
+    return frozenset((await connection.execute(_ENDED_SO, arrays(ENDED, map(_row, finishes)))).scalars())
 
 
 def _row(finish: Finish) -> dict[str, Any]:

@@ -124,3 +124,22 @@ async def test_an_answer_that_cannot_be_stored_is_counted_as_failed(office, benc
     await bench.commit()
     assert (counted("completed"), counted("failed"), counted("fenced")) == (3, 1, 0)
     assert (await office.look(ids[2])).failure_reason is FailureReason.PROCESSING_EXCEPTION
+
+
+async def test_ends_whose_commit_was_not_answered_are_counted_as_what_they_are(office, bench, counted, monkeypatch):
+    await ended(office, bench, failing=(2,))
+    finish, lost = office.store.finish, [Unavailable("the connection died"), Unavailable("again")]
+
+    async def unanswered(finishes):
+        done = await finish(finishes)
+        if lost:
+            raise lost.pop()
+        return done
+
+    monkeypatch.setattr(office.store, "finish", unanswered)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await bench.commit()
+    await bench.commit()
+    assert (counted("completed"), counted("failed"), counted("fenced")) == (3, 1, 0)
+    assert len(bench.held) == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import builtins
 import json
 import time
@@ -136,7 +135,7 @@ class Line:
         """Run what waits, commit it, and publish it."""
         for chunk in await self.bench.claim():
             await self.bench.run(chunk)
-        await asyncio.wait_for(self.bench.ended(), 5)
+        assert await self.bench.has_ended()
         await self.bench.commit()
         await self.relay.publish_oldest(Shelf(self.office))
 
