@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from itertools import count, pairwise
 from statistics import NormalDist
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -113,7 +113,10 @@ def figures(sales: pl.DataFrame, keys: list[str], *, confidence_level: float) ->
 
 
 def by_cell(keys: Iterable[pl.Series]) -> tuple[Codes, Codes]:
-    """Return the places of sales by cell, cells in the order of their keys, and where among them each cell begins."""
+    """Return the places of sales by cell, cells in the order of their keys, and where among them each cell begins.
+
+    No key is null.
+    """
     codes = [_code(key) for key in keys]
     sizes = [int(code.max(initial=0)) + 1 for code in codes]
     cell = np.zeros(len(codes[0]), np.min_scalar_type(math.prod(sizes)))
@@ -125,9 +128,9 @@ def by_cell(keys: Iterable[pl.Series]) -> tuple[Codes, Codes]:
     return places, np.flatnonzero(np.append(True, cell[1:] != cell[:-1])[: len(cell)])
 
 
-def _code(key: pl.Series) -> NDArray[np.int32]:
+def _code(key: pl.Series) -> NDArray[np.integer[Any]]:
     """Return a number from 0 for each value, ascending with it."""
-    code: NDArray[np.int32] = (coded(key)[0] if key.dtype == pl.String else key).to_numpy()
+    code: NDArray[np.integer[Any]] = (coded(key)[0] if key.dtype == pl.String else key).to_numpy()
     return code - code.min() if len(code) else code
 
 

@@ -26,6 +26,8 @@ _STAND_INS: Final = ((1, "1 January"), (7, "1 July"))
 """Months on whose first day offices put a sale of which they know the year alone."""
 _MANY: Final = 0.05
 """Of sales in King and Lucas County none in a thousand is of 1 January, and at most nine of 1 July."""
+_APART: Final = 2
+"""A file that knows months alone has all of its sales on their first days: there such a day is no more than others."""
 _LEAST: Final = 10
 
 
@@ -130,10 +132,12 @@ def _stand_ins(values: pl.DataFrame, kind: Kind) -> Iterator[Caution]:
     """Tell where so many dates are one day of the year that it may stand for a year without a day."""
     if kind.year is None or kind.date is None:
         return
-    days = values.filter(~pl.col("year_only"))[kind.date]
+    days = values.filter(~pl.col("year_only"))[kind.date].drop_nulls()
+    firsts = days.filter(days.dt.day() == 1).dt.month()
+    usual = (len(firsts) - sum(int((firsts == month).sum()) for month, _ in _STAND_INS)) / (12 - len(_STAND_INS))
     for month, name in _STAND_INS:
-        count = int(((days.dt.month() == month) & (days.dt.day() == 1)).sum())
-        if count >= _LEAST and count > _MANY * len(days):
+        count = int((firsts == month).sum())
+        if count >= _LEAST and count > _MANY * len(days) and count > _APART * usual:
             message = (
                 f"{count:,} of {len(days):,} {kind.name} are dated {name}. Where that stands for a year of which no day is known, "
                 f"leave {kind.date} blank and put the year into {kind.year}: else they count in that month."

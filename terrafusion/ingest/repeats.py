@@ -43,17 +43,21 @@ def without_repeats(file: RecordsFile) -> RecordsFile:
 
 def _message(key: str) -> pl.Expr:
     why = pl.col("reason").replace_strict(REASONS, return_dtype=pl.String)
-    where = pl.concat_str(pl.lit(" (they differ in "), pl.col("differ").list.join(", "), pl.lit(")"))
+    named = pl.col("differ").list.join(", ")  # of numbers that differ by the sign of 0 alone none is named
+    where = pl.when(named != "").then(pl.concat_str(pl.lit(" (they differ in "), named, pl.lit(")")))
     return pl.concat_str(pl.lit(f"{key}: "), why, pl.coalesce(where, pl.lit("")))
 
 
 def _conflicts(rows: pl.DataFrame, kind: Kind) -> Iterator[Caution]:
     if rows.is_empty():
         return
-    columns = rows["differ"].explode().value_counts().sort("count", "differ", descending=[True, False])["differ"]
+    columns = (
+        rows["differ"].explode().drop_nulls().value_counts().sort("count", "differ", descending=[True, False])["differ"]
+    )
     named = ", ".join([*columns.head(_NAMED), *(["…"] if len(columns) > _NAMED else [])])
+    where = f" in {named}" if named else ""
     message = (
-        f"{counted(rows.height, 'row')} of {counted(rows[kind.key].n_unique(), 'parcel')} differ from each other in {named} "
+        f"{counted(rows.height, 'row')} of {counted(rows[kind.key].n_unique(), 'parcel')} differ from each other{where} "
         f"within one {kind.edition}, so none of them counts; a roll that has a row a building must be brought to a row a parcel"
     )
     yield Caution("conflicting_rows", message)

@@ -130,7 +130,8 @@ class JobStore(JobReader, Protocol):
     async def finish(self, finishes: Sequence[Finish]) -> frozenset[UUID]:
         """End attempts; what was ended before by the same attempt, in the same words, is in the answer as well.
 
-        What is missing from it was fenced off: the job was ended otherwise, or another attempt owns it. Those that failed are ended by themselves: the others stay ended though it raises for these.
+        What is missing from it was fenced off: the job was ended otherwise, or another attempt owns it. Those that failed are
+        ended by themselves: the others stay ended though it raises for these.
         """
 
     async def heartbeat(self, owner: str, beats: Sequence[Heartbeat], *, lease: timedelta) -> frozenset[UUID]:

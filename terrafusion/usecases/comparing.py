@@ -36,6 +36,8 @@ ELSEWHERE: Final = frozenset({"county_id", "data_version", "parameter_hash"})
 PERCENTAGES: Final = ("_pct", "_pct_points")
 UNNAMED: Final = frozenset({"period_start", "period_end"})
 """Columns that say what the keys say."""
+_BASE: Final = 100
+"""An index in its base period."""
 LEADING: Final = (
     "median_price",
     "index",
@@ -186,10 +188,10 @@ def _other_bases(first: Mapping[str, str], second: Mapping[str, str]) -> list[di
 
 
 def _bases(rows: Sequence[Body]) -> dict[str, str]:
-    """Return the first period with an index of each group."""
+    """Return the first period of each group in which its index is 100; that of a forecast's lies before its rows."""
     found: dict[str, str] = {}
     for row in rows:
-        if "period" in row and _is_number(row.get("index")):
+        if "period" in row and row.get("index") == _BASE:
             group = group_of(row)
             found[group] = min(found.get(group, row["period"]), row["period"])
     return found

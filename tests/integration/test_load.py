@@ -226,12 +226,12 @@ def test_a_database_that_cannot_be_reached_is_unavailable_and_keeps_its_secret(o
     assert "s3cret" not in str(raised.value)
 
 
-def test_a_session_that_is_ended_amid_its_rows_is_unavailable(database_url: str) -> None:
+def test_a_session_that_is_ended_amid_a_statement_is_unavailable(database_url: str) -> None:
     with (
         pytest.raises(Unavailable, match="terminating connection"),
         changing(make_url(database_url), "lucas") as cursor,
     ):
-        ask(cursor, "SELECT pg_terminate_backend(pg_backend_pid())::text AS ended")
+        ask(cursor, "SELECT pg_terminate_backend(pg_backend_pid())::text AS ended, $1::text AS asked", "lucas")
 
 
 async def test_a_database_without_tables_is_told_of(postgres: object, database_url: str, objects: Objects) -> None:

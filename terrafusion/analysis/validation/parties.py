@@ -175,7 +175,7 @@ def _match() -> tuple[pl.Expr, pl.Expr]:
     """Say whether commas tell the same last name of both, and whether either end's word, or all words of one, are the same."""
     bare = {name: _bare(pl.col(name)) for name in PARTIES}
     told, *pairs = (one.eq(other).fill_null(value=False) for one, other in zip(*map(_ends, bare.values()), strict=True))
-    buyer, seller = (apart(name).str.split(" ").list.unique() for name in bare.values())
+    buyer, seller = (apart(name).str.split(" ").list.set_difference([""]) for name in bare.values())
     fewer = pl.min_horizontal(buyer.list.len(), seller.list.len())
     within = (fewer > 1) & (buyer.list.set_intersection(seller).list.len() == fewer)
     return told, pl.any_horizontal(*pairs, within.fill_null(value=False))

@@ -198,6 +198,11 @@ def test_a_day_that_may_stand_for_a_year_is_told(tmp_path: Path, day: str, count
     assert not read_csv(tmp_path, "\n".join(["parcel_number,sale_date,sale_price", *few])).warnings
 
 
+def test_of_a_file_that_knows_months_alone_no_day_stands_for_a_year(tmp_path: Path) -> None:
+    rows = [f"A{at},2015-{at % 12 + 1:02}-01,1" for at in range(240)]
+    assert not read_csv(tmp_path, "\n".join(["parcel_number,sale_date,sale_price", *rows])).warnings
+
+
 def test_a_date_goes_before_a_year(tmp_path: Path) -> None:
     text = "parcel_number,sale_date,sale_year,sale_price\nA,2014-05-31,2015,1\nB,,2015,1\nC,bad,2015,1\n"
     file = read_csv(tmp_path, text)

@@ -107,6 +107,16 @@ def test_indices_that_are_100_in_different_periods_are_told() -> None:
     assert "is 100 in 2010 in the first and in 2012 in the second" in other_bases(told["rows"]["other_bases"])
 
 
+def test_no_base_is_told_where_no_row_is_at_100() -> None:
+    """A forecast's index is 100 before its rows begin, and a partial period may stand before the base."""
+    forecasts = [[point("all", year, index=140.0) for year in years] for years in (("2017", "2018"), ("2018", "2019"))]
+    assert compared(*({"rows": rows} for rows in forecasts))["rows"]["other_bases"] == []
+    partial = [point("all", "2013", index=96.5), point("all", "2014", index=100.0)]
+    assert compared({"rows": partial}, {"rows": partial[1:]})["rows"]["other_bases"] == []
+    early = [point("all", "2013", index=100.0), point("all", "2014", index=103.0)]
+    assert compared({"rows": partial}, {"rows": early})["rows"]["other_bases"] != []
+
+
 def test_tiers_and_sections_are_matched_too() -> None:
     first = [point("all", "2014", tier=tier, n=tier) for tier in range(3)]
     second = [point("all", "2014", tier=tier, n=7) for tier in range(3)]

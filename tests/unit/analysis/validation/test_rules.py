@@ -97,6 +97,8 @@ PARTIES = [
     ("SMITH, JOHN", "Mary Smith", ["like_names"]),
     ("SMITH JOHN", "SMITH MARY", ["like_names"]),
     ("John & Mary Smith", "Adam Smith Jr.", ["like_names"]),
+    ("SMITH JR JOHN", "JOHN A SMITH", ["like_names"]),
+    ("SMITH III JOHN", "JOHN A SMITH JR", ["like_names"]),
     ("Marge Simpson", "Homer J Simpson and Bart Baz", ["like_names"]),
     ("The Zajac Family Trust", "Eva Zajac", ["like_names", "non_person"]),
     ("JOSE GARCÍA", "ANA GARCIA", ["like_names"]),
