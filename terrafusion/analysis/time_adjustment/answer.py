@@ -36,11 +36,10 @@ def time_adjustment(records: Records, parameters: TimeAdjustmentParameters, prog
     Raises InvalidParameters where the records cannot serve the request.
     """
     progress(0.0, "Reading sales")
-    sales = read(records, parameters)
-    selection = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
+    selection, others = _selected(records, parameters)
     market = market_of(selection.used, parameters, recorded=selection.recorded)
     progress(0.2, "Estimating how prices moved")
-    found = _Found(market, parameters, areas(records, sales, parameters))
+    found = _Found(market, parameters, others)
     rows = found.rows
     progress(0.8, "Adjusting the sales")
     adjusted = found.adjusted
@@ -57,6 +56,13 @@ def time_adjustment(records: Records, parameters: TimeAdjustmentParameters, prog
         rows=rows,
         table=pl.concat([_marked(rows, "factor"), _marked(adjusted, "sale")], how="diagonal"),
     )
+
+
+def _selected(records: Records, parameters: TimeAdjustmentParameters) -> tuple[Selection, list[str]]:
+    """Return the sales used, and the areas that those read, which are let go here, or the roll know of."""
+    sales = read(records, parameters)
+    others = areas(records, sales, parameters)
+    return select(sales, parameters, records.profile, groups=columns_of(parameters.group_by)), others
 
 
 def _marked(table: pl.DataFrame, record: str) -> pl.DataFrame:
