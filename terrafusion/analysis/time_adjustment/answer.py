@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -28,6 +28,8 @@ from terrafusion.analysis.time_adjustment.factors import SCHEMA, County, Rules, 
 from terrafusion.analysis.time_adjustment.parameters import TimeAdjustmentParameters
 from terrafusion.analysis.time_adjustment.records import areas, read
 from terrafusion.analysis.timing import valuation_day
+
+_SALE: Final = ("sale_id", "parcel_number", "sale_date", "sale_price")
 
 
 def time_adjustment(records: Records, parameters: TimeAdjustmentParameters, progress: Progress) -> Answer:
@@ -151,10 +153,11 @@ class _Found:
         """Every sale with its factor and ``time_adjusted_price``, both null where no factor can be told."""
         calendar = self.market.calendar.select("ordinal", "period")
         labels = self.market.labels.to_frame("group").with_row_index("group_code").cast({"group_code": pl.Int32})
-        sales = self.market.sales.join(labels, on="group_code", how="left").join(calendar, on="ordinal", how="left")
+        sales = self.market.sales.select("group_code", "ordinal", *_SALE, "value")
+        sales = sales.join(labels, on="group_code", how="left").join(calendar, on="ordinal", how="left")
         keys = ["group", "period"]
         told = sales.join(self.rows.select(*keys, "factor", "ci_low", "ci_high"), on=keys, how="left")
-        columns = ["sale_id", "parcel_number", "sale_date", "sale_price", *keys, "factor", "ci_low", "ci_high"]
+        columns = [*_SALE, *keys, "factor", "ci_low", "ci_high"]
         worth = (pl.col("sale_price") * pl.col("factor")).alias("time_adjusted_price")
         return told.select(*columns, worth, "value").sort(
             "group", "sale_date", "parcel_number", "sale_id", "sale_price"
