@@ -215,8 +215,8 @@ class PebblePool:
 
     def _look_at_runs(self, passed: float) -> None:
         begun = self._runs.begun
+        self._read_told()
         self._runs.look(self._pool, passed)
-        self._read_told()  # after it: of a child that it meets first what was said before is forgotten
         if self._runs.begun > begun:
             self._rebuilt = 0
 

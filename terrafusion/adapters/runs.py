@@ -116,11 +116,11 @@ class Runs:
         self._hand_on(held, alive)
 
     def _meet(self, pool: Any) -> AbstractSet[int]:
-        """See who lives; a pid may be another's now."""
+        """See who lives; a pid may be another's now, of whom nothing was said."""
         alive = {process.pid: process for process in children(pool)}
-        new = {pid for pid, process in alive.items() if self._seen.get(pid) is not process}
-        self._too_large -= new
-        self._full -= new
+        others = {pid for pid, process in alive.items() if self._seen.get(pid, process) is not process}
+        self._too_large -= others
+        self._full -= others
         self._seen = {**self._seen, **alive}
         return alive.keys()
 

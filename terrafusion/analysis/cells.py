@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from terrafusion.analysis.arrays import Codes, Floats
-from terrafusion.analysis.groups import coded, in_order
+from terrafusion.analysis.groups import coded, firsts, in_order
 
 FIGURES: Final = (
     "sales_volume",
@@ -124,8 +124,7 @@ def by_cell(keys: Iterable[pl.Series]) -> tuple[Codes, Codes]:
         cell *= cell.dtype.type(size)
         cell += code.astype(cell.dtype)
     places = in_order(cell)
-    cell = cell.take(places)
-    return places, np.flatnonzero(np.append(True, cell[1:] != cell[:-1])[: len(cell)])
+    return places, np.flatnonzero(firsts(cell.take(places)))
 
 
 def _code(key: pl.Series) -> NDArray[np.integer[Any]]:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from terrafusion.analysis.arrays import Codes, Floats
+from terrafusion.analysis.arrays import Codes, Flags, Floats
 from terrafusion.analysis.frames import SALES_SCHEMA
 from terrafusion.analysis.parameters import COUNTY
 from terrafusion.analysis.profile import CountyProfile
@@ -95,6 +95,11 @@ def in_order(codes: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
     """
     places = np.argsort(codes.astype(np.uint16, copy=False), kind="stable")
     return places if codes.max(initial=0) < _RADIX else places[in_order((codes >> 16)[places])]
+
+
+def firsts(ordered: NDArray[Any]) -> Flags:
+    """Say which of values that stand in order are not equal to the one before them."""
+    return np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]
 
 
 def ranks(values: NDArray[np.int64] | Floats) -> NDArray[np.int64]:

@@ -134,7 +134,7 @@ def _stand_ins(values: pl.DataFrame, kind: Kind) -> Iterator[Caution]:
         return
     days = values.filter(~pl.col("year_only"))[kind.date].drop_nulls()
     firsts = days.filter(days.dt.day() == 1).dt.month()
-    usual = (len(firsts) - sum(int((firsts == month).sum()) for month, _ in _STAND_INS)) / (12 - len(_STAND_INS))
+    usual = (~firsts.is_in([month for month, _ in _STAND_INS])).sum() / (12 - len(_STAND_INS))
     for month, name in _STAND_INS:
         count = int((firsts == month).sum())
         if count >= _LEAST and count > _MANY * len(days) and count > _APART * usual:

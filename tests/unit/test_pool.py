@@ -14,6 +14,7 @@ from models.troubles import Part
 from terrafusion.adapters import child
 from terrafusion.adapters import pool as pools
 from terrafusion.adapters.pool import PebblePool
+from terrafusion.adapters.runs import Full, NotBegun, Runs
 from terrafusion.errors import ChildDied, ChildTimedOut, PoolUnavailable
 from terrafusion.settings import Settings
 
@@ -245,3 +246,13 @@ async def test_time_in_which_the_worker_stood_still_is_no_jobs_time(pool):
     async with asyncio.timeout(5):
         with pytest.raises(ChildTimedOut):
             await task
+
+
+def test_what_a_child_said_before_it_was_first_seen_holds_until_its_pid_is_anothers(machine):
+    runs, pool = Runs(None), FakePool(machine)
+    runs.hear(Full(Process.pid))
+    runs.look(pool, 0.1)
+    assert isinstance(runs.death(Process.pid, 75), NotBegun)
+    pool._pool_manager.worker_manager.workers[1] = Process()
+    runs.look(pool, 0.1)
+    assert isinstance(runs.death(Process.pid, 75), ChildDied)

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from terrafusion.analysis.arrays import Codes, Flags, Floats
-from terrafusion.analysis.groups import in_order
+from terrafusion.analysis.groups import firsts, in_order
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def meat(ties: Ties, scores: Floats) -> Floats:
     key = owner * ties.periods + period
     order = np.argsort(key, kind="stable")  # by owner they stand already
     key = key[order]
-    begins = np.append(True, key[1:] != key[:-1])[: len(key)]
+    begins = firsts(key)
     summed = np.bincount(np.cumsum(begins) - 1, value[order])
     owner, period = np.divmod(key[begins], ties.periods)
     total: Floats = np.diag(np.bincount(period, summed**2, ties.periods)).astype(np.float64)

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from terrafusion.analysis.arrays import Codes
+from terrafusion.analysis.cells import by_cell
 
 PAIRS: Final[dict[str, pl.DataType]] = {
     "group_code": pl.Int32(),
@@ -73,18 +74,10 @@ def _repeated(sales: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     rows = known[np.argsort(hashes.to_numpy()[known])]
     by_parcel = pl.DataFrame({"hash": hashes.gather(rows), "row": pl.Series(rows, dtype=pl.UInt32)})
     again = by_parcel.filter(_beside("hash"))
-    repeated = _by_period(again.with_columns(sales["ordinal"].gather(again["row"])))
+    dated = again.with_columns(sales["ordinal"].gather(again["row"]))
+    repeated = dated[by_cell([dated["hash"].rle_id(), dated["ordinal"]])[0]]
     crowded = repeated.select(_beside("hash") & _beside("ordinal")).to_series()
     return repeated, ~crowded | _dearest(repeated, crowded, sales)
-
-
-def _by_period(repeated: pl.DataFrame) -> pl.DataFrame:
-    """Sort what is sorted by hash by period as well: most of it is, and a sort that finds runs then is quick."""
-    parcel, ordinal = (
-        column.to_numpy().astype(np.int64) for column in (repeated["hash"].rle_id(), repeated["ordinal"])
-    )
-    key = parcel * (int(np.ptp(ordinal)) + 1 if len(ordinal) else 1) + ordinal
-    return repeated[np.argsort(key, kind="stable")]
 
 
 def _beside(name: str) -> pl.Expr:

@@ -11,6 +11,7 @@ import polars as pl
 
 from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.cells import critical_value
+from terrafusion.analysis.groups import firsts
 from terrafusion.analysis.survey import Survey
 
 FREEDOM: Final = 30
@@ -31,7 +32,7 @@ def slope_within(cell: Codes, x: Floats, y: Floats) -> tuple[float, float]:
 
     ``cell`` is sorted. nan below `FREEDOM` sales more than there are parameters, or where x does not vary in a cell.
     """
-    begins = np.flatnonzero(np.r_[True, cell[1:] != cell[:-1]]) if len(cell) else np.empty(0, np.int64)
+    begins = np.flatnonzero(firsts(cell))
     freedom = len(cell) - len(begins) - 1
     if freedom < FREEDOM:
         return math.nan, math.nan

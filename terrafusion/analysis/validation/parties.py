@@ -63,7 +63,7 @@ def institutions(parties: Parties) -> dict[str, pl.Series]:
     borne = parties.worded.with_columns(pl.when(~_bears(pl.col(name))).then(name) for name in PARTIES)
     some = parties._replace(worded=borne)
     found = {code: some.spread(_either(found)) for code, found in _INSTITUTIONS.items()}
-    return found | {"government_party": found["government_party"] | some.spread(_of_places())}
+    return found | {"government_party": found["government_party"] | some.spread(_either(_PLACES, unless=_NO_PLACE))}
 
 
 def non_person(parties: Parties) -> pl.Series:
@@ -110,14 +110,10 @@ def _said(sales: pl.DataFrame, says: pl.Expr) -> pl.Series:
     return sales.select(says.fill_null(value=False)).to_series()
 
 
-def _either(found: str) -> pl.Expr:
-    return pl.any_horizontal(*(pl.col(name).str.contains(found).fill_null(value=False) for name in PARTIES))
-
-
-def _of_places() -> pl.Expr:
+def _either(found: str, *, unless: str | None = None) -> pl.Expr:
     names = [pl.col(name).str for name in PARTIES]
-    governs = [name.contains(_PLACES) & ~name.contains(_NO_PLACE) for name in names]
-    return pl.any_horizontal(one.fill_null(value=False) for one in governs)
+    said = [name.contains(found) & (~name.contains(unless) if unless else True) for name in names]
+    return pl.any_horizontal(one.fill_null(value=False) for one in said)
 
 
 _NO_PERSON: Final = f"{_INSTITUTED}|{pattern(words.COMPANY)}"
