@@ -111,12 +111,15 @@ def test_a_draw_of_every_sale_once_gives_the_measures_themselves(step, kept):
         assert row == pytest.approx([told[name].value for name in RESAMPLED], rel=1e-9)
 
 
-def test_a_draw_equals_the_measures_of_what_was_drawn():
-    ratios = made(61, step=-4)
-    chosen = np.random.default_rng(1).integers(61, size=61)
-    told = alone(measures(Ratios.of(ratios.assessed[chosen], ratios.price[chosen]), 0.95))
-    (row,) = _Resampled(ratios, 1)(np.bincount(chosen, minlength=61)[None])
-    assert row == pytest.approx([told[name].value for name in RESAMPLED], rel=1e-9)
+@pytest.mark.parametrize("n", [2, 61, 64, 65, 128, 1_000, 5_000])
+def test_a_draw_equals_the_measures_of_what_was_drawn(n):
+    ratios = made(n, step=-4)
+    drawn = np.random.default_rng(1).integers(n, size=(3, n))
+    drawn[1:] = n - 1 - drawn[1:] // [[2], [10]]  # the high end alone: whole blocks are never drawn
+    counts = np.array([np.bincount(chosen, minlength=n) for chosen in drawn])
+    for chosen, row in zip(drawn, _Resampled(ratios, 3)(counts), strict=True):
+        told = alone(measures(Ratios.of(ratios.assessed[chosen], ratios.price[chosen]), 0.95))
+        assert row == pytest.approx([told[name].value for name in RESAMPLED], rel=1e-9, nan_ok=True)
 
 
 def test_analytic_intervals_agree_with_many_draws():
