@@ -6,6 +6,8 @@ import asyncio
 from contextlib import suppress
 from typing import Any, Final
 
+from aiokafka.errors import for_code
+from aiokafka.protocol.commit import OffsetFetchRequest
 from faust.transport.drivers import aiokafka as driver
 from mode.threads import WorkerThread
 
@@ -45,6 +47,11 @@ class DirectThread(driver.AIOKafkaConsumerThread):
         client = super()._create_worker_consumer(transport)
         client._fetch_max_wait_ms = int(1000 * FETCH_S)  # noqa: SLF001 - Faust has no setting for it
         return client
+
+    async def on_start(self) -> None:
+        """Start the client."""
+        await super().on_start()
+        heed_refusals(self._consumer._coordinator)  # noqa: SLF001 - aiokafka offers no other place
 
 
 class DirectConsumer(driver.Consumer):
@@ -176,6 +183,25 @@ class DirectTransport(driver.Transport):
     """Kafka, with that consumer."""
 
     Consumer = DirectConsumer
+
+
+def heed_refusals(coordinator: Any) -> None:
+    """Have a client ask again where the broker refuses to tell what is committed.
+
+    aiokafka 0.14 looks at the errors of partitions alone. A broker that stops or has just started answers with one error
+    and no partition, which it takes for nothing committed: all topics would be read again from their beginning.
+    """
+    send = coordinator._send_req  # noqa: SLF001 - all its requests pass here
+
+    async def heeding(request: Any) -> Any:
+        answer = await send(request)
+        code = getattr(answer, "error_code", 0) if isinstance(request, OffsetFetchRequest) else 0
+        if code:
+            coordinator.coordinator_dead()
+            raise for_code(code)
+        return answer
+
+    coordinator._send_req = heeding  # noqa: SLF001 - see above
 
 
 async def _seek(client: Any) -> dict[Any, int | None]:

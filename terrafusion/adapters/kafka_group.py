@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError
@@ -47,7 +47,7 @@ class KafkaGroup:
         admin, consumer = await self._connected()
         [answer] = await admin.describe_consumer_groups([self._group])
         _code, _group, state, _type, _protocol, members, *_ = answer.groups[0]
-        committed = await admin.list_consumer_group_offsets(self._group, partitions=self._places)
+        committed = await self._committed(admin)
         starts, ends = await consumer.beginning_offsets(self._places), await consumer.end_offsets(self._places)
         told_ends = await consumer.end_offsets(self._told) if self._told else {}
         return Dealt(
@@ -58,6 +58,14 @@ class KafkaGroup:
             ends=_places(ends),
             told_ends=_places(told_ends),
         )
+
+    async def _committed(self, admin: AIOKafkaAdminClient) -> Mapping[TopicPartition, OffsetAndMetadata]:
+        """Ask what is committed; the client overlooks a refusal, in which no partition is named."""
+        found = await admin.list_consumer_group_offsets(self._group, partitions=self._places)
+        if len(found) < len(self._places):
+            msg = "the group's coordinator does not tell what is committed"
+            raise KafkaError(msg)
+        return found
 
     async def _connected(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
         if self._clients is None:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, OffsetAndMetadata, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from support.bare import bare_app
 
 from terrafusion.adapters import faust_app
 from terrafusion.adapters.broker import Broker
+from terrafusion.adapters.direct_consumer import heed_refusals
 from terrafusion.adapters.faust_app import METADATA_MS
 from terrafusion.adapters.kafka_admin import create_topics
 from terrafusion.adapters.kafka_group import KafkaGroup
+from terrafusion.embedded.kafka import EmbeddedKafka
 from terrafusion.embedded.processes import free_port
+from terrafusion.errors import Unavailable
 from terrafusion.settings import Settings
 from terrafusion.usecases.retrying import until_available
 from topics.catalogue import TopicSpec
@@ -65,3 +71,44 @@ async def test_a_topic_that_was_not_known_is_dealt_once_it_is(
         await asyncio.wait_for(dealt.wait(), 3 * METADATA_MS / 1000)
     finally:
         await app.stop()
+
+
+async def told_of(ask: Callable[[], Awaitable[int | None]], over: asyncio.Event) -> set[int | None]:
+    """Ask again and again, and return all answers."""
+    told = set()
+    while not over.is_set():
+        with suppress(Unavailable):
+            told.add(await ask())
+        await asyncio.sleep(0)
+    return told
+
+
+@pytest.mark.timeout(300)
+async def test_a_broker_that_stops_and_comes_back_never_seems_to_have_forgotten_what_was_committed(
+    tmp_path: Path,
+) -> None:
+    kafka, topic, over = EmbeddedKafka(tmp_path), TopicSpec("scratch", None, 4, "a test"), asyncio.Event()
+    await asyncio.to_thread(kafka.start)
+    try:
+        broker, places = Broker(kafka.bootstrap), [TopicPartition(topic.name, number) for number in range(4)]
+        await create_topics(broker, [topic])
+        group = KafkaGroup(broker, "g", [topic])
+        async with AIOKafkaConsumer(**broker.options, group_id="g", enable_auto_commit=False) as client:
+            heed_refusals(client._coordinator)
+            client.assign(places)
+            await client.commit({place: OffsetAndMetadata(7, "") for place in places})
+
+            async def by_the_group() -> int:
+                return min((await group.look()).committed.values(), default=0)
+
+            asked = [*(partial(client.committed, place) for place in places), by_the_group]
+            asking = [asyncio.create_task(told_of(ask, over)) for ask in asked]
+            for _ in range(3):
+                await asyncio.to_thread(kafka.stop)
+                await asyncio.to_thread(kafka.start)
+                await asyncio.sleep(1)
+            over.set()
+            assert await asyncio.gather(*asking) == [{7}] * len(asking)
+        await group.stop()
+    finally:
+        await asyncio.to_thread(kafka.stop)
