@@ -5,12 +5,13 @@ The texts of deeds are most of a file, and take longer to read than all else tha
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import Any, Final
 
 import polars as pl
 
+from terrafusion.analysis.groups import as_enum
 from terrafusion.analysis.names import PARTIES, shared
 from terrafusion.analysis.places import map_of
 
@@ -26,22 +27,32 @@ class Facts:
     def __init__(self, sales: pl.LazyFrame) -> None:
         self._sales = sales
         self._maps: dict[str, dict[str, Any] | None] = {}
+        self._coded: dict[str, pl.Series] = {}
 
     @cached_property
     def _deeds(self) -> tuple[pl.DataFrame, pl.DataFrame]:
         texts = self._sales.select(DEEDS).collect()
-        return texts.select(whether_known(name) for name in DEEDS), shared(texts)
+        alike = shared(texts)
+        known = texts.select(whether_known(name) for name in DEEDS)
+        return known, alike.with_columns(as_enum(alike["name"]))
 
     def beside(self, sales: pl.DataFrame, names: Collection[str]) -> pl.DataFrame:
         """Add columns to the sales, all of them in their order: of `DEEDS` whether each is known, and `SHARED_NAME`."""
-        if not names:
-            return sales
+        return sales.with_columns(self._told(sales.height, names)) if names else sales
+
+    def _told(self, height: int, names: Collection[str]) -> Iterator[pl.Series]:
         known, shared = self._deeds
-        columns = [known[name] for name in DEEDS if name in names]
+        yield from (known[name] for name in DEEDS if name in names)
         if SHARED_NAME in names:
-            nobody = pl.repeat(None, sales.height, dtype=pl.String, eager=True).alias(SHARED_NAME)
-            columns.append(nobody.scatter(shared["row"], shared["name"]))
-        return sales.with_columns(columns)
+            name = shared["name"].to_physical()
+            nobody = pl.repeat(None, height, dtype=name.dtype, eager=True).alias(SHARED_NAME)
+            yield nobody.scatter(shared["row"], name).cat.to(shared["name"].dtype)
+
+    def coded(self, column: str) -> pl.Series:
+        """Return a column of texts as an Enum of its values in their order: of few, a byte a sale."""
+        if column not in self._coded:
+            self._coded[column] = as_enum(self._sales.select(column).collect().to_series())
+        return self._coded[column]
 
     def map_of(self, column: str) -> dict[str, Any] | None:
         """Return the map of the areas of one column; see `terrafusion.analysis.places.map_of`."""

@@ -62,6 +62,8 @@ def _text(name: str) -> pl.Expr:
     if name == "sale_quarter":
         return pl.format("{}-Q{}", day.dt.year(), day.dt.quarter())
     value = pl.col(name)
+    if isinstance(SALES_SCHEMA.get(name), pl.String):
+        return value
     if isinstance(SALES_SCHEMA.get(name), pl.Float64):
         whole = value.round(0).cast(pl.Int64, strict=False)
         return pl.when(value == whole).then(whole.cast(pl.String)).otherwise(value.cast(pl.String))
@@ -75,11 +77,23 @@ def with_codes(sales: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
 
 
 def coded(names: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Return each name's place (Int32) in the sorted distinct names, and these. As a query, for a query uses all cores."""
+    """Return each name's place (Int32) in the sorted distinct names, and these; ``names`` are texts, or `as_enum` of more of them."""
+    kind = names.dtype
+    if not isinstance(kind, pl.Enum):
+        return coded(as_enum(names))
+    places, labels = names.to_physical(), kind.categories.alias(names.name)
+    used = np.bincount(places.drop_nulls().to_numpy(), minlength=len(labels)) > 0
+    if used.all():
+        return places.cast(pl.Int32), labels
+    place = pl.Series(names.name, np.cumsum(used) - 1, dtype=pl.Int32)
+    return place.gather(places), labels.filter(pl.Series(used))
+
+
+def as_enum(names: pl.Series) -> pl.Series:
+    """Return texts as an Enum of the sorted distinct ones. As a query, for a query uses all cores."""
     named = pl.LazyFrame([names.alias("name")])
-    labels = named.group_by("name").agg().collect()["name"].drop_nulls().sort().alias(names.name)
-    place = pl.col("name").cast(pl.Enum(labels)).to_physical().cast(pl.Int32).alias(names.name)
-    return named.select(place).collect().to_series(), labels
+    labels = named.group_by("name").agg().collect().to_series().drop_nulls().sort()
+    return named.select(pl.col("name").cast(pl.Enum(labels)).alias(names.name)).collect().to_series()
 
 
 def numbered(names: pl.Series) -> NDArray[np.int64]:

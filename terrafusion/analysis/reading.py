@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from terrafusion.analysis.api import Records
 from terrafusion.analysis.facts import DEEDS, SHARED_NAME
-from terrafusion.analysis.frames import column_by_column
+from terrafusion.analysis.frames import SALES_SCHEMA, column_by_column
 from terrafusion.analysis.groups import MARKET_AREA, area_of, columns_of, label_of
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.parameters import GROUPABLE, SharedParameters, TrendParameters
@@ -30,29 +30,45 @@ def read(records: Records, parameters: TrendParameters) -> pl.DataFrame:
         columns |= {*CHARACTERISTICS, "zip_code", "property_type"}
     if parameters.fallback == "cascade":
         columns |= {"zip_code"}
-    return read_columns(records, parameters, columns)
+    return read_columns(records, parameters, columns, coded=parameters.fallback == "none")
 
 
-def read_columns(records: Records, parameters: SharedParameters, columns: Collection[str]) -> pl.DataFrame:
-    """Read those columns, tell each sale its ``group``, and refuse what no analysis can be asked of these records."""
-    sales = collected(records, parameters, columns)
+def read_columns(
+    records: Records, parameters: SharedParameters, columns: Collection[str], *, coded: bool = False
+) -> pl.DataFrame:
+    """Read those columns, tell each sale its ``group``, and refuse what no analysis can be asked of these records.
+
+    Texts that only groups are made of are an Enum where ``coded``, and so is a group of one of them.
+    """
+    sales = collected(records, parameters, columns, coded=coded)
     refuse_fine_periods(sales, parameters)
     return sales.with_columns(label_of(parameters.group_by).alias("group"))
 
 
-def collected(records: Records, parameters: SharedParameters, columns: Collection[str]) -> pl.DataFrame:
+def collected(
+    records: Records, parameters: SharedParameters, columns: Collection[str], *, coded: bool = False
+) -> pl.DataFrame:
     """Read those columns and what selecting and grouping need; refuses groups of which nothing is recorded."""
     asked = {*columns_of(parameters.group_by), "year_only", *columns}
     needed = needed_columns(parameters)
     known = (needed & {*DEEDS}) - asked - codes_read(parameters, records.profile) | ((needed | asked) & {SHARED_NAME})
-    wanted = (needed | asked) - known
+    grouped = _only_grouped(parameters) - needed - {*columns} if coded else frozenset()
+    wanted = (needed | asked) - known - grouped
     if records.profile.sale_overrides:
         wanted |= {"sale_id"}
     if MARKET_AREA in wanted:
         wanted = (wanted - {MARKET_AREA}) | {"neighborhood", "zip_code"}
-    sales = _areas(records, records.sales.select(sorted(wanted)), parameters).collect()
+    read = _areas(records, records.sales.select(sorted(wanted)), parameters).collect()
+    facts = records.facts
+    sales = facts.beside(column_by_column(read, pl.Series.rechunk), known).with_columns(map(facts.coded, grouped))
     _refuse_unknown_groups(records, sales, parameters)
-    return records.facts.beside(column_by_column(sales, pl.Series.rechunk), known)
+    return sales
+
+
+def _only_grouped(parameters: SharedParameters) -> frozenset[str]:
+    """Name the texts that groups are made of; of market areas neighborhoods and ZIPs are read."""
+    texts = {name for name in columns_of(parameters.group_by) if SALES_SCHEMA.get(name) == pl.String()}
+    return frozenset() if MARKET_AREA in parameters.group_by else frozenset(texts)
 
 
 def _areas(records: Records, sales: pl.LazyFrame, parameters: SharedParameters) -> pl.LazyFrame:

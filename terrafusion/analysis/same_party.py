@@ -19,11 +19,12 @@ def same_party(shared: pl.Series) -> tuple[pl.Series, list[Caution]]:
 
     What stands where a name is not known is none, nor is what names both in too many sales: of that a caution tells.
     """
-    counted = shared.drop_nulls().alias("name").value_counts()
+    names = shared.drop_nulls().cast(pl.String).alias("name")
+    counted = names.value_counts()
     counted = counted.filter((pl.col("count") >= _LEAST) & (pl.col("count") > _SHARE * len(shared)))
     nobody = pl.Series([*NOBODY, *counted["name"]], dtype=pl.String)
     same = shared.is_not_null()
-    return same.scatter(same.arg_true(), ~shared.drop_nulls().is_in(nobody.implode())), _cautions(counted)
+    return same.scatter(same.arg_true(), ~names.is_in(nobody.implode())), _cautions(counted)
 
 
 def _cautions(counted: pl.DataFrame) -> list[Caution]:

@@ -35,7 +35,7 @@ def read(records: Records, parameters: RatioParameters, also: Collection[str] = 
         columns |= time.columns_for(parameters.time_adjust)
     if parameters.fallback == "cascade":
         columns |= {"zip_code"}
-    sales = collected(records, parameters, columns | set(also))
+    sales = collected(records, parameters, columns | set(also), coded=parameters.fallback == "none")
     refuse_fine_groups(sales, parameters)
     if parameters.time_adjust != "none":
         refuse_fine_periods(sales, parameters)

@@ -53,16 +53,40 @@ def test_texts_and_places_are_read_once(made, monkeypatch):
     assert read == ["shared", "map_of", "map_of"]
 
 
-@pytest.mark.parametrize("kind", ["price_trend_by_zip", "sale_validation"])
-def test_an_answer_from_kept_facts_is_the_same(made, kind):
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("price_trend_by_zip", {}),
+        ("price_trend_by_zip", {"index_method": "none"}),
+        ("price_trend_by_zip", {"index_method": "none", "fallback": "cascade"}),
+        ("sale_validation", {}),
+    ],
+)
+def test_an_answer_from_kept_facts_is_the_same(made, kind, more):
     catalogue, kept = load_catalogue(), Facts(made.lazy())
-    asked = catalogue.check(kind, {"min_sales": 1})
+    asked = catalogue.check(kind, {"min_sales": 1, **more})
     alone, *others = (
         render(catalogue.get(kind).answer(Records("here", "v1", made.lazy(), kept=one), asked, lambda _, __: None))
         for one in (None, kept, kept)
     )
     assert [(one.document, one.sha256) for one in others] == [(alone.document, alone.sha256)] * 2
     assert alone.document["pictures"].get("map", {}).get("by") == ("zip_code" if kind == "price_trend_by_zip" else None)
+
+
+def test_what_only_groups_are_made_of_is_read_once(made):
+    kept = Facts(made.lazy())
+    assert kept.coded("zip_code").to_list() == made["zip_code"].to_list()
+    bare: pl.LazyFrame = made.drop("zip_code").lazy()
+    catalogue = load_catalogue()
+    analysis, asked = catalogue.get("price_trend_by_zip"), {"period": "year", "min_sales": 1, "index_method": "none"}
+    checked = catalogue.check(analysis.name, asked)
+    told, alone = (
+        analysis.compute(Records("here", "v1", sales, kept=facts), checked, lambda _, __: None)
+        for sales, facts in ((bare, kept), (made.lazy(), None))
+    )
+    assert told.table["group"].unique().to_list() == ["98103"]
+    assert told.table.equals(alone.table)
+    assert told.data_quality == alone.data_quality
 
 
 def test_names_and_codes_that_nothing_compares_are_not_read(made):
