@@ -65,7 +65,7 @@ def test_a_request_on_the_topic_gets_its_answer_on_the_topics(rig: Rig, tape: Ta
     rig.upstream.flush()
     job_id = the_job_of(tape, since)
     completed = tape.completed(job_id)
-    assert tape.states(job_id) == ["PENDING", "RUNNING", "COMPLETED"]
+    assert tape.states(job_id) == ["PENDING", "RUNNING", "COMPLETED"], tape.life(job_id)
     events = tape.of(job_id)
     assert [event.body["sequence"] for event in events] == list(range(1, len(events) + 1))
     check_completed(completed, events[-1])

@@ -22,7 +22,8 @@ from terrafusion.settings import Settings
 GROUP = "terrafusion-market-analysis"
 ANALYSES = "benchmarks.noop,support.analyses,support.faults"
 ROOT = Path(__file__).parents[2]
-LEASE_S = 3.0
+LEASE_S = 5.0
+"""So long that no test's job loses it while the machine writes out what other tests left; still soon over."""
 JOB_TIMEOUT_S = 8.0
 MAX_CRASHES = 2
 POOL_SIZE = 2
