@@ -22,6 +22,8 @@ from terrafusion.settings import Settings
 
 CONNECTIONS: Final = 6
 """For accepts, claims, commits and what the view asks; heartbeats, the relay and purging have their own."""
+HEART_CONNECTIONS: Final = 2
+"""One to renew leases, one to hear of cancellations: where that gets no answer no renewal waits for it."""
 RELAY_STATEMENT_S: Final = 10.0
 """Whatever the relay waits for ends before the watchdog calls it stalled."""
 HEART_STATEMENT: Final = 0.2
@@ -53,7 +55,7 @@ class Stores:
         """Make them; ``sender`` is the worker's name. Nothing is connected before it is used."""
         work, purge = (make_engine(settings.database, connections=n) for n in (CONNECTIONS, 1))
         heart_s = max(LEAST_HEART_S, HEART_STATEMENT * settings.lease_seconds)
-        heart = make_engine(settings.database, connections=1, statement_s=heart_s)
+        heart = make_engine(settings.database, connections=HEART_CONNECTIONS, statement_s=heart_s)
         relay = make_engine(settings.database, connections=1, statement_s=RELAY_STATEMENT_S)
         return cls(
             engine=work,

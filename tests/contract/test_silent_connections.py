@@ -19,7 +19,7 @@ from models.jobs import NewJob
 from models.queue import Limits
 from terrafusion.adapters.bell import AsyncBell
 from terrafusion.adapters.postgres.engine import make_engine, transaction
-from terrafusion.bootstrap.stores import Stores
+from terrafusion.bootstrap.stores import LEAST_HEART_S, Stores
 from terrafusion.errors import Unavailable
 from terrafusion.metrics import Metrics
 from terrafusion.ports.jobs import Offer
@@ -57,23 +57,44 @@ async def test_after_one_statement_without_answer_no_silent_connection_is_used(u
     await engine.dispose()
 
 
-async def test_a_heart_whose_connection_fell_silent_renews_in_time(url: URL, wire: Wire, tmp_path: Path) -> None:
+@pytest.fixture
+async def stores(url: URL, tmp_path: Path) -> AsyncIterator[Stores]:
     settings = Settings(
         data_dir=tmp_path, lease_seconds=LEASE_S, database_url=url.render_as_string(hide_password=False)
     )
-    stores = Stores.of(settings, sender="me")
+    made = Stores.of(settings, sender="me")
+    yield made
+    for engine in made.engines:
+        await engine.dispose()
+
+
+@pytest.fixture
+async def heart(stores: Stores) -> LeaseKeeper:
+    """A heart that has beaten for the job that it holds."""
     held = HeldJobs(Metrics(CollectorRegistry(), ["noop"]), AsyncBell())
     limits = Limits(owner="me", slots=1, lease=timedelta(seconds=LEASE_S), job_timeout_s=600, max_crashes=3)
-    heart = LeaseKeeper(limits=limits, jobs=stores.leases, held=held, relay_bell=AsyncBell(), monotonic=time.monotonic)
+    made = LeaseKeeper(limits=limits, jobs=stores.leases, held=held, relay_bell=AsyncBell(), monotonic=time.monotonic)
     job = NewJob(job_id=uuid4(), analysis_type="noop", county_id="king_wa", parameters={}, digest="d")
     await stores.jobs.accept([Offer(job)])
     held.take(await stores.jobs.claim("me", slots=1, weights={}, lease=limits.lease), leased_at=time.monotonic())
-    await heart.beat()
+    await made.beat()
+    return made
+
+
+async def test_a_heart_whose_connection_fell_silent_renews_in_time(heart: LeaseKeeper, wire: Wire) -> None:
     wire.silence()
     with pytest.raises(Unavailable):
         await heart.beat()
     heart.guard()
-    assert len(held) == 1
+    assert len(heart.held) == 1
     await heart.beat()
-    for engine in stores.engines:
-        await engine.dispose()
+
+
+async def test_no_renewal_waits_for_what_hears_of_cancellations(heart: LeaseKeeper, wire: Wire) -> None:
+    wire.silence()
+    hearing = asyncio.create_task(heart.stop_cancelled())
+    await asyncio.sleep(0.1)
+    async with asyncio.timeout(LEAST_HEART_S - 0.2):
+        await heart.beat()
+    with pytest.raises(Unavailable):
+        await hearing
