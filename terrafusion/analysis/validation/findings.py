@@ -126,13 +126,18 @@ def counts(told: Told) -> dict[str, Any]:
         "by_reason": list(_by_reason(told)),
         "judged_by_statistics": told.judged,
         "below_min_group": told.in_small_groups,
-        "groups": rows["own_group"].drop_nulls().n_unique(),
+        "groups": _distinct(rows["own_group"]),
         "overrides": {
             REQUEST: int((source == REQUEST).sum()),
             PROFILE: int((source == PROFILE).sum()),
             "changed": changed,
         },
     }
+
+
+def _distinct(names: pl.Series) -> int:
+    """Count the different names. As a query, for it keeps none of them for each sale."""
+    return pl.LazyFrame([names]).unique().collect().to_series().count()
 
 
 def interval_of_share(hits: int, n: int, confidence_level: float) -> tuple[float | None, float | None]:
