@@ -22,7 +22,7 @@ from terrafusion.analysis.validation.reading import Judged, read
 from terrafusion.analysis.validation.reasons import CHECKS, OVERRIDDEN, VALIDATION_RULES
 from terrafusion.analysis.validation.recorded import outliers, recorded, repeated
 from terrafusion.analysis.validation.rows import inline, rows_of
-from terrafusion.analysis.validation.statistics import by_statistics, context, windows_of, years_of
+from terrafusion.analysis.validation.statistics import by_statistics, judge, windows_of, years_of
 from terrafusion.analysis.validation.verdicts import decided, verdicts
 
 _FARTHEST: Final = 5
@@ -35,14 +35,14 @@ def sale_validation(records: Records, parameters: ValidationParameters, progress
     given = read(records, parameters)
     progress(0.3, "Reading deeds and parties")
     found = recorded(given.sales, parameters, records.profile, given.checks)
-    given = given.nameless()
+    given = given.bare(parameters)
     judged = _judge(given, found, parameters, records.profile, progress)
     told = findings.Told(
         county_id=records.county_id,
         parameters=parameters,
         rows=judged.rows,
         reasons=judged.reasons,
-        first=judged.first,
+        first=findings.first_reasons(judged.rows),
         not_run=given.not_run,
         year_only=given.account.year_only,
     )
@@ -81,7 +81,6 @@ class _Judged(NamedTuple):
 
     rows: pl.DataFrame
     reasons: Mapping[str, int]
-    first: pl.Series
     counted: int
     """How many sales windows rest on."""
     outlying: Sequence[Caution]
@@ -94,7 +93,6 @@ def _judge(
     profile: CountyProfile,
     progress: Progress,
 ) -> _Judged:
-    windows = windows_of(given.sales, parameters)
     sales = overrides.with_decisions(given.sales, overrides.decisions(parameters, profile))
     said, past = sales["override_valid"], given.past
     outlying, warned = outliers(sales, given.asked, parameters)
@@ -106,14 +104,14 @@ def _judge(
     }
     progress(0.5, "Judging prices in their groups")
     counted = _counted(found, parameters.supporting, said)
-    judged = context(sales, counted, windows, parameters)
-    found |= by_statistics(judged, past, parameters, given.checks)
+    judges, scores = judge(sales, counted, windows_of(sales, parameters), parameters)
+    found |= by_statistics(judges, scores, past, parameters, given.checks)
     progress(0.8, "Putting reasons together")
-    told, asked = verdicts(found, parameters.supporting, said), given.asked
-    rows, first = rows_of(sales, judged, told, windows, parameters), told.first
+    rows = rows_of(sales, judges, scores, verdicts(found, parameters.supporting, said))
+    asked = given.asked
     if not asked.all():
-        rows, first = rows.filter(asked), first.filter(asked)
-    return _Judged(rows, findings.tally(found, asked.to_numpy()), first, int(np.sum(counted)), warned)
+        rows = rows.filter(asked)
+    return _Judged(rows, findings.tally(found, asked.to_numpy()), int(np.sum(counted)), warned)
 
 
 def _counted(found: Mapping[str, Flags], supporting: tuple[str, ...], said: pl.Series) -> Flags:

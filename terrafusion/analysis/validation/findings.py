@@ -32,8 +32,8 @@ class Told:
     rows: pl.DataFrame
     reasons: Mapping[str, int]
     """How many of the sales have each reason, be it told beside them or not."""
-    first: pl.Series
-    """The first reason of each sale."""
+    first: Mapping[str, int]
+    """Of how many of those that are not arm's length each is the first."""
     not_run: Mapping[str, str]
     year_only: int
 
@@ -73,7 +73,7 @@ def key_finding(told: Told) -> str:
 
 def _evidence(told: Told) -> str:
     """Say of how many sales something recorded decides, and of how many their price alone."""
-    by_price = sum(count for code, count in first_reasons(told).items() if code in BY_STATISTICS)
+    by_price = sum(count for code, count in told.first.items() if code in BY_STATISTICS)
     return f"{told.invalid - by_price:,} by what is recorded, {by_price:,} by price alone"
 
 
@@ -86,27 +86,26 @@ def _small(told: Told) -> str:
 
 
 def _most(told: Told) -> str:
-    first = first_reasons(told)
-    named = sorted(first, key=lambda code: (-first[code], CODES.index(code)))[:3]
-    return f", first for {', '.join(f'{code} ({first[code]:,})' for code in named)}" if named else ""
+    named = sorted(told.first, key=lambda code: (-told.first[code], CODES.index(code)))[:3]
+    return f", first for {', '.join(f'{code} ({told.first[code]:,})' for code in named)}" if named else ""
 
 
-def first_reasons(told: Told) -> dict[str, int]:
+def first_reasons(rows: pl.DataFrame) -> dict[str, int]:
     """Count the sales that are not arm's length by their first reason; the counts add up to them."""
-    counted = dict(told.first.filter(~told.rows["valid"]).value_counts().iter_rows())
+    reasons = rows["reason_codes"].filter(~rows["valid"])
+    counted = dict(reasons.list.first().value_counts().iter_rows())
     return {code: counted[code] for code in CODES if code in counted}
 
 
 def _by_reason(told: Told) -> Iterator[dict[str, Any]]:
     """Tell the same in rows: the reasons that some sale has."""
-    first = first_reasons(told)
     for reason in REASONS:
         if sales := told.reasons.get(reason.code):
             yield {
                 "reason": reason.code,
                 "check": reason.check,
                 "sales": sales,
-                "told_first": first.get(reason.code, 0),
+                "told_first": told.first.get(reason.code, 0),
             }
 
 
@@ -123,17 +122,22 @@ def counts(told: Told) -> dict[str, Any]:
         "invalid_share_ci_low": low,
         "invalid_share_ci_high": high,
         "reasons": dict(told.reasons),
-        "first_reasons": first_reasons(told),
+        "first_reasons": dict(told.first),
         "by_reason": list(_by_reason(told)),
         "judged_by_statistics": told.judged,
         "below_min_group": told.in_small_groups,
-        "groups": rows["own_group"].drop_nulls().n_unique(),
+        "groups": _distinct(rows["own_group"]),
         "overrides": {
             REQUEST: int((source == REQUEST).sum()),
             PROFILE: int((source == PROFILE).sum()),
             "changed": changed,
         },
     }
+
+
+def _distinct(names: pl.Series) -> int:
+    """Count the different names. As a query, for it keeps none of them for each sale."""
+    return pl.LazyFrame([names]).unique().collect().to_series().count()
 
 
 def interval_of_share(hits: int, n: int, confidence_level: float) -> tuple[float | None, float | None]:

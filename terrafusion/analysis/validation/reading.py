@@ -13,8 +13,7 @@ from terrafusion.analysis.api import Caution, Records
 from terrafusion.analysis.cells import unit_price
 from terrafusion.analysis.facts import SHARED_NAME
 from terrafusion.analysis.frames import SALES_ORDER, is_sorted
-from terrafusion.analysis.groups import label_of
-from terrafusion.analysis.names import PARTIES
+from terrafusion.analysis.groups import columns_of, label_of
 from terrafusion.analysis.parameters import SaleFilter
 from terrafusion.analysis.profile import CountyProfile
 from terrafusion.analysis.reading import collected, refuse_fine_groups
@@ -23,11 +22,15 @@ from terrafusion.analysis.selection import Account, select, unmapped_codes
 from terrafusion.analysis.validation.history import History, history
 from terrafusion.analysis.validation.parameters import ValidationParameters
 from terrafusion.analysis.validation.reasons import CHECKS, Check, alternatives
+from terrafusion.analysis.validation.statistics import levels_of
 from terrafusion.errors import InvalidParameters
 
 _COLUMNS: Final = frozenset({"sale_id", "parcel_number", "building_size_sqft", "zip_code", "year_only"})
 _ALL: Final = SaleFilter(arms_length_only=False, min_price=0)
 """The filter that leaves every sale with a date and a price in: they are to be judged."""
+
+_JUDGED: Final = frozenset({*SALES_ORDER, "sale_price", "unit_price", "year_only", "group", *History._fields})
+"""What prices are judged by, and told beside them."""
 
 NOT_ASKED: Final = "not asked for"
 
@@ -61,9 +64,10 @@ class Judged:
         """Whether each sale is one to judge."""
         return self.sales["sale_date"].is_between(*self.dates)
 
-    def nameless(self) -> Judged:
-        """Return the same without the names of the parties, which are as large as half of all else."""
-        return replace(self, sales=self.sales.drop(PARTIES, strict=False))
+    def bare(self, parameters: ValidationParameters) -> Judged:
+        """Return the same without what only deeds and parties are read for, which is more than all else."""
+        areas = {name for level in levels_of(parameters) for name in columns_of(level)}
+        return replace(self, sales=self.sales.select(sorted(areas | _JUDGED)))
 
 
 def read(records: Records, parameters: ValidationParameters) -> Judged:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from datetime import timedelta
+from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from terrafusion.analysis import periods
 from terrafusion.analysis.arrays import Codes, Flags, Floats
@@ -16,9 +17,11 @@ from terrafusion.analysis.groups import coded, label_of, level_name
 from terrafusion.analysis.parameters import COUNTY
 from terrafusion.analysis.validation.history import History
 from terrafusion.analysis.validation.parameters import ValidationParameters
-from terrafusion.analysis.validation.windows import ROUNDING, Cells, Spread, cells_of, spread, z_scores
+from terrafusion.analysis.validation.windows import ROUNDING, Spread, cells_of, spread, z_scores
 
 _YEAR = 12
+_PRICES: Final = ("price", "unit_price")
+"""What is judged of a sale, each by its logarithm."""
 
 
 class Window(NamedTuple):
@@ -34,18 +37,27 @@ class Window(NamedTuple):
     """The sales that it may rest on: those of which it is known that they lie in it."""
 
 
-@dataclass(slots=True)
-class Context:
-    """What each sale was judged by; nan and null where by nothing."""
+class Judges(NamedTuple):
+    """The groups that judge sales, each in one window, and which of them judges each sale."""
 
-    judged: pl.Series
-    """The label of the group."""
-    level: pl.Series
-    """How that group is told apart from others."""
-    price: Spread
-    unit: Spread
-    z_price: Floats
-    z_unit: Floats
+    groups: pl.DataFrame
+    """A row each; null is what rests on too few sales."""
+    of_sale: NDArray[np.uint32]
+
+    @property
+    def small(self) -> Flags:
+        """Say of each sale whether its group is too small to judge it."""
+        return self.groups["group_judged"].is_null().to_numpy()[self.of_sale]
+
+    def spread(self, name: str) -> Iterator[Floats]:
+        """Yield mean and standard deviation of the group that judges each sale; nan where it is too small."""
+        for what in ("mean", "sd"):
+            yield self.groups[f"{what}_log_{name}"].to_numpy()[self.of_sale]
+
+    def but(self, these: Flags, others: Judges) -> Judges:
+        """Return the same, but ``these`` sales are judged by the others."""
+        of_sale = np.where(these, others.of_sale + self.groups.height, self.of_sale)
+        return Judges(pl.concat([self.groups, others.groups]), of_sale)
 
 
 def windows_of(sales: pl.DataFrame, parameters: ValidationParameters) -> list[Window]:
@@ -72,25 +84,19 @@ def _ordinal(sales: pl.DataFrame, period: str) -> Codes:
     return periods.numbers(sales["sale_date"], period).to_numpy().astype(np.int64)
 
 
-def context(
+def judge(
     sales: pl.DataFrame, counted: Flags, windows: Sequence[Window], parameters: ValidationParameters
-) -> Context:
+) -> tuple[Judges, pl.DataFrame]:
     """Judge each sale in its group; with ``fallback`` those of small groups in the first wider area that is not small.
 
-    ``counted`` are the sales that windows rest on.
+    ``counted`` are the sales that windows rest on. Also returns ``z_price`` and ``z_unit_price``, null where there is none.
     """
-    first, *others = (_judged(sales, _Rules(counted & window.holds, window, parameters)) for window in windows)
-    for window, found in zip(windows[1:], others, strict=True):
-        first = _joined(window.judges, found, first)
-    return first
-
-
-def _judged(sales: pl.DataFrame, rules: _Rules) -> Context:
-    logs = np.log(sales["sale_price"].to_numpy()), _log_unit_price(sales)
-    own, *wider = (_at(sales, level, logs, rules) for level in _levels(rules.parameters))
-    for found in wider:
-        own = _joined(own.judged.is_null().to_numpy() & found.judged.is_not_null().to_numpy(), found, own)
-    return own
+    logs = np.log(sales["sale_price"].to_numpy()), sales["unit_price"].log().fill_null(np.nan).to_numpy()
+    found, *others = (_judges(sales, logs, _Rules(counted & window.holds, window, parameters)) for window in windows)
+    for window, other in zip(windows[1:], others, strict=True):
+        found = found.but(window.judges, other)
+    z = {f"z_{name}": z_scores(log, *found.spread(name)) for name, log in zip(_PRICES, logs, strict=True)}
+    return found, pl.DataFrame(z, nan_to_null=True)
 
 
 class _Rules(NamedTuple):
@@ -99,82 +105,88 @@ class _Rules(NamedTuple):
     parameters: ValidationParameters
 
 
-def _log_unit_price(sales: pl.DataFrame) -> Floats:
-    return sales["unit_price"].log().fill_null(np.nan).to_numpy()
+def _judges(sales: pl.DataFrame, logs: Sequence[Floats], rules: _Rules) -> Judges:
+    found, *wider = (_at(sales, level, logs, rules) for level in levels_of(rules.parameters))
+    for other in wider:
+        found = found.but(found.small & ~other.small, other)
+    return found
 
 
-def _levels(parameters: ValidationParameters) -> Iterator[tuple[str, ...]]:
+def levels_of(parameters: ValidationParameters) -> Iterator[tuple[str, ...]]:
+    """Yield how groups are told apart: as asked, and with ``fallback`` ever wider."""
     group_by = tuple(name for name in parameters.group_by if name != COUNTY)
     yield group_by
     if parameters.fallback == "cascade":
         yield from levels(group_by)
 
 
-def _at(sales: pl.DataFrame, level: tuple[str, ...], logs: tuple[Floats, Floats], rules: _Rules) -> Context:
-    """Judge every sale in its group of one level."""
-    group = sales.with_columns(label_of(level).alias("group"))["group"]
-    code = coded(group)[0].fill_null(-1).to_numpy().astype(np.int64)
-    cells = cells_of(code, rules.window.ordinal, months=rules.window.length)
-    known = cells.hold(code >= 0)
-    told = [_in_window(cells, value, known, rules) for value in logs]
-    (price, z_price), (unit, z_unit) = told
-    large = price.n >= rules.parameters.min_group
-    return Context(
-        judged=_where(large, group),
-        level=_where(large, pl.repeat(level_name(level), sales.height, eager=True)),
-        price=price,
-        unit=unit,
-        z_price=z_price,
-        z_unit=np.where(large, z_unit, np.nan),
+def _at(sales: pl.DataFrame, level: tuple[str, ...], logs: Sequence[Floats], rules: _Rules) -> Judges:
+    """Let the groups of one level judge. A sale without one is in a last one, without a name, in which nothing counts."""
+    code, labels = coded(sales.with_columns(label_of(level).alias("group"))["group"])
+    group = code.fill_null(len(labels)).to_numpy().astype(np.int64)
+    cells = cells_of(group, rules.window.ordinal, months=rules.window.length)
+    counted, sample = rules.counted & (group < len(labels)), rules.parameters.standard_deviation == "sample"
+    price, unit = (spread(cells, log, counted, sample=sample) for log in logs)
+    groups = pl.DataFrame(
+        {
+            "group_judged": labels.extend_constant(None, 1).gather(cells.group),
+            "level_judged": pl.repeat(level_name(level), cells.size, eager=True),
+            **_days(rules.window, cells.month),
+            **_told(price, unit, rules.parameters),
+        },
+        nan_to_null=True,
     )
+    return Judges(_of_enough(groups, rules.parameters.min_group), cells.of_sale)
 
 
-def _where(large: Flags, names: pl.Series) -> pl.Series:
-    return names.zip_with(pl.Series(large), pl.repeat(None, len(names), dtype=pl.String, eager=True))
+def _told(price: Spread, unit: Spread, parameters: ValidationParameters) -> Mapping[str, Codes | Floats]:
+    return {
+        "group_n": price.n,
+        "mean_log_price": price.mean,
+        "sd_log_price": price.sd,
+        "lowest_price": np.exp(price.mean - parameters.sd_low * price.sd),
+        "highest_price": np.exp(price.mean + parameters.sd_high * price.sd),
+        "unit_price_n": unit.n,
+        "mean_log_unit_price": unit.mean,
+        "sd_log_unit_price": unit.sd,
+    }
 
 
-def _in_window(cells: Cells, value: Floats, known: Flags, rules: _Rules) -> tuple[Spread, Floats]:
-    """Return each sale's window and its z in it; of a sale whose cell is not ``known``, having no group, nothing."""
-    sample = rules.parameters.standard_deviation == "sample"
-    by_cell = spread(cells, value, rules.counted, sample=sample).where(known)
-    of_sale = Spread(by_cell.n[cells.of_sale], by_cell.mean[cells.of_sale], by_cell.sd[cells.of_sale])
-    return of_sale, z_scores(value, of_sale, least=rules.parameters.min_group)
+def _of_enough(groups: pl.DataFrame, least: int) -> pl.DataFrame:
+    """Return the same without what is told of fewer sales."""
+    enough, enough_units = (pl.col(n) >= least for n in ("group_n", "unit_price_n"))
+    unit = pl.col("mean_log_unit_price", "sd_log_unit_price")
+    price = pl.col("group_judged", "level_judged", "mean_log_price", "sd_log_price", "lowest_price", "highest_price")
+    return groups.with_columns(pl.when(enough).then(price), pl.when(enough & enough_units).then(unit))
 
 
-def _joined(take: Flags, these: Context, those: Context) -> Context:
-    """Return these where they are to be taken, else those."""
-    taken = pl.Series(take)
-    return Context(
-        judged=these.judged.zip_with(taken, those.judged),
-        level=these.level.zip_with(taken, those.level),
-        price=_spread(take, these.price, those.price),
-        unit=_spread(take, these.unit, those.unit),
-        z_price=np.where(take, these.z_price, those.z_price),
-        z_unit=np.where(take, these.z_unit, those.z_unit),
-    )
-
-
-def _spread(take: Flags, these: Spread, those: Spread) -> Spread:
-    n = np.where(take, these.n, those.n)
-    return Spread(n, np.where(take, these.mean, those.mean), np.where(take, these.sd, those.sd))
+def _days(window: Window, last: Codes) -> dict[str, pl.Series]:
+    """Return the first and the last day of the windows that end with these periods."""
+    distinct, place = np.unique(last, return_inverse=True)
+    starts = [periods.start(int(end) - window.length + 1, window.period) for end in distinct]
+    ends = [periods.start(int(end) + 1, window.period) - timedelta(days=1) for end in distinct]
+    days = {"window_start": starts, "window_end": ends}
+    return {name: pl.Series(each, dtype=pl.Date).gather(place) for name, each in days.items()}
 
 
 def by_statistics(
-    judged: Context, past: History, parameters: ValidationParameters, checks: frozenset[str]
+    judges: Judges, scores: pl.DataFrame, past: History, parameters: ValidationParameters, checks: frozenset[str]
 ) -> Mapping[str, Flags]:
     """Return the reasons that follow from z: beyond the bounds, which are inclusive."""
     found: dict[str, Flags] = {}
-    for check, z in (("price", judged.z_price), ("unit_price", judged.z_unit)):
+    for check in _PRICES:
         if check in checks:
+            z = scores[f"z_{check}"].to_numpy()
             found[f"high_{check}"] = z > parameters.sd_high + ROUNDING
             found[f"low_{check}"] = z < -parameters.sd_low - ROUNDING
     if "short_hold" in checks and found:
         beyond = np.logical_or.reduce(list(found.values()))
-        found["home_flip"] = beyond & (past.days_held < parameters.hold_days) & _moved_away(judged, past)
+        moved = _moved_away(judges, scores["z_price"].to_numpy(), past)
+        found["home_flip"] = beyond & (past.days_held < parameters.hold_days) & moved
     return found
 
 
-def _moved_away(judged: Context, past: History) -> Flags:
+def _moved_away(judges: Judges, z: Floats, past: History) -> Flags:
     """Say whether the price lies farther from its group's mean than the parcel's price before it did."""
-    before = np.abs(np.log(past.previous_price) - judged.price.mean)
-    return np.abs(judged.z_price) * judged.price.sd > before
+    mean, sd = judges.spread("price")
+    return np.abs(z) * sd > np.abs(np.log(past.previous_price) - mean)

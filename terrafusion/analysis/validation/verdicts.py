@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from terrafusion.analysis.arrays import Flags
 from terrafusion.analysis.validation.reasons import OVERRIDDEN, TOLD, in_order
 
-Places = NDArray[np.int64]
+Places = NDArray[np.int8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,6 @@ class Verdicts:
     """What the rules alone say."""
     reasons: pl.Series
     """At most three codes, those that decide first."""
-    first: pl.Series
-    """The first of them; null without any."""
 
 
 def decided(found: Mapping[str, Flags], supporting: tuple[str, ...], count: int) -> Flags:
@@ -46,13 +44,12 @@ def verdicts(found: Mapping[str, Flags], supporting: tuple[str, ...], override: 
         valid=said.select(pl.coalesce("said", "rules")).to_series().to_numpy(),
         by_rules=~decided(found, (OVERRIDDEN, *supporting), len(override)),
         reasons=_listed(places, codes),
-        first=pl.Series([*codes, None], dtype=pl.String).gather(places[0]),
     )
 
 
 def _placed(flags: list[Flags], count: int) -> list[Places]:
     """Return for each sale the numbers of its first three reasons, and where there is none the number of reasons."""
-    places = [np.full(count, len(flags), dtype=np.int64) for _ in range(TOLD)]
+    places = [np.full(count, len(flags), dtype=np.int8) for _ in range(TOLD)]
     taken = np.zeros(count, dtype=np.int8)
     for number, has in enumerate(flags):
         rows = np.flatnonzero(has)
@@ -65,10 +62,10 @@ def _placed(flags: list[Flags], count: int) -> list[Places]:
 def _listed(places: list[Places], codes: list[str]) -> pl.Series:
     """Return the codes beside each sale as a list; there are few different ones, so each is made once."""
     size = len(codes) + 1
-    joined = (places[0] * size + places[1]) * size + places[2]
-    different = pl.Series(joined).unique().sort().to_numpy()
-    triples = [(key // size**2, key // size % size, key % size) for key in different.tolist()]
+    joined = (places[0].astype(np.int16) * size + places[1]) * size + places[2]
+    present = np.bincount(joined) > 0
+    triples = [(key // size**2, key // size % size, key % size) for key in np.flatnonzero(present).tolist()]
     lists = pl.Series(
         [[codes[number] for number in triple if number < len(codes)] for triple in triples], dtype=pl.List(pl.String)
     )
-    return lists.gather(np.searchsorted(different, joined))
+    return lists.gather(np.cumsum(present)[joined] - 1)

@@ -19,49 +19,41 @@ ROUNDING = 1e-9
 
 
 class Spread(NamedTuple):
-    """What a window holds: number of values, their mean and their standard deviation, nan where there is none."""
+    """What windows hold: number of values, their mean and their standard deviation, nan where there is none."""
 
     n: Codes
     mean: Floats
     sd: Floats
 
-    def where(self, told: Flags) -> Spread:
-        """Return the same where ``told``, and elsewhere nothing."""
-        mean, sd = (np.where(told, column, np.nan) for column in (self.mean, self.sd))
-        return Spread(np.where(told, self.n, 0), mean, sd)
-
 
 class Cells(NamedTuple):
     """The cells that sales lie in, sorted by group and month."""
 
-    of_sale: Codes
-    """The number of each sale's cell."""
+    group: Codes
+    month: Codes
     before: tuple[NDArray[np.int32], ...]
-    """For each month of the window, the sale's own first, the number of the cell; as many as there are cells where none is."""
+    """For each month of the window, the cell's own first, the number of the cell; as many as there are cells where none is."""
+    of_sale: NDArray[np.uint32]
+    """The number of each sale's cell."""
 
     @property
     def size(self) -> int:
         """How many cells there are."""
-        return len(self.before[0])
-
-    def hold(self, flags: Flags) -> Flags:
-        """Say of each cell whether its sales, all of them or none, have a flag."""
-        held = np.zeros(self.size, dtype=bool)
-        held[self.of_sale] = flags
-        return held
+        return len(self.group)
 
 
 def cells_of(group: Codes, month: Codes, *, months: int) -> Cells:
     """Tell sales apart by cell, and find those of the ``months - 1`` months before each."""
-    span = int(month.max() - month.min()) + 1 + months if len(month) else 1
-    key = group.astype(np.int64) * span + (month - month.min() if len(month) else month) + months
+    first = int(month.min(initial=0)) - months
+    span = int(month.max(initial=0)) - first + 1
+    key = group * span + (month - first)
     keys = pl.Series(key).unique().sort().to_numpy()
     found = []
     for back in range(months):
         place = np.searchsorted(keys, keys - back)
         missing = keys[np.minimum(place, max(len(keys) - 1, 0))] != keys - back
         found.append(np.where(missing, len(keys), place).astype(np.int32))
-    return Cells(np.searchsorted(keys, key), tuple(found))
+    return Cells(keys // span, keys % span + first, tuple(found), np.searchsorted(keys, key).astype(np.uint32))
 
 
 def spread(cells: Cells, value: Floats, counted: Flags, *, sample: bool) -> Spread:
@@ -82,7 +74,7 @@ def spread(cells: Cells, value: Floats, counted: Flags, *, sample: bool) -> Spre
     return Spread(total.astype(np.int64), middle, np.where(total > sample, sd, np.nan))
 
 
-def _within(cell: Codes, value: Floats, count: int) -> tuple[Floats, Floats, Floats]:
+def _within(cell: NDArray[np.uint32], value: Floats, count: int) -> tuple[Floats, Floats, Floats]:
     """Return n, mean and summed squares about it of each cell, and of a last one that is empty."""
     n = np.bincount(cell, minlength=count + 1).astype(np.float64)
     mean = np.bincount(cell, weights=value, minlength=count + 1) / np.maximum(n, 1)
@@ -90,15 +82,14 @@ def _within(cell: Codes, value: Floats, count: int) -> tuple[Floats, Floats, Flo
     return n, mean, squares
 
 
-def z_scores(value: Floats, about: Spread, *, least: int) -> Floats:
-    """Return how many sd each value lies above the mean; nan in windows of fewer than ``least`` values.
+def z_scores(value: Floats, mean: Floats, sd: Floats) -> Floats:
+    """Return how many sd each value lies above the mean; nan where one of them is.
 
     Where all prices of a window are equal an equal one scores 0, and another has no score.
     """
-    off = value - about.mean
-    flat = np.flatnonzero(about.sd <= ROUNDING)
+    off = value - mean
+    flat = np.flatnonzero(sd <= ROUNDING)
     with np.errstate(invalid="ignore", divide="ignore"):
-        z: Floats = off / about.sd
+        z: Floats = off / sd
     z[flat] = np.where(np.abs(off[flat]) <= ROUNDING, 0.0, np.nan)
-    z[about.n < least] = np.nan
     return z

@@ -198,6 +198,20 @@ def test_a_sale_of_which_only_the_year_is_known_leaves_the_others_their_months(m
     assert said.startswith("Of 2 of 802 sales only the year is known")
 
 
+def test_a_sale_of_which_only_the_year_is_known_falls_back_on_the_wider_areas_years(market, judge):
+    places = {"neighborhood": ["a"] * 35 + ["b"] * 5, "zip_code": ["98101"] * 40}
+    days = [date(2014, 3, 1)] * 39 + [date(2014, 7, 1)]
+    given = market(40, sale_date=days, year_only=[False] * 39 + [True], **places)
+    told = judge(given, group_by="neighborhood", fallback="cascade")
+    seen = [
+        [told[name][column] for column in ("group_judged", "group_n", "window_start")] for name in ("0", "35", "39")
+    ]
+    assert seen == [["a", 35, date(2013, 4, 1)], ["98101", 39, date(2013, 4, 1)], ["98101", 40, date(2014, 1, 1)]]
+    logs = np.log(given["sale_price"].to_numpy())
+    assert told["39"]["mean_log_price"] == pytest.approx(logs.mean())
+    assert told["39"]["z_price"] == pytest.approx((math.log(told["39"]["sale_price"]) - logs.mean()) / logs.std(ddof=1))
+
+
 def test_one_year_is_written_as_one(market, ask):
     given = market(40, year_only=[True] + [False] * 39)
     assert "is known 1 whole year, the" in ask("sale_validation", given).summary["method"]
