@@ -49,7 +49,7 @@ def price_index(records: Records, parameters: PriceIndexParameters, progress: Pr
     progress(0.0, "Reading sales")
     methods = _methods(records, parameters)
     account, market = selected(read, records, parameters)
-    engine = _engine(market, parameters)
+    engine = Engine.of(market, parameters, parameters.train_periods)
     if set(methods) & set(HEDONIC):
         engine = engine.spared()
         market = replace(market, sales=engine.sales)
@@ -58,12 +58,6 @@ def price_index(records: Records, parameters: PriceIndexParameters, progress: Pr
     found, refused = _estimates(engine, methods, sight)
     progress(0.8, "Putting the figures together")
     return _Teller(records, parameters, account, market, engine, sight, found, refused).answer()
-
-
-def _engine(market: Market, parameters: PriceIndexParameters) -> Engine:
-    ordinals = market.calendar["ordinal"]
-    begin = int(ordinals[0]) if len(ordinals) else 0
-    return Engine(market.sales, len(market.labels), begin, len(ordinals), parameters, parameters.train_periods)
 
 
 def _sight(market: Market, parameters: PriceIndexParameters) -> Sight:

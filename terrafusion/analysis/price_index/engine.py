@@ -14,6 +14,7 @@ import polars as pl
 from terrafusion.analysis import indexes
 from terrafusion.analysis.arrays import Codes
 from terrafusion.analysis.groups import coded
+from terrafusion.analysis.market import Market
 from terrafusion.analysis.price_index.estimate import Estimate, nothing
 from terrafusion.analysis.price_index.hedonic_index import Placed, time_dummy
 from terrafusion.analysis.price_index.imputation import imputation
@@ -43,6 +44,13 @@ class Engine:
     """Periods of the first index that is revised; `terrafusion.analysis.timing.NO_REVISIONS` where none is."""
     laid: indexes.Design | None = None
     """The `design`, where the sales no longer have what it is made of."""
+
+    @classmethod
+    def of(cls, market: Market, parameters: PriceIndexParameters, train_periods: int) -> Engine:
+        """Take a market, which may be empty."""
+        ordinals = market.calendar["ordinal"]
+        begin = int(ordinals[0]) if len(ordinals) else 0
+        return cls(market.sales, len(market.labels), begin, len(ordinals), parameters, train_periods)
 
     def spared(self) -> Engine:
         """Return the same without characteristics, which the `design` has too: two of each are as large as the file."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -16,7 +16,7 @@ from terrafusion.analysis.market import Market
 from terrafusion.analysis.price_index.cautions import is_short, of_method
 from terrafusion.analysis.price_index.engine import Engine
 from terrafusion.analysis.price_index.estimate import Estimate, nothing
-from terrafusion.analysis.price_index.parameters import PriceIndexParameters, family
+from terrafusion.analysis.price_index.parameters import Method, family
 from terrafusion.analysis.price_index.requirements import allowed
 from terrafusion.analysis.ratios.measures import least_squares
 from terrafusion.analysis.ratios.segments import Segments
@@ -37,25 +37,23 @@ _ORDER: Final[tuple[AdjustmentMethod, ...]] = ("regression", "robust", "stratifi
 
 @dataclass(frozen=True)
 class Curves:
-    """The market's sales, with a ``value`` where they have one, and what was asked."""
+    """The market's sales, with a ``value`` where they have one, how their prices are compared, and what was asked."""
 
     market: Market
+    engine: Engine
+    possible: tuple[Method, ...]
+    """The methods for which the sales have columns."""
     parameters: TimeAdjustmentParameters
 
-    @property
-    def asked(self) -> PriceIndexParameters:
-        """The same request for an index."""
-        return self.parameters.as_index()
-
-    @cached_property
-    def _engine(self) -> Engine:
-        ordinals = self.market.calendar["ordinal"]
-        sales, groups, begin = self.market.sales, len(self.market.labels), int(ordinals[0])
-        return Engine(sales, groups, begin, len(ordinals), self.asked, NO_REVISIONS)
+    @classmethod
+    def of(cls, market: Market, parameters: TimeAdjustmentParameters) -> Curves:
+        """Take a market; the characteristics of its sales go into the regression, which is asked for or is a check."""
+        engine = Engine.of(market, parameters.as_index(), NO_REVISIONS).spared()
+        return cls(replace(market, sales=engine.sales), engine, allowed(market.sales), parameters)
 
     @cached_property
     def _together(self) -> Engine:
-        return self._engine if self._engine.groups == 1 else self._engine.as_one_group()
+        return self.engine if self.engine.groups == 1 else self.engine.as_one_group()
 
     @property
     def is_short(self) -> bool:
@@ -66,23 +64,22 @@ class Curves:
         """Estimate each group's index, in the order of the labels."""
         name = index_method(self.parameters.method)
         if name is not None:
-            return self._engine.estimates(name)
-        codes = self.market.sales["group_code"]
-        return [self._trend(self.market.sales.filter(codes == code)) for code in range(len(self.market.labels))]
+            return self.engine.estimates(name)
+        codes = self._valued["group_code"]
+        return [self._trend(self._valued.filter(codes == code)) for code in range(len(self.market.labels))]
 
     def county(self, method: AdjustmentMethod | None = None) -> Estimate:
         """Estimate the index of all sales together."""
         name = index_method(method or self.parameters.method)
-        return self._trend(self.market.sales) if name is None else self._together.estimates(name)[0]
+        return self._trend(self._valued) if name is None else self._together.estimates(name)[0]
 
     def others(self) -> Iterator[AdjustmentMethod]:
         """Name the methods, by what else they look at, that the records allow beside the one asked for."""
-        possible = allowed(self.market.sales)
         passed = {family(index_method(self.parameters.method)), *(["repeat"] if self.is_short else [])}
         for method in _ORDER:
             name = index_method(method)
             if family(index_method(method)) not in passed and (
-                name in possible or (name is None and self.market.sales["value"].count())
+                name in self.possible or (name is None and self.market.sales["value"].count())
             ):
                 yield method
 
@@ -94,11 +91,16 @@ class Curves:
             if lacking:
                 yield Caution("value_missing", f"{lacking} sales have no value and are not in the trend of the ratios")
             return
-        yield from of_method(self._engine, name, county, period=self.market.period)
+        yield from of_method(self.engine, name, county, period=self.market.period)
 
-    def _trend(self, sales: pl.DataFrame) -> Estimate:
+    @cached_property
+    def _valued(self) -> pl.DataFrame:
+        """The sales of a ratio, so sorted that no sum depends on the order of the records."""
+        told = self.market.sales.select("group_code", "ordinal", "sale_date", "sale_price", "value")
+        return told.filter(pl.col("value") > 0).sort("sale_date", "sale_price", "value")
+
+    def _trend(self, known: pl.DataFrame) -> Estimate:
         """Estimate that prices grow evenly, at the rate at which ratios of value to price fall."""
-        known = by_content(sales.filter(pl.col("value") > 0))
         middle = (
             self.market.calendar["period_start"].to_physical() + self.market.calendar["period_end"].to_physical()
         ) / 2
@@ -119,11 +121,6 @@ class Curves:
             freedom=known.height - 2,
             told={"ratio_slope": rate},
         )
-
-
-def by_content(sales: pl.DataFrame) -> pl.DataFrame:
-    """Sort so that no sum depends on the order of the records."""
-    return sales.sort("sale_date", "parcel_number", "sale_id", "sale_price", "value")
 
 
 def fall(sales: pl.DataFrame, price: Floats) -> tuple[float, float]:

@@ -9,9 +9,9 @@ from typing import Any, Final
 import polars as pl
 
 from terrafusion.analysis.api import Caution
-from terrafusion.analysis.findings import a_year, counted, followed_by, nothing_selected, of_years, said_of
+from terrafusion.analysis.findings import a_year, counted, followed_by, nothing_selected, of_year_only, said_of
 from terrafusion.analysis.price_index.parameters import REPEAT
-from terrafusion.analysis.selection import Selection
+from terrafusion.analysis.selection import Account
 from terrafusion.analysis.time_adjustment.parameters import TimeAdjustmentParameters
 
 LEAST_FOR_A_SLOPE: Final = 3
@@ -24,14 +24,14 @@ class Told:
 
     county_id: str
     parameters: TimeAdjustmentParameters
-    selection: Selection
+    account: Account
     summary: Mapping[str, Any]
     rows: pl.DataFrame
 
 
 def key_finding(told: Told) -> str:
     """Put the longest move, its factor and what became of the ratios' slope into a sentence or two."""
-    used, summary = told.selection.used.height, told.summary
+    used, summary = told.account.used, told.summary
     if not used:
         return nothing_selected(told.county_id)
     found = counted(used, "sale")
@@ -70,7 +70,7 @@ def _rate(slope: float) -> str:
 
 def cautions(told: Told) -> Iterator[Caution]:
     """Tell what the figures alone do not."""
-    yield from of_years(told.selection.used)
+    yield from of_year_only(told.account.year_only)
     summary = told.summary
     beyond = summary["periods_beyond"]
     if beyond and summary["valuation_period"] is not None:

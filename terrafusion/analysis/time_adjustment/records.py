@@ -14,7 +14,7 @@ from terrafusion.analysis.price_index.requirements import allowed, lacking, refu
 from terrafusion.analysis.price_index.requirements import read as read_index
 from terrafusion.analysis.ratios.reading import refuse_unvalued, with_value
 from terrafusion.analysis.time_adjustment.parameters import TimeAdjustmentParameters, index_method
-from terrafusion.analysis.unmatched import FILTERS, asked_for
+from terrafusion.analysis.unmatched import asked_for
 from terrafusion.errors import InvalidParameters
 
 
@@ -49,23 +49,20 @@ def _refuse_method(records: Records, sales: pl.DataFrame, parameters: TimeAdjust
     raise InvalidParameters(msg, field="method", value=method, allowed=given)
 
 
-def areas(records: Records, sales: pl.DataFrame, parameters: SharedParameters) -> list[str]:
-    """Name the groups asked for that the sales read, used or not, or the roll know of."""
+def areas(records: Records, parameters: SharedParameters) -> list[str]:
+    """Name the groups asked for that the sales, used or not, or the roll know of."""
     if tuple(parameters.group_by) == (COUNTY,):
         return []
-    frames = [sales, *_roll(records, parameters)]
-    return sorted({name for frame in frames for name in _labels(frame, parameters)})
+    group = label_of(parameters.group_by).alias("group")
+    told = [
+        frame.with_columns(area_of(records.profile)).filter(asked_for(parameters)).select(group.unique())
+        for frame in (records.sales, *_roll(records, parameters))
+    ]
+    return sorted({name for names in pl.collect_all(told) for name in names["group"].drop_nulls()})
 
 
-def _roll(records: Records, parameters: SharedParameters) -> Iterator[pl.DataFrame]:
-    """Yield the parcels of the roll with their ``group``, where the roll tells what groups are made of."""
+def _roll(records: Records, parameters: SharedParameters) -> Iterator[pl.LazyFrame]:
+    """Yield the parcels of the roll, where it tells what groups are made of."""
     columns = set(columns_of(parameters.group_by)) - {MARKET_AREA}
-    if records.properties is None or not columns <= set(PROPERTIES_SCHEMA):
-        return
-    wanted = columns | {*FILTERS.values()}
-    roll = records.properties.select(sorted(wanted)).with_columns(area_of(records.profile))
-    yield roll.with_columns(label_of(parameters.group_by).alias("group")).collect()
-
-
-def _labels(frame: pl.DataFrame, parameters: SharedParameters) -> list[str]:
-    return frame.filter(asked_for(parameters))["group"].drop_nulls().unique().to_list()
+    if records.properties is not None and columns <= set(PROPERTIES_SCHEMA):
+        yield records.properties

@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 from support.markets import Recipe, market, path
 
+from terrafusion.analysis.api import Records
+from terrafusion.analysis.profile import CountyProfile
+from terrafusion.analysis.registry import load_catalogue
+
 RECIPE = Recipe(homes=500, periods=12, sales_per_home=2.0, growth=0.2, noise=0.08)
 
 
@@ -34,3 +38,11 @@ def county(sales):
         building_size_sqft=np.exp(size),
         zip_code=area,
     )
+
+
+def asked_of(given, roll, profile=None, **parameters):
+    """Ask of sales and of a roll beside them."""
+    catalogue = load_catalogue()
+    records = Records("here", "v1", given.lazy(), profile or CountyProfile(), properties=roll.lazy())
+    checked = catalogue.check("time_adjustment", parameters)
+    return catalogue.get("time_adjustment").compute(records, checked, lambda _done, _doing: None)

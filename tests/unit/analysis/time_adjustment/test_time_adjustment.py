@@ -8,14 +8,12 @@ import pytest
 from scipy.stats import linregress
 
 from terrafusion.analysis import timing
-from terrafusion.analysis.api import Records
 from terrafusion.analysis.document import render
 from terrafusion.analysis.profile import CountyProfile
-from terrafusion.analysis.registry import load_catalogue
 from terrafusion.analysis.time_adjustment.parameters import AdjustmentMethod
 from terrafusion.errors import InvalidParameters
 
-from .conftest import RECIPE
+from .conftest import RECIPE, asked_of
 
 KIND = "time_adjustment"
 METHODS = get_args(AdjustmentMethod)
@@ -118,13 +116,6 @@ def test_areas_of_the_roll_without_a_sale_have_the_countys_factors(county):
     assert rows["group"].unique().sort().to_list() == ["98101", "98102", "98103", "98199"]
     bare = rows.filter(group="98199")
     assert bare["factor"].to_list() == bare["county_factor"].to_list()
-
-
-def asked_of(given, roll, profile=None, **parameters):
-    catalogue = load_catalogue()
-    records = Records("here", "v1", given.lazy(), profile or CountyProfile(), properties=roll.lazy())
-    checked = catalogue.check(KIND, parameters)
-    return catalogue.get(KIND).compute(records, checked, lambda _done, _doing: None)
 
 
 def test_market_areas_of_the_profile_are_areas(county):
