@@ -51,7 +51,7 @@ class DirectThread(driver.AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         """Start the client."""
         await super().on_start()
-        heed_refusals(self._consumer._coordinator)  # noqa: SLF001 - aiokafka offers no other place
+        heed_refusals(self._ensure_consumer()._coordinator)  # noqa: SLF001 - aiokafka offers no other place
 
 
 class DirectConsumer(driver.Consumer):

@@ -61,6 +61,7 @@ class KafkaGroup:
 
     async def _committed(self, admin: AIOKafkaAdminClient) -> Mapping[TopicPartition, OffsetAndMetadata]:
         """Ask what is committed; the client overlooks a refusal, in which no partition is named."""
+        found: Mapping[TopicPartition, OffsetAndMetadata]
         found = await admin.list_consumer_group_offsets(self._group, partitions=self._places)
         if len(found) < len(self._places):
             msg = "the group's coordinator does not tell what is committed"
