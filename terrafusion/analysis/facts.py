@@ -5,7 +5,7 @@ The texts of deeds are most of a file, and take longer to read than all else tha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from functools import cached_property
 from typing import Any, Final
 
@@ -30,23 +30,18 @@ class Facts:
         self._coded: dict[str, pl.Series] = {}
 
     @cached_property
-    def _deeds(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+    def _deeds(self) -> pl.DataFrame:
+        """Of each sale which texts of its deed are known, and the name that its parties share."""
         texts = self._sales.select(DEEDS).collect()
         alike = shared(texts)
-        known = texts.select(whether_known(name) for name in DEEDS)
-        return known, alike.with_columns(as_enum(alike["name"]))
+        name = as_enum(alike["name"])
+        nobody = pl.repeat(None, texts.height, dtype=name.to_physical().dtype, eager=True)
+        shares = nobody.scatter(alike["row"], name.to_physical()).cat.to(name.dtype)
+        return texts.select(*map(whether_known, DEEDS), shares.alias(SHARED_NAME))
 
     def beside(self, sales: pl.DataFrame, names: Collection[str]) -> pl.DataFrame:
         """Add columns to the sales, all of them in their order: of `DEEDS` whether each is known, and `SHARED_NAME`."""
-        return sales.with_columns(self._told(sales.height, names)) if names else sales
-
-    def _told(self, height: int, names: Collection[str]) -> Iterator[pl.Series]:
-        known, shared = self._deeds
-        yield from (known[name] for name in DEEDS if name in names)
-        if SHARED_NAME in names:
-            name = shared["name"].to_physical()
-            nobody = pl.repeat(None, height, dtype=name.dtype, eager=True).alias(SHARED_NAME)
-            yield nobody.scatter(shared["row"], name).cat.to(shared["name"].dtype)
+        return sales.with_columns(self._deeds.select(sorted(names))) if names else sales
 
     def coded(self, column: str) -> pl.Series:
         """Return a column of texts as an Enum of its values in their order: of few, a byte a sale."""
