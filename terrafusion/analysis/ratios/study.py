@@ -126,13 +126,10 @@ def measured(
 ) -> tuple[pl.DataFrame, Mapping[str, Any], T]:
     """Return the groups' rows, that of all sales together, and what ``besides`` makes; on two cores, for each leaves one idle."""
     with ThreadPoolExecutor(1) as other:
-        if len(laid.labels) == 1:
-            made = other.submit(besides)
-            rows = rows_of(laid, rules, progress)
-            return rows, rows.row(0, named=True), made.result()
-        whole = other.submit(overall_of, laid, rules)
-        rows, made_here = rows_of(laid, rules, progress), besides()
-        return rows, whole.result(), made_here
+        whole = other.submit(overall_of, laid, rules) if len(laid.labels) > 1 else None
+        made = other.submit(besides)
+        rows = rows_of(laid, rules, progress)
+        return rows, whole.result() if whole else rows.row(0, named=True), made.result()
 
 
 def _checks(rules: Rules) -> str:
