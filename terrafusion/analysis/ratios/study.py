@@ -126,7 +126,7 @@ def measured(
 ) -> tuple[pl.DataFrame, Mapping[str, Any], T]:
     """Return the groups' rows, that of all sales together, and what ``besides`` makes; on two cores, for each leaves one idle."""
     with ThreadPoolExecutor(1) as other:
-        whole = other.submit(overall_of, laid, rules) if len(laid.labels) > 1 else None
+        whole = other.submit(overall_of, laid, rules) if len(laid.labels) != 1 else None
         made = other.submit(besides)
         rows = rows_of(laid, rules, progress)
         return rows, whole.result() if whole else rows.row(0, named=True), made.result()
