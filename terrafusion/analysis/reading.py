@@ -60,7 +60,9 @@ def collected(
         wanted = (wanted - {MARKET_AREA}) | {"neighborhood", "zip_code"}
     read = _areas(records, records.sales.select(sorted(wanted)), parameters).collect()
     facts = records.facts
-    sales = facts.beside(column_by_column(read, pl.Series.rechunk), known).with_columns(map(facts.coded, sorted(grouped)))
+    sales = facts.beside(column_by_column(read, pl.Series.rechunk), known).with_columns(
+        map(facts.coded, sorted(grouped))
+    )
     _refuse_unknown_groups(records, sales, parameters)
     return sales
 

@@ -21,8 +21,8 @@ LARGEST: Final = 200_000
 _AT_ONCE: Final = 1 << 16
 """Draws are made together up to so many sales."""
 
-_SHORTEST: Final = 64
-"""Sales of a block of them that is added up as one."""
+_MANY: Final = 1_000
+"""Sales from which on it is faster to find a median by blocks."""
 
 _ROUNDING: Final = 1e-6
 
@@ -65,8 +65,6 @@ class _Resampled:
         # kept from draw to draw: to get large arrays anew from the system costs more than to compute with them
         self._weights, self._work = np.empty((2, rows, len(ratios)))
         self._counts = np.empty((rows, len(ratios)), dtype=np.int64)
-        self._width = max(math.isqrt(len(ratios)), _SHORTEST)
-        self._begins = np.arange(0, len(ratios), self._width)
 
     def __call__(self, counts: Codes) -> Floats:
         """Return one row a draw and one column for each of `RESAMPLED`."""
@@ -91,21 +89,29 @@ class _Resampled:
             return np.stack([100 * scatter / count / median, cov, prd, kakwani(*ginis), ginis[0] - ginis[1]], axis=1)
 
     def _median(self, counts: Codes) -> Floats:
-        blocks = np.add.reduceat(counts, self._begins, axis=1)  # several times as fast as to add up sale by sale
-        before = np.cumsum(blocks, axis=1) - blocks
-        last = before[:, -1] + blocks[:, -1] - 1
-        lower, upper = (self._ratio[self._places(counts, before, rank)] for rank in (last // 2, last - last // 2))
+        last = counts.sum(axis=1) - 1
+        find = _places if len(self._ratio) < _MANY else _places_by_block
+        lower, upper = self._ratio[find(counts, np.stack([last // 2, last - last // 2]))]
         median: Floats = (lower + upper) / 2
         return median
 
-    def _places(self, counts: Codes, before: Codes, rank: Codes) -> Codes:
-        """Return of each draw the place of the sale of a rank, in the last of the blocks ``before`` which no more sales lie."""
-        block = np.sum(before <= rank[:, None], axis=1) - 1
-        places = np.minimum(self._begins[block, None] + np.arange(self._width), counts.shape[1] - 1)
-        inside = np.cumsum(np.take_along_axis(counts, places, axis=1), axis=1)
-        inside += before[np.arange(len(block)), block, None]
-        found: Codes = self._begins[block] + np.argmax(inside > rank[:, None], axis=1)
-        return found
+
+def _places(counts: Codes, ranks: Codes) -> Codes:
+    """Return of each draw the places of the sales of some ranks, which count from 0."""
+    found: Codes = np.argmax(np.cumsum(counts, axis=-1) > ranks[..., None], axis=-1)
+    return found
+
+
+def _places_by_block(counts: Codes, ranks: Codes) -> Codes:
+    """Return the same, and add up sale by sale only the block in which each lies, the others as a whole."""
+    n, draw = counts.shape[1], np.arange(len(counts))
+    width = math.isqrt(n)
+    begins = np.arange(0, n, width)
+    blocks = np.add.reduceat(counts, begins, axis=1)
+    block = _places(blocks, ranks)
+    before = (np.cumsum(blocks, axis=1) - blocks)[draw, block]
+    inside = np.minimum(begins[block][..., None] + np.arange(width), n - 1)
+    return begins[block] + _places(counts[draw[:, None], inside], ranks - before)
 
 
 def _sums(weights: Floats, values: Floats) -> Floats:
