@@ -41,6 +41,7 @@ EXCUSED = {
     "agents/records.py _acknowledgement.acknowledge": "one of a batch; `Intake.take` and `Orders._try` cross around it",
     "agents/status.py register.status": "status events are shown and written nowhere",
     "terrafusion/adapters/child.py _send": "ANALYSING behind progress; log lines are for people",
+    "terrafusion/adapters/direct_consumer.py heed_refusals.heeding": "passes on; OFFSETS_COMMITTED where offsets are committed",
     "terrafusion/adapters/last_words.py LastWords.add": "a count for the next worker; there in one step",
     "terrafusion/adapters/objects.py Objects._create": "one request of an object store, done or not",
     "terrafusion/adapters/objects.py Objects.delete": "one request of an object store, done or not",
