@@ -58,12 +58,13 @@ async def test_after_one_statement_without_answer_no_silent_connection_is_used(u
 
 
 @pytest.fixture
-async def stores(url: URL, tmp_path: Path) -> AsyncIterator[Stores]:
+async def stores(url: URL, wire: Wire, tmp_path: Path) -> AsyncIterator[Stores]:
     settings = Settings(
         data_dir=tmp_path, lease_seconds=LEASE_S, database_url=url.render_as_string(hide_password=False)
     )
     made = Stores.of(settings, sender="me")
     yield made
+    await wire.end()
     for engine in made.engines:
         await engine.dispose()
 

@@ -21,6 +21,10 @@ class Wire:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.end()
+
+    async def end(self) -> None:
+        """Close every connection; who waits for one that is silent waits no longer."""
         self._server.close()
         for task in self._carrying:
             task.cancel()
