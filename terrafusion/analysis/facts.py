@@ -28,6 +28,7 @@ class Facts:
         self._sales = sales
         self._maps: dict[str, dict[str, Any] | None] = {}
         self._coded: dict[str, pl.Series] = {}
+        self._varies: dict[tuple[str, float], bool] = {}
 
     @cached_property
     def _deeds(self) -> pl.DataFrame:
@@ -48,6 +49,13 @@ class Facts:
         if column not in self._coded:
             self._coded[column] = as_enum(self._sales.select(column).collect().to_series())
         return self._coded[column]
+
+    def varies(self, column: str, *, share: float) -> bool:
+        """Say whether at least such a share of the sales have a value in a column, and not all the same."""
+        if (column, share) not in self._varies:
+            known, varies = pl.col(column).count() >= share * pl.len(), pl.col(column).min() != pl.col(column).max()
+            self._varies[column, share] = bool(self._sales.select(known & varies).collect().item())
+        return self._varies[column, share]
 
     def map_of(self, column: str) -> dict[str, Any] | None:
         """Return the map of the areas of one column; see `terrafusion.analysis.places.map_of`."""

@@ -209,5 +209,5 @@ class PriceOrder:
         ends = through[..., self.ties.edges[1:] - 1]
         shared = ends + 1
         shared[..., 1:] += ends[..., :-1]
-        ranks: Codes = shared[..., self.tie]
+        ranks: Codes = np.take(shared, self.tie, axis=-1, mode="clip")
         return ranks

@@ -115,11 +115,8 @@ def possible(records: Records) -> Iterator[TimeAdjust]:
 
 def _told(records: Records, names: tuple[str, ...]) -> bool:
     """Say whether as many sales as an index asks for have one of the columns, and not all the same."""
-    for name in names:  # one after the other: mostly the first is, and each takes its time to read
-        known, varies = pl.col(name).count() >= COMPLETE_SHARE * pl.len(), pl.col(name).min() != pl.col(name).max()
-        if records.sales.select(known & varies).collect().item():
-            return True
-    return False
+    facts = records.facts
+    return any(facts.varies(name, share=COMPLETE_SHARE) for name in names)  # mostly the first does
 
 
 def _beyond(sales: int, *, outside: bool) -> list[Caution]:
