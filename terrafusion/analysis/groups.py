@@ -53,6 +53,11 @@ def label_of(group_by: Sequence[str]) -> pl.Expr:
     return named[0] if len(named) == 1 else pl.concat_str(named, separator="|")
 
 
+def name_of(group_by: Sequence[str]) -> pl.Expr:
+    """Return the same for sales that are told apart by it and nothing else: of one group an Enum, a byte a sale."""
+    return pl.lit(ALL, pl.Enum([ALL])) if set(group_by) <= {COUNTY} else label_of(group_by)
+
+
 def _text(name: str) -> pl.Expr:
     day = pl.col("sale_date")
     if name == "sale_year":

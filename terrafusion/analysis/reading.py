@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from terrafusion.analysis.api import Records
 from terrafusion.analysis.facts import DEEDS, SHARED_NAME
 from terrafusion.analysis.frames import SALES_SCHEMA, column_by_column
-from terrafusion.analysis.groups import MARKET_AREA, area_of, columns_of, label_of
+from terrafusion.analysis.groups import MARKET_AREA, area_of, columns_of, name_of
 from terrafusion.analysis.indexes import CHARACTERISTICS
 from terrafusion.analysis.parameters import GROUPABLE, SharedParameters, TrendParameters
 from terrafusion.analysis.selection import codes_read, needed_columns
@@ -42,7 +42,7 @@ def read_columns(
     """
     sales = collected(records, parameters, columns, coded=coded)
     refuse_fine_periods(sales, parameters)
-    return sales.with_columns(label_of(parameters.group_by).alias("group"))
+    return sales.with_columns(name_of(parameters.group_by).alias("group"))
 
 
 def collected(

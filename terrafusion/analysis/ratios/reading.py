@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from terrafusion.analysis.api import Records
-from terrafusion.analysis.groups import label_of
+from terrafusion.analysis.groups import label_of, name_of
 from terrafusion.analysis.ratios import time
 from terrafusion.analysis.ratios.parameters import RatioParameters
 from terrafusion.analysis.ratios.standard import CLASSES
@@ -23,9 +23,12 @@ _ROLL: Final = {"roll_assessed_value": "assessed_value", "market_value": "market
 _YEAR: Final = "assessment_year"
 
 
-def read(records: Records, parameters: RatioParameters, also: Collection[str] = ()) -> pl.DataFrame:
+def read(
+    records: Records, parameters: RatioParameters, also: Collection[str] = (), *, coded: bool = False
+) -> pl.DataFrame:
     """Read the sales, each with its ``group`` and its ``value`` (null where it has none), and the columns ``also``.
 
+    Where ``coded`` groups, and texts that only they are made of, are an Enum as far as they can be.
     Raises InvalidParameters where the records cannot serve the request.
     """
     columns = {"parcel_number"} if parameters.value_field in _ROLL else {"assessed_value"}
@@ -35,12 +38,12 @@ def read(records: Records, parameters: RatioParameters, also: Collection[str] = 
         columns |= time.columns_for(parameters.time_adjust)
     if parameters.fallback == "cascade":
         columns |= {"zip_code"}
-    sales = collected(records, parameters, columns | set(also), coded=parameters.fallback == "none")
+    sales = collected(records, parameters, columns | set(also), coded=coded)
     refuse_fine_groups(sales, parameters)
     if parameters.time_adjust != "none":
         refuse_fine_periods(sales, parameters)
     named = with_value(records, sales, parameters.value_field).with_columns(
-        label_of(parameters.group_by).alias("group")
+        (name_of if coded else label_of)(parameters.group_by).alias("group")
     )
     refuse_unvalued(records, named["value"], parameters.value_field)
     return named

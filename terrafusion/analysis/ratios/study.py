@@ -100,8 +100,11 @@ def _studied(records: Records, parameters: RatioParameters, progress: Progress) 
 
 
 def _selected(records: Records, parameters: RatioParameters) -> Selection:
-    groups = columns_of(parameters.group_by)
-    chosen = select(read(records, parameters), parameters, records.profile, groups=groups, across_pauses=True)
+    groups, coded = columns_of(parameters.group_by), parameters.fallback == "none"
+    # nobody holds what was read: it is as large as the file
+    chosen = select(
+        read(records, parameters, coded=coded), parameters, records.profile, groups=groups, across_pauses=True
+    )
     return valued(chosen, roll_year=parameters.roll_year or records.profile.roll_year)
 
 

@@ -249,6 +249,8 @@ def test_outlying_ratios_are_left_out_where_it_is_asked(ask, town):
     assert trimmed.data_quality["excluded"] == {"ratio_outlier": 1}
     assert (row_of(plain)["n"], row_of(trimmed)["n"]) == (200, 199)
     assert abs(row_of(trimmed)["prb"]) < abs(row_of(plain)["prb"])
+    by_zip = ask(STUDY, wild.drop("row"), trim="iqr3", group_by="zip_code", **QUICK)
+    assert by_zip.data_quality["excluded"] == {"ratio_outlier": 1}
     assert ask(STUDY, wild.drop("row").head(25), trim="iqr3", **QUICK).data_quality["excluded"] == {}
 
 
