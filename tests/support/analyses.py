@@ -7,7 +7,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
@@ -17,6 +17,8 @@ from terrafusion.errors import Unavailable
 
 STEPS_A_SECOND = 50
 CRASH_CODE = 7
+KNOWN_S = 0.3
+"""By then the pool knows who has a job: of a child that dies before, it knows no job to blame, and another child takes it."""
 
 
 class Asked(BaseModel):
@@ -40,14 +42,19 @@ def sleepy(_records: Records, asked: Seconds, progress: Progress) -> Answer:
     return Answer(summary={"slept_s": asked.seconds, "child": os.getpid()})
 
 
-def crashing(_records: Records, _asked: Asked, _progress: Progress) -> Answer:
+def _crash() -> NoReturn:
+    time.sleep(KNOWN_S)
     os._exit(CRASH_CODE)
+
+
+def crashing(_records: Records, _asked: Asked, _progress: Progress) -> Answer:
+    _crash()
 
 
 def flaky(_records: Records, asked: Marked, _progress: Progress) -> Answer:
     """Take its process along the first time, answer the second."""
     if _run_number(asked) == 1:
-        os._exit(CRASH_CODE)
+        _crash()
     return Answer(summary={"survived": True})
 
 
