@@ -119,21 +119,21 @@ def leftovers(database: Database, folder: Path, *, scratch: Path) -> Sequence[st
     sessions = "SELECT application_name, state FROM pg_stat_activity WHERE datname = current_database()"
     connections = [row for row in database.rows(sessions) if row["application_name"].startswith("terrafusion")]
     return [
-        *(f"process {process.pid} is alive: {' '.join(process.cmdline())[:120]}" for process in _of(folder)),
+        *(f"process {pid} is alive: {' '.join(command)[:120]}" for pid, command in _of(folder).items()),
         *(f"a connection is open: {row['application_name']}, {row['state']}" for row in connections),
         *(f"{path} was left in the folder for temporary files" for path in scratch.rglob("*") if path.is_file()),
     ]
 
 
-def _of(folder: Path) -> Sequence[psutil.Process]:
-    """Find workers and their children by the folder they were told to use."""
-    found = []
+def _of(folder: Path) -> Mapping[int, Sequence[str]]:
+    """Find workers and their children by the folder they were told to use: their commands, by pid."""
+    found = {}
     for process in psutil.process_iter():
         try:
             home = process.environ().get("TERRAFUSION_DATA_DIR", "")
             if home and Path(home).is_relative_to(folder) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except psutil.Error:
+                found[process.pid] = process.cmdline()
+        except psutil.Error:  # it ends while we look
             continue
     return found
 
