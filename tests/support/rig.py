@@ -35,13 +35,16 @@ def frozen(postgres: EmbeddedPostgres) -> Iterator[None]:
     parent = psutil.Process(postgres.pid)
     family = [parent, *parent.children(recursive=True)]
     try:
-        for process in family:
-            process.send_signal(signal.SIGSTOP)
+        _signal(family, signal.SIGSTOP)
         yield
     finally:
-        for process in family:
-            with suppress(psutil.NoSuchProcess):  # a backend that was closed ends once its parent goes on
-                process.send_signal(signal.SIGCONT)
+        _signal(family, signal.SIGCONT)
+
+
+def _signal(family: Sequence[psutil.Process], number: signal.Signals) -> None:
+    for process in family:
+        with suppress(psutil.NoSuchProcess):  # a backend ends with its connection
+            process.send_signal(number)
 
 
 def _runs_analyses(process: psutil.Process) -> bool:
