@@ -38,7 +38,8 @@ def read_columns(
 ) -> pl.DataFrame:
     """Read those columns, tell each sale its ``group``, and refuse what no analysis can be asked of these records.
 
-    Texts that only groups are made of are an Enum where ``coded``, and so is a group of one of them.
+    Texts that only groups are made of are an Enum where ``coded``, and so is then a group of one of them; the one group of
+    all sales always is.
     """
     sales = collected(records, parameters, columns, coded=coded)
     refuse_fine_periods(sales, parameters)

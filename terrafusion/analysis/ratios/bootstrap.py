@@ -68,10 +68,11 @@ class _Resampled:
 
     def __call__(self, counts: Codes) -> Floats:
         """Return one row a draw and one column for each of `RESAMPLED`."""
-        rows, count = len(counts), counts.sum(axis=1).astype(np.float64)
+        rows, drawn = len(counts), counts.sum(axis=1)
+        count = drawn.astype(np.float64)
         weights, work, by_price = self._weights[:rows], self._work[:rows], self._counts[:rows]
         weights[:] = counts
-        median = self._median(counts)
+        median = self._median(counts, drawn - 1)
         np.abs(np.subtract(self._ratio, median[:, None], out=work), out=work)
         scatter = np.einsum("kn,kn->k", weights, work)
         ratio, square = _sums(weights, self._ratio), _sums(weights, self._square)
@@ -88,8 +89,8 @@ class _Resampled:
             cov, prd = 100 * np.sqrt(variance) * count / ratio, ratio / count * price / assessed
             return np.stack([100 * scatter / count / median, cov, prd, kakwani(*ginis), ginis[0] - ginis[1]], axis=1)
 
-    def _median(self, counts: Codes) -> Floats:
-        last = counts.sum(axis=1) - 1
+    def _median(self, counts: Codes, last: Codes) -> Floats:
+        """Return of each draw the median of r; ``last`` is the highest rank of its sales."""
         find = _places if len(self._ratio) < _MANY else _places_by_block
         lower, upper = self._ratio[find(counts, np.stack([last // 2, last - last // 2]))]
         median: Floats = (lower + upper) / 2
