@@ -131,6 +131,8 @@ class Claim:
     traceparent: str | None
     seconds_waited: float
     """From accept to this claim."""
+    seconds_for_turn: float
+    """From when the claim was asked for until its turn came: its lease, and what is left, count from there."""
     seconds_left: float | None
     """Until its deadline, by the database's clock; None without one."""
 

@@ -27,9 +27,9 @@ class Held:
 
     claim: Claim
     leased_at: float
-    """By the monotonic clock, before the statement that set or renewed the lease."""
+    """By the monotonic clock, not after the statement that set or renewed the lease."""
     claimed_at: float
-    """Before the statement that gave it, by the same clock."""
+    """Not after the statement that gave it, by the same clock."""
     progress: float = 0.0
     message: str = RUNNING
     attempt: asyncio.Future[Sequence[Outcome]] | None = None
@@ -80,9 +80,11 @@ class HeldJobs:
         """Say whether the end of a job that is held is known."""
         return self._held[claim.job_id].ended
 
-    def take(self, claims: Sequence[Claim], *, leased_at: float) -> None:
-        """Hold what was claimed."""
-        self._held |= {claim.job_id: Held(claim, leased_at, leased_at) for claim in claims}
+    def take(self, claims: Sequence[Claim], *, asked_at: float) -> None:
+        """Hold what was claimed; ``asked_at`` is by the monotonic clock, before the claim was asked for."""
+        for claim in claims:
+            given_at = asked_at + claim.seconds_for_turn
+            self._held[claim.job_id] = Held(claim, given_at, given_at)
         self._metrics.in_flight.set(len(self))
 
     def progressed(self, job_id: UUID, progress: float, message: str) -> None:

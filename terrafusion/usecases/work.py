@@ -77,7 +77,7 @@ class Workbench:
         self._lacks_answer = False
         if claims:
             cross(Boundary.CLAIMED)
-        self.held.take(claims, leased_at=now)
+        self.held.take(claims, asked_at=now)
         for claim in claims:
             self.metrics.queue_wait.observe(claim.seconds_waited)
         self.traces.waited(claims)

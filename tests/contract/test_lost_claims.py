@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+from sqlalchemy import func, select
+
 from models.jobs import JobStatus
 from models.queue import QueueRules
-from terrafusion.adapters.postgres.claiming import claim
+from terrafusion.adapters.postgres.claiming import _TURN, claim
 from terrafusion.adapters.postgres.engine import transaction
 from terrafusion.ports.jobs import TakenOver
 
@@ -56,3 +58,20 @@ async def test_a_claim_that_is_under_way_is_waited_for(postgres_driver, shared_e
         await asyncio.wait([releasing], timeout=0.3)
         assert not releasing.done()
     assert await releasing == {job_id}
+
+
+async def test_who_waited_for_its_turn_gets_a_whole_lease(postgres_driver, shared_engine):
+    """Somebody may sit on the turn for longer than a lease; what is given then begins then."""
+    bench, lease = Bench(postgres_driver), timedelta(seconds=1)
+    job_id = await bench.waiting()
+    async with transaction(shared_engine) as other:
+        await other.execute(_TURN)
+        claiming = asyncio.create_task(postgres_driver.store.claim("me", slots=1, weights={}, lease=lease))
+        await asyncio.sleep(1.5 * lease.total_seconds())
+        assert not claiming.done()
+        [freed_at] = (await other.execute(select(func.clock_timestamp()))).scalars()
+    [claimed] = await claiming
+    job, hidden = await bench.look(job_id), (await bench.driver.hidden())[job_id]
+    assert freed_at <= job.claimed_at == job.started_at == job.updated_at == hidden.lease_until - lease
+    assert 1.3 * lease.total_seconds() < claimed.seconds_for_turn < 30
+    assert claimed.seconds_waited >= claimed.seconds_for_turn

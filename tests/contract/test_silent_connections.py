@@ -77,7 +77,7 @@ async def heart(stores: Stores) -> LeaseKeeper:
     made = LeaseKeeper(limits=limits, jobs=stores.leases, held=held, relay_bell=AsyncBell(), monotonic=time.monotonic)
     job = NewJob(job_id=uuid4(), analysis_type="noop", county_id="king_wa", parameters={}, digest="d")
     await stores.jobs.accept([Offer(job)])
-    held.take(await stores.jobs.claim("me", slots=1, weights={}, lease=limits.lease), leased_at=time.monotonic())
+    held.take(await stores.jobs.claim("me", slots=1, weights={}, lease=limits.lease), asked_at=time.monotonic())
     await made.beat()
     return made
 

@@ -248,6 +248,7 @@ class MemoryJobStore(MemoryLists):
             **{name: getattr(job, name) for name in _GIVEN},
             parameters=job.parameters or {},
             seconds_waited=(now - job.created_at).total_seconds(),
+            seconds_for_turn=0.0,
             seconds_left=None if job.deadline is None else (job.deadline - now).total_seconds(),
         )
 

@@ -37,7 +37,7 @@ from models.tables import county_turns, jobs, pauses, runs, waits
 from terrafusion.adapters.postgres.batches import arrays, batch
 from terrafusion.adapters.postgres.engine import IDLE_MS, TRANSACTIONS_END_SINCE
 from terrafusion.adapters.postgres.history import RAN, attempts_ended
-from terrafusion.adapters.postgres.moves import move, seconds
+from terrafusion.adapters.postgres.moves import NOW, move, seconds
 from terrafusion.adapters.postgres.reading import RUNNING
 from terrafusion.adapters.postgres.telling import AnyRow, telling
 from terrafusion.boundaries import Boundary, cross
@@ -87,7 +87,7 @@ def not_paused(queue: CTE) -> ColumnElement[bool]:
 
 def could_run() -> ColumnElement[bool]:
     """Ask that the time of a waiting job has come."""
-    return jobs.c.run_after.is_(None) | (jobs.c.run_after <= func.now())
+    return jobs.c.run_after.is_(None) | (jobs.c.run_after <= NOW)
 
 
 def _waiting() -> Select[Any]:
@@ -143,8 +143,8 @@ def _claim() -> Update:
         attempt=jobs.c.attempt + 1,
         owner=bindparam("claimer", type_=Text),
         worker=bindparam("claimer", type_=Text),
-        started_at=func.coalesce(jobs.c.started_at, func.now()),
-        claimed_at=func.now(),
+        started_at=func.coalesce(jobs.c.started_at, NOW),
+        claimed_at=NOW,
         message="Running",
     ).where(jobs.c.job_id == FITTING.c.job_id)
 
@@ -152,7 +152,7 @@ def _claim() -> Update:
 def _served() -> CTE:
     """Put down which counties had their turn."""
     moved = table("moved", column("county_id", Text))
-    turns = select(moved.c.county_id, func.now()).distinct().order_by(moved.c.county_id)
+    turns = select(moved.c.county_id, NOW).distinct().order_by(moved.c.county_id)
     write = insert(county_turns).from_select(["county_id", "served_at"], turns)
     return write.on_conflict_do_update(index_elements=["county_id"], set_={"served_at": write.excluded.served_at}).cte(
         "served"
@@ -165,11 +165,12 @@ _CLAIM: Final = telling(
     jobs.c.traceparent,
     jobs.c.parameters_json,
     FITTING.c.turn,
-    func.extract("epoch", jobs.c.deadline - func.now()).label("seconds_left"),
-    func.extract("epoch", func.now() - jobs.c.created_at).label("seconds_waited"),
+    func.extract("epoch", jobs.c.deadline - NOW).label("seconds_left"),
+    func.extract("epoch", NOW - jobs.c.created_at).label("seconds_waited"),
+    func.extract("epoch", NOW - func.now()).label("seconds_for_turn"),
 ).add_cte(_served())
 _RELEASE: Final = telling(
-    move(RELEASE, message=bindparam("reason", type_=Text), run_after=func.now() + seconds("delay")).where(
+    move(RELEASE, message=bindparam("reason", type_=Text), run_after=NOW + seconds("delay")).where(
         jobs.c.job_id == HELD.c.job_id, jobs.c.attempt == HELD.c.attempt
     ),
     jobs.c.job_id,
@@ -217,6 +218,7 @@ def _as_claim(row: AnyRow) -> Claim:
         correlation_id=row.correlation_id,
         traceparent=row.traceparent,
         seconds_waited=float(row.seconds_waited),
+        seconds_for_turn=float(row.seconds_for_turn),
         seconds_left=None if row.seconds_left is None else float(row.seconds_left),
     )
 

@@ -17,7 +17,7 @@ from terrafusion.adapters.postgres.acceptance import keep
 from terrafusion.adapters.postgres.batches import arrays, batch
 from terrafusion.adapters.postgres.claiming import HELD, held
 from terrafusion.adapters.postgres.history import RAN, attempts_ended, first_ended
-from terrafusion.adapters.postgres.moves import NAMED, move, seconds, stands
+from terrafusion.adapters.postgres.moves import NAMED, NOW, move, seconds, stands
 from terrafusion.adapters.postgres.reading import LISTED, job_of
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, telling
 from terrafusion.boundaries import Boundary, cross
@@ -44,7 +44,7 @@ _UNLOCKED: Final = (
 )
 """A row that a finish holds is left alone: waiting for it while holding others is how deadlocks are made."""
 _rose = _UNLOCKED.c.progress > jobs.c.progress
-_renewal = func.now() + seconds("lease")
+_renewal = NOW + seconds("lease")
 _TELL_PROGRESS: Final = telling(
     update(jobs)
     .where(jobs.c.job_id == _UNLOCKED.c.job_id, _rose)
@@ -53,7 +53,7 @@ _TELL_PROGRESS: Final = telling(
         progress=_UNLOCKED.c.progress,
         message=_UNLOCKED.c.message,
         sequence=jobs.c.sequence + 1,
-        updated_at=func.now(),
+        updated_at=NOW,
     ),
     jobs.c.job_id,
 )

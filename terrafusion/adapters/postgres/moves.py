@@ -11,6 +11,8 @@ from models.jobs import TERMINAL, JobStatus, Transition
 from models.tables import jobs
 
 _SECOND: Final = text("interval '1 second'")
+NOW: Final = func.statement_timestamp()
+"""When the statement came: a claim may have waited for its turn since its transaction began."""
 NAMED: Final = jobs.c.job_id == any_(bindparam("ids", type_=ARRAY(Uuid)))
 """The jobs of ``ids``: one statement however many there are, so that it is planned once and kept."""
 
@@ -35,14 +37,14 @@ def move(transition: Transition, **values: Any) -> Update:
     return (
         update(jobs)
         .where(stands(*transition.sources))
-        .values(status=transition.target, sequence=jobs.c.sequence + 1, updated_at=func.now(), **changes)
+        .values(status=transition.target, sequence=jobs.c.sequence + 1, updated_at=NOW, **changes)
     )
 
 
 def _of_target(target: JobStatus) -> dict[str, Any]:
     if target is JobStatus.RUNNING:
-        return {"lease_until": func.now() + seconds("lease"), "run_after": null(), "progress": 0}
+        return {"lease_until": NOW + seconds("lease"), "run_after": null(), "progress": 0}
     gone = {"owner": null(), "lease_until": null()}
     if target in TERMINAL:
-        return gone | {"completed_at": func.now()}
+        return gone | {"completed_at": NOW}
     return gone | {"progress": 0}

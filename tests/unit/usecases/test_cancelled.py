@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from unittest.mock import AsyncMock
 
@@ -109,6 +110,26 @@ async def test_nothing_is_claimed_before_there_is_a_child_for_it(office, worker)
     assert (await office.look(job_id)).status == JobStatus.PENDING
     worker.pool.has_child = True
     assert len(await worker.bench.claim()) == 1
+
+
+async def test_what_was_claimed_after_a_long_wait_for_its_turn_has_its_whole_lease(office, worker, monkeypatch):
+    """And its deadline is as far as the store said when it was given."""
+    claim, wait = office.store.claim, LEASE.total_seconds()
+
+    async def late(*args, **kwargs):
+        office.clock.tick(wait)
+        return [replace(one, seconds_for_turn=wait) for one in await claim(*args, **kwargs)]
+
+    monkeypatch.setattr(office.store, "claim", late)
+    job_id = await office.waiting(deadline=office.clock.now + timedelta(seconds=wait + 60))
+    [[claimed]] = await worker.bench.claim()
+    worker.leases.guard()
+    assert claimed.job_id == job_id
+    assert worker.bench.held.is_held(claimed)
+    assert worker.bench._left(claimed) == 60
+    office.clock.tick(LEASE_SAFETY * wait + 1)
+    worker.leases.guard()
+    assert not worker.bench.held.is_held(claimed)
 
 
 async def test_nothing_is_claimed_while_no_beat_comes_through(office, worker, monkeypatch):

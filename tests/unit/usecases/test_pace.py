@@ -23,6 +23,7 @@ def claim(analysis_type: str) -> Claim:
         correlation_id=None,
         traceparent=None,
         seconds_waited=0.0,
+        seconds_for_turn=0.0,
         seconds_left=None,
     )
 
