@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, Final
 
@@ -51,11 +51,12 @@ def thin_cells(
     """
     periods = _spoken_of(market)
     if len(market.labels) != 1 or market.labels[0] != ALL:
-        yield from _counts(ALL, cells, cells["group"].n_unique() + len(empty), market, parameters)
+        possible = periods * (cells["group"].n_unique() + len(empty))
+        yield from _counts(market.level, ALL, cells, possible, _bounds(parameters))
     rows = [
         row
         for (name,), part in cells.group_by("group", maintain_order=True)
-        for row in _counts(str(name), part, 1, market, parameters)
+        for row in _counts(market.level, str(name), part, periods, _bounds(parameters))
     ]
     bare = {"name": market.level, "measure": "no_sale", "n": periods, "of": periods, "value": 1.0 if periods else None}
     rows += [{**bare, "group": group, "note": why} for group, why in empty.items()]
@@ -70,15 +71,15 @@ def _spoken_of(market: Market) -> int:
 
 
 def _counts(
-    group: str, cells: pl.DataFrame, groups: int, market: Market, parameters: CoverageParameters
+    level: str, group: str, cells: pl.DataFrame, possible: int, bounds: Sequence[int]
 ) -> Iterator[dict[str, Any]]:
-    n, possible = cells["n"], groups * _spoken_of(market)
+    n = cells["n"]
     for measure, count, of in (
-        *((f"fewer_than_{bound}", int((n < bound).sum()), cells.height) for bound in _bounds(parameters)),
+        *((f"fewer_than_{bound}", int((n < bound).sum()), cells.height) for bound in bounds),
         ("no_sale", possible - cells.height, possible),
     ):
         value = count / of if of else None
-        yield {"name": market.level, "measure": measure, "group": group, "n": count, "of": of, "value": value}
+        yield {"name": level, "measure": measure, "group": group, "n": count, "of": of, "value": value}
 
 
 def _bounds(parameters: CoverageParameters) -> tuple[int, int]:

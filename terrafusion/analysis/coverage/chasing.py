@@ -23,7 +23,7 @@ _NEEDED: Final = 30
 _APART: Final = ("neighborhood", "zip_code")
 
 
-def chasing(roll: Roll, sales: pl.DataFrame, parameters: CoverageParameters) -> Iterator[dict[str, Any]]:
+def chasing(roll: Roll, sales: pl.LazyFrame, parameters: CoverageParameters) -> Iterator[dict[str, Any]]:
     """Yield one row for unit values and one for changes of value, or why there is none.
 
     ``sales`` are all sales read: what was assessed before ``start_date`` stands in the sales of before.
@@ -48,22 +48,25 @@ def _unit_values(parcels: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     """Return the log unit value of each parcel and its stratum: property type, and the finest area that is known."""
     area = next((name for name in _APART if parcels[name].null_count() < parcels.height), None)
     strata = [name for name in ("property_type", area) if name and parcels[name].null_count() < parcels.height]
-    known = parcels.filter(pl.col("assessed_value") > 0, pl.col("building_size_sqft") > 0).drop_nulls(strata)
-    log_value = (pl.col("assessed_value") / pl.col("building_size_sqft")).log()
+    values = [pl.col(name) for name in ("assessed_value", "building_size_sqft")]
+    known = parcels.select(*values, "is_sold", *strata).filter(value > 0 for value in values).drop_nulls(strata)
+    log_value = (values[0] / values[1]).log().alias("log_value")
     stratum = pl.concat_str(strata, separator="|") if strata else pl.lit("all")
-    return known.select(log_value.alias("log_value"), "is_sold", stratum.alias("stratum")), strata
+    return known.select(log_value, "is_sold", stratum.alias("stratum")), strata
 
 
-def _changes(parcels: pl.DataFrame, sales: pl.DataFrame, parameters: CoverageParameters) -> pl.DataFrame:
+def _changes(parcels: pl.DataFrame, sales: pl.LazyFrame, parameters: CoverageParameters) -> pl.DataFrame:
     """Return each parcel's ln of the roll's value over that recorded with its last sale before ``start_date``."""
     before = sales.filter(pl.col("sale_date") < parameters.start_date, pl.col("assessed_value") > 0)
-    last = before.sort("sale_date", "sale_id", "assessed_value").unique("parcel_number", keep="last")
+    known = before.select("parcel_number", "sale_date", "sale_id", "assessed_value").collect()
+    last = known.sort("sale_date", "sale_id", "assessed_value").unique("parcel_number", keep="last")
     earlier = last.drop_nulls("parcel_number").select(
         "parcel_number",
         pl.col("assessed_value").alias("earlier"),
         pl.col("sale_date").dt.strftime("%Y").alias("stratum"),
     )
-    joined = parcels.filter(pl.col("assessed_value") > 0).join(earlier, on="parcel_number", maintain_order="left")
+    valued = parcels.select("parcel_number", "assessed_value", "is_sold").filter(pl.col("assessed_value") > 0)
+    joined = valued.join(earlier, on="parcel_number", maintain_order="left")
     return joined.select((pl.col("assessed_value") / pl.col("earlier")).log().alias("log_value"), "is_sold", "stratum")
 
 

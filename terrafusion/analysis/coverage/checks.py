@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import polars as pl
 
+from terrafusion.analysis.frames import SALES_ORDER, in_order
+
 _NAMED: Final = 5
 _OLDEST: Final = 1600
 _SALE: Final = ("parcel_number", "sale_date", "sale_price")
@@ -19,26 +21,37 @@ _Rules = Mapping[str, tuple[pl.Expr, pl.Expr]]
 _COORDINATES: Final = ("latitude", "longitude")
 
 
-def sale_checks(sales: pl.DataFrame, as_of: date | None) -> Iterator[dict[str, Any]]:
+def sale_checks(sales: pl.LazyFrame, as_of: date | None) -> Iterator[dict[str, Any]]:
     """Yield a row for each check: how many of the sales that it can judge fail it, and some of them.
 
-    ``as_of`` is the day after which a sale lies in the future; None leaves that unchecked.
+    ``as_of`` is the day after which a sale lies in the future; None leaves that unchecked. Of sales that are alike the
+    first in their order passes, so what is named depends on content alone.
     """
+    alike = in_order(sales.select("sale_id", *_SALE).collect(), SALES_ORDER)
+    for name, rule in _likeness_rules().items():
+        yield from _rows({name: rule}, "sales", alike.lazy(), "sale_id")
+    del alike
     yield from _rows(_sale_rules(as_of), "sales", sales, "sale_id")
     if as_of is None:
         yield {"name": "future_date", "measure": "sales", "note": "not checked: needs valuation_date or end_date"}
 
 
+def _likeness_rules() -> _Rules:
+    """Return the checks of a sale against the others."""
+    price = pl.col("sale_price")
+    told = pl.all_horizontal(pl.col(name).is_not_null() for name in _SALE)
+    day = pl.struct(_SALE[:2])
+    return {
+        "duplicate_sale_id": (pl.col("sale_id").is_not_null(), ~pl.col("sale_id").is_first_distinct()),
+        "duplicate_sale": (told, ~pl.struct(_SALE).is_first_distinct()),
+        "other_price_on_same_day": (told, (price.n_unique().over(_SALE[:2]) > 1) & ~day.is_first_distinct()),
+    }
+
+
 def _sale_rules(as_of: date | None) -> _Rules:
     price, built = pl.col("sale_price"), pl.col("year_built")
     everything = pl.lit(value=True)
-    same = pl.struct(_SALE)
-    told = pl.all_horizontal(pl.col(name).is_not_null() for name in _SALE)
-    day = pl.struct(_SALE[:2])
     rules = {
-        "duplicate_sale_id": (pl.col("sale_id").is_not_null(), ~pl.col("sale_id").is_first_distinct()),
-        "duplicate_sale": (told, ~same.is_first_distinct()),
-        "other_price_on_same_day": (told, (price.n_unique().over(_SALE[:2]) > 1) & ~day.is_first_distinct()),
         "missing_parcel_number": (everything, pl.col("parcel_number").is_null()),
         "missing_date": (everything, pl.col("sale_date").is_null()),
         "missing_price": (everything, price.is_null() | price.is_nan()),
@@ -73,7 +86,7 @@ def _home_rules() -> dict[str, tuple[pl.Expr, pl.Expr]]:
     return rules
 
 
-def roll_checks(properties: pl.DataFrame, sales: pl.DataFrame, as_of: date | None) -> Iterator[dict[str, Any]]:
+def roll_checks(properties: pl.LazyFrame, sales: pl.DataFrame, as_of: date | None) -> Iterator[dict[str, Any]]:
     """Yield a row for each check of the roll."""
     rules = _home_rules()
     parts = pl.col("land_value") + pl.col("improvement_value")
@@ -82,21 +95,23 @@ def roll_checks(properties: pl.DataFrame, sales: pl.DataFrame, as_of: date | Non
     if as_of is not None:
         rules["built_in_the_future"] = (pl.col("year_built").is_not_null(), pl.col("year_built") > as_of.year)
     yield from _rows(rules, "properties", properties, "parcel_number")
-    told = properties.filter(pl.col("last_sale_date").is_between(sales["sale_date"].min(), sales["sale_date"].max()))
+    last = properties.select("parcel_number", "last_sale_date")
+    watched = pl.col("last_sale_date").is_between(sales["sale_date"].min(), sales["sale_date"].max())
+    told = last.filter(watched).collect()
     recorded = sales.select("parcel_number", pl.col("sale_date").alias("last_sale_date"))
     bad = told.join(recorded, on=["parcel_number", "last_sale_date"], how="anti")["parcel_number"]
     yield _row("last_sale_not_recorded", "properties", len(bad), told.height, bad)
 
 
-def _rows(rules: _Rules, measure: str, records: pl.DataFrame, key: str) -> Iterator[dict[str, Any]]:
+def _rows(rules: _Rules, measure: str, records: pl.LazyFrame, key: str) -> Iterator[dict[str, Any]]:
     """Yield a row for each rule; all are counted at once, and the records that fail looked up where some do."""
     told = {f"judged {name}": judged.fill_null(value=False) for name, (judged, _) in rules.items()}
-    fail = {f"fails {name}": fails.fill_null(value=False) for name, (_, fails) in rules.items()}
-    marked = records.select(key, **told, **fail)
-    of = marked.select(pl.col(list(told)).sum()).row(0, named=True)
+    fail = {f"fails {name}": (judged & fails).fill_null(value=False) for name, (judged, fails) in rules.items()}
+    marked = records.select(**told, **fail).collect()
+    keys = records.select(key).collect().to_series()
     for name in rules:
-        bad = marked.filter(pl.col(f"judged {name}") & pl.col(f"fails {name}"))[key]
-        yield _row(name, measure, len(bad), of[f"judged {name}"], bad)
+        bad = keys.filter(marked[f"fails {name}"])
+        yield _row(name, measure, len(bad), int(marked[f"judged {name}"].sum()), bad)
 
 
 def _row(name: str, measure: str, n: int, of: int, bad: pl.Series) -> dict[str, Any]:

@@ -24,19 +24,17 @@ def sales_fields(sales: pl.DataFrame, periods: pl.DataFrame) -> Iterator[dict[st
     """
     since = _since(periods)
     for name in _named(SALES_SCHEMA):
-        days = sales.filter(pl.col(name).is_not_null())["sale_date"]
+        days = sales["sale_date"].filter(sales[name].is_not_null())
         span = {"first_date": days.min(), "last_date": days.max(), "period": since.get(name)}
         yield {"name": name, "measure": "sales", **_missing(sales[name]), **span}
 
 
 def roll_fields(properties: pl.LazyFrame) -> Iterator[dict[str, Any]]:
     """Yield a row for each column of the roll."""
-    names = _named(PROPERTIES_SCHEMA)
-    known = (
-        properties.select(pl.len().alias(""), *(pl.col(name).count() for name in names)).collect().row(0, named=True)
-    )
-    for name in names:
-        yield {"name": name, "measure": "properties", **_share(known[name], known[""])}
+    parcels = int(properties.select(pl.len()).collect().item())
+    for name in _named(PROPERTIES_SCHEMA):
+        known = int(properties.select(pl.col(name).count()).collect().item())
+        yield {"name": name, "measure": "properties", **_share(known, parcels)}
 
 
 def by_period(sales: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:

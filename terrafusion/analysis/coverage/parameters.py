@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from pydantic import Field
 
 from terrafusion.analysis.parameters import Number, SharedParameters, Whole
@@ -22,3 +24,8 @@ class CoverageParameters(SharedParameters):
     gap_days: Whole = Field(
         31, ge=2, le=36_500, description="a pause between days with a sale that is at least as long is listed"
     )
+
+    @property
+    def as_of(self) -> date | None:
+        """The day after which a date lies in the future, where one is told."""
+        return self.valuation_date or self.end_date

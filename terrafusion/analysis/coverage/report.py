@@ -20,9 +20,10 @@ from terrafusion.analysis.coverage.dates import Dating, dated, dating_of, within
 from terrafusion.analysis.coverage.parameters import CoverageParameters
 from terrafusion.analysis.coverage.roll import Roll, counts, representativeness, roll_of, sold_shares, unsold_groups
 from terrafusion.analysis.coverage.rows import SECTIONS, conform, to_rows
+from terrafusion.analysis.facts import whether_known
 from terrafusion.analysis.findings import counted
-from terrafusion.analysis.frames import PROPERTIES_SCHEMA, SALES_ORDER, SALES_SCHEMA
-from terrafusion.analysis.groups import columns_of, label_of
+from terrafusion.analysis.frames import SALES_SCHEMA
+from terrafusion.analysis.groups import columns_of, name_of
 from terrafusion.analysis.market import Market, market_of
 from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.reading import collected
@@ -41,7 +42,9 @@ class _Read:
     records: Records
     parameters: CoverageParameters
     sales: pl.DataFrame
-    """All sales read. Those that are alike in what orders them have the same id, so what is named depends on content alone."""
+    """All sales read, see `_sales`."""
+    checks: pl.DataFrame
+    """The rows of `terrafusion.analysis.coverage.checks`."""
     selection: Selection
     dating: Dating
     market: Market
@@ -62,17 +65,12 @@ class _Read:
         unplaced = self.dating.unplaced(self.selection.used).iter_rows()
         return unsold | {group: f"of its {counted(n, 'selected sale')} only the year is known" for group, n in unplaced}
 
-    @property
-    def as_of(self) -> date | None:
-        """The day after which a date lies in the future."""
-        return self.parameters.valuation_date or self.parameters.end_date
-
 
 def coverage_report(records: Records, parameters: CoverageParameters, progress: Progress) -> Answer:
     """Answer what the records cover; raises InvalidParameters where they cannot serve the request."""
     progress(0.0, "Reading sales")
-    columns = collected(records, parameters, SALES_SCHEMA)
-    sales = columns.with_columns(label_of(parameters.group_by).alias("group")).sort(SALES_ORDER)
+    sales = _sales(records, parameters)
+    checked = to_rows(_checks(records, sales, parameters.as_of))
     groups = columns_of(parameters.group_by)
     selection = select(sales, parameters, records.profile, groups=groups, across_pauses=True)
     dating = dating_of(selection.used, parameters)
@@ -80,7 +78,7 @@ def coverage_report(records: Records, parameters: CoverageParameters, progress: 
     market = market_of(dating.counted(selection.used), by_period, recorded=sales["sale_date"])
     progress(0.2, "Reading the roll")
     roll = roll_of(records, selection.used, parameters)
-    read = _Read(records, parameters, sales, selection, dating, market, roll)
+    read = _Read(records, parameters, sales, checked, selection, dating, market, roll)
     progress(0.4, "Comparing sold with unsold parcels")
     tables = _on_roll(read)
     progress(0.7, "Counting cells and values")
@@ -95,6 +93,13 @@ def coverage_report(records: Records, parameters: CoverageParameters, progress: 
     )
 
 
+def _sales(records: Records, parameters: CoverageParameters) -> pl.DataFrame:
+    """Read what selecting and grouping need; of every other column only whether it is known, a bit a sale."""
+    read = collected(records, parameters, {"building_size_sqft", "parcel_number"}, coded=True)
+    others = [whether_known(name) for name in SALES_SCHEMA if name not in read.columns]
+    return read.hstack(records.sales.select(others).collect()).with_columns(name_of(parameters.group_by).alias("group"))
+
+
 def _on_roll(read: _Read) -> dict[str, pl.DataFrame]:
     if read.roll is None:
         return {}
@@ -103,7 +108,7 @@ def _on_roll(read: _Read) -> dict[str, pl.DataFrame]:
         "roll": to_rows(counts(read.roll, level)),
         "representativeness": to_rows(representativeness(read.roll, read.parameters)),
         "sold_share": to_rows(sold_shares(read.roll, read.parameters)),
-        "sales_chasing": to_rows(chasing(read.roll, read.sales, read.parameters)),
+        "sales_chasing": to_rows(chasing(read.roll, read.records.sales, read.parameters)),
     }
 
 
@@ -115,7 +120,7 @@ def _on_records(read: _Read) -> dict[str, pl.DataFrame]:
     return {
         "thin_cells": to_rows(thin_cells(read.market, cells, read.empty, read.parameters)),
         "fields": to_rows(_fields(read, by_period)),
-        "checks": to_rows(_checks(read)),
+        "checks": read.checks,
         "gaps": to_rows(checks.gaps(dated(read.sales)["sale_date"], read.parameters.gap_days)),
         "fields_by_period": fields.partly(by_period).with_columns(pl.lit("sales").alias("measure")),
         "cells": cells,
@@ -134,11 +139,10 @@ def _fields(read: _Read, by_period: pl.DataFrame) -> Iterator[dict[str, Any]]:
         yield from fields.roll_fields(read.records.properties)
 
 
-def _checks(read: _Read) -> Iterator[dict[str, Any]]:
-    yield from checks.sale_checks(read.sales, read.as_of)
-    if read.records.properties is not None:
-        roll = read.records.properties.select(list(PROPERTIES_SCHEMA)).collect().sort("parcel_number")
-        yield from checks.roll_checks(roll, read.sales, read.as_of)
+def _checks(records: Records, sales: pl.DataFrame, as_of: date | None) -> Iterator[dict[str, Any]]:
+    yield from checks.sale_checks(records.sales, as_of)
+    if records.properties is not None:
+        yield from checks.roll_checks(records.properties, sales, as_of)
 
 
 def _summary(read: _Read, rows: pl.DataFrame) -> dict[str, Any]:
@@ -151,7 +155,7 @@ def _summary(read: _Read, rows: pl.DataFrame) -> dict[str, Any]:
         "confidence_level": read.parameters.confidence_level,
         "period": read.market.period,
         "group_by": read.market.level,
-        "as_of": None if read.as_of is None else str(read.as_of),
+        "as_of": None if read.parameters.as_of is None else str(read.parameters.as_of),
         **findings.numbers(rows, read.roll),
         "groups_without_sale": None if read.roll is None else read.unsold.height,
         "sections": {name: rows.filter(pl.col("section") == name).height for name in SECTIONS},

@@ -14,7 +14,7 @@ from terrafusion.analysis.api import Records
 from terrafusion.analysis.coverage.parameters import CoverageParameters
 from terrafusion.analysis.coverage.shares import chi_square, share_of, shares
 from terrafusion.analysis.coverage.two_samples import TwoSamples, rows
-from terrafusion.analysis.frames import PROPERTIES_SCHEMA
+from terrafusion.analysis.frames import PROPERTIES_ORDER, PROPERTIES_SCHEMA, in_order
 from terrafusion.analysis.groups import MARKET_AREA, area_of, label_of
 from terrafusion.analysis.profile import CountyProfile
 
@@ -61,16 +61,17 @@ def roll_of(records: Records, used: pl.DataFrame, parameters: CoverageParameters
     """Read the parcels that the request asks for; None where no properties are loaded."""
     if records.properties is None:
         return None
-    wanted = sorted({"parcel_number", *NUMERIC, *CATEGORIES})
-    whole = records.properties.select(wanted).collect().sort("parcel_number")
     asked = pl.lit(value=True)
     for field, column in _WANTED.items():
         values = getattr(parameters, field)
         if values is not None:
             asked &= pl.col(column).is_in(list(values)).fill_null(value=False)
     sold = used["parcel_number"].drop_nulls().unique()
-    told = whole.with_columns(is_sold=pl.col("parcel_number").is_in(sold.implode()))
-    parcels, known = told.filter(asked), int(told["is_sold"].sum())
+    is_sold = pl.col("parcel_number").is_in(sold.implode()).alias("is_sold")
+    known = int(records.properties.select(is_sold.sum()).collect().item())
+    wanted = sorted({"parcel_number", *NUMERIC, *CATEGORIES})
+    asked_for = in_order(records.properties.filter(asked).select(wanted).collect(), PROPERTIES_ORDER)
+    parcels = asked_for.with_columns(is_sold)
     unnumbered = used["parcel_number"].null_count()
     there = int(parcels["is_sold"].sum())
     return Roll(parcels, used.height, len(sold), len(sold) - known, known - there, unnumbered)
@@ -138,13 +139,13 @@ def _few(both: TwoSamples, least: int) -> str:
 def _known(parcels: pl.DataFrame, name: str) -> pl.DataFrame:
     value = pl.col(name).cast(pl.Float64)
     told = value.is_finite() & (value > 0) if name in POSITIVE else value.is_finite()
-    return parcels.filter(told.fill_null(value=False)).select(value, "is_sold")
+    return parcels.select(value, "is_sold").filter(told.fill_null(value=False))
 
 
 def _cells(parcels: pl.DataFrame, bands: int) -> Iterator[tuple[str, pl.DataFrame]]:
     """Yield each category, and each banded figure, with the parcels and the sold ones of its cells."""
     for name in CATEGORIES:
-        known = parcels.drop_nulls(name)
+        known = parcels.select(name, "is_sold").drop_nulls()
         if known.height:
             yield name, _counted(known, pl.col(name), by=["group"])
     for name in BANDED:
