@@ -29,3 +29,11 @@ def test_what_is_told_and_forgotten_leaves_no_more_behind(name: str, rise: float
 )
 def test_a_batch_more_or_a_vacuum_late_is_no_growth(name: str, rise: float) -> None:
     assert growing(watched(rise, name)) == []
+
+
+@pytest.mark.parametrize(("rise", "named"), [(0.0, []), (300.0, ["outbox kB"])])
+def test_what_a_vacuum_takes_away_every_minute_is_no_growth_and_hides_none(rise: float, named: list[str]) -> None:
+    """Each comes a little later in its minute of the soak than the one before."""
+    heights = [(at, 4000 + 80 * ((at + 30) % 61) + rise * at / 60) for at in range(10, 1200, 10)]
+    found = growing([(float(at), {"outbox kB": height}) for at, height in heights])
+    assert [line.partition(" rose")[0] for line in found] == named
