@@ -179,6 +179,13 @@ GROWING: Final[Sequence[Case]] = (
     Case("sale_validation", "sale_validation", rounds=2),
     Case("time_adjustment", "time_adjustment", rounds=2),
     Case("price_distribution", "price_distribution", rounds=2),
+    Case("price_index hedonic_imputation", "price_index", {"method": "hedonic_imputation"}, rounds=1),
+    Case("price_forecast", "price_forecast", rounds=1),
+    Case("equity_study", "equity_study", rounds=1),
+    Case("comparable_market_area", "comparable_market_area", {"n_areas": 8}, rounds=1),
+    Case("coverage_report", "coverage_report", rounds=1),
+    Case("price_per_sqft", "price_per_sqft", rounds=1),
+    Case("sales_velocity", "sales_velocity", rounds=1),
 )
 """What is asked of ever more sales: time by sale and memory against the frame."""
 
