@@ -38,8 +38,6 @@ _HEADLINE: Final = ("change_pct", "change_ci_low_pct", "change_ci_high_pct", "in
 _POINTS_PICTURED: Final = 1_000
 _PERIODS_PICTURED: Final = 60
 
-_COLUMNS: Final = frozenset({*CHARACTERISTICS, "zip_code", "property_type"})
-
 
 def price_forecast(records: Records, parameters: PriceForecastParameters, progress: Progress) -> Answer:
     """Answer with the next periods of every group; raises InvalidParameters where the records cannot serve the request."""
@@ -53,7 +51,7 @@ def price_forecast(records: Records, parameters: PriceForecastParameters, progre
 
 
 def _read(records: Records, parameters: PriceForecastParameters) -> pl.DataFrame:
-    sales = read_columns(records, parameters, _COLUMNS)
+    sales = read_columns(records, parameters, CHARACTERISTICS, apart=("zip_code", "property_type"), coded=True)
     known = any(sales[name].null_count() < sales.height for name in CHARACTERISTICS)
     if parameters.index_method == "hedonic" and sales.height and not known:
         msg = f"index_method is 'hedonic', which needs any characteristic, of which {records.county_id} records nothing; allowed are auto, median"
