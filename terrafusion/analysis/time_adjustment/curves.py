@@ -48,7 +48,8 @@ class Curves:
     @classmethod
     def of(cls, market: Market, parameters: TimeAdjustmentParameters) -> Curves:
         """Take a market; the characteristics of its sales go into the regression, which is asked for or is a check."""
-        engine = Engine.of(market, parameters.as_index(), NO_REVISIONS).spared()
+        bare = replace(market, sales=market.sales.drop("unit_price"))
+        engine = Engine.of(bare, parameters.as_index(), NO_REVISIONS).spared()
         return cls(replace(market, sales=engine.sales), engine, allowed(market.sales), parameters)
 
     @cached_property
