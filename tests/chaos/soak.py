@@ -15,6 +15,7 @@ from typing import Self
 
 import psutil
 from support.checker import metrics_agree
+from support.world import World
 
 from chaos.plan import HARMLESS, make_plan
 from chaos.run import carry_out, stage, system
@@ -111,6 +112,10 @@ class Sampler:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Take no more: workers that have ended are no low water."""
         self._over.set()
         self._thread.join()
 
@@ -133,7 +138,8 @@ def main() -> int:
         steady.begin()
         findings: list[str] = []
 
-        def compare(world) -> None:
+        def compare(world: World) -> None:
+            sampler.stop()
             findings.extend(metrics_agree(world, steady.metrics()))
 
         with Sampler(steady, asked.every) as sampler:
