@@ -25,45 +25,54 @@ def read(records: Records, parameters: TrendParameters) -> pl.DataFrame:
 
     Raises InvalidParameters where the records cannot serve the request.
     """
-    columns = {"building_size_sqft"}
+    columns, apart = {"building_size_sqft"}, set[str]()
     if parameters.index_method == "hedonic":
-        columns |= {*CHARACTERISTICS, "zip_code", "property_type"}
+        columns, apart = {*CHARACTERISTICS}, {"zip_code", "property_type"}
     if parameters.fallback == "cascade":
         columns |= {"zip_code"}
-    return read_columns(records, parameters, columns, coded=parameters.fallback == "none")
+    return read_columns(records, parameters, columns, apart=apart, coded=parameters.fallback == "none")
 
 
 def read_columns(
-    records: Records, parameters: SharedParameters, columns: Collection[str], *, coded: bool = False
+    records: Records,
+    parameters: SharedParameters,
+    columns: Collection[str],
+    *,
+    apart: Collection[str] = (),
+    coded: bool = False,
 ) -> pl.DataFrame:
     """Read those columns, tell each sale its ``group``, and refuse what no analysis can be asked of these records.
 
-    Texts that only groups are made of are an Enum where ``coded``, and so is then a group of one of them; the one group of
-    all sales always is.
+    ``apart`` are texts that sales are told apart by and nothing else. They, and texts that only groups are made of, are an
+    Enum where ``coded``, and so is then a group of one of them; the one group of all sales always is.
     """
-    sales = collected(records, parameters, columns, coded=coded)
+    sales = collected(records, parameters, columns, apart=apart, coded=coded)
     refuse_fine_periods(sales, parameters)
     return sales.with_columns(name_of(parameters.group_by).alias("group"))
 
 
 def collected(
-    records: Records, parameters: SharedParameters, columns: Collection[str], *, coded: bool = False
+    records: Records,
+    parameters: SharedParameters,
+    columns: Collection[str],
+    *,
+    apart: Collection[str] = (),
+    coded: bool = False,
 ) -> pl.DataFrame:
     """Read those columns and what selecting and grouping need; refuses groups of which nothing is recorded."""
-    asked = {*columns_of(parameters.group_by), "year_only", *columns}
+    asked = {*columns_of(parameters.group_by), "year_only", *columns, *apart}
     needed = needed_columns(parameters)
     known = (needed & {*DEEDS}) - asked - codes_read(parameters, records.profile) | ((needed | asked) & {SHARED_NAME})
-    grouped = _only_grouped(parameters) - needed - {*columns} if coded else frozenset()
-    wanted = (needed | asked) - known - grouped
+    codes = {*_only_grouped(parameters), *apart} - needed - {*columns} if coded else set[str]()
+    wanted = (needed | asked) - known - codes
     if records.profile.sale_overrides:
         wanted |= {"sale_id"}
     if MARKET_AREA in wanted:
         wanted = (wanted - {MARKET_AREA}) | {"neighborhood", "zip_code"}
     read = _areas(records, records.sales.select(sorted(wanted)), parameters).collect()
     facts = records.facts
-    sales = facts.beside(column_by_column(read, pl.Series.rechunk), known).with_columns(
-        map(facts.coded, sorted(grouped))
-    )
+    sales = facts.beside(column_by_column(read, pl.Series.rechunk), known)
+    sales = sales.with_columns(map(facts.coded, sorted(codes)))
     _refuse_unknown_groups(records, sales, parameters)
     return sales
 

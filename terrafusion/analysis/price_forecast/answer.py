@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -12,10 +12,10 @@ import polars as pl
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
 from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.document import records
-from terrafusion.analysis.findings import of_years
-from terrafusion.analysis.groups import ALL, columns_of
+from terrafusion.analysis.findings import of_year_only
+from terrafusion.analysis.groups import ALL
 from terrafusion.analysis.indexes import CHARACTERISTICS
-from terrafusion.analysis.market import Market, market_of
+from terrafusion.analysis.market import Market, selected
 from terrafusion.analysis.price_forecast import findings
 from terrafusion.analysis.price_forecast.engine import Engine
 from terrafusion.analysis.price_forecast.forecast import HISTORY, PAST, SCHEMA, Forecast, forecast
@@ -24,7 +24,7 @@ from terrafusion.analysis.price_forecast.parameters import PriceForecastParamete
 from terrafusion.analysis.price_forecast.series import Series
 from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.reading import read_columns
-from terrafusion.analysis.selection import Selection, select
+from terrafusion.analysis.selection import Account
 from terrafusion.errors import InvalidParameters
 
 METHOD: Final = (
@@ -38,25 +38,25 @@ _HEADLINE: Final = ("change_pct", "change_ci_low_pct", "change_ci_high_pct", "in
 _POINTS_PICTURED: Final = 1_000
 _PERIODS_PICTURED: Final = 60
 
-_COLUMNS: Final = frozenset({*CHARACTERISTICS, "zip_code", "property_type"})
-
 
 def price_forecast(records: Records, parameters: PriceForecastParameters, progress: Progress) -> Answer:
     """Answer with the next periods of every group; raises InvalidParameters where the records cannot serve the request."""
     progress(0.0, "Reading sales")
-    sales = read_columns(records, parameters, _COLUMNS)
-    _refuse_method(records, sales, parameters)
-    selection = select(sales, parameters, records.profile, groups=columns_of(parameters.group_by))
-    market = market_of(selection.used, parameters, recorded=selection.recorded)
-    found = _Found(records, parameters, selection, market, progress)
-    return found.answer()
+    account, market = selected(_read, records, parameters)
+    cells = market.sales.group_by("group_code", "ordinal").len()
+    progress(0.2, "Holding quality constant")
+    engine = Engine.of(market, parameters)
+    market = replace(market, sales=engine.sales)
+    return _Found(records, parameters, account, market, cells, engine, progress).answer()
 
 
-def _refuse_method(records: Records, sales: pl.DataFrame, parameters: PriceForecastParameters) -> None:
+def _read(records: Records, parameters: PriceForecastParameters) -> pl.DataFrame:
+    sales = read_columns(records, parameters, CHARACTERISTICS, apart=("zip_code", "property_type"), coded=True)
     known = any(sales[name].null_count() < sales.height for name in CHARACTERISTICS)
     if parameters.index_method == "hedonic" and sales.height and not known:
         msg = f"index_method is 'hedonic', which needs any characteristic, of which {records.county_id} records nothing; allowed are auto, median"
         raise InvalidParameters(msg, field="index_method", value="hedonic", allowed="auto, median")
+    return sales
 
 
 @dataclass(frozen=True)
@@ -65,19 +65,17 @@ class _Found:
 
     records: Records
     parameters: PriceForecastParameters
-    selection: Selection
+    account: Account
     market: Market
+    cells: pl.DataFrame
+    """How many sales there are of each group and period, also of those that are not over."""
+    engine: Engine
     progress: Progress
 
     @cached_property
-    def engine(self) -> Engine:
-        return Engine(self.market, self.parameters)
-
-    @cached_property
     def groups(self) -> list[Forecast]:
-        self.progress(0.2, "Holding quality constant")
         told = []
-        series = self.engine.groups()
+        series = self.engine.series()
         for done, (name, one) in enumerate(zip(self.market.labels, series, strict=True)):
             told.append(self._forecast(name, one))
             self.progress(0.4 + 0.5 * (done + 1) / len(series), "Forecasting, and forecasting the past")
@@ -86,7 +84,7 @@ class _Found:
     @cached_property
     def whole(self) -> Forecast:
         """All sales together."""
-        return self.groups[0] if len(self.groups) == 1 else self._forecast(ALL, self.engine.whole())
+        return self.groups[0] if len(self.groups) == 1 else self._forecast(ALL, self.engine.as_one_group().series()[0])
 
     def _forecast(self, name: str, series: Series) -> Forecast:
         asked = self.parameters
@@ -141,8 +139,8 @@ class _Found:
         same = "prices at constant quality" if self.engine.is_hedonic else "median prices"
         last = whole.table.row(-1, named=True) if whole.table.height else dict.fromkeys(SCHEMA)
         return {
-            "key_finding": findings.key_finding(self.records.county_id, self.selection.used.height, whole, same=same),
-            "data_points_analyzed": self.selection.used.height,
+            "key_finding": findings.key_finding(self.records.county_id, self.account.used, whole, same=same),
+            "data_points_analyzed": self.account.used,
             "method": METHOD,
             "index_method": INDICES[self.engine.is_hedonic],
             "intervals": "distances that past forecasts kept, horizon by horizon (rolling origin, split conformal)",
@@ -168,17 +166,16 @@ class _Found:
 
     def _quality(self) -> dict[str, Any]:
         below = self.parameters.min_sales
-        cells = self.market.sales.group_by("group_code", "ordinal").len()
-        thin = cells.filter(pl.col("len") < below).height
+        thin = self.cells.filter(pl.col("len") < below).height
         return {
-            **data_quality(self.selection.account(), cells=cells.height, thin=thin, thin_below=below),
+            **data_quality(self.account, cells=self.cells.height, thin=thin, thin_below=below),
             "partial_periods": self.market.calendar.filter("partial")["period"].to_list(),
         }
 
     def _warnings(self) -> Iterator[Caution]:
-        yield from of_years(self.selection.used)
-        yield from self.selection.warnings
-        if self.selection.used.height:
+        yield from of_year_only(self.account.year_only)
+        yield from self.account.warnings
+        if self.account.used:
             yield from self.engine.warnings()
             ends = max(self.market.full, default=self.engine.begin) - self.engine.begin
             yield from findings.cautions(self.groups, level=self.parameters.confidence_level, ends=ends)

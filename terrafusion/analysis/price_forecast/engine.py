@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -18,63 +17,54 @@ from terrafusion.analysis.price_forecast.parameters import PriceForecastParamete
 from terrafusion.analysis.price_forecast.series import Series
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Engine:
-    """The sales of full periods, with ``group_code`` and ``ordinal``; periods count from ``begin``."""
+    """What the series are made of, from the sales of periods that are over."""
 
-    market: Market
+    sales: pl.DataFrame
+    """Their ``group_code``, ``ordinal`` and ``sale_price``."""
+    design: indexes.Design | None
+    """The sales as the hedonic index takes them; None where medians are asked for."""
+    groups: int
+    begin: int
+    """The number of the first period."""
     parameters: PriceForecastParameters
 
-    @cached_property
-    def sales(self) -> pl.DataFrame:
-        """The sales of periods that are over."""
-        return self.market.sales.filter(pl.col("ordinal").is_in(list(self.market.full)))
+    @classmethod
+    def of(cls, market: Market, parameters: PriceForecastParameters) -> Engine:
+        """Take a market, which may be empty."""
+        ordinals = market.calendar["ordinal"]
+        begin = int(ordinals[0]) if len(ordinals) else 0
+        over = market.sales.filter(pl.col("ordinal").is_in(list(market.full)))
+        design = None if parameters.index_method == "median" else indexes.design(over)
+        sales = over.select("group_code", "ordinal", "sale_price")
+        return cls(sales, design, len(market.labels), begin, parameters)
 
-    @property
-    def begin(self) -> int:
-        """The number of the first period."""
-        ordinals = self.market.calendar["ordinal"]
-        return int(ordinals[0]) if len(ordinals) else 0
-
-    @cached_property
-    def design(self) -> indexes.Design:
-        """The sales as the hedonic index takes them."""
-        return indexes.design(self.sales)
+    def as_one_group(self) -> Engine:
+        """Return the same sales as one group."""
+        together = self.sales.with_columns(pl.lit(0, pl.Int32).alias("group_code"))
+        return replace(self, sales=together, design=self.design and self.design.as_one_group(), groups=1)
 
     @property
     def is_hedonic(self) -> bool:
         """Whether quality is held constant: as asked, else where a characteristic is known."""
-        return self.parameters.index_method != "median" and bool(self.design.characteristics)
+        return self.design is not None and self.design.characteristics != ()
 
-    def warnings(self) -> Iterator[Caution]:
+    def warnings(self) -> tuple[Caution, ...]:
         """Tell what the index leaves out."""
-        if self.parameters.index_method != "median":
-            yield from self.design.warnings
+        return self.design.warnings if self.design else ()
 
-    def groups(self) -> list[Series]:
-        """Return the series of every group, in the order of their labels."""
-        return self._all(self.design if self.is_hedonic else None, self.sales, len(self.market.labels))
-
-    def whole(self) -> Series:
-        """Return the series of all sales together."""
-        together = self.sales.with_columns(pl.lit(0, pl.Int32).alias("group_code"))
-        return self._all(self.design.as_one_group() if self.is_hedonic else None, together, 1)[0]
-
-    def _all(self, design: indexes.Design | None, sales: pl.DataFrame, count: int) -> list[Series]:
-        found = dict(self._medians(sales) if design is None else self._hedonic(design))
-        return [found.get(code) or series.nothing(0) for code in range(count)]
+    def series(self) -> list[Series]:
+        """Return the series of every group, in the order of their codes."""
+        found = dict(self._hedonic(self.design) if self.design and self.is_hedonic else self._medians())
+        return [found.get(code) or series.nothing(0) for code in range(self.groups)]
 
     def _hedonic(self, design: indexes.Design) -> Iterator[tuple[int, Series]]:
-        if design.sales.is_empty():
-            return
-        ordered = indexes.Design(
-            design.sales.sort("group_code", maintain_order=True), design.characteristics, design.by_zip
-        )
-        for code, ordinals, sample in indexes.samples(ordered):
+        for code, ordinals, sample in indexes.samples(design):
             yield code, series.hedonic(sample, ordinals - self.begin, least=self.parameters.min_sales, begin=LEAST)
 
-    def _medians(self, sales: pl.DataFrame) -> Iterator[tuple[int, Series]]:
-        placed = sales.select("group_code", price="sale_price", place=pl.col("ordinal") - self.begin)
+    def _medians(self) -> Iterator[tuple[int, Series]]:
+        placed = self.sales.select("group_code", price="sale_price", place=pl.col("ordinal") - self.begin)
         for part in placed.partition_by("group_code", maintain_order=True):
             places = np.sort(part["place"].unique().to_numpy()).astype(np.int64)
             found = series.medians(part, places, least=self.parameters.min_sales, begin=LEAST)

@@ -135,7 +135,7 @@ class Engine:
     def _stratum(self) -> pl.Series:
         """A number for the stratum of each sale, ascending by the names of its area and type, joined."""
         numbers = pl.zeros(self._counted.height, pl.Int32, eager=True)
-        told = [coded(self._told(name).fill_null("")) for name in self.strata]
+        told = [coded(self._told(name).cast(pl.String).fill_null("")) for name in self.strata]
         for code, values in told:
             numbers = numbers * len(values) + code
         names = pl.Series(["|".join(parts) for parts in product(*(values for _, values in told))], dtype=pl.String)

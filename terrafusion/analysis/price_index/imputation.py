@@ -6,7 +6,7 @@ system of the characteristics is solved.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from terrafusion.analysis.arrays import Codes, Flags, Floats
+from terrafusion.analysis.groups import in_order
 from terrafusion.analysis.hedonic import Sample, independent, inverse
 from terrafusion.analysis.price_index.estimate import FREEDOM, Estimate, nothing
 from terrafusion.analysis.price_index.hedonic_index import Placed
@@ -32,7 +33,7 @@ def imputation(placed: Placed, options: Options) -> Estimate:
     left out of that pair of periods.
     """
     observations = placed.observations()
-    fits = _fits(_centred(placed.sample))
+    fits = _fits(placed.sample)
     if not fits:
         return nothing(observations, 0)
     base = fits[0]
@@ -58,33 +59,26 @@ def imputation(placed: Placed, options: Options) -> Estimate:
     )
 
 
-def _centred(sample: Sample) -> Sample:
-    rows = [row - row.mean() for row in sample.characteristics]
-    return Sample(sample.log_price, sample.period, sample.location, rows)
-
-
 class _Sales:
-    """One period's sales, and their characteristics centred within locations."""
+    """One period's sales; their characteristics, one a row, are those of a table that all periods share."""
 
-    def __init__(self, sample: Sample, chosen: Codes, period: int) -> None:
-        self.period = period
-        self.log_price, self.location = sample.log_price[chosen], sample.location[chosen]
-        rows = [row[chosen] for row in sample.characteristics]
-        self.rows = np.array(rows).reshape(len(rows), len(chosen))
-        self._size = int(sample.location.max()) + 1
-        self.counts = self.by_location(np.ones(len(chosen)))
-        self.means = self._mean(self.rows)
-        self.centred = self.rows - self.means[:, self.location]
-        self.gram: Floats = self.centred @ self.centred.T
+    def __init__(self, period: int, log_price: Floats, location: Codes, rows: Floats, locations: int) -> None:
+        self.period, self.log_price, self.location, self.rows = period, log_price, location, rows
+        self._locations = locations
+        self.counts = self.by_location(np.ones(len(location)))
+        self.means = self._mean(rows)
+        centred = rows - self.means[:, location]
+        self.gram: Floats = centred @ centred.T
+        self.moment: Floats = centred @ log_price
 
     def by_location(self, values: Floats) -> Floats:
         """Sum values by location."""
-        summed: Floats = np.bincount(self.location, values, self._size).astype(np.float64, copy=False)
+        summed: Floats = np.bincount(self.location, values, self._locations).astype(np.float64, copy=False)
         return summed
 
     def _mean(self, rows: Floats) -> Floats:
         present = np.maximum(self.counts, 1)
-        return np.array([self.by_location(row) / present for row in rows]).reshape(len(rows), self._size)
+        return np.array([self.by_location(row) / present for row in rows]).reshape(len(rows), self._locations)
 
     @cached_property
     def independent(self) -> list[int]:
@@ -129,17 +123,27 @@ class _Fit:
 
 def _fits(sample: Sample) -> list[_Fit]:
     """Fit every period that has sales enough, on the characteristics that can be told apart in all of these."""
-    order = np.argsort(sample.period, kind="stable")
-    ends = np.cumsum(np.bincount(sample.period))
-    parts = [_Sales(sample, order[begin:end], period) for period, (begin, end) in enumerate(pairwise([0, *ends]))]
-    parts = [part for part in parts if part.enough]
+    parts = [part for part in _by_period(sample) if part.enough]
     kept = sorted(set.intersection(*(set(part.independent) for part in parts))) if parts else []
     return [_fitted(part, kept) for part in parts]
 
 
+def _by_period(sample: Sample) -> Iterator[_Sales]:
+    """Yield each period's sales, of characteristics from which their mean over all sales is taken."""
+    order = in_order(sample.period)
+    rows = np.empty((len(sample.characteristics), len(order)))
+    for row, values in zip(rows, sample.characteristics, strict=True):
+        np.subtract(values[order], values.mean(), out=row)
+    log_price, location = sample.log_price[order], sample.location[order]
+    locations = int(location.max()) + 1
+    for period, (begin, end) in enumerate(pairwise([0, *np.cumsum(np.bincount(sample.period))])):
+        part = slice(begin, end)
+        yield _Sales(period, log_price[part], location[part], rows[:, part], locations)
+
+
 def _fitted(sales: _Sales, kept: list[int]) -> _Fit:
     bread = inverse(sales.gram, kept)
-    slopes = bread @ (sales.centred @ sales.log_price)
+    slopes = bread @ sales.moment
     present = np.where(sales.counts > 0, sales.counts, np.nan)
     effects = sales.by_location(sales.log_price) / present - slopes @ sales.means
     errors = sales.log_price - effects[sales.location] - slopes @ sales.rows

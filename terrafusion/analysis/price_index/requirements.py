@@ -20,14 +20,15 @@ _REGRESSORS: Final = (*CHARACTERISTICS, "property_type")
 
 def read(records: Records, parameters: PriceIndexParameters, *, also: Collection[str] = ()) -> pl.DataFrame:
     """Read the columns that the methods asked for need, and ``also`` those; raises InvalidParameters where the county lacks one."""
-    wanted = {"building_size_sqft", "property_type", *also}
+    wanted = {"building_size_sqft", *also}
     methods = METHODS if parameters.compare else (parameters.method,)
     if set(methods) & set(REPEAT) or parameters.one_sale_a_period:
         wanted |= {"parcel_number", "sale_id"}
     if set(methods) & set(HEDONIC):
-        wanted |= set(_REGRESSORS)
+        wanted |= set(CHARACTERISTICS)
     place = LOCATIONS[parameters.location_effects]
-    sales = read_columns(records, parameters, wanted | ({place} if place else set()))
+    apart = {"property_type", *([place] if place else [])}
+    sales = read_columns(records, parameters, wanted, apart=apart, coded=True)
     if sales.height:
         _refuse_method(records, sales, parameters)
         _refuse_single(records, sales, parameters)

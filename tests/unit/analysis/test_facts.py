@@ -17,6 +17,8 @@ def made(sales):
         sale_date=[date(2014, 1 + place % 12, 1 + place % 28) for place in range(count)],
         sale_price=[100_000.0 + 1_000 * place for place in range(count)],
         zip_code=["98101", "98103", None] * (count // 3),
+        property_type=["house", "condo", "house", "house"] * (count // 4),
+        building_size_sqft=[1_000.0 + 70 * (place % 11) for place in range(count)],
         latitude=[47.6 + place / 1000 for place in range(count)],
         longitude=-122.3,
         buyer=[(f"Smith, Ann {place}", None, "Li")[place % 3] for place in range(count)],
@@ -73,20 +75,37 @@ def test_an_answer_from_kept_facts_is_the_same(made, kind, more):
     assert alone.document["pictures"].get("map", {}).get("by") == ("zip_code" if kind == "price_trend_by_zip" else None)
 
 
-def test_what_only_groups_are_made_of_is_read_once(made):
-    kept = Facts(made.lazy())
-    assert kept.coded("zip_code").to_list() == made["zip_code"].to_list()
-    bare: pl.LazyFrame = made.drop("zip_code").lazy()
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("price_trend_by_zip", {"index_method": "none"}),
+        ("price_trend_by_zip", {}),
+        ("price_index", {"method": "hedonic_imputation"}),
+        ("price_index", {"method": "stratified_median", "compare": True}),
+        ("price_forecast", {"group_by": "zip_code"}),
+    ],
+)
+def test_what_only_tells_sales_apart_is_read_once(made, kind, more):
+    kept, apart = Facts(made.lazy()), ("zip_code", "property_type")
+    for name in apart:
+        assert kept.coded(name).to_list() == made[name].to_list()
+    bare: pl.LazyFrame = made.drop(apart).lazy()
     catalogue = load_catalogue()
-    analysis, asked = catalogue.get("price_trend_by_zip"), {"period": "year", "min_sales": 1, "index_method": "none"}
-    checked = catalogue.check(analysis.name, asked)
+    checked = catalogue.check(kind, {"period": "year", "min_sales": 1, **more})
     told, alone = (
-        analysis.compute(Records("here", "v1", sales, kept=facts), checked, lambda _, __: None)
+        catalogue.get(kind).compute(Records("here", "v1", sales, kept=facts), checked, lambda _, __: None)
         for sales, facts in ((bare, kept), (made.lazy(), None))
     )
-    assert told.table["group"].unique().to_list() == ["98103"]
     assert told.table.equals(alone.table)
+    assert told.summary == alone.summary
     assert told.data_quality == alone.data_quality
+
+
+def test_groups_of_codes_are_named_in_full(made):
+    catalogue = load_catalogue()
+    checked = catalogue.check("price_trend_by_zip", {"period": "year", "min_sales": 1, "index_method": "none"})
+    told = catalogue.get("price_trend_by_zip").compute(Records("here", "v1", made.lazy()), checked, lambda _, __: None)
+    assert told.table["group"].unique().to_list() == ["98103"]
 
 
 def test_names_and_codes_that_nothing_compares_are_not_read(made):
