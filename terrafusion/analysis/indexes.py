@@ -111,6 +111,7 @@ def design(sales: pl.DataFrame, wanted: Wanted = Wanted()) -> Design:
     """
     complete, given, apart, left_out = _laid(sales, wanted)
     cautions = tuple(_cautions(sales.height, complete.height, given, left_out))
+    del sales  # a caller that does not hold them spares their memory
     priced = _by_content(complete).with_columns(pl.col("sale_price").log().alias("log_price"))
     return Design(priced, tuple(given), apart, cautions)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TypeVar
@@ -44,10 +44,17 @@ class Market:
 
 
 def selected(
-    read: Callable[[Records, Parameters], pl.DataFrame], records: Records, parameters: Parameters
+    read: Callable[[Records, Parameters], pl.DataFrame],
+    records: Records,
+    parameters: Parameters,
+    *,
+    groups: Sequence[str] | None = None,
 ) -> tuple[Account, Market]:
-    """Select from the sales that ``read`` returns, and keep those used, which are as large as the file, in the market alone."""
-    groups = columns_of(parameters.group_by)
+    """Select from the sales that ``read`` returns, and keep those used, which are as large as the file, in the market alone.
+
+    The column ``group`` is made of ``groups``; None is what ``group_by`` names.
+    """
+    groups = columns_of(parameters.group_by) if groups is None else groups
     selection = select(read(records, parameters), parameters, records.profile, groups=groups)
     market = market_of(selection.used, parameters, recorded=selection.recorded)
     return selection.account(), market

@@ -74,6 +74,10 @@ class Account:
     """Of how many of those used only the year is known."""
     warnings: Sequence[Caution]
 
+    def known(self, column: str) -> int:
+        """Return how many of the sales used have the value of a column."""
+        return self.used - self.nulls.get(column, 0)
+
 
 def needed_columns(parameters: SharedParameters) -> frozenset[str]:
     """Name the columns that the selection itself reads; of `DEEDS` but `codes_read` it asks only whether they are known."""

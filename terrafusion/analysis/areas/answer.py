@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -17,30 +17,29 @@ from terrafusion.analysis.areas.joining import joined, nearest
 from terrafusion.analysis.areas.level import Laid, laid_of, levels_of
 from terrafusion.analysis.areas.likeness import distances, embedded, similarity
 from terrafusion.analysis.areas.parameters import COLUMNS, AreaParameters, Feature
-from terrafusion.analysis.areas.profile import (
-    Evidence,
-    blocks_of,
-    cautions,
-    counted,
-    estimated,
-    kilometres,
-    unit_prices,
-)
+from terrafusion.analysis.areas.profile import Evidence, blocks_of, cautions, counted, estimated, kilometres
 from terrafusion.analysis.areas.tables import area_rows, market_area_rows, path_rows
 from terrafusion.analysis.areas.within import compared
 from terrafusion.analysis.arrays import Codes, Floats
 from terrafusion.analysis.canonical import provenance
-from terrafusion.analysis.findings import of_years, they_have
+from terrafusion.analysis.findings import of_year_only, they_have
+from terrafusion.analysis.frames import taken
 from terrafusion.analysis.groups import coded
-from terrafusion.analysis.market import Market, market_of
+from terrafusion.analysis.market import Market, selected
 from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.reading import collected, refuse_fine_periods
-from terrafusion.analysis.selection import Selection, select
+from terrafusion.analysis.selection import Account
 from terrafusion.analysis.unrecorded import types_not_asking
 from terrafusion.errors import InvalidParameters
 from terrafusion.validation_messages import nearest as most_like
 
-_READ: Final = frozenset({*indexes.CHARACTERISTICS, "zip_code", "property_type", "latitude", "longitude"})
+_READ: Final = frozenset({*indexes.CHARACTERISTICS, "latitude", "longitude"})
+_APART: Final = frozenset({"zip_code", "property_type"})
+"""Texts that sales are told apart by."""
+_REGRESSORS: Final = frozenset(
+    {*indexes.CHARACTERISTICS, *_APART, *COLUMNS.values(), "group_code", "ordinal", "sale_price"}
+)
+"""What the areas' levels are estimated from."""
 _LEAST: Final = 5
 """Sales below which no area is compared, whatever ``min_sales``: its own spread could not be told."""
 _MOST: Final = 5_000
@@ -50,27 +49,32 @@ _MOST: Final = 5_000
 def comparable_market_area(records: Records, parameters: AreaParameters, progress: Progress) -> Answer:
     """Answer which areas behave alike; raises InvalidParameters where the records cannot."""
     progress(0.0, "Reading sales")
-    sales = _read(records, parameters)
-    selection = select(sales, parameters, records.profile, groups=[COLUMNS[parameters.unit]])
-    market = market_of(selection.used, parameters, recorded=selection.recorded)
-    areas = counted(market, _parcels(records, parameters))
-    chosen = _design(market, COLUMNS[parameters.unit])
+    ask, chosen = _asked(records, parameters)
     laid, known = laid_of(chosen, max(parameters.min_sales, _LEAST))
-    ask = _Asked(records, parameters, selection, market, areas)
     short = len(known) < 2 or _needed(laid) > len(laid.log_price)  # noqa: PLR2004 - two to compare
     if short:
         return ask.nothing(len(known), laid)
     ask.refuse(known)
     progress(0.3, "Holding quality constant")
     levels = levels_of(laid)
-    evidence = Evidence(market, laid, known, levels, growth_of(laid, levels, market.period))
+    evidence = Evidence(ask.market, laid, known, levels, growth_of(laid, levels, ask.market.period))
     progress(0.7, "Comparing the areas")
     return ask.answer(evidence, chosen.warnings)
 
 
+def _asked(records: Records, parameters: AreaParameters) -> tuple[_Asked, indexes.Design]:
+    """Tell of the areas what counts and means tell, and lay out the sales, which are let go here: they are as large as the file."""
+    column = COLUMNS[parameters.unit]
+    account, market = selected(_read, records, parameters, groups=[column])
+    areas = counted(market, _parcels(records, parameters), parameters.confidence_level)
+    regressors = [name for name in market.sales.columns if name in _REGRESSORS]
+    chosen = _design(taken(market.sales, regressors), column)
+    return _Asked(records, parameters, account, replace(market, sales=market.sales.clear()), areas), chosen
+
+
 def _read(records: Records, parameters: AreaParameters) -> pl.DataFrame:
     column = COLUMNS[parameters.unit]
-    sales = collected(records, parameters, _READ | {column})
+    sales = collected(records, parameters, _READ, apart=_APART | {column}, coded=True)
     if sales.height and not sales[column].count():
         had = [unit for unit, name in COLUMNS.items() if records.sales.select(pl.col(name).count()).collect().item()]
         allowed = ", ".join(had) or f"no other unit either; types that do without are {types_not_asking('unit')}"
@@ -88,16 +92,16 @@ def _parcels(records: Records, parameters: AreaParameters) -> pl.DataFrame | Non
     return records.properties.group_by(area).agg(pl.len().cast(pl.Int64).alias("parcels")).collect()
 
 
-def _design(market: Market, column: str) -> indexes.Design:
+def _design(sales: pl.DataFrame, column: str) -> indexes.Design:
     """Lay out the sales with the area as ``location`` and the ZIP as ``group_code``; without characteristics if need be."""
-    zips = coded(market.sales["zip_code"])[0].fill_null(-1).alias("group_code")
-    chosen = indexes.design(market.sales.with_columns(zips), indexes.Wanted(location=column))
+    zips = coded(sales["zip_code"])[0].fill_null(-1).alias("group_code")
+    bare = sales.select(zips, "ordinal", pl.col("group_code").alias("location"), "sale_price")
+    sales = sales.with_columns(zips)
+    chosen = indexes.design(taken(sales, sales.columns), indexes.Wanted(location=column))
     if chosen.characteristics:
         return chosen
-    bare = market.sales.select(
-        zips, "ordinal", pl.col("group_code").alias("location"), pl.col("sale_price").log().alias("log_price")
-    )
-    return indexes.Design(bare.sort("location", "ordinal", "log_price", "group_code"), (), by_zip=True)
+    priced = bare.with_columns(pl.col("sale_price").log().alias("log_price")).drop("sale_price")
+    return indexes.Design(priced.sort("location", "ordinal", "log_price", "group_code"), (), by_zip=True)
 
 
 def _needed(laid: Laid) -> int:
@@ -112,8 +116,9 @@ class _Asked:
 
     records: Records
     parameters: AreaParameters
-    selection: Selection
+    account: Account
     market: Market
+    """Without its sales."""
     areas: pl.DataFrame
 
     @property
@@ -151,7 +156,7 @@ class _Asked:
         return Answer(
             summary=self._summary(finding, None, ()),
             data_quality=self._quality(rows),
-            warnings=[*of_years(self.selection.used), *self.selection.warnings],
+            warnings=[*of_year_only(self.account.year_only), *self.account.warnings],
             rows=rows,
             table=rows,
         )
@@ -159,8 +164,7 @@ class _Asked:
     def answer(self, evidence: Evidence, warnings: tuple[Caution, ...]) -> Answer:
         """Compare the areas with enough sales."""
         level = self.parameters.confidence_level
-        told = self.areas.join(unit_prices(self.market, level), on="group_code", how="left", maintain_order="left")
-        told = told.join(estimated(evidence, level), on="group_code", how="left", maintain_order="left")
+        told = self.areas.join(estimated(evidence, level), on="group_code", how="left", maintain_order="left")
         told = told.with_columns(pl.col("observations").is_null().alias("thin"), pl.col("observations").fill_null(0))
         known = told.filter(~pl.col("thin"))
         blocks = blocks_of(known, evidence)
@@ -177,8 +181,8 @@ class _Asked:
             summary=self._summary(finding, evidence, tuple(scaled)) | found,
             data_quality=self._quality(told),
             warnings=[
-                *of_years(self.selection.used),
-                *self.selection.warnings,
+                *of_year_only(self.account.year_only),
+                *self.account.warnings,
                 *warnings,
                 *cautions(blocks, known, self.parameters),
                 *self._thin(told),
@@ -189,7 +193,7 @@ class _Asked:
 
     @property
     def _sales(self) -> int:
-        return self.selection.used.height
+        return self.account.used
 
     def _thin(self, told: pl.DataFrame) -> list[Caution]:
         thin = told.filter("thin")
@@ -226,7 +230,7 @@ class _Asked:
         below = self._least
         thin = areas.filter(pl.col("n") < below).height
         return {
-            **data_quality(self.selection.account(), cells=areas.height, thin=thin, thin_below=below),
+            **data_quality(self.account, cells=areas.height, thin=thin, thin_below=below),
             "suppressed_cells": int(areas["thin"].sum()),
         }
 
@@ -254,7 +258,7 @@ class _Like:
         ranked = area_rows(likened.with_columns(pl.int_range(pl.len()).alias("rank")))
         shown = self.asked.parameters.top_n + 1
         likes = ranked[1:].select("area", "similarity")
-        county, sales = self.asked.records.county_id, self.asked.selection.used.height
+        county, sales = self.asked.records.county_id, self.asked.account.used
         finding = findings.of_subject(county, sales, likes, tuple(self.scaled), self.asked.parameters)
         found = {"subject_area": name, "most_alike": likes[: shown - 1].to_dicts()}
         rest = pl.concat([ranked[shown:], area_rows(self.told.filter("thin"))])
@@ -278,7 +282,7 @@ class _Like:
         )
         within = self._within(code)
         counts = (self.known.height, int(code.max()) + 1)
-        county, sales = self.asked.records.county_id, self.asked.selection.used.height
+        county, sales = self.asked.records.county_id, self.asked.account.used
         return (
             rows,
             rows.clear(),

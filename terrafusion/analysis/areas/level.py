@@ -13,6 +13,7 @@ import polars as pl
 
 from terrafusion.analysis import indexes
 from terrafusion.analysis.arrays import Codes, Floats
+from terrafusion.analysis.frames import column_by_column
 from terrafusion.analysis.hedonic import Sample, fit
 
 
@@ -57,21 +58,24 @@ class Levels:
 def laid_of(chosen: indexes.Design, least: int) -> tuple[Laid, Codes]:
     """Lay out the sales of the areas that have ``least`` of them; also return those areas' codes.
 
-    The design's ``location`` is the area, its ``group_code`` the ZIP.
+    The design's ``location`` is the area, its ``group_code`` the ZIP. Its sales are given up as they are laid out: two of
+    each would be twice the file.
     """
-    sales = chosen.sales
-    codes = sales["location"].to_numpy()
+    codes = chosen.sales["location"].to_numpy()
     counts = np.bincount(codes) if len(codes) else np.zeros(0, np.int64)
     known = np.flatnonzero(counts >= least)
-    kept = sales.filter(pl.col("location").is_in(known))
-    rows = [kept[name].to_numpy() for name in chosen.characteristics]
+    kept = pl.Series((counts >= least)[codes])
+    sales = column_by_column(chosen.sales, lambda column: column.filter(kept))
+    characteristics = np.empty((len(chosen.characteristics), sales.height))
+    for row, name in zip(characteristics, chosen.characteristics, strict=True):
+        row[:] = sales.drop_in_place(name).to_numpy()
     return Laid(
-        area=np.searchsorted(known, kept["location"].to_numpy()),
-        ordinal=kept["ordinal"].to_numpy().astype(np.int64),
-        log_price=kept["log_price"].to_numpy(),
-        characteristics=np.array(rows, dtype=np.float64).reshape(len(rows), kept.height),
+        area=np.searchsorted(known, sales["location"].to_numpy()),
+        ordinal=sales["ordinal"].to_numpy().astype(np.int64),
+        log_price=sales["log_price"].to_numpy(),
+        characteristics=characteristics,
         names=chosen.characteristics,
-        zip_code=kept["group_code"].to_numpy().astype(np.int64),
+        zip_code=sales["group_code"].to_numpy().astype(np.int64),
     ), known
 
 

@@ -38,8 +38,8 @@ class Evidence:
     growth: Growth | None
 
 
-def counted(market: Market, parcels: pl.DataFrame | None) -> pl.DataFrame:
-    """Return one row an area, in the order of their names: counts, means, centroid, and sales a year."""
+def counted(market: Market, parcels: pl.DataFrame | None, confidence_level: float) -> pl.DataFrame:
+    """Return one row an area, in the order of their names: counts, means, centroid, unit prices, and sales a year."""
     located = pl.col("latitude").is_between(-90, 90) & pl.col("longitude").is_between(-180, 180)
     located &= (pl.col("latitude") != 0) | (pl.col("longitude") != 0)
     counts = market.sales.group_by("group_code").agg(
@@ -51,6 +51,7 @@ def counted(market: Market, parcels: pl.DataFrame | None) -> pl.DataFrame:
     years = (int(days.max()) - int(days.min()) + 1) / _DAYS_A_YEAR if len(days) else 1.0
     named = market.labels.to_frame("area").with_row_index("group_code").cast({"group_code": pl.Int32})
     told = named.join(counts, on="group_code", how="left", maintain_order="left")
+    told = told.join(_unit_prices(market, confidence_level), on="group_code", how="left", maintain_order="left")
     told = told.with_columns((pl.col("n") / years).alias("sales_a_year"))
     if parcels is None:
         return told.with_columns(
@@ -60,7 +61,7 @@ def counted(market: Market, parcels: pl.DataFrame | None) -> pl.DataFrame:
     return joined.with_columns((100 * pl.col("sales_a_year") / pl.col("parcels")).alias("turnover_pct"))
 
 
-def unit_prices(market: Market, confidence_level: float) -> pl.DataFrame:
+def _unit_prices(market: Market, confidence_level: float) -> pl.DataFrame:
     """Return each area's median price per square foot with its interval."""
     unit = pl.col("unit_price")
     priced = market.sales.select("group_code", unit.alias("sale_price"), unit).drop_nulls()

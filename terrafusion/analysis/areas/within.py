@@ -65,8 +65,8 @@ def _inside(zips: Codes, areas: Codes) -> bool:
 def _nested(ours: _Fit, theirs: _Fit, *, nested: bool) -> dict[str, float | None]:
     if not nested or theirs.groups == ours.groups:
         return {"f": None, "f_p": None}
-    from scipy.stats import f  # noqa: PLC0415 - slow to import
+    from scipy.special import fdtrc  # noqa: PLC0415 - slow to import
 
     more = theirs.groups - ours.groups
     value = (ours.squares - theirs.squares) / more / theirs.variance
-    return {"f": value, "f_p": float(f.sf(value, more, len(theirs.deviation) - theirs.groups))}
+    return {"f": value, "f_p": float(fdtrc(more, len(theirs.deviation) - theirs.groups, value))}

@@ -11,13 +11,17 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from terrafusion.analysis.equity.parameters import EquityParameters
+from terrafusion.analysis.groups import as_enum, coded
 from terrafusion.analysis.indexes import COMPLETE_SHARE
 
-COLUMNS: Final = frozenset({"neighborhood", "zip_code", "property_type", "building_size_sqft", "year_built"})
-"""What the clusters are made of."""
+APART: Final = frozenset({"neighborhood", "zip_code", "property_type"})
+"""Texts that tell the clusters apart."""
+COLUMNS: Final = frozenset({"building_size_sqft", "year_built"})
+"""What else they are made of."""
 
 _PLACES: Final = (("neighborhood", "neighborhood {}"), ("zip_code", "ZIP {}"))
 _LARGEST_SQFT: Final = 1e9
@@ -42,31 +46,44 @@ def _mostly(column: pl.Series) -> bool:
 
 
 def clustered(sales: pl.DataFrame, levels: Sequence[Level], parameters: EquityParameters) -> pl.DataFrame:
-    """Add ``cluster`` and ``cluster_level``, null where a sale is in none, and ``sized``: whether its size is known."""
-    sized = _SIZE.is_between(0, _LARGEST_SQFT, closed="right").fill_null(value=False)
-    none = [pl.lit(None, pl.String).alias(name) for name in ("cluster", "cluster_level")]
-    told = sales.with_columns(*none, sized.alias("sized"))
+    """Return of each sale its ``cluster`` and ``cluster_level``, null where it is in none, and ``sized``: whether its size is known."""
+    sized = sales.select(_SIZE.is_between(0, _LARGEST_SQFT, closed="right").fill_null(value=False)).to_series()
+    cluster, names, own = np.full(sales.height, -1), list[str](), list[str]()
     for level in levels:
-        open_ = pl.col("sized") & pl.col("cluster").is_null()
-        named = pl.concat_str([_label(name, parameters) for name in level], separator=", ")
-        told = told.with_columns(pl.when(open_).then(named).alias("candidate"))
-        enough = (pl.col("candidate").count().over("candidate") >= parameters.min_cluster).fill_null(value=False)
-        told = told.with_columns(
-            pl.when(enough).then("candidate").otherwise("cluster").alias("cluster"),
-            pl.when(enough).then(pl.lit("|".join(level))).otherwise("cluster_level").alias("cluster_level"),
-        )
-    return told.drop("candidate", strict=False)
+        kinds = [_kinds(sales[name], parameters) for name in level]
+        known = sized & pl.Series(cluster < 0)
+        for code, _ in kinds:
+            known &= code.is_not_null()
+        open_ = np.flatnonzero(known)
+        shape = [len(labels) for _, labels in kinds]
+        cells = np.ravel_multi_index([code.gather(open_).to_numpy() for code, _ in kinds], shape)
+        distinct, cell, counts = np.unique(cells, return_inverse=True, return_counts=True)
+        enough = counts >= parameters.min_cluster
+        inside = enough[cell]
+        cluster[open_[inside]] = len(names) + (np.cumsum(enough) - 1)[cell[inside]]
+        places = zip(*np.unravel_index(distinct[enough], shape), strict=True)
+        names += [", ".join(labels[place] for (_, labels), place in zip(kinds, one, strict=True)) for one in places]
+        own += ["|".join(level)] * (len(names) - len(own))
+    numbers = pl.Series(cluster)
+    numbers = numbers.set(numbers < 0, None)
+    told = (pl.Series(name, texts, pl.String) for name, texts in (("cluster", names), ("cluster_level", own)))
+    return pl.DataFrame([*(as_enum(texts).gather(numbers) for texts in told), sized.alias("sized")])
 
 
-def _label(name: str, parameters: EquityParameters) -> pl.Expr:
-    if name == "building_size_sqft":
-        edges = [f"{edge:g}" for edge in parameters.size_bands]
-        between = [f"{low} to {high} sqft" for low, high in pairwise(edges)]
-        labels = [f"below {edges[0]} sqft", *between, f"{edges[-1]} sqft or more"]
-        reached = pl.sum_horizontal(edge <= _SIZE for edge in parameters.size_bands)
-        return reached.replace_strict(range(len(labels)), labels, return_dtype=pl.String)
-    if name == "year_built":
+def _kinds(column: pl.Series, parameters: EquityParameters) -> tuple[pl.Series, Sequence[str]]:
+    """Return the number of each sale's kind, null where that is not known, and the kinds' names."""
+    if column.name == "building_size_sqft":
+        return pl.Series(np.searchsorted(parameters.size_bands, column.to_numpy(), side="right")), _bands(parameters)
+    if column.name == "year_built":
         years = parameters.built_band_years
-        first = pl.col(name).floordiv(years) * years
-        return pl.format("built {} to {}", first, first + years - 1)
-    return pl.format(dict(_PLACES).get(name, "{}"), pl.col(name))
+        first = column // years * years
+        begins = first.drop_nulls().unique().sort()
+        return first.rank("dense") - 1, [f"built {begin} to {begin + years - 1}" for begin in begins]
+    code, labels = coded(column)
+    return code, [dict(_PLACES).get(column.name, "{}").format(label) for label in labels]
+
+
+def _bands(parameters: EquityParameters) -> Sequence[str]:
+    edges = [f"{edge:g}" for edge in parameters.size_bands]
+    between = [f"{low} to {high} sqft" for low, high in pairwise(edges)]
+    return [f"below {edges[0]} sqft", *between, f"{edges[-1]} sqft or more"]

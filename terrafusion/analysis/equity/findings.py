@@ -12,8 +12,9 @@ from terrafusion.analysis.api import Caution
 from terrafusion.analysis.equity.moran import LARGEST, LEAST
 from terrafusion.analysis.equity.parameters import EquityParameters
 from terrafusion.analysis.equity.rows import Study
-from terrafusion.analysis.findings import counted, nothing_selected, of_years, they_have
+from terrafusion.analysis.findings import counted, nothing_selected, of_year_only, they_have
 from terrafusion.analysis.ratios.standard import MET, NOT_MET, STATISTICALLY_MET, bands, written
+from terrafusion.analysis.selection import Account
 
 FALLING, RISING, WITHIN, UNCLEAR, DISAGREE, UNKNOWN = "falling", "rising", "within", "unclear", "disagree", "unknown"
 
@@ -139,25 +140,25 @@ def tally(rows: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def cautions(told: Told, used: pl.DataFrame) -> Iterator[Caution]:
+def cautions(told: Told, account: Account) -> Iterator[Caution]:
     """Tell what the figures alone do not."""
     row = told.overall.row
     if row["suppressed"]:
         return
     yield Caution("noise_looks_like_bias", _NOISE)
-    yield from _of_clusters(row, told, used)
-    yield from _of_places(row, told, used)
+    yield from _of_clusters(row, told, account)
+    yield from _of_places(row, told, account)
     suppressed = told.rows.filter(pl.col("record") == "group")["suppressed"]
     spared, groups = int(suppressed.sum()), len(suppressed)
     if spared and groups > 1:
         yield Caution(
             "groups_suppressed", f"{they_have(spared, 'group', of=groups)} fewer than {told.parameters.min_sales} sales"
         )
-    yield from of_years(used)
+    yield from of_year_only(account.year_only)
 
 
-def _of_clusters(row: Mapping[str, Any], told: Told, used: pl.DataFrame) -> Iterator[Caution]:
-    if not used["building_size_sqft"].count():
+def _of_clusters(row: Mapping[str, Any], told: Told, account: Account) -> Iterator[Caution]:
+    if not account.known("building_size_sqft"):
         yield Caution("sizes_unknown", "No sale has a building_size_sqft, so like homes are not compared")
         return
     least, known = told.parameters.min_cluster, row["n"] - row["without_size"]
@@ -168,9 +169,9 @@ def _of_clusters(row: Mapping[str, Any], told: Told, used: pl.DataFrame) -> Iter
         yield Caution("clusters_hold_few", message)
 
 
-def _of_places(row: Mapping[str, Any], told: Told, used: pl.DataFrame) -> Iterator[Caution]:
+def _of_places(row: Mapping[str, Any], told: Told, account: Account) -> Iterator[Caution]:
     places, least = row["moran_places"], max(LEAST, told.parameters.neighbors + 2)
-    if not used["latitude"].count() or not used["longitude"].count():
+    if not account.known("latitude") or not account.known("longitude"):
         yield Caution("coordinates_unknown", "No sale has latitude and longitude, so neighbours are not compared")
     elif places < least:
         yield Caution("moran_too_few_places", f"The sales lie at {counted(places, 'place')}; Moran's I needs {least}")

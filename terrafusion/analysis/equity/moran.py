@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from terrafusion.analysis.arrays import Floats
+from terrafusion.analysis.groups import firsts
 from terrafusion.analysis.ratios.sample import ROUNDING
 
 LEAST: Final = 30
@@ -48,11 +49,13 @@ def places(sales: pl.DataFrame) -> tuple[Floats, Floats]:
     latitude, longitude = pl.col("latitude"), pl.col("longitude")
     known = latitude.is_between(-90, 90) & longitude.is_between(-180, 180) & ((latitude != 0) | (longitude != 0))
     logs = (pl.col("value") / pl.col("price")).log().alias("log_ratio")
-    placed = sales.filter(known).select("latitude", "longitude", logs).sort("latitude", "longitude", "log_ratio")
-    one = placed.group_by("latitude", "longitude", maintain_order=True).agg(pl.col("log_ratio").mean())
-    lat, lon = (np.radians(one[name].to_numpy()) for name in ("latitude", "longitude"))
-    points = np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
-    return points, one["log_ratio"].to_numpy()
+    placed = sales.lazy().filter(known).select("latitude", "longitude", logs).collect().get_columns()
+    order = np.lexsort([column.to_numpy() for column in reversed(placed)])
+    lat, lon, ratio = (column.to_numpy()[order] for column in placed)
+    first = firsts(lat) | firsts(lon)
+    means = np.bincount(np.cumsum(first) - 1, ratio) / np.diff(np.flatnonzero(np.append(first, True)))
+    lat, lon = (np.radians(angle[first]) for angle in (lat, lon))
+    return np.column_stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)]), means
 
 
 def nearest(points: Floats, k: int) -> NDArray[np.int32]:
@@ -106,13 +109,18 @@ def moran(values: Floats, weights: Any, *, permutations: int, seed: int) -> Auto
 def _variance(z: Floats, weights: Any) -> float:
     """Return the variance of I over all orders of the values."""
     n, s0 = len(z), float(weights.sum())
-    both = weights + weights.T
-    s1 = float(both.multiply(both).sum()) / 2
+    s1 = float(weights.data @ weights.data) + _mutual(weights)
     s2 = float(np.square(np.asarray(weights.sum(axis=0)).ravel() + np.asarray(weights.sum(axis=1)).ravel()).sum())
     kurtosis = n * float((z**4).sum()) / float((z**2).sum()) ** 2
     normal = n * ((n**2 - 3 * n + 3) * s1 - n * s2 + 3 * s0**2)
     tails = kurtosis * ((n**2 - n) * s1 - 2 * n * s2 + 6 * s0**2)
     return (normal - tails) / ((n - 1) * (n - 2) * (n - 3) * s0**2) - 1 / (n - 1) ** 2
+
+
+def _mutual(weights: Any) -> float:
+    """Return the sum of w_ij w_ji; some rows at a time, for the whole matrix turned is as large again."""
+    blocks = (slice(begin, begin + _ROWS) for begin in range(0, weights.shape[0], _ROWS))
+    return float(sum(weights[rows].multiply(weights[:, rows].T).sum() for rows in blocks))
 
 
 def _drawn(z: Floats, weights: Any, permutations: int, seed: int) -> Iterator[float]:

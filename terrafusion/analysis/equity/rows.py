@@ -9,6 +9,8 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from terrafusion.analysis.arrays import Codes, Floats
+from terrafusion.analysis.cells import by_cell, ordered
 from terrafusion.analysis.equity.clusters import Level, clustered
 from terrafusion.analysis.equity.dispersion import compared, together, within
 from terrafusion.analysis.equity.moran import LARGEST, LEAST, moran, nearest, places, weights_of
@@ -27,6 +29,7 @@ UNIT_PRICES: Final = {"price_per_sqft": "price", "value_per_sqft": "value"}
 """What is compared inside clusters, by its name in the rows."""
 
 _ENDS: Final = ("", "_ci_low", "_ci_high")
+_RATIO: Final = pl.col("value") / pl.col("price")
 
 
 def _vertical() -> Iterator[str]:
@@ -108,32 +111,55 @@ def _clusters(
     sales: pl.DataFrame, levels: Sequence[Level], parameters: EquityParameters
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the figures inside clusters, and a row for each cluster."""
-    told = clustered(sales, levels, parameters)
-    inside = told.filter(pl.col("cluster").is_not_null())
+    found = clustered(sales, levels, parameters)
+    known, sized = found["cluster"].is_not_null(), int(found["sized"].sum())
+    inside = found.filter(known)
     code, labels = coded(inside["cluster"])
     figures: dict[str, Any] = {
         "clusters": len(labels),
         "clustered": inside.height,
-        "without_size": told.height - int(told["sized"].sum()),
-        "in_no_cluster": int(told["sized"].sum()) - inside.height,
+        "without_size": found.height - sized,
+        "in_no_cluster": sized - inside.height,
     }
     if inside.is_empty():
         return figures, []
-    laid = inside.with_columns(code.alias("code"), (pl.col("value") / pl.col("price")).alias("ratio"))
-    rows = _cluster_rows(laid, labels, parameters)
+    places, begins = by_cell([code])
+    laid = _Laid(sales.select("value", "price", "building_size_sqft").filter(known), places, begins)
+    named = zip(labels, inside["cluster_level"].gather(places[begins]), strict=True)
+    rows = [_cluster_row(*names, ratio, parameters) for names, ratio in zip(named, laid.each(_RATIO), strict=True)]
     for name, column in UNIT_PRICES.items():
-        unit = laid.select("code", (pl.col(column) / pl.col("building_size_sqft")).alias("unit")).sort("code", "unit")
-        found, medians, cods = _dispersion(name, unit, parameters.confidence_level)
-        figures |= found
+        values = laid.ordered(pl.col(column) / pl.col("building_size_sqft"))
+        told, medians, cods = _dispersion(name, values, laid.sizes, parameters.confidence_level)
+        figures |= told
         for row, median, cod in zip(rows, medians, cods, strict=True):
             if not row["suppressed"]:
                 row |= {f"{name}_median": float(median), f"{name}_cod": float(cod)}
     return figures, rows
 
 
-def _dispersion(name: str, unit: pl.DataFrame, confidence_level: float) -> tuple[dict[str, Any], Any, Any]:
-    values, codes = unit["unit"].to_numpy(), unit["code"].to_numpy().astype(np.int64)
-    inside, flat = within(values, codes), together(values)
+@dataclass(frozen=True, slots=True)
+class _Laid:
+    """The sales inside clusters, their places by cluster, and where among these each cluster begins."""
+
+    sales: pl.DataFrame
+    places: Codes
+    begins: Codes
+
+    @property
+    def sizes(self) -> Codes:
+        return np.diff(self.begins, append=len(self.places))
+
+    def ordered(self, figure: pl.Expr) -> Floats:
+        """Return a figure of the sales by cluster and, within each, in ascending order."""
+        return ordered(self.sales.select(figure).to_series(), self.places, self.begins)
+
+    def each(self, figure: pl.Expr) -> Sequence[Floats]:
+        """Return the same apart by cluster."""
+        return np.split(self.ordered(figure), self.begins[1:])
+
+
+def _dispersion(name: str, unit: Floats, sizes: Codes, confidence_level: float) -> tuple[dict[str, Any], Any, Any]:
+    inside, flat = within(unit, np.repeat(np.arange(len(sizes)), sizes)), together(unit)
     figures = {
         f"{name}_cod_within": inside.cod,
         **spread(f"{name}_cod_within_corrected", inside.interval(confidence_level)),
@@ -144,17 +170,11 @@ def _dispersion(name: str, unit: pl.DataFrame, confidence_level: float) -> tuple
     return figures, inside.medians, inside.cods
 
 
-def _cluster_rows(laid: pl.DataFrame, labels: pl.Series, parameters: EquityParameters) -> list[dict[str, Any]]:
-    """Return, in the order of the clusters' names, how many sales each has and at what level it is assessed."""
-    listed = laid.group_by("code").agg(pl.col("ratio").sort(), pl.col("cluster_level").first()).sort("code")
-    rows = []
-    for name, (_, ratio, level) in zip(labels, listed.iter_rows(), strict=True):
-        n = len(ratio)
-        row = {"cluster": name, "cluster_level": level, "n": n, "suppressed": n < parameters.min_sales}
-        if not row["suppressed"]:
-            row |= spread("median", median_estimate(np.array(ratio), parameters.confidence_level))
-        rows.append(row)
-    return rows
+def _cluster_row(name: str, level: str, ratio: Floats, parameters: EquityParameters) -> dict[str, Any]:
+    """Return how many sales a cluster has and at what level it is assessed."""
+    n = len(ratio)
+    row = {"cluster": name, "cluster_level": level, "n": n, "suppressed": n < parameters.min_sales}
+    return row if row["suppressed"] else row | spread("median", median_estimate(ratio, parameters.confidence_level))
 
 
 def neighbours_of(sales: pl.DataFrame, parameters: EquityParameters) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Final
 
 import polars as pl
@@ -11,10 +12,11 @@ import polars as pl
 from terrafusion.analysis.api import Answer, Caution, Progress, Records
 from terrafusion.analysis.canonical import provenance
 from terrafusion.analysis.equity import findings
-from terrafusion.analysis.equity.clusters import COLUMNS, ladder
+from terrafusion.analysis.equity.clusters import APART, COLUMNS, ladder
 from terrafusion.analysis.equity.parameters import EquityParameters
 from terrafusion.analysis.equity.rows import GROUP, Study, study_of, to_rows
-from terrafusion.analysis.groups import ALL, columns_of, level_name
+from terrafusion.analysis.frames import column_by_column
+from terrafusion.analysis.groups import ALL, coded, columns_of, in_order, level_name
 from terrafusion.analysis.parameters import COUNTY
 from terrafusion.analysis.quality import data_quality
 from terrafusion.analysis.ratios.groups import Laid, laid_out
@@ -24,41 +26,83 @@ from terrafusion.analysis.ratios.sample import Ratios
 from terrafusion.analysis.ratios.standard import SOURCE, bands
 from terrafusion.analysis.ratios.study import TRIM, measured, rules_of, skipped
 from terrafusion.analysis.ratios.time import Adjusted, adjust
-from terrafusion.analysis.selection import Selection, select
+from terrafusion.analysis.selection import Account, Selection, select
 
 _COLUMNS: Final = COLUMNS | {"latitude", "longitude"}
+_STUDIED: Final = (*sorted(APART | _COLUMNS), "value", "price")
+"""What is computed with beside what `Laid` has."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sales:
+    """The sales laid out, and by group. The frames that they came in, which are as large as the file, are kept no longer."""
+
+    laid: Laid
+    by_group: pl.DataFrame
+    account: Account
+    adjusted: Adjusted
+    """Without its sales."""
+
+    def parts(self) -> Iterator[pl.DataFrame]:
+        """Yield the sales of each group, in the order of the groups' names."""
+        for begin, end in pairwise(self.laid.edges.tolist()):
+            yield self.by_group[begin:end]
 
 
 def equity_study(records: Records, parameters: EquityParameters, progress: Progress) -> Answer:
     """Answer how fairly homes are assessed; raises InvalidParameters where the records cannot."""
-    progress(0.0, "Reading sales")
-    sales, groups = read(records, parameters, also=_COLUMNS), columns_of(parameters.group_by)
-    chosen = select(sales, parameters, records.profile, groups=groups, across_pauses=True)
-    selection = valued(chosen, roll_year=parameters.roll_year or records.profile.roll_year)
-    adjusted = adjust(records, selection, parameters, lambda done, doing: progress(0.2 * done, doing))
-    used, excluded = _trimmed(adjusted.sales, parameters)
-    selection = replace(selection, used=used, excluded={**selection.excluded, **excluded})
-    laid = laid_out(used, parameters)
+    sales = _read(records, parameters, progress)
+    account, adjusted = sales.account, sales.adjusted
     level = assessment_level(records, parameters)
-    rules = replace(rules_of(parameters, level=level, sales=used.height), trim=None)
-    studies, overall = _studied(laid, used, rules, parameters, progress)
+    rules = replace(rules_of(parameters, level=level, sales=account.used), trim=None)
+    studies, overall = _studied(sales, rules, parameters, progress)
     rows = to_rows(studies)
     told = findings.Told(records.county_id, parameters, overall, rows)
     return Answer(
         summary={
             "key_finding": findings.key_finding(told),
-            "data_points_analyzed": used.height,
+            "data_points_analyzed": account.used,
             **_method(parameters, rules, adjusted),
             **{name: overall.row.get(name) for name in GROUP if name not in {"group", "suppressed"}},
             "value_groups": [_by_value(row) for row in overall.value_groups],
             **findings.tally(rows),
             **provenance(records, parameters),
         },
-        data_quality=_quality(selection, rows, parameters),
-        warnings=[*selection.warnings, *adjusted.warnings, *skipped(parameters, rules), *_warnings(told, used)],
+        data_quality=_quality(account, rows, parameters),
+        warnings=[*account.warnings, *adjusted.warnings, *skipped(parameters, rules), *_warnings(told, account)],
         rows=rows,
         table=rows,
     )
+
+
+def _read(records: Records, parameters: EquityParameters, progress: Progress) -> _Sales:
+    progress(0.0, "Reading sales")
+    selection = _selected(records, parameters)
+    adjusted = adjust(records, selection, parameters, lambda done, doing: progress(0.2 * done, doing))
+    used, excluded = _trimmed(adjusted.sales, parameters)
+    selection = replace(selection, used=used, excluded={**selection.excluded, **excluded})
+    account, adjusted = selection.account(), replace(adjusted, sales=used.clear())
+    laid = laid_out(used, parameters)
+    return _Sales(laid, _by_group(used), account, adjusted)
+
+
+def _selected(records: Records, parameters: EquityParameters) -> Selection:
+    groups, profile = columns_of(parameters.group_by), records.profile
+    # nobody holds what was read: it is as large as the file
+    chosen = select(
+        read(records, parameters, also=_COLUMNS, apart=APART, coded=True),
+        parameters,
+        profile,
+        groups=groups,
+        across_pauses=True,
+    )
+    return valued(chosen, roll_year=parameters.roll_year or profile.roll_year)
+
+
+def _by_group(used: pl.DataFrame) -> pl.DataFrame:
+    """Return `_STUDIED` of the sales in the order of their groups."""
+    places = in_order(coded(used["group"])[0].to_numpy())
+    return column_by_column(used.select(_STUDIED), lambda column: column.gather(places))
 
 
 def _trimmed(sales: pl.DataFrame, parameters: EquityParameters) -> tuple[pl.DataFrame, dict[str, int]]:
@@ -66,35 +110,33 @@ def _trimmed(sales: pl.DataFrame, parameters: EquityParameters) -> tuple[pl.Data
     multiple = TRIM[parameters.trim]
     if multiple is None or sales.is_empty():
         return sales, {}
-    laid = laid_out(sales, parameters)
-    limits = pl.concat(
-        _limits(names, block.ratios, multiple, parameters.trim_min_sales) for names, block in laid.blocks()
-    )
-    joined = sales.join(limits, on="group", how="left", maintain_order="left")
-    kept = joined.filter((pl.col("value") / pl.col("price")).is_between("low", "high")).drop("low", "high")
+    blocks = laid_out(sales, parameters).blocks()
+    limits = pl.concat(_limits(block.ratios, multiple, parameters.trim_min_sales) for _, block in blocks)
+    low, high = limits[coded(sales["group"])[0]].get_columns()
+    kept = sales.filter((pl.col("value") / pl.col("price")).is_between(low, high))
     gone = sales.height - kept.height
     return kept, {"ratio_outlier": gone} if gone else {}
 
 
-def _limits(names: pl.Series, ratios: Ratios, multiple: float, least: int) -> pl.DataFrame:
+def _limits(ratios: Ratios, multiple: float, least: int) -> pl.DataFrame:
     """Return the least and the greatest ratio that is kept of each group."""
     begins, ends, _ = kept_of(ratios, multiple, least)
     low, high = (ratios.segments.at(ratios.ratio, places) for places in (begins, ends - 1))
-    return pl.DataFrame({"group": names, "low": low, "high": high})
+    return pl.DataFrame({"low": low, "high": high})
 
 
 def _studied(
-    laid: Laid, used: pl.DataFrame, rules: Rules, parameters: EquityParameters, progress: Progress
+    sales: _Sales, rules: Rules, parameters: EquityParameters, progress: Progress
 ) -> tuple[list[Study], Study]:
     """Return the studies of the groups, in the order of their names, and that of all sales together."""
+    laid, used = sales.laid, sales.by_group
     rows, whole, levels = measured(
         laid, rules, lambda done, doing: progress(0.2 + 0.4 * done, doing), besides=lambda: ladder(used)
     )
-    parts = {name: part for (name,), part in used.partition_by("group", as_dict=True).items()}
     studies = []
     each = (ratios for _, block in laid.blocks() for ratios in block.ratios.each())
-    for row, ratios in zip(rows.iter_rows(named=True), each, strict=True):
-        studies.append(study_of(row, ratios, parts[row["group"]], levels, parameters))
+    for row, ratios, part in zip(rows.iter_rows(named=True), each, sales.parts(), strict=True):
+        studies.append(study_of(row, ratios, part, levels, parameters))
         progress(0.6 + 0.3 * len(studies) / rows.height, "Comparing like homes and neighbours")
     if len(studies) == 1:
         return studies, studies[0]
@@ -125,8 +167,7 @@ def _by_value(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "group"}
 
 
-def _quality(selection: Selection, rows: pl.DataFrame, parameters: EquityParameters) -> Mapping[str, Any]:
-    account = selection.account()
+def _quality(account: Account, rows: pl.DataFrame, parameters: EquityParameters) -> Mapping[str, Any]:
     below, groups = parameters.fallback_min_sales, rows.filter(pl.col("record") == "group")
     thin = groups.filter(pl.col("n") < below).height
     return {
@@ -136,6 +177,6 @@ def _quality(selection: Selection, rows: pl.DataFrame, parameters: EquityParamet
     }
 
 
-def _warnings(told: findings.Told, used: pl.DataFrame) -> Iterator[Caution]:
-    if used.height:
-        yield from findings.cautions(told, used)
+def _warnings(told: findings.Told, account: Account) -> Iterator[Caution]:
+    if account.used:
+        yield from findings.cautions(told, account)

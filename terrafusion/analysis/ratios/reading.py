@@ -24,11 +24,16 @@ _YEAR: Final = "assessment_year"
 
 
 def read(
-    records: Records, parameters: RatioParameters, also: Collection[str] = (), *, coded: bool = False
+    records: Records,
+    parameters: RatioParameters,
+    also: Collection[str] = (),
+    *,
+    apart: Collection[str] = (),
+    coded: bool = False,
 ) -> pl.DataFrame:
     """Read the sales, each with its ``group`` and its ``value`` (null where it has none), and the columns ``also``.
 
-    Where ``coded`` groups, and texts that only they are made of, are an Enum as far as they can be.
+    Where ``coded`` groups, texts that only they are made of, and those ``apart`` are an Enum as far as they can be.
     Raises InvalidParameters where the records cannot serve the request.
     """
     columns = {"parcel_number"} if parameters.value_field in _ROLL else {"assessed_value"}
@@ -38,7 +43,7 @@ def read(
         columns |= time.columns_for(parameters.time_adjust)
     if parameters.fallback == "cascade":
         columns |= {"zip_code"}
-    sales = collected(records, parameters, columns | set(also), coded=coded)
+    sales = collected(records, parameters, columns | set(also), apart=apart, coded=coded)
     refuse_fine_groups(sales, parameters)
     if parameters.time_adjust != "none":
         refuse_fine_periods(sales, parameters)

@@ -56,6 +56,14 @@ def test_the_moments_are_those_of_all_orders():
     assert told.error == pytest.approx(every.std(), rel=1e-9)
 
 
+def test_how_many_rows_are_turned_at_a_time_does_not_matter(monkeypatch):
+    random = np.random.default_rng(8)
+    weights, values = weights_of(nearest(_points(random, 100)[2], 5)), random.normal(0, 1, 100)
+    whole = moran(values, weights, permutations=0, seed=0)
+    monkeypatch.setattr("terrafusion.analysis.equity.moran._ROWS", 7)
+    assert moran(values, weights, permutations=0, seed=0).error == pytest.approx(whole.error, rel=1e-12)
+
+
 def test_a_chessboard_is_unlike_and_a_slope_alike():
     cells = np.arange(64)
     row, column = cells // 8, cells % 8
