@@ -5,9 +5,6 @@ Neighbours are the nearest areas by centroid. What is joined stays in one piece,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from heapq import heapify, heappop, heappush
-from itertools import islice, repeat
 from typing import Any
 
 import numpy as np
@@ -21,54 +18,13 @@ def joined(features: Floats, places: Floats | None, *, count: int, neighbors: in
     ``features`` is areas x columns, scaled; ``places`` are centroids in km, None where no neighbours are known and any
     two may join. Ward (1963): the two are joined whose union adds least to the squared distances from the means.
     """
-    unions = _any(features) if places is None else _between_neighbours(features, tied(places, neighbors))
-    n = len(features)
-    found = np.arange(2 * n - count)
-    for union, pair in enumerate(islice(unions, n - count), n):
-        found[pair] = union
-    for node in reversed(range(len(found))):  # a union stands after what it is of
-        found[node] = found[found[node]]
-    _, first, code = np.unique(found[:n], return_index=True, return_inverse=True)
+    from sklearn.cluster import AgglomerativeClustering  # noqa: PLC0415 - slow to import
+
+    ties = None if places is None else tied(places, neighbors)
+    found = AgglomerativeClustering(n_clusters=count, linkage="ward", connectivity=ties).fit(features).labels_
+    _, first, code = np.unique(found, return_index=True, return_inverse=True)
     order: Codes = np.argsort(np.argsort(first))[code]
     return order
-
-
-def _any(features: Floats) -> Iterator[Sequence[int]]:
-    from scipy.cluster.hierarchy import ward  # noqa: PLC0415 - slow to import
-
-    yield from ward(features)[:, :2].astype(np.int64).tolist()
-
-
-def _between_neighbours(features: Floats, ties: Any) -> Iterator[Sequence[int]]:
-    """Yield which two are joined, one pair after the other; a union has the next number and the neighbours of both.
-
-    As scikit-learn does it, whose import takes half the memory of a million sales.
-    """
-    n = len(features)
-    size, total = np.ones(2 * n), np.vstack([features, np.zeros_like(features)])
-
-    def costs(one: int, others: Sequence[int]) -> Iterator[tuple[float, int, int]]:
-        theirs = size[others]
-        apart = np.square(total[one] / size[one] - total[others] / theirs[:, None]).sum(axis=1)
-        return zip((apart * (size[one] * theirs / (size[one] + theirs))).tolist(), repeat(one), others)
-
-    beside = {one: {*near.tolist()} - {one} for one, near in enumerate(np.split(ties.indices, ties.indptr[1:-1]))}
-    open_ = [cost for one, near in beside.items() for cost in costs(one, [other for other in near if other < one])]
-    heapify(open_)
-    for union in range(n, 2 * n - 1):
-        pair = next(pair for _, *pair in _ascending(open_) if beside.keys() >= {*pair})
-        size[union], total[union] = size[pair].sum(), total[pair].sum(axis=0)
-        beside[union] = set[int]().union(*map(beside.pop, pair)).difference(pair)
-        for near in beside[union]:
-            beside[near] = beside[near].difference(pair) | {union}
-        for cost in costs(union, [*beside[union]]):
-            heappush(open_, cost)
-        yield pair
-
-
-def _ascending(heap: list[tuple[float, int, int]]) -> Iterator[tuple[float, int, int]]:
-    while heap:
-        yield heappop(heap)
 
 
 def tied(places: Floats, neighbors: int) -> Any:

@@ -6,7 +6,6 @@ import statsmodels.api as sm
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.sparse.csgraph import connected_components
 from scipy.stats import binom, f_oneway
-from sklearn.cluster import AgglomerativeClustering
 from sklearn.metrics import adjusted_rand_score
 
 from terrafusion.analysis.areas.growth import growth_of
@@ -192,17 +191,6 @@ def test_without_neighbours_it_is_ward_as_scipy_has_it():
         ours = joined(features, None, count=count, neighbors=5)
         assert adjusted_rand_score(theirs, ours) == 1
         assert list(dict.fromkeys(ours)) == list(range(count))
-
-
-@pytest.mark.parametrize("whole", [False, True])
-def test_between_neighbours_it_is_ward_as_scikit_learn_has_it(whole):
-    """Of features in whole numbers many pairs cost as much."""
-    for seed in range(20):
-        random = np.random.default_rng(seed)
-        places, features = random.uniform(0, 30, (60, 2)), random.normal(0, 1, (60, 3))
-        features = np.round(features) if whole else features
-        theirs = AgglomerativeClustering(5, linkage="ward", connectivity=tied(places, 3)).fit(features).labels_
-        assert adjusted_rand_score(theirs, joined(features, places, count=5, neighbors=3)) == 1
 
 
 @pytest.mark.parametrize("neighbors", [1, 3, 8])
