@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from terrafusion.analysis.api import Records
 
-RULES_VERSION: Final = "9"
+RULES_VERSION: Final = "10"
 """Rises whenever the same parameters on the same records may give another answer."""
 
 
