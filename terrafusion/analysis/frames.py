@@ -100,7 +100,7 @@ def is_sorted(sales: pl.DataFrame, keys: Sequence[str]) -> bool:
     return bool(sales.lazy().select(after.slice(1).fill_null(value=False).all()).collect().item())
 
 
-def in_order(records: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+def sorted_by(records: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     """Sort records by these keys, which mostly they are."""
     return records if is_sorted(records, keys) else records.sort(keys)
 

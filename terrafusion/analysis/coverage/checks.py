@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from terrafusion.analysis.frames import SALES_ORDER, in_order
+from terrafusion.analysis.frames import SALES_ORDER, sorted_by
 
 _NAMED: Final = 5
 _OLDEST: Final = 1600
@@ -27,7 +27,7 @@ def sale_checks(sales: pl.LazyFrame, as_of: date | None) -> Iterator[dict[str, A
     ``as_of`` is the day after which a sale lies in the future; None leaves that unchecked. Of sales that are alike the
     first in their order passes, so what is named depends on content alone.
     """
-    alike = in_order(sales.select("sale_id", *_SALE).collect(), SALES_ORDER)
+    alike = sorted_by(sales.select("sale_id", *_SALE).collect(), SALES_ORDER)
     for name, rule in _likeness_rules().items():
         yield from _rows({name: rule}, "sales", alike.lazy(), "sale_id")
     del alike

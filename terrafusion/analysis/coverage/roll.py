@@ -14,7 +14,7 @@ from terrafusion.analysis.api import Records
 from terrafusion.analysis.coverage.parameters import CoverageParameters
 from terrafusion.analysis.coverage.shares import chi_square, share_of, shares
 from terrafusion.analysis.coverage.two_samples import TwoSamples, rows
-from terrafusion.analysis.frames import PROPERTIES_ORDER, PROPERTIES_SCHEMA, in_order
+from terrafusion.analysis.frames import PROPERTIES_ORDER, PROPERTIES_SCHEMA, sorted_by
 from terrafusion.analysis.groups import MARKET_AREA, area_of, label_of
 from terrafusion.analysis.profile import CountyProfile
 
@@ -70,7 +70,7 @@ def roll_of(records: Records, used: pl.DataFrame, parameters: CoverageParameters
     is_sold = pl.col("parcel_number").is_in(sold.implode()).alias("is_sold")
     known = int(records.properties.select(is_sold.sum()).collect().item())
     wanted = sorted({"parcel_number", *NUMERIC, *CATEGORIES})
-    asked_for = in_order(records.properties.filter(asked).select(wanted).collect(), PROPERTIES_ORDER)
+    asked_for = sorted_by(records.properties.filter(asked).select(wanted).collect(), PROPERTIES_ORDER)
     parcels = asked_for.with_columns(is_sold)
     unnumbered = used["parcel_number"].null_count()
     there = int(parcels["is_sold"].sum())
