@@ -18,6 +18,9 @@ from terrafusion.errors import Unavailable
 from topics.catalogue import TopicSpec
 
 PATIENCE_S: Final = 5.0
+READ_WITHIN_S: Final = 1.0
+FEW: Final = 16
+"""Where no more offsets than these are left, it is looked whether they hold records at all."""
 Place = tuple[str, int]
 
 
@@ -50,11 +53,13 @@ class KafkaGroup:
         committed = await self._committed(admin)
         starts, ends = await consumer.beginning_offsets(self._places), await consumer.end_offsets(self._places)
         told_ends = await consumer.end_offsets(self._told) if self._told else {}
+        done = {tp: max(starts[tp], found.offset) for tp, found in committed.items()}
+        done |= await _next_records(consumer, {tp: at for tp, at in done.items() if 0 < ends[tp] - at <= FEW}, ends)
         return Dealt(
             state=state,
             members=frozenset(member[0] for member in members),
             owned=frozenset(place for member in members for place in _dealt_to(member)),
-            committed=_places({tp: max(starts[tp], found.offset) for tp, found in committed.items()}),
+            committed=_places(done),
             ends=_places(ends),
             told_ends=_places(told_ends),
         )
@@ -73,7 +78,7 @@ class KafkaGroup:
             limits = {"request_timeout_ms": int(1000 * PATIENCE_S)}
             self._clients = (
                 AIOKafkaAdminClient(**self._broker.options, **limits),
-                AIOKafkaConsumer(**self._broker.options, **limits),
+                AIOKafkaConsumer(**self._broker.options, **limits, isolation_level="read_committed"),
             )
             for client in self._clients:
                 await client.start()
@@ -86,6 +91,27 @@ class KafkaGroup:
             with suppress(KafkaError, TimeoutError):
                 async with asyncio.timeout(1.0):
                     await asyncio.gather(admin.close(), consumer.stop(), return_exceptions=True)
+
+
+async def _next_records(
+    consumer: AIOKafkaConsumer, left: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+) -> Mapping[TopicPartition, int]:
+    """Return where the next record lies: nobody acknowledges a transaction's marker, nor what it takes back."""
+    if not left:
+        return {}
+    consumer.assign(list(left))
+    for partition, offset in left.items():
+        consumer.seek(partition, offset)
+    found: dict[TopicPartition, int] = {}
+    with suppress(TimeoutError):
+        async with asyncio.timeout(READ_WITHIN_S):
+            while missing := left.keys() - found.keys():
+                records = await consumer.getmany(*missing, timeout_ms=100)
+                found |= {tp: some[0].offset for tp, some in records.items()}
+                reached = {tp: await consumer.position(tp) for tp in missing - found.keys()}
+                found |= {tp: at for tp, at in reached.items() if at >= ends[tp]}
+    consumer.unsubscribe()
+    return found
 
 
 def _of(topics: Sequence[TopicSpec]) -> list[TopicPartition]:

@@ -28,6 +28,7 @@ from terrafusion.services.intake import Arrival, Intake
 from terrafusion.services.leases import Claimer
 from terrafusion.settings import Settings
 from terrafusion.web.routes import register
+from topics.catalogue import REQUESTS
 
 CHUNKS_A_SLOT: Final = 2
 
@@ -42,7 +43,7 @@ def create_worker(settings: Settings, guard: Guard) -> Worker:
     shared = Shared.of(settings)
     cases, running = UseCases.of(shared), Running.of(shared)
     node = Node.of(shared, cases.room)
-    intake, orders = Intake(cases.accept, room=cases.room), Orders(cases.commands, monotonic=time.monotonic)
+    intake, orders = Intake(cases.accept, room=cases.room), _orders(cases, node)
     claimed: Any = SteadyChannel(node.app)
     _follow_topics(node, intake, orders)
     jobs.register(node.app, claimed, running.bench.run, concurrency=CHUNKS_A_SLOT * settings.pool_size)
@@ -62,6 +63,11 @@ def create_worker(settings: Settings, guard: Guard) -> Worker:
     )
     node.app.drain, node.app.prepare, node.app.begin = worker.drain, worker.prepare, worker.start
     return worker
+
+
+def _orders(cases: UseCases, node: Node) -> Orders:
+    taken_until = partial(node.observing.group.taken_until, REQUESTS.name)
+    return Orders(cases.commands, taken_until=taken_until, monotonic=time.monotonic)
 
 
 def _follow_topics(node: Node, intake: Intake, orders: Orders) -> None:

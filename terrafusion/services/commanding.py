@@ -17,7 +17,9 @@ from terrafusion.usecases.commands import Commands
 from terrafusion.usecases.retrying import until_available
 
 PATIENCE_S: Final = 10.0
-"""How long a cancel waits for the request of its job."""
+"""How long a cancel waits for a request that is sent after it."""
+LONGEST_S: Final = 300.0
+"""How long for one that was sent before it, where requests are not taken."""
 AGAIN_S: Final = 0.5
 MOST_PATIENT: Final = 100
 """So many wait; the oldest of more is given up before its time."""
@@ -26,19 +28,25 @@ MOST_WAITING: Final = 1000
 
 @dataclass(slots=True)
 class _Turn:
-    """A command that was begun, and until when it may wait."""
+    """A command that was begun."""
 
     arrival: Arrival
-    until: float
+    at: float
     done: bool = False
+
+    def may_wait(self, now: float, taken_until: float) -> bool:
+        """Say whether its request may still be on its way, or among those that have not been taken."""
+        return now < self.at + (LONGEST_S if taken_until < self.at else PATIENCE_S)
 
 
 class Orders(Service):
     """Carries out commands one by one; one that has to wait holds up no other, only the acknowledgement of those behind it."""
 
-    def __init__(self, commands: Commands, *, monotonic: Callable[[], float]) -> None:
+    def __init__(self, commands: Commands, *, taken_until: Callable[[], float], monotonic: Callable[[], float]) -> None:
+        """Take what carries them out, and what says until when requests have been taken, of the same clock."""
         super().__init__()
         self._commands = commands
+        self._taken_until = taken_until
         self._monotonic = monotonic
         self._queue: asyncio.Queue[Arrival] = asyncio.Queue(MOST_WAITING)
         self._turns: dict[int, deque[_Turn]] = {}
@@ -66,7 +74,7 @@ class Orders(Service):
 
     async def take(self, arrival: Arrival) -> None:
         """Begin a command."""
-        turn = _Turn(arrival, self._monotonic() + PATIENCE_S)
+        turn = _Turn(arrival, self._monotonic())
         self._turns.setdefault(arrival.record.partition, deque()).append(turn)
         await self._try(turn, patient=True)
 
@@ -74,12 +82,12 @@ class Orders(Service):
         """Try those that wait once more; for the last time where their time is up or too many wait."""
         waiting = self._waiting()
         for number, turn in enumerate(waiting):
-            in_time = self._monotonic() < turn.until and len(waiting) - number <= MOST_PATIENT
-            await self._try(turn, patient=in_time)
+            in_time = turn.may_wait(self._monotonic(), self._taken_until())
+            await self._try(turn, patient=in_time and len(waiting) - number <= MOST_PATIENT)
         self._again_at = self._monotonic() + AGAIN_S
 
     def _waiting(self) -> Sequence[_Turn]:
-        return sorted((t for t in chain(*self._turns.values()) if not t.done), key=lambda turn: turn.until)
+        return sorted((t for t in chain(*self._turns.values()) if not t.done), key=lambda turn: turn.at)
 
     async def _try(self, turn: _Turn, *, patient: bool) -> None:
         turn.done = await until_available(self._carry_out, turn.arrival, patient=patient)

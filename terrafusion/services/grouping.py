@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from models.group import Dealt
@@ -47,6 +49,18 @@ class OwnConsumer(Protocol):
         """Return the next offset of each partition that it should be reading now; none that may wait and is paused."""
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where the partitions of a topic ended at a moment."""
+
+    at: float
+    ends: Mapping[Place, int]
+
+    def is_reached(self, dealt: Dealt) -> bool:
+        """Say whether all that lay before has been acknowledged."""
+        return all(dealt.committed.get(place, 0) >= end for place, end in self.ends.items())
+
+
 class GroupWatch:
     """Fulfils a watchdog's look."""
 
@@ -67,14 +81,18 @@ class GroupWatch:
         self._monotonic = monotonic
         self._ask_at = 0.0
         self._dealt: Dealt | None = None
-        self._first: dict[Place, tuple[int, int]] = {}
-        """Of each partition what is committed, and the end of what is not waited for behind it."""
-        self._waiting: dict[tuple[str, int, tuple[int, int]], float] = {}
+        self._waiting: dict[tuple[str, int, int], float] = {}
+        self._marks: dict[str, Mark] = {}
+        self._taken_until: dict[str, float] = {}
 
     @property
     def dealt(self) -> Dealt | None:
         """The group as the broker last told of it; None while it does not answer."""
         return self._dealt
+
+    def taken_until(self, topic: str) -> float:
+        """Return a moment, of the same clock, until which everything on a topic has been acknowledged since."""
+        return self._taken_until.get(topic, -math.inf)
 
     async def look(self) -> Sequence[Trouble]:
         """Say what may stand still; nothing of the group while the broker does not answer."""
@@ -86,20 +104,29 @@ class GroupWatch:
         return [] if self._dealt is None else [*self._mine(self._dealt), *self._ours(self._dealt)]
 
     async def _ask(self) -> Dealt | None:
+        now = self._monotonic()
         try:
             dealt = await self._group.look()
         except Unavailable:
             self._metrics.lag.clear()
             self._metrics.stalled_partitions.set(0)
             return None
-        self._note(dealt)
+        for topic in {topic for topic, _ in dealt.ends}:
+            self._move_up(
+                topic, Mark(now, {place: end for place, end in dealt.ends.items() if place[0] == topic}), dealt
+            )
+        self._tell(dealt)
         return dealt
 
-    def _note(self, dealt: Dealt) -> None:
-        """Remember what was committed when, and one offset behind it: the marker of a transaction is no record."""
-        for place, committed in dealt.committed.items():
-            if self._first.get(place, (-1, 0))[0] != committed:
-                self._first[place] = (committed, min(dealt.ends.get(place, committed), committed + 1))
+    def _move_up(self, topic: str, newest: Mark, dealt: Dealt) -> None:
+        """Learn until when a topic was acknowledged: the ends of one look are held until they are reached, then those of another."""
+        held = self._marks.get(topic, newest)
+        if held.is_reached(dealt):
+            self._taken_until[topic] = newest.at if newest.is_reached(dealt) else held.at
+            held = newest
+        self._marks[topic] = held
+
+    def _tell(self, dealt: Dealt) -> None:
         lag: Counter[str] = Counter({topic: 0 for topic, _ in dealt.ends})
         for (topic, _), records in dealt.lags.items():
             lag[topic] += records
@@ -123,22 +150,14 @@ class GroupWatch:
             yield Trouble(Part.CONSUMER, (topic, number, at), reason)
 
     def _ours(self, dealt: Dealt) -> Iterator[Trouble]:
-        waits = {place for place, end in dealt.ends.items() if self._waits(place, end)} if self._is_open() else set()
+        waits = {(*place, dealt.committed[place]) for place, lag in dealt.lags.items() if lag and self._is_open()}
         now = self._monotonic()
-        self._waiting = {(*place, self._first[place]): now for place in waits} | {
-            sign: since
-            for sign, since in self._waiting.items()
-            if sign[:2] in waits and sign[2] == self._first[sign[:2]]
-        }
+        self._waiting = {sign: self._waiting.get(sign, now) for sign in waits}
         self._metrics.stalled_partitions.set(sum(now - since >= STALLED_S for since in self._waiting.values()))
         for topic, number, first in sorted(self._waiting):
             owned = "its worker does not take them" if (topic, number) in dealt.owned else "no worker has it"
             reason = f"records of {topic}, partition {number}, wait: {owned}"
             yield Trouble(Part.PARTITION, (topic, number, first), reason, ends=False)
-
-    def _waits(self, place: Place, end: int) -> bool:
-        committed, first_end = self._first.get(place, (end, end))
-        return end > max(committed, first_end)
 
     async def stop(self) -> None:
         """Disconnect."""

@@ -189,6 +189,16 @@ class TestPause:
         assert {end["status"] for end in tape.ends(ids)} == {"COMPLETED"}
         until(lambda: committed_lag(rig.bootstrap, GROUP) == 0, what="all are acknowledged")
 
+    def test_a_cancel_waits_for_a_request_before_it_however_long_that_is_not_let_in(self, rig: Rig, tape: Tape) -> None:
+        with paused(rig):
+            [job_id] = rig.upstream.send(request("sleepy", parameters={"seconds": 60}))
+            order(rig, "cancel", job_id=job_id)
+            time.sleep(PATIENCE_S + 4)
+            assert committed_lag(rig.bootstrap, GROUP, COMMANDS) == 1
+        assert tape.completed(job_id, within=5).body["status"] == "CANCELLED"
+        until(lambda: committed_lag(rig.bootstrap, GROUP, COMMANDS) == 0, what="it is acknowledged")
+        assert not [r for r in tape.records[DEAD_LETTER] if job_id.encode() in (r.value or b"")]
+
     @pytest.mark.parametrize("scope", [{"county_id": "lucas_oh"}, {"analysis_type": "tabled"}])
     def test_jobs_of_what_is_paused_are_accepted_and_wait(self, rig: Rig, tape: Tape, scope: Mapping[str, str]) -> None:
         asked = {"analysis_type": "tabled", "county_id": "lucas_oh"}

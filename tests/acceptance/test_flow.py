@@ -16,8 +16,8 @@ from uuid import uuid4
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
-from support.rig import Rig
-from support.tape import COMPLETED, PARTITIONS, STATUS, Record, Tape, request
+from support.rig import Rig, TestedWorker
+from support.tape import COMPLETED, PARTITIONS, REQUESTS, STATUS, Record, Tape, request
 from support.waiting import until
 from support.web import PREFIX
 
@@ -102,6 +102,29 @@ def check_headers(event: Record, job_id: str) -> None:
     happened = event.body["updated_at" if kind == "status" else "completed_at"]
     assert datetime.fromisoformat(event.header("ce_time") or "") == datetime.fromisoformat(happened)
     assert event.header("content-type") == "application/json"
+
+
+def test_a_request_whose_transaction_is_aborted_was_never_made(rig: Rig, tape: Tape) -> None:
+    producer = Producer({"bootstrap.servers": rig.bootstrap, "transactional.id": str(uuid4())})
+    producer.init_transactions(20)
+    aborted, kept = ([request("noop") for _ in range(3 * PARTITIONS)] for _ in range(2))
+    for requests, end in ((aborted, producer.abort_transaction), (kept, producer.commit_transaction)):
+        producer.begin_transaction()
+        for asked in requests:
+            producer.produce(REQUESTS, json.dumps(asked).encode(), asked["job_id"])
+        assert producer.flush(20) == 0
+        end(20)
+    assert {end["status"] for end in tape.ends([asked["job_id"] for asked in kept])} == {"COMPLETED"}
+    until(lambda: all(lag(worker) == 0 for worker in rig.workers), what="markers are not waited for", within=20)
+    assert not any(tape.of(asked["job_id"]) or rig.database.job(asked["job_id"]) for asked in aborted)
+    behind = [request("noop") for _ in range(PARTITIONS)]
+    for number, asked in enumerate(behind):
+        rig.upstream.put(json.dumps(asked).encode(), partition=number)
+    assert {end["status"] for end in tape.ends([asked["job_id"] for asked in behind])} == {"COMPLETED"}
+
+
+def lag(worker: TestedWorker) -> float:
+    return worker.web.metrics()[f'terrafusion_consumer_lag_records{{topic="{REQUESTS}"}}']
 
 
 def test_events_lie_where_every_other_producer_would_put_their_key(rig: Rig, tape: Tape) -> None:

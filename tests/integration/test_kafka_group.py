@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, OffsetAndMetadata, Topi
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from support.bare import bare_app
 
+from models.group import Dealt
 from terrafusion.adapters import faust_app
 from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.direct_consumer import heed_refusals
@@ -112,3 +113,52 @@ async def test_a_broker_that_stops_and_comes_back_never_seems_to_have_forgotten_
         await group.stop()
     finally:
         await asyncio.to_thread(kafka.stop)
+
+
+async def look_until(group: KafkaGroup, committed: int, place: tuple[str, int]) -> Dealt:
+    """Ask until so much is done; returns the last answer where that does not become so."""
+    for _ in range(5):
+        if (dealt := await until_available(group.look)).committed[place] == committed:
+            break
+    return dealt
+
+
+async def test_what_no_reader_ever_sees_does_not_wait_and_a_single_record_does(topics: str) -> None:
+    """The markers of transactions, and the records of those that were aborted or are not over."""
+    topic = TopicSpec(f"scratch-{uuid4().hex}", None, 1, "a test")
+    broker, place, name = Broker(topics), (topic.name, 0), f"group-{uuid4().hex}"
+    await create_topics(broker, [topic])
+    group = KafkaGroup(broker, name, [topic])
+    async with (
+        AIOKafkaProducer(**broker.options, transactional_id=uuid4().hex) as producer,
+        AIOKafkaProducer(**broker.options, transactional_id=uuid4().hex) as other,
+        AIOKafkaConsumer(**broker.options, group_id=name, enable_auto_commit=False) as member,
+    ):
+        member.assign([TopicPartition(*place)])
+
+        async def done(offset: int) -> None:
+            await member.commit({TopicPartition(*place): OffsetAndMetadata(offset, "")})
+
+        async with producer.transaction():
+            await producer.send_and_wait(topic.name, b"0, with the marker 1")
+        await done(0)
+        waits = await look_until(group, 0, place)
+        assert (waits.lags[place], waits.committed[place]) == (1 + 1, 0)
+        await done(1)
+        assert (await look_until(group, 2, place)).lags[place] == 0
+        with suppress(ZeroDivisionError):
+            async with producer.transaction():
+                await producer.send_and_wait(topic.name, b"2")
+                await producer.send_and_wait(topic.name, b"3, with the marker 4")
+                raise ZeroDivisionError
+        assert (await look_until(group, 5, place)).lags[place] == 0
+        async with producer.transaction():
+            await producer.send_and_wait(topic.name, b"5, with the marker 6")
+        assert (await look_until(group, 5, place)).lags[place] == 1 + 1
+        await done(6)
+        await other.begin_transaction()
+        await other.send_and_wait(topic.name, b"7, not there yet")
+        assert (await look_until(group, 7, place)).lags[place] == 0
+        await other.commit_transaction()
+        assert (await look_until(group, 7, place)).lags[place] == 1 + 1
+    await group.stop()

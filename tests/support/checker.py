@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -185,6 +186,15 @@ def _refused(asked: Asked, row: Any) -> Iterator[bytes]:
         yield from (v for v in (asked.value, *asked.rivals) if asked.rivals and json.loads(v)["parameters"] != stands)
 
 
+def a_cancel_is_of_an_unknown_job_only_where_its_request_comes_later(world: World, _model: Model) -> Findings:
+    sent = {(record.key or b"").decode(errors="replace"): record.at for record in reversed(world.requests)}
+    for row in world.letters:
+        if (row["topic"], row["error_class"]) == (COMMANDS, "NotFound"):
+            ahead_s = row["timestamp"].timestamp() - sent.get(str(row["job_id"]), math.inf)
+            if ahead_s >= 0:
+                yield f"{row['job_id']} was not known to its cancel, {ahead_s:.1f} s after its request was sent"
+
+
 def jobs_given_up_leave_a_dead_letter(world: World, _model: Model) -> Findings:
     kept = Counter(str(row["job_id"]) for row in world.letters if row["stage"] == "analyse")
     wanted = Counter(job_id for job_id, row in world.rows.items() if _end(row) == failed(EXHAUSTED))
@@ -255,6 +265,7 @@ PROMISES: Sequence[Promise] = (
     the_end_is_told_once_in_effect,
     no_answer_is_of_a_run_that_had_lost_its_job,
     dead_letters_are_exactly_what_could_not_be_used,
+    a_cancel_is_of_an_unknown_job_only_where_its_request_comes_later,
     jobs_given_up_leave_a_dead_letter,
     every_dead_letter_is_told,
     results_are_whole_and_nobody_elses,

@@ -90,7 +90,7 @@ def read_all(bootstrap: str, topics: Sequence[str], *, since: Marks) -> dict[str
         assert message is not None, f"{len(places) - len(ends)} partitions do not end"
         topic, partition = message.topic(), message.partition()
         if message.error() is None:
-            content = (message.key(), message.value(), tuple(message.headers() or ()))
+            content = (message.key(), message.value(), tuple(message.headers() or ()), message.timestamp()[1] / 1000)
             read[topic].append(Record(topic, partition, message.offset(), *content))
         else:
             assert message.error().code() == KafkaError._PARTITION_EOF, message.error()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -87,18 +88,29 @@ def life(told: Mapping[str, Any]) -> list[Record]:
     return [event("status", told, at, state) for at, state in enumerate(states, 1)]
 
 
-def request(content: bytes) -> Record:
-    return Record(REQUESTS, 0, 0, None, content, ())
+SENT = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def request(content: bytes, job_id: str | None = None) -> Record:
+    return Record(REQUESTS, 0, 0, job_id and job_id.encode(), content, (), SENT.timestamp())
 
 
 def letter(number: int, topic: str, content: bytes, stage: str = "accept", job_id: str | None = None) -> dict[str, Any]:
-    return {"id": number, "topic": topic, "key": None, "value": content, "stage": stage, "job_id": job_id}
+    kept = {"id": number, "topic": topic, "key": None, "value": content, "stage": stage, "job_id": job_id}
+    return {**kept, "error_class": "Conflict", "timestamp": SENT}
+
+
+def unknown(after_s: float) -> World:
+    at = SENT + timedelta(seconds=after_s)
+    return replace(
+        SOUND, letters=(*LETTERS[:2], {**LETTERS[2], "error_class": "NotFound", "timestamp": at}, LETTERS[3])
+    )
 
 
 LETTERS = (
     letter(1, REQUESTS, RIVAL),
     letter(2, REQUESTS, POISON[1], "decode"),
-    letter(3, COMMANDS, LATE),
+    letter(3, COMMANDS, LATE, job_id=DONE),
     letter(4, REQUESTS, b"asked again", "analyse", GIVEN_UP),
 )
 
@@ -109,7 +121,11 @@ def told(kept: Mapping[str, Any]) -> Record:
 
 
 SOUND = World(
-    requests=[request(content) for content in (value(DONE), RIVAL, POISON[1], value(GIVEN_UP), value(STOPPED))],
+    requests=[
+        *(request(value(job_id), job_id) for job_id in (DONE, GIVEN_UP, STOPPED)),
+        request(RIVAL, DONE),
+        request(POISON[1]),
+    ],
     statuses=[record for one in ROWS.values() for record in life(one)],
     completed=[event("completed", one, one["sequence"], one["status"]) for one in ROWS.values()],
     dead_letters=[told(kept) for kept in LETTERS],
@@ -151,6 +167,7 @@ BROKEN: Mapping[str, tuple[str, Callable[[], World]]] = {
     "a rival without a letter": ("dead_letters_are", lambda: replace(SOUND, letters=LETTERS[1:])),
     "a letter too many": ("dead_letters_are", lambda: replace(SOUND, letters=(*LETTERS, letter(5, REQUESTS, b"?")))),
     "a letter twice": ("dead_letters_are", lambda: replace(SOUND, letters=(*LETTERS, letter(5, REQUESTS, b"{")))),
+    "a cancel that does not wait": ("a_cancel_is_of", lambda: unknown(5)),
     "given up in silence": ("jobs_given_up", lambda: replace(SOUND, letters=LETTERS[:3])),
     "a letter is not told": ("every_dead_letter", lambda: replace(SOUND, dead_letters=SOUND.dead_letters[1:])),
     "a letter of nobody": ("every_dead_letter", lambda: replace(SOUND, letters=LETTERS[1:])),
@@ -166,6 +183,10 @@ BROKEN: Mapping[str, tuple[str, Callable[[], World]]] = {
 
 def test_nothing_is_found_where_every_promise_is_kept() -> None:
     assert check(SOUND, MODEL) == []
+
+
+def test_a_cancel_may_come_before_its_request() -> None:
+    assert check(unknown(-11), MODEL) == []
 
 
 @pytest.mark.parametrize("what", BROKEN)

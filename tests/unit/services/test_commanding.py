@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from datetime import UTC, datetime
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from models.records import IncomingRecord
 from terrafusion.errors import Unavailable
-from terrafusion.services.commanding import AGAIN_S, MOST_PATIENT, PATIENCE_S, Orders
+from terrafusion.services.commanding import AGAIN_S, LONGEST_S, MOST_PATIENT, PATIENCE_S, Orders
 from terrafusion.services.intake import Arrival
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -37,8 +38,8 @@ class Commands:
 
 class World:
     def __init__(self):
-        self.commands, self.now = Commands(), 0.0
-        self.orders = Orders(self.commands, monotonic=lambda: self.now)
+        self.commands, self.now, self.behind_s = Commands(), 0.0, 0.0
+        self.orders = Orders(self.commands, taken_until=lambda: self.now - self.behind_s, monotonic=lambda: self.now)
         self.acknowledged = defaultdict(list)
         self.offsets = defaultdict(int)
         self.generation = 0
@@ -88,6 +89,33 @@ async def test_one_is_given_up_when_its_time_is_over_and_not_before(world):
     await world.pass_time(PATIENCE_S - 0.1)
     assert (world.commands.given_up, world.acknowledged[0]) == ([], [])
     await world.pass_time(0.1)
+    assert (world.commands.given_up, world.acknowledged[0]) == ([waiting], [0])
+
+
+async def test_while_requests_that_were_sent_before_it_are_not_taken_it_waits(world):
+    waiting = await world.send(known=False)
+    sent_at = world.now
+    world.behind_s = 3 * PATIENCE_S
+    await world.pass_time(3 * PATIENCE_S - 0.1)
+    assert (world.commands.given_up, world.acknowledged[0]) == ([], [])
+    world.behind_s = world.now - sent_at
+    await world.pass_time(0)
+    assert (world.commands.given_up, world.acknowledged[0]) == ([waiting], [0])
+
+
+async def test_it_finds_a_job_whose_request_was_taken_late(world):
+    waiting = await world.send(known=False)
+    world.behind_s = math.inf
+    await world.pass_time(LONGEST_S - 0.1)
+    world.commands.known.add(waiting)
+    await world.pass_time(AGAIN_S)
+    assert (world.commands.done, world.commands.given_up) == ([waiting], [])
+
+
+async def test_where_requests_are_never_taken_it_does_not_wait_for_ever(world):
+    waiting = await world.send(known=False)
+    world.behind_s = math.inf
+    await world.pass_time(LONGEST_S)
     assert (world.commands.given_up, world.acknowledged[0]) == ([waiting], [0])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -178,18 +179,58 @@ async def test_what_waited_before_the_first_look_waits(world):
     assert (trouble.part, trouble.sign[:2]) == (Part.PARTITION, THERE)
 
 
-async def test_one_record_behind_a_marker_waits(world):
+async def test_a_single_record_waits(world):
     world.broker.dealt = replace(WELL, ends={HERE: 10, THERE: 21})
-    assert await world.look() == []
-    world.broker.dealt = replace(WELL, ends={HERE: 10, THERE: 22})
     [trouble] = await world.look()
-    assert (trouble.part, trouble.sign[:2]) == (Part.PARTITION, THERE)
+    assert (trouble.part, trouble.sign) == (Part.PARTITION, (*THERE, 20))
 
 
-async def test_a_marker_at_the_end_of_a_partition_is_no_record(world):
-    world.broker.dealt = replace(WELL, ends={HERE: 10, THERE: 21})
-    assert await world.look() == []
-    assert await world.look() == []
+class TestTakenUntil:
+    async def test_nothing_is_known_before_a_look(self, world):
+        assert world.watch.taken_until("requests") == -math.inf
+
+    async def test_where_nothing_waits_it_is_the_look(self, world):
+        for _ in range(3):
+            await world.look()
+            assert world.watch.taken_until("requests") == world.now
+
+    async def test_what_came_before_a_look_is_taken_once_all_partitions_have_moved_there(self, world):
+        world.broker.dealt = replace(WELL, ends={HERE: 12, THERE: 25})
+        await world.look()
+        looked = world.now
+        for committed, until in (({HERE: 12, THERE: 24}, -math.inf), ({HERE: 12, THERE: 25}, looked)):
+            world.broker.dealt = replace(WELL, committed=committed, ends={HERE: 40, THERE: 50})
+            await world.look()
+            assert world.watch.taken_until("requests") == until
+        world.broker.dealt = replace(WELL, committed={HERE: 40, THERE: 50}, ends={HERE: 40, THERE: 50})
+        await world.look()
+        assert world.watch.taken_until("requests") == world.now
+
+    async def test_what_waits_of_one_topic_is_nothing_to_another(self, world):
+        command = ("commands", 0)
+        ends = {**WELL.ends, command: 5}
+        world.broker.dealt = replace(WELL, committed={**WELL.committed, command: 4}, ends=ends)
+        await world.look()
+        assert world.watch.taken_until("requests") == world.now
+        assert world.watch.taken_until("commands") == -math.inf
+
+    async def test_while_the_broker_is_away_it_stays(self, world):
+        await world.look()
+        looked, world.broker.dealt = world.now, None
+        await world.look()
+        assert world.watch.taken_until("requests") == looked
+
+    async def test_it_is_from_before_the_question_was_asked(self, world):
+        """What comes while the broker answers may be missing in its answer."""
+        look = world.broker.look
+
+        async def slow():
+            world.now += 3
+            return await look()
+
+        world.broker.look = slow
+        await world.look()
+        assert world.watch.taken_until("requests") == world.now - 3
 
 
 async def test_while_no_request_is_let_in_nothing_stands_still(world):
