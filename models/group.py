@@ -14,7 +14,7 @@ class Dealt:
     members: frozenset[str]
     owned: frozenset[tuple[str, int]]
     committed: Mapping[tuple[str, int], int]
-    """What lies before is done, or no longer there."""
+    """What lies before is done, no longer there, or no record."""
     ends: Mapping[tuple[str, int], int]
     """The offset that the next record will have."""
     told_ends: Mapping[tuple[str, int], int] = field(default_factory=dict)

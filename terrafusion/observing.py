@@ -51,6 +51,7 @@ class Observing:
             metrics=metrics,
             is_open=is_open,
             monotonic=time.monotonic,
+            waits_for={COMMANDS.name: REQUESTS.name},
         )
 
     def dealt(self) -> Dealt | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any, Final
 
 from aiokafka.errors import for_code
@@ -63,7 +64,8 @@ class DirectConsumer(driver.Consumer):
     while flow is suspended, and then this does as Faust does.
 
     It never counts a message among the offsets that hold none, such as the markers of transactions: Faust counts
-    the first message behind such a gap, so that its offset may be committed before anybody worked on it.
+    the first message behind such a gap, so that its offset may be committed before anybody worked on it. And it overlooks
+    a gap behind the offset 0.
 
     Where a stream's buffer fills it fetches no more of the whole topic. Faust stops the partition of the message that
     came last, and the others may fill what room is left: then nothing is fetched any more, of no topic.
@@ -118,7 +120,17 @@ class DirectConsumer(driver.Consumer):
         """Fetch of the partitions that are read now: Faust's own set changes while the fetch lasts."""
         asked = set(active_partitions)
         self._fetching = asyncio.ensure_future(super()._getmany(asked, min(timeout, FETCH_S)))
-        return await self._fetching
+        fetched = await self._fetching
+        for tp, records in fetched.items():
+            await self._note_gap_behind_the_first(tp, [record.offset for record in records[:2]])
+        return fetched
+
+    async def _note_gap_behind_the_first(self, tp: Any, fetched: list[int]) -> None:
+        """Take note of it: Faust takes the offset 0 for none, and would never commit what comes behind such a gap."""
+        offsets: list[Any] = [self._read_offset[tp], *fetched]
+        for first, second in pairwise(offsets):
+            if first == 0:
+                await self._add_gap(tp, 1, second)
 
     async def perform_seek(self) -> None:
         """Set positions once no fetch is under way: it would move one that was set, and what it brings is dropped.

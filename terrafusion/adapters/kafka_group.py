@@ -14,13 +14,14 @@ from aiokafka.errors import KafkaError
 
 from models.group import Dealt
 from terrafusion.adapters.broker import Broker
+from terrafusion.adapters.kafka_records import read_any_header_name
 from terrafusion.errors import Unavailable
 from topics.catalogue import TopicSpec
 
 PATIENCE_S: Final = 5.0
-READ_WITHIN_S: Final = 1.0
-FEW: Final = 16
-"""Where no more offsets than these are left, it is looked whether they hold records at all."""
+READ_WITHIN_S: Final = 2.0
+FETCH_BYTES: Final = 2**17
+"""Of a partition at a time: one record of each is looked for."""
 Place = tuple[str, int]
 
 
@@ -54,7 +55,7 @@ class KafkaGroup:
         starts, ends = await consumer.beginning_offsets(self._places), await consumer.end_offsets(self._places)
         told_ends = await consumer.end_offsets(self._told) if self._told else {}
         done = {tp: max(starts[tp], found.offset) for tp, found in committed.items()}
-        done |= await _next_records(consumer, {tp: at for tp, at in done.items() if 0 < ends[tp] - at <= FEW}, ends)
+        done |= await _next_records(consumer, {tp: at for tp, at in done.items() if at < ends[tp]}, ends)
         return Dealt(
             state=state,
             members=frozenset(member[0] for member in members),
@@ -75,13 +76,23 @@ class KafkaGroup:
 
     async def _connected(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
         if self._clients is None:
+            read_any_header_name()
             limits = {"request_timeout_ms": int(1000 * PATIENCE_S)}
             self._clients = (
                 AIOKafkaAdminClient(**self._broker.options, **limits),
-                AIOKafkaConsumer(**self._broker.options, **limits, isolation_level="read_committed"),
+                AIOKafkaConsumer(
+                    **self._broker.options,
+                    **limits,
+                    isolation_level="read_committed",
+                    auto_offset_reset="earliest",
+                    enable_auto_commit=False,
+                    max_partition_fetch_bytes=FETCH_BYTES,
+                ),
             )
             for client in self._clients:
                 await client.start()
+            self._clients[1].assign(self._places)
+            self._clients[1].pause(*self._places)
         return self._clients
 
     async def stop(self) -> None:
@@ -96,21 +107,22 @@ class KafkaGroup:
 async def _next_records(
     consumer: AIOKafkaConsumer, left: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
 ) -> Mapping[TopicPartition, int]:
-    """Return where the next record lies: nobody acknowledges a transaction's marker, nor what it takes back."""
-    if not left:
-        return {}
-    consumer.assign(list(left))
+    """Return where the next record lies, as far as it is found in time, or the end.
+
+    Nobody acknowledges a transaction's marker, nor what it takes back.
+    """
+    found: dict[TopicPartition, int] = {}
     for partition, offset in left.items():
         consumer.seek(partition, offset)
-    found: dict[TopicPartition, int] = {}
-    with suppress(TimeoutError):
+    consumer.resume(*left)
+    with suppress(TimeoutError, KafkaError):
         async with asyncio.timeout(READ_WITHIN_S):
             while missing := left.keys() - found.keys():
                 records = await consumer.getmany(*missing, timeout_ms=100)
-                found |= {tp: some[0].offset for tp, some in records.items()}
+                found |= {tp: min(some[0].offset, ends[tp]) for tp, some in records.items()}
                 reached = {tp: await consumer.position(tp) for tp in missing - found.keys()}
-                found |= {tp: at for tp, at in reached.items() if at >= ends[tp]}
-    consumer.unsubscribe()
+                found |= {tp: ends[tp] for tp, at in reached.items() if at >= ends[tp]}
+    consumer.pause(*left)
     return found
 
 

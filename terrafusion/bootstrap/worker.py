@@ -66,7 +66,7 @@ def create_worker(settings: Settings, guard: Guard) -> Worker:
 
 
 def _orders(cases: UseCases, node: Node) -> Orders:
-    taken_until = partial(node.observing.group.taken_until, REQUESTS.name)
+    taken_until = partial(node.observing.group.taken.until, REQUESTS.name)
     return Orders(cases.commands, taken_until=taken_until, monotonic=time.monotonic)
 
 

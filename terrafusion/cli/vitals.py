@@ -69,7 +69,7 @@ async def examine_group(settings: Settings) -> list[Finding]:
         dealt = await group.look()
     finally:
         await group.stop()
-    lag = sum(end - dealt.committed.get(place, 0) for place, end in dealt.ends.items())
+    lag = sum(dealt.lags.values())
     detail = f"{len(dealt.members):,} workers in the group, {lag:,} records not taken yet"
     return [Finding("group", ok=True, detail=detail, advice=_of_lag(len(dealt.members), lag))]
 

@@ -32,11 +32,20 @@ class _Turn:
 
     arrival: Arrival
     at: float
+    again_at: float = 0.0
     done: bool = False
 
     def may_wait(self, now: float, taken_until: float) -> bool:
         """Say whether its request may still be on its way, or among those that have not been taken."""
-        return now < self.at + (LONGEST_S if taken_until < self.at else PATIENCE_S)
+        is_ahead = taken_until < self.at
+        return now - self.at < (LONGEST_S if is_ahead else PATIENCE_S)
+
+    def is_due(self, now: float) -> bool:
+        """Say whether to try it again, which one that has waited long is not each time."""
+        if now < self.again_at:
+            return False
+        self.again_at = now + (now - self.at) / 10
+        return True
 
 
 class Orders(Service):
@@ -82,8 +91,10 @@ class Orders(Service):
         """Try those that wait once more; for the last time where their time is up or too many wait."""
         waiting = self._waiting()
         for number, turn in enumerate(waiting):
-            in_time = turn.may_wait(self._monotonic(), self._taken_until())
-            await self._try(turn, patient=in_time and len(waiting) - number <= MOST_PATIENT)
+            now = self._monotonic()
+            patient = turn.may_wait(now, self._taken_until()) and len(waiting) - number <= MOST_PATIENT
+            if not patient or turn.is_due(now):
+                await self._try(turn, patient=patient)
         self._again_at = self._monotonic() + AGAIN_S
 
     def _waiting(self) -> Sequence[_Turn]:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from models.group import Dealt
 from models.troubles import Part, Trouble
 from terrafusion.errors import Unavailable
 from terrafusion.metrics import Metrics
+from terrafusion.services.taken import Taken
 
 ASK_EVERY_S: Final = 4.0
 STABLE: Final = "Stable"
 PATIENCE_REBALANCE: Final = 3.0
 """Members may take their time; the group waits for each of them."""
 STALLED_S: Final = 20.0
+PROMPT_S: Final = 3 * ASK_EVERY_S
+"""What is taken as it comes is known to be within two questions."""
 Place = tuple[str, int]
 
 
@@ -49,18 +51,6 @@ class OwnConsumer(Protocol):
         """Return the next offset of each partition that it should be reading now; none that may wait and is paused."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Where the partitions of a topic ended at a moment."""
-
-    at: float
-    ends: Mapping[Place, int]
-
-    def is_reached(self, dealt: Dealt) -> bool:
-        """Say whether all that lay before has been acknowledged."""
-        return all(dealt.committed.get(place, 0) >= end for place, end in self.ends.items())
-
-
 class GroupWatch:
     """Fulfils a watchdog's look."""
 
@@ -72,8 +62,13 @@ class GroupWatch:
         metrics: Metrics,
         is_open: Callable[[], bool],
         monotonic: Callable[[], float],
+        waits_for: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Take what to look at; ``is_open`` says whether requests are let in at all."""
+        """Take what to look at; ``is_open`` says whether requests are let in at all.
+
+        Records of a topic may wait until those of the topic that it ``waits_for`` have been taken.
+        """
+        self._waits_for = waits_for
         self._own = own
         self._group = group
         self._metrics = metrics
@@ -82,17 +77,13 @@ class GroupWatch:
         self._ask_at = 0.0
         self._dealt: Dealt | None = None
         self._waiting: dict[tuple[str, int, int], float] = {}
-        self._marks: dict[str, Mark] = {}
-        self._taken_until: dict[str, float] = {}
+        self.taken = Taken()
+        """By the same clock."""
 
     @property
     def dealt(self) -> Dealt | None:
         """The group as the broker last told of it; None while it does not answer."""
         return self._dealt
-
-    def taken_until(self, topic: str) -> float:
-        """Return a moment, of the same clock, until which everything on a topic has been acknowledged since."""
-        return self._taken_until.get(topic, -math.inf)
 
     async def look(self) -> Sequence[Trouble]:
         """Say what may stand still; nothing of the group while the broker does not answer."""
@@ -111,20 +102,9 @@ class GroupWatch:
             self._metrics.lag.clear()
             self._metrics.stalled_partitions.set(0)
             return None
-        for topic in {topic for topic, _ in dealt.ends}:
-            self._move_up(
-                topic, Mark(now, {place: end for place, end in dealt.ends.items() if place[0] == topic}), dealt
-            )
+        self.taken.learn(now, dealt)
         self._tell(dealt)
         return dealt
-
-    def _move_up(self, topic: str, newest: Mark, dealt: Dealt) -> None:
-        """Learn until when a topic was acknowledged: the ends of one look are held until they are reached, then those of another."""
-        held = self._marks.get(topic, newest)
-        if held.is_reached(dealt):
-            self._taken_until[topic] = newest.at if newest.is_reached(dealt) else held.at
-            held = newest
-        self._marks[topic] = held
 
     def _tell(self, dealt: Dealt) -> None:
         lag: Counter[str] = Counter({topic: 0 for topic, _ in dealt.ends})
@@ -150,14 +130,21 @@ class GroupWatch:
             yield Trouble(Part.CONSUMER, (topic, number, at), reason)
 
     def _ours(self, dealt: Dealt) -> Iterator[Trouble]:
-        waits = {(*place, dealt.committed[place]) for place, lag in dealt.lags.items() if lag and self._is_open()}
         now = self._monotonic()
+        waits = {(*p, dealt.committed[p]) for p in self._behind(dealt, now)} if self._is_open() else set()
         self._waiting = {sign: self._waiting.get(sign, now) for sign in waits}
         self._metrics.stalled_partitions.set(sum(now - since >= STALLED_S for since in self._waiting.values()))
         for topic, number, first in sorted(self._waiting):
             owned = "its worker does not take them" if (topic, number) in dealt.owned else "no worker has it"
             reason = f"records of {topic}, partition {number}, wait: {owned}"
             yield Trouble(Part.PARTITION, (topic, number, first), reason, ends=False)
+
+    def _behind(self, dealt: Dealt, now: float) -> Iterator[Place]:
+        for place, lag in dealt.lags.items():
+            first = self._waits_for.get(place[0])
+            may_wait = first and place in dealt.owned and self.taken.until(first) < now - PROMPT_S
+            if lag and not may_wait:
+                yield place
 
     async def stop(self) -> None:
         """Disconnect."""

@@ -64,6 +64,23 @@ async def test_a_marker_is_committed_with_the_message_behind_it():
     assert consumer._acked[HERE] == []
 
 
+@pytest.mark.parametrize("fetches", [[[0, 4, 5]], [[0], [4, 5]]], ids=["at once", "one after the other"])
+async def test_what_lies_behind_a_gap_behind_the_offset_0_is_committed(fetches):
+    """Such as an aborted transaction."""
+    consumer = Consumer()
+    consumer._committed_offset[HERE], consumer._read_offset = None, defaultdict(lambda: None)
+    fetch = consumer.fetching_of(HERE)
+    for offsets in fetches:
+        records = {HERE: [SimpleNamespace(offset=offset) for offset in offsets]}
+        consumer._thread = SimpleNamespace(getmany=lambda *_, records=records: asyncio.sleep(0, records))
+        assert await consumer._getmany(fetch, 1.0) == records
+        consumer._read_offset[HERE] = offsets[-1]
+        consumer.acknowledge(*offsets[:1])
+        consumer._committed_offset[HERE] = consumer._new_offset(HERE)
+        consumer.acknowledge(*offsets[1:])
+    assert consumer._new_offset(HERE) == 6
+
+
 async def test_a_delivery_is_called_where_nothing_holds_it_up():
     consumer, tasks = Consumer(), []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -108,8 +109,28 @@ async def test_it_finds_a_job_whose_request_was_taken_late(world):
     world.behind_s = math.inf
     await world.pass_time(LONGEST_S - 0.1)
     world.commands.known.add(waiting)
+    world.behind_s = 0
     await world.pass_time(AGAIN_S)
     assert (world.commands.done, world.commands.given_up) == ([waiting], [])
+
+
+async def test_one_that_waits_long_is_tried_ever_more_seldom(world):
+    await world.send(known=False)
+    world.behind_s = math.inf
+    tries = []
+    take = world.commands.take
+
+    async def counted(record, *, patient):
+        tries.append(world.now)
+        return await take(record, patient=patient)
+
+    world.commands.take = counted
+    while world.now < LONGEST_S - AGAIN_S:
+        await world.pass_time(AGAIN_S)
+    pauses = [later - earlier for earlier, later in pairwise(tries)]
+    assert max(pauses[:8]) <= 2 * AGAIN_S
+    assert 10 * AGAIN_S < pauses[-1] <= LONGEST_S / 10 + AGAIN_S
+    assert len(tries) < LONGEST_S / AGAIN_S / 8
 
 
 async def test_where_requests_are_never_taken_it_does_not_wait_for_ever(world):

@@ -61,6 +61,7 @@ class World:
             metrics=Metrics(self.registry, ()),
             is_open=lambda: self.open,
             monotonic=lambda: self.now,
+            waits_for={"commands": "requests"},
         )
 
     async def look(self):
@@ -185,14 +186,42 @@ async def test_a_single_record_waits(world):
     assert (trouble.part, trouble.sign) == (Part.PARTITION, (*THERE, 20))
 
 
+COMMAND = ("commands", 0)
+
+
+def waiting_command(requests_done: int, **more):
+    committed = {HERE: 10, THERE: requests_done, COMMAND: 4}
+    return replace(WELL, committed=committed, ends={HERE: 10, THERE: 4000, COMMAND: 5}, **more)
+
+
+class TestCommandsThatWaitForRequests:
+    async def test_while_requests_are_behind_they_may(self, world):
+        owned = WELL.owned | {COMMAND}
+        for done in range(100, 2000, 100):
+            world.broker.dealt = waiting_command(done, owned=owned)
+            assert {trouble.sign[0] for trouble in await world.look()} == {"requests"}
+        assert world.value("partitions_stalled") == 0.0
+
+    async def test_not_where_nobody_has_their_partition(self, world):
+        world.broker.dealt = waiting_command(100)
+        assert {trouble.sign[0] for trouble in await world.look()} == {"requests", "commands"}
+
+    async def test_nor_once_requests_are_taken(self, world):
+        world.broker.dealt = waiting_command(4000, owned=WELL.owned | {COMMAND})
+        for _ in range(7):
+            [trouble] = await world.look()
+            assert trouble.sign[0] == "commands"
+        assert world.value("partitions_stalled") == 1.0
+
+
 class TestTakenUntil:
     async def test_nothing_is_known_before_a_look(self, world):
-        assert world.watch.taken_until("requests") == -math.inf
+        assert world.watch.taken.until("requests") == -math.inf
 
     async def test_where_nothing_waits_it_is_the_look(self, world):
         for _ in range(3):
             await world.look()
-            assert world.watch.taken_until("requests") == world.now
+            assert world.watch.taken.until("requests") == world.now
 
     async def test_what_came_before_a_look_is_taken_once_all_partitions_have_moved_there(self, world):
         world.broker.dealt = replace(WELL, ends={HERE: 12, THERE: 25})
@@ -201,24 +230,31 @@ class TestTakenUntil:
         for committed, until in (({HERE: 12, THERE: 24}, -math.inf), ({HERE: 12, THERE: 25}, looked)):
             world.broker.dealt = replace(WELL, committed=committed, ends={HERE: 40, THERE: 50})
             await world.look()
-            assert world.watch.taken_until("requests") == until
+            assert world.watch.taken.until("requests") == until
         world.broker.dealt = replace(WELL, committed={HERE: 40, THERE: 50}, ends={HERE: 40, THERE: 50})
         await world.look()
-        assert world.watch.taken_until("requests") == world.now
+        assert world.watch.taken.until("requests") == world.now
 
     async def test_what_waits_of_one_topic_is_nothing_to_another(self, world):
         command = ("commands", 0)
         ends = {**WELL.ends, command: 5}
         world.broker.dealt = replace(WELL, committed={**WELL.committed, command: 4}, ends=ends)
         await world.look()
-        assert world.watch.taken_until("requests") == world.now
-        assert world.watch.taken_until("commands") == -math.inf
+        assert world.watch.taken.until("requests") == world.now
+        assert world.watch.taken.until("commands") == -math.inf
+
+    async def test_a_topic_that_was_made_anew_is_not_waited_for_to_its_old_end(self, world):
+        world.broker.dealt = replace(WELL, ends={HERE: 400, THERE: 20})
+        await world.look()
+        world.broker.dealt = replace(WELL, committed={HERE: 1, THERE: 0}, ends={HERE: 1, THERE: 0})
+        await world.look()
+        assert world.watch.taken.until("requests") == world.now
 
     async def test_while_the_broker_is_away_it_stays(self, world):
         await world.look()
         looked, world.broker.dealt = world.now, None
         await world.look()
-        assert world.watch.taken_until("requests") == looked
+        assert world.watch.taken.until("requests") == looked
 
     async def test_it_is_from_before_the_question_was_asked(self, world):
         """What comes while the broker answers may be missing in its answer."""
@@ -230,7 +266,7 @@ class TestTakenUntil:
 
         world.broker.look = slow
         await world.look()
-        assert world.watch.taken_until("requests") == world.now - 3
+        assert world.watch.taken.until("requests") == world.now - 3
 
 
 async def test_while_no_request_is_let_in_nothing_stands_still(world):
