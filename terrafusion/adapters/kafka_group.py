@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError
 
-from models.group import Dealt
+from models.group import Dealt, Place
 from terrafusion.adapters.broker import Broker
 from terrafusion.adapters.kafka_records import read_any_header_name
 from terrafusion.errors import Unavailable
@@ -22,7 +22,6 @@ PATIENCE_S: Final = 5.0
 READ_WITHIN_S: Final = 2.0
 FETCH_BYTES: Final = 2**17
 """Of a partition at a time: one record of each is looked for."""
-Place = tuple[str, int]
 
 
 class KafkaGroup:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import MappingProxyType
 from typing import Final, Protocol
 
-from models.group import Dealt
+from models.group import Dealt, Place
 from models.troubles import Part, Trouble
 from terrafusion.errors import Unavailable
 from terrafusion.metrics import Metrics
@@ -20,7 +19,6 @@ PATIENCE_REBALANCE: Final = 3.0
 STALLED_S: Final = 20.0
 PROMPT_S: Final = 3 * ASK_EVERY_S
 """What is taken as it comes is known to be within two questions."""
-Place = tuple[str, int]
 
 
 class Group(Protocol):
@@ -47,7 +45,7 @@ class OwnConsumer(Protocol):
     def rebalance(self) -> int | None:
         """The number of the rebalance that has not ended here; None while none is under way."""
 
-    def positions(self) -> Mapping[tuple[str, int], int]:
+    def positions(self) -> Mapping[Place, int]:
         """Return the next offset of each partition that it should be reading now; none that may wait and is paused."""
 
 
@@ -62,7 +60,7 @@ class GroupWatch:
         metrics: Metrics,
         is_open: Callable[[], bool],
         monotonic: Callable[[], float],
-        waits_for: Mapping[str, str] = MappingProxyType({}),
+        waits_for: Mapping[str, str],
     ) -> None:
         """Take what to look at; ``is_open`` says whether requests are let in at all.
 

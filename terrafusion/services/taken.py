@@ -6,9 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from models.group import Dealt
-
-Place = tuple[str, int]
+from models.group import Dealt, Place
 
 
 @dataclass(frozen=True, slots=True)

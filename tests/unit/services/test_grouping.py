@@ -236,9 +236,8 @@ class TestTakenUntil:
         assert world.watch.taken.until("requests") == world.now
 
     async def test_what_waits_of_one_topic_is_nothing_to_another(self, world):
-        command = ("commands", 0)
-        ends = {**WELL.ends, command: 5}
-        world.broker.dealt = replace(WELL, committed={**WELL.committed, command: 4}, ends=ends)
+        ends = {**WELL.ends, COMMAND: 5}
+        world.broker.dealt = replace(WELL, committed={**WELL.committed, COMMAND: 4}, ends=ends)
         await world.look()
         assert world.watch.taken.until("requests") == world.now
         assert world.watch.taken.until("commands") == -math.inf
