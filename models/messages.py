@@ -154,7 +154,7 @@ class JobStatusChanged(JobEvent):
     message: str = Field(description="what is being done, or how it ended, for people")
     priority: int = Field(description="0 low to 9 high")
     created_at: datetime = Field(description="when it was accepted")
-    updated_at: datetime = Field(description="when this happened")
+    updated_at: datetime = Field(description="when this happened; never before the event of the sequence before it")
     started_at: datetime | None = Field(None, description="when it was first claimed")
     completed_at: datetime | None = Field(None, description="when it reached a terminal state")
 

@@ -13,6 +13,7 @@ from models.jobs import (
     FAIL,
     RELEASE,
     TAKE_OVER,
+    TERMINAL,
     FailureReason,
     Finish,
     JobStatus,
@@ -87,3 +88,22 @@ async def test_a_move_happens_where_the_table_has_it(bench, source, transition, 
     else:
         assert after == before
         assert len(await bench.driver.outbox()) == told
+
+
+@pytest.mark.parametrize(
+    ("source", "make"),
+    [(source, make) for _, sources, make in MOVES for source in sorted(sources)],
+)
+async def test_no_move_is_told_earlier_than_the_one_before_it(bench, source, make):
+    """A clock was set back, or the statement came first and then waited for the row."""
+    claim = await bench.standing(source)
+    await bench.driver.age(claim.job_id, timedelta(days=-2))
+    await bench.driver.pass_time(timedelta(days=1))
+    before = await bench.look(claim.job_id)
+    assert await make(bench, claim)
+    after = await bench.look(claim.job_id)
+    assert after.updated_at == before.updated_at
+    assert after.started_at <= after.updated_at
+    assert after.completed_at == (after.updated_at if after.status in TERMINAL else None)
+    for attempt in (await bench.store.history(claim.job_id)).attempts:
+        assert attempt.claimed_at <= attempt.ended_at

@@ -6,6 +6,7 @@ import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -105,6 +106,9 @@ def life(records: Sequence[Record], row: Any) -> Findings:
     attempts = [event["attempt"] for event in seen]
     if attempts != sorted(attempts):
         yield f"its attempts are {attempts}"
+    moments = [datetime.fromisoformat(event["updated_at"]) for event in seen]
+    if moments != sorted(moments):
+        yield f"it was told back in time: {[event['updated_at'] for event in seen]}"
 
 
 def _as_read(records: Sequence[Record]) -> Sequence[Mapping[str, Any]]:

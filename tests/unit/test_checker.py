@@ -77,7 +77,8 @@ ROWS = {
 def event(kind: str, told: Mapping[str, Any], sequence: int, status: str) -> Record:
     job_id = str(told["job_id"])
     summary = json.loads(told["result_summary_json"] or "null")
-    body = {**told, "sequence": sequence, "status": status, "result_summary": summary}
+    at = f"2026-12-01T00:00:0{sequence}Z"
+    body = {"updated_at": at, **told, "sequence": sequence, "status": status, "result_summary": summary}
     topic = STATUS if kind == "status" else ENDS
     name = f"{kind}/{job_id}/{sequence}".encode()
     return Record(topic, 0, sequence, job_id.encode(), json.dumps(body).encode(), (("ce_id", name),))
@@ -142,6 +143,10 @@ def with_row(job_id: str, **changed: Any) -> World:
     return replace(SOUND, rows={**ROWS, job_id: {**ROWS[job_id], **changed}})
 
 
+def an_old_one() -> Record:
+    return event("status", {**ROWS[DONE], "updated_at": "2026-11-30T00:00:00Z"}, 2, "RUNNING")
+
+
 BROKEN: Mapping[str, tuple[str, Callable[[], World]]] = {
     "a job is lost": ("every_accepted_job", lambda: replace(SOUND, rows={GIVEN_UP: ROWS[GIVEN_UP]})),
     "a job ends otherwise": ("every_accepted_job", lambda: with_row(DONE, status="CANCELLED")),
@@ -155,6 +160,10 @@ BROKEN: Mapping[str, tuple[str, Callable[[], World]]] = {
     "an old event comes last": (
         "status_events",
         lambda: replace(SOUND, statuses=[*SOUND.statuses, SOUND.statuses[0]]),
+    ),
+    "an event is told back in time": (
+        "status_events",
+        lambda: replace(SOUND, statuses=[SOUND.statuses[0], an_old_one(), *SOUND.statuses[2:]]),
     ),
     "two ends": (
         "the_end_is_told",

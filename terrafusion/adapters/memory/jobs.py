@@ -239,9 +239,10 @@ class MemoryJobStore(MemoryLists):
 
     def _start(self, row: Row, owner: str, now: datetime, lease_until: datetime) -> Claim:
         row.owner, row.lease_until = owner, lease_until
-        started = row.job.started_at or now
+        moved_at = self._moved_at(row)
+        started = row.job.started_at or moved_at
         attempt = row.job.attempt + 1
-        began: dict[str, Any] = {"started_at": started, "claimed_at": now, "worker": owner, "run_after": None}
+        began: dict[str, Any] = {"started_at": started, "claimed_at": moved_at, "worker": owner, "run_after": None}
         self._move(row, CLAIM, attempt=attempt, message="Running", progress=0.0, **began)
         job = row.job
         return Claim(
@@ -263,7 +264,7 @@ class MemoryJobStore(MemoryLists):
     def _renew(self, row: Row, beat: Heartbeat, lease_until: datetime) -> None:
         row.lease_until = lease_until
         if beat.progress > row.job.progress:
-            told: dict[str, Any] = {"progress": beat.progress, "message": beat.message, "updated_at": self.now()}
+            told: dict[str, Any] = {"progress": beat.progress, "message": beat.message, "updated_at": self._moved_at(row)}
             row.job = replace(row.job, sequence=row.job.sequence + 1, **told)
             self._tell(row.job)
 
@@ -290,7 +291,7 @@ class MemoryJobStore(MemoryLists):
         if row.job.status not in move.sources:
             msg = f"{move.name} from {row.job.status} is no transition"
             raise Conflict(msg)
-        now = self.now()
+        now = self._moved_at(row)
         if move.target is not JobStatus.RUNNING:
             row.owner = row.lease_until = None
         if move.target in TERMINAL:
@@ -300,6 +301,9 @@ class MemoryJobStore(MemoryLists):
         if move in (RELEASE, TAKE_OVER):
             self._keep_attempt(row.job)
         self._tell(row.job)
+
+    def _moved_at(self, row: Row) -> datetime:
+        return max(self.now(), row.job.updated_at)
 
     def _tell(self, job: Job) -> None:
         self.outbox += event_records(orjson.loads(orjson.dumps(job)))

@@ -37,7 +37,7 @@ from models.tables import county_turns, jobs, pauses, runs, waits
 from terrafusion.adapters.postgres.batches import arrays, batch
 from terrafusion.adapters.postgres.engine import IDLE_MS, TRANSACTIONS_END_SINCE
 from terrafusion.adapters.postgres.history import RAN, attempts_ended
-from terrafusion.adapters.postgres.moves import NOW, move, seconds
+from terrafusion.adapters.postgres.moves import MOVED, NOW, move, seconds
 from terrafusion.adapters.postgres.reading import RUNNING
 from terrafusion.adapters.postgres.telling import AnyRow, telling
 from terrafusion.boundaries import Boundary, cross
@@ -143,8 +143,8 @@ def _claim() -> Update:
         attempt=jobs.c.attempt + 1,
         owner=bindparam("claimer", type_=Text),
         worker=bindparam("claimer", type_=Text),
-        started_at=func.coalesce(jobs.c.started_at, NOW),
-        claimed_at=NOW,
+        started_at=func.coalesce(jobs.c.started_at, MOVED),
+        claimed_at=MOVED,
         message="Running",
     ).where(jobs.c.job_id == FITTING.c.job_id)
 

@@ -17,7 +17,7 @@ from terrafusion.adapters.postgres.acceptance import keep
 from terrafusion.adapters.postgres.batches import arrays, batch
 from terrafusion.adapters.postgres.claiming import HELD, held
 from terrafusion.adapters.postgres.history import RAN, attempts_ended, first_ended
-from terrafusion.adapters.postgres.moves import NAMED, NOW, move, seconds, stands
+from terrafusion.adapters.postgres.moves import MOVED, NAMED, NOW, move, seconds, stands
 from terrafusion.adapters.postgres.reading import LISTED, job_of
 from terrafusion.adapters.postgres.telling import TOLD_AT_THE_END, telling
 from terrafusion.boundaries import Boundary, cross
@@ -53,7 +53,7 @@ _TELL_PROGRESS: Final = telling(
         progress=_UNLOCKED.c.progress,
         message=_UNLOCKED.c.message,
         sequence=jobs.c.sequence + 1,
-        updated_at=NOW,
+        updated_at=MOVED,
     ),
     jobs.c.job_id,
 )

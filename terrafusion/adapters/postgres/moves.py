@@ -13,6 +13,8 @@ from models.tables import jobs
 _SECOND: Final = text("interval '1 second'")
 NOW: Final = func.statement_timestamp()
 """When the statement came: a claim may have waited for its turn since its transaction began."""
+MOVED: Final = func.greatest(NOW, jobs.c.updated_at)
+"""When a row moves: never before its last move, though the clock was set back or the statement waited for the row."""
 NAMED: Final = jobs.c.job_id == any_(bindparam("ids", type_=ARRAY(Uuid)))
 """The jobs of ``ids``: one statement however many there are, so that it is planned once and kept."""
 
@@ -37,7 +39,7 @@ def move(transition: Transition, **values: Any) -> Update:
     return (
         update(jobs)
         .where(stands(*transition.sources))
-        .values(status=transition.target, sequence=jobs.c.sequence + 1, updated_at=NOW, **changes)
+        .values(status=transition.target, sequence=jobs.c.sequence + 1, updated_at=MOVED, **changes)
     )
 
 
@@ -46,5 +48,5 @@ def _of_target(target: JobStatus) -> dict[str, Any]:
         return {"lease_until": NOW + seconds("lease"), "run_after": null(), "progress": 0}
     gone = {"owner": null(), "lease_until": null()}
     if target in TERMINAL:
-        return gone | {"completed_at": NOW}
+        return gone | {"completed_at": MOVED}
     return gone | {"progress": 0}
