@@ -7,8 +7,8 @@ import ssl
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from aiokafka.client import AIOKafkaClient
-from aiokafka.conn import create_conn
+from aiokafka.client import AIOKafkaClient, ConnectionGroup
+from aiokafka.conn import CloseReason, create_conn
 from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError, UnsupportedSaslMechanismError
 from pydantic import SecretStr
 
@@ -19,6 +19,7 @@ from terrafusion.tls import client_context
 
 PATIENCE_S: Final = 3.0
 _lookup: Final = AIOKafkaClient.coordinator_lookup
+_connection_to: Final = AIOKafkaClient._get_conn  # noqa: SLF001 - there is no other way in
 SILENT: Final = "it does not answer in time"
 
 
@@ -138,4 +139,15 @@ async def _patient_lookup(client: AIOKafkaClient, kind: Any, key: str) -> Any:
     return await _lookup(client, kind, key)
 
 
+async def _closing_get_conn(
+    client: AIOKafkaClient, node: Any, *, group: Any = ConnectionGroup.DEFAULT, **how: Any
+) -> Any:
+    """Close what the broker has ended before another takes its place: aiokafka drops it, open and with who waits on it."""
+    known = client._conns.get((node, group))  # noqa: SLF001
+    if known is not None and not known.connected():
+        known.close(CloseReason.CONNECTION_BROKEN)
+    return await _connection_to(client, node, group=group, **how)
+
+
 AIOKafkaClient.coordinator_lookup = _patient_lookup
+AIOKafkaClient._get_conn = _closing_get_conn  # noqa: SLF001

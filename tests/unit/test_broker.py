@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import trustme
-from aiokafka.client import AIOKafkaClient, CoordinationType
-from aiokafka.errors import NodeNotReadyError
+from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
+from aiokafka.conn import AIOKafkaConnection
+from aiokafka.errors import KafkaConnectionError, NodeNotReadyError
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
 from terrafusion.adapters.broker import Broker
@@ -69,4 +72,17 @@ async def test_brokers_that_name_no_broker_are_asked_again():
     with pytest.raises(NodeNotReadyError) as raised:
         await client.coordinator_lookup(CoordinationType.GROUP, "g")
     assert raised.value.retriable
+    await client.close()
+
+
+async def test_a_connection_that_the_broker_ended_is_closed_and_who_waits_on_it_is_told():
+    client, connection = AIOKafkaClient(bootstrap_servers="127.0.0.1:1"), AIOKafkaConnection("127.0.0.1", 1)
+    connection._reader, connection._writer = asyncio.StreamReader(), (writer := Mock())
+    connection._read_task = asyncio.create_task(asyncio.Event().wait())
+    connection._requests.append((1, None, answer := asyncio.get_running_loop().create_future()))
+    client._conns[1, ConnectionGroup.DEFAULT] = connection
+    connection._reader.feed_eof()
+    assert await client._get_conn(1) is None
+    writer.close.assert_called_once()
+    assert isinstance(answer.exception(), KafkaConnectionError)
     await client.close()
