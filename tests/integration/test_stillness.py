@@ -35,7 +35,7 @@ S = TypeVar("S", bound=Service)
 
 AWAY = "postgresql+asyncpg://nobody@127.0.0.1:1/none"
 LONGER_S = STILL_S + 10
-ANSWERS_S = 0.01
+ANSWERS_S = 0.003
 
 
 class HurriedLoop(asyncio.SelectorEventLoop):
