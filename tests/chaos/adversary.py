@@ -30,9 +30,11 @@ Provoke = Callable[[System], Sequence[Asked]]
 
 
 def provoked(struck: System, moments: Sequence[Provoke]) -> Outcome:
-    """Bring about these moments, wait for rest, and hold what is seen to what was asked."""
-    asked = [one for provoke in moments for one in provoke(struck)]
-    _seen(struck, lambda: idle(struck), "the system is at rest")
+    """Bring about these moments, each in a system at rest, and hold what is seen to what was asked."""
+    asked: list[Asked] = []
+    for provoke in moments:
+        asked += provoke(struck)
+        _seen(struck, lambda: idle(struck), "the system is at rest")
     deaths = sum(provoke not in NOBODY_DIES for provoke in moments)
     return judged(Model(tuple(asked), deaths=deaths), struck)
 
