@@ -57,22 +57,21 @@ class HurriedLoop(asyncio.SelectorEventLoop):
 class Hurry:
     """Runs coroutines in such a loop."""
 
-    def __init__(self) -> None:
-        self.loop = HurriedLoop()
+    def __init__(self, runner: asyncio.Runner) -> None:
+        self._runner = runner
 
     def __call__(self, run: Coroutine[Any, Any, None]) -> None:
-        self.loop.run_until_complete(run)
+        self._runner.run(run)
 
     def skip(self, seconds: float) -> None:
         """Let time pass in which nothing runs, as where the process is stopped."""
-        self.loop._skipped += seconds
+        self._runner.get_loop()._skipped += seconds  # type: ignore[attr-defined]
 
 
 @pytest.fixture
 def hurried() -> Iterator[Hurry]:
-    made = Hurry()
-    yield made
-    made.loop.close()
+    with asyncio.Runner(loop_factory=HurriedLoop) as runner:  # it ends also what was given up and goes on by itself
+        yield Hurry(runner)
 
 
 @asynccontextmanager

@@ -264,8 +264,8 @@ class MemoryJobStore(MemoryLists):
     def _renew(self, row: Row, beat: Heartbeat, lease_until: datetime) -> None:
         row.lease_until = lease_until
         if beat.progress > row.job.progress:
-            told: dict[str, Any] = {"progress": beat.progress, "message": beat.message, "updated_at": self._moved_at(row)}
-            row.job = replace(row.job, sequence=row.job.sequence + 1, **told)
+            told: dict[str, Any] = {"progress": beat.progress, "message": beat.message}
+            row.job = replace(row.job, sequence=row.job.sequence + 1, updated_at=self._moved_at(row), **told)
             self._tell(row.job)
 
     def _count_crash(self, rows: Sequence[Row], message: str, max_crashes: int) -> TakenOver:
