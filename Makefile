@@ -27,7 +27,7 @@ test:  ## lint, types, import layers, every test
 	$(MAKE) --no-print-directory -j 2 test-the-system test-the-code
 
 test-the-system: .venv/.installed-dev
-	.venv/bin/pytest -n 3 --dist loadfile --no-loadscope-reorder tests/integration tests/acceptance tests/contract
+	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration tests/acceptance tests/contract
 
 test-the-code: .venv/.installed-dev  # beside the system's tests, which wait for much; what only computes gives way to them
 	nice .venv/bin/mypy
