@@ -65,7 +65,11 @@ class TestCancel:
     def test_a_running_job_ends_at_once_and_its_process_is_gone(self, rig: Rig, tape: Tape, way: str) -> None:
         before = lost(rig)
         [job_id] = rig.upstream.send(request("sleepy", parameters={"seconds": 60}))
-        until(lambda: tape.life(job_id)[-1:] and tape.life(job_id)[-1]["progress"] > 0, what="a process runs it")
+        until(
+            lambda: tape.life(job_id)[-1:] and tape.life(job_id)[-1]["progress"] > 0,
+            what="a process runs it",
+            within=60,
+        )
         children = children_with(rig, job_id)
         began = time.monotonic()
         if way == "topic":

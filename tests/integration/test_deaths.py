@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import make_url
 from support.crashing import Victim
 from support.database import Database
-from support.doomed import Mortal
+from support.doomed import PATIENCE_S, Mortal
 from support.nursery import Nursery
 from support.waiting import until
 
@@ -163,7 +163,7 @@ def test_a_purge_of_data_that_dies_is_ended_by_the_next(mortal: Mortal, boundary
     left = "SELECT string_agg(data_version, ' ' ORDER BY data_version) FROM data_versions"
     assert dies(mortal, boundary, "purge")
     assert mortal.database.value(left) == ("0 1 2" if boundary is Boundary.FILES_REMOVED else "2")
-    until(lambda: purged(mortal, left) == "2", what="all but the newest are gone")
+    until(lambda: purged(mortal, left) == "2", what="all but the newest are gone", within=PATIENCE_S)
     assert len([path for path in (mortal.folder / "results").rglob("*") if path.is_file()]) == 1
 
 
@@ -180,7 +180,7 @@ def test_a_purge_that_dies_is_ended_by_the_next(mortal: Mortal, boundary: Bounda
     rows = {row["job_id"] for row in mortal.database.rows("SELECT job_id FROM market_analysis_jobs")}
     assert rows == (set(ids) if boundary is Boundary.FILES_REMOVED else set())
     left = "SELECT (SELECT count(*) FROM market_analysis_jobs) + (SELECT count(*) FROM dead_letters)"
-    until(lambda: purged(mortal, left) == 0, what="all of it is gone")
+    until(lambda: purged(mortal, left) == 0, what="all of it is gone", within=PATIENCE_S)
     assert [path for path in (mortal.folder / "results").rglob("*") if path.is_file()] == []
     told = mortal.database.value("SELECT string_agg(o::text, ' ') FROM outbox o")
     assert [told.count(str(job_id)) for job_id in ids] == [1, 1, 1], "one tombstone each"

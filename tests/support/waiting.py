@@ -7,11 +7,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-PATIENCE_S = 60.0
-"""For what takes a second where the machine does nothing else."""
 
 
-def until(look: Callable[[], T], *, what: str, within: float = PATIENCE_S, every: float = 0.02) -> T:
+def until(look: Callable[[], T], *, what: str, within: float = 20, every: float = 0.02) -> T:
     """Look until something true is seen and return it; fail with a sentence when that takes too long."""
     end = time.monotonic() + within
     while True:
